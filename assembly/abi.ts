@@ -1,0 +1,123 @@
+/**
+ * What the codec and its TypeScript faces agree on: record offsets, event kinds, error numbers.
+ *
+ * This one file is compiled by both asc and tsc, so there is no second copy to drift.
+ * Rule 1: plain numeric constants only. Rule 2: numbers never change their meaning; new ones are appended.
+ */
+
+/** Grows whenever a constant below changes; the binary exports it, so a stale binary is refused at load. */
+export const ABI_VERSION = 1;
+
+// Roles (RFC 6455 section 5.3: a client masks, a server never does).
+export const ROLE_CLIENT = 0;
+export const ROLE_SERVER = 1;
+
+// Opcodes (RFC 6455 section 5.2).
+export const OPCODE_CONTINUATION = 0;
+export const OPCODE_TEXT = 1;
+export const OPCODE_BINARY = 2;
+export const OPCODE_CLOSE = 8;
+export const OPCODE_PING = 9;
+export const OPCODE_PONG = 10;
+
+/** Longest frame header: 2 + 8 length bytes + 4 mask bytes. */
+export const MAX_FRAME_HEADER = 14;
+/** Longest control payload (RFC 6455 section 5.5). */
+export const MAX_CONTROL_PAYLOAD = 125;
+
+/**
+ * Frame descriptors, two 32-bit words each: payload address, then kind | ascii flag | length << 5.
+ * A kind that is an opcode is a whole message in place. The part kinds are pieces of a message that is
+ * fragmented or larger than the read buffer: JavaScript appends them, and the END kinds finish the message.
+ */
+export const DESCRIPTOR_BYTES = 8;
+export const DESCRIPTOR_KIND_MASK = 15;
+export const DESCRIPTOR_ASCII = 16;
+export const DESCRIPTOR_LENGTH_SHIFT = 5;
+export const KIND_PART = 3;
+export const KIND_END_TEXT = 4;
+export const KIND_END_BINARY = 5;
+
+// Frame reader record.
+export const READER_BYTES = 128;
+export const READER_START = 0;
+export const READER_END = 4;
+export const READER_HEAD = 8;
+export const READER_TAIL = 12;
+export const READER_TABLE = 16;
+export const READER_TABLE_CAPACITY = 20;
+export const READER_ROLE = 24;
+export const READER_STATE = 28;
+export const READER_IN_PLACE_LIMIT = 32;
+export const READER_ASSEMBLING = 36;
+export const READER_ERROR = 40;
+export const READER_PENDING = 44;
+export const READER_MAX_FRAME = 48;
+export const READER_MAX_MESSAGE = 56;
+export const READER_ERROR_A = 64;
+export const READER_ERROR_B = 72;
+
+// Frame reader states.
+export const STATE_HEADER = 0;
+export const STATE_PAYLOAD = 1;
+export const STATE_PARTS = 2;
+export const STATE_CLOSED = 3;
+export const STATE_FAILED = 4;
+
+// Protocol errors, in the order in which the reader checks them.
+export const ERROR_NONE = 0;
+export const ERROR_RESERVED_BITS_SET = 1;
+export const ERROR_INVALID_OPCODE = 2;
+export const ERROR_UNMASKED_FRAME_FROM_CLIENT = 3;
+export const ERROR_MASKED_FRAME_FROM_SERVER = 4;
+export const ERROR_NON_MINIMAL_LENGTH = 5;
+export const ERROR_CONTROL_FRAME_TOO_LARGE = 6;
+export const ERROR_FRAGMENTED_CONTROL_FRAME = 7;
+export const ERROR_PAYLOAD_TOO_LARGE = 8;
+export const ERROR_MESSAGE_TOO_LARGE = 9;
+export const ERROR_NEW_MESSAGE_DURING_ASSEMBLY = 10;
+export const ERROR_CONTINUATION_WITHOUT_START = 11;
+export const ERROR_INVALID_UTF8 = 12;
+export const ERROR_CLOSE_FRAME_TOO_SHORT = 13;
+export const ERROR_INVALID_CLOSE_CODE = 14;
+export const ERROR_INVALID_UTF8_IN_CLOSE_REASON = 15;
+
+// HTTP head: scan results and field table (four 32-bit words a field: name address, name length, value address, value length).
+export const FIELD_BYTES = 16;
+export const HEAD_INCOMPLETE = 0;
+export const HEAD_MALFORMED = -1;
+export const HEAD_TOO_MANY_FIELDS = -2;
+
+// HTTP head record, filled by the head parsers.
+export const HEAD_RECORD_BYTES = 64;
+export const HEAD_FIELDS = 0;
+export const HEAD_FIELD_CAPACITY = 4;
+export const HEAD_FIELD_COUNT = 8;
+export const HEAD_MINOR_VERSION = 12;
+export const HEAD_STATUS = 16;
+export const HEAD_REASON = 20;
+export const HEAD_REASON_LENGTH = 24;
+export const HEAD_METHOD = 28;
+export const HEAD_METHOD_LENGTH = 32;
+export const HEAD_TARGET = 36;
+export const HEAD_TARGET_LENGTH = 40;
+
+// Outcomes of the opening handshake checks, client side then server side, in the order of the checks.
+export const HANDSHAKE_OK = 0;
+export const HANDSHAKE_UNEXPECTED_STATUS = 1;
+export const HANDSHAKE_MISSING_UPGRADE = 2;
+export const HANDSHAKE_MISSING_CONNECTION = 3;
+export const HANDSHAKE_INVALID_ACCEPT_KEY = 4;
+export const HANDSHAKE_UNEXPECTED_EXTENSION = 5;
+export const HANDSHAKE_METHOD_NOT_GET = 6;
+export const HANDSHAKE_MISSING_HOST = 7;
+export const HANDSHAKE_UNSUPPORTED_VERSION = 8;
+export const HANDSHAKE_MISSING_KEY = 9;
+export const HANDSHAKE_MALFORMED_HTTP = 10;
+
+/** Sec-WebSocket-Key: 16 random bytes in base64. Sec-WebSocket-Accept: a SHA-1 digest in base64. */
+export const HANDSHAKE_NONCE_BYTES = 16;
+export const HANDSHAKE_KEY_BYTES = 24;
+export const HANDSHAKE_ACCEPT_BYTES = 28;
+/** Working memory of the accept computation: key and GUID (60) padded to two SHA-1 blocks, the schedule, the digest. */
+export const SHA1_SCRATCH_BYTES = 512;

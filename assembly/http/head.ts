@@ -1,0 +1,187 @@
+// HTTP/1.1 message heads (RFC 9112 sections 2 to 5): find the end, then cut the lines into places.
+//
+// Strict: every line ends in CRLF, no byte is skipped unseen. What RFC 9112 leaves open is decided as the table in
+// docs/architecture.md says: obs-fold becomes spaces, HTTP/1.x above 1.1 reads as 1.1, an empty reason may lack its space.
+
+import {
+  FIELD_BYTES, HEAD_FIELD_CAPACITY, HEAD_FIELD_COUNT, HEAD_FIELDS, HEAD_INCOMPLETE, HEAD_MALFORMED, HEAD_METHOD, HEAD_METHOD_LENGTH,
+  HEAD_MINOR_VERSION, HEAD_REASON, HEAD_REASON_LENGTH, HEAD_RECORD_BYTES, HEAD_STATUS, HEAD_TARGET, HEAD_TARGET_LENGTH,
+  HEAD_TOO_MANY_FIELDS,
+} from "../abi";
+import { equalsIgnoreCase, isTarget, isTokenByte, isValueByte } from "./token";
+
+const CR: u32 = 0x0d;
+const LF: u32 = 0x0a;
+const SP: u32 = 0x20;
+const HTAB: u32 = 0x09;
+
+@unmanaged
+export class Head {
+  fields: u32; //         0  field table, set by the caller
+  fieldCapacity: u32; //  4
+  fieldCount: u32; //     8
+  minorVersion: u32; //  12  0 for HTTP/1.0, else 1
+  status: u32; //        16  of a response
+  reason: u32; //        20
+  reasonLength: u32; //  24
+  method: u32; //        28  of a request
+  methodLength: u32; //  32
+  target: u32; //        36
+  targetLength: u32; //  40
+  reserved1: u32; //     44
+  reserved2: u64; //     48
+  reserved3: u64; //     56
+}
+
+/** Compile-time proof that the record is where abi.ts says it is. */
+export function checkHeadLayout(): void {
+  if (
+    offsetof<Head>() != HEAD_RECORD_BYTES || offsetof<Head>("fields") != HEAD_FIELDS ||
+    offsetof<Head>("fieldCapacity") != HEAD_FIELD_CAPACITY || offsetof<Head>("fieldCount") != HEAD_FIELD_COUNT ||
+    offsetof<Head>("minorVersion") != HEAD_MINOR_VERSION || offsetof<Head>("status") != HEAD_STATUS ||
+    offsetof<Head>("reason") != HEAD_REASON || offsetof<Head>("reasonLength") != HEAD_REASON_LENGTH ||
+    offsetof<Head>("method") != HEAD_METHOD || offsetof<Head>("methodLength") != HEAD_METHOD_LENGTH ||
+    offsetof<Head>("target") != HEAD_TARGET || offsetof<Head>("targetLength") != HEAD_TARGET_LENGTH
+  ) {
+    ERROR("assembly/abi.ts and the Head record differ");
+  }
+}
+
+/**
+ * Length of the head that starts at `head`, its blank line included; HEAD_INCOMPLETE, or HEAD_MALFORMED at the first LF without
+ * its CR. `scanned` bytes were seen by an earlier call and are not looked at again, so that a slow head costs linear time.
+ */
+export function headScan(head: usize, length: u32, scanned: u32): i32 {
+  for (let i = scanned; i < length; i++) {
+    if (<u32>load<u8>(head + i) != LF) continue;
+    if (i == 0 || <u32>load<u8>(head + i - 1) != CR) return HEAD_MALFORMED;
+    if (i >= 3 && <u32>load<u8>(head + i - 2) == LF) return i + 1;
+    if (i == 1) return HEAD_MALFORMED; // a head cannot begin with an empty line
+  }
+  return HEAD_INCOMPLETE;
+}
+
+/** Could these first bytes begin a response? False as soon as they cannot, so that a stray protocol fails at once. */
+export function startsLikeResponse(head: usize, length: u32): bool {
+  const expected = changetype<usize>("HTTP/1.");
+  const count = min<u32>(length, 7);
+  for (let i: u32 = 0; i < count; i++) {
+    if (<u32>load<u8>(head + i) != <u32>load<u16>(expected + (i << 1))) return false;
+  }
+  return true;
+}
+
+/** Cuts a complete response head. Returns the field count or a negative HEAD code. */
+export function parseResponseHead(record: usize, head: usize, length: u32): i32 {
+  const h = changetype<Head>(record);
+  if (length < 12 || !version(h, head) || <u32>load<u8>(head, 8) != SP) return HEAD_MALFORMED;
+  let status: u32 = 0;
+  for (let i: u32 = 9; i < 12; i++) {
+    const digit = <u32>load<u8>(head + i) - 0x30;
+    if (digit > 9) return HEAD_MALFORMED;
+    status = status * 10 + digit;
+  }
+  if (status < 100) return HEAD_MALFORMED;
+  h.status = status;
+  let at = head + 12;
+  if (<u32>load<u8>(at) == SP) at++;
+  else if (<u32>load<u8>(at) != CR) return HEAD_MALFORMED;
+  h.reason = <u32>at;
+  while (isValueByte(load<u8>(at))) at++;
+  h.reasonLength = <u32>at - h.reason;
+  if (<u32>load<u16>(at) != (CR | (LF << 8))) return HEAD_MALFORMED;
+  return parseFields(h, at + 2, head + length - 2);
+}
+
+/** Cuts a complete request head. Returns the field count or a negative HEAD code. */
+export function parseRequestHead(record: usize, head: usize, length: u32): i32 {
+  const h = changetype<Head>(record);
+  let at = head;
+  h.method = <u32>at;
+  while (isTokenByte(load<u8>(at))) at++;
+  h.methodLength = <u32>(at - head);
+  if (h.methodLength == 0 || <u32>load<u8>(at) != SP) return HEAD_MALFORMED;
+  h.target = <u32>++at;
+  while (<u32>load<u8>(at) != SP && <u32>load<u8>(at) != CR) at++;
+  h.targetLength = <u32>at - h.target;
+  if (!isTarget(h.target, h.targetLength) || <u32>load<u8>(at) != SP) return HEAD_MALFORMED;
+  at++;
+  if (at + 10 > head + length || !version(h, at) || <u32>load<u16>(at, 8) != (CR | (LF << 8))) return HEAD_MALFORMED;
+  return parseFields(h, at + 10, head + length - 2);
+}
+
+/** Index of the next field called `name` (lower case) from `from` on, or -1. */
+export function findField(record: usize, name: string, from: u32 = 0): i32 {
+  const h = changetype<Head>(record);
+  for (let i = from; i < h.fieldCount; i++) {
+    const field = h.fields + i * FIELD_BYTES;
+    if (equalsIgnoreCase(load<u32>(field), load<u32>(field, 4), name)) return i;
+  }
+  return -1;
+}
+
+/** Address of a field's value. */
+export function valueAddress(record: usize, index: i32): usize {
+  return load<u32>(changetype<Head>(record).fields + <u32>index * FIELD_BYTES, 8);
+}
+
+/** Length of a field's value. */
+export function valueLength(record: usize, index: i32): u32 {
+  return load<u32>(changetype<Head>(record).fields + <u32>index * FIELD_BYTES, 12);
+}
+
+function version(h: Head, at: usize): bool {
+  if (!startsLikeResponse(at, 7)) return false;
+  const minor = <u32>load<u8>(at, 7) - 0x30;
+  if (minor > 9) return false;
+  h.minorVersion = minor == 0 ? 0 : 1;
+  return true;
+}
+
+/** Field lines from `at` to the blank line at `end`. The scan has proved that a CRLF ends each, so no load leaves the head. */
+function parseFields(h: Head, start: usize, end: usize): i32 {
+  let at = start;
+  let count: u32 = 0;
+  h.fieldCount = 0;
+  while (at < end) {
+    const first = <u32>load<u8>(at);
+    if (first == SP || first == HTAB) {
+      // obs-fold: the line goes on with the previous value (RFC 9112 section 5.2), its CRLF read as spaces.
+      if (count == 0) return HEAD_MALFORMED;
+      store<u16>(at - 2, 0x2020);
+      const previous = h.fields + (count - 1) * FIELD_BYTES;
+      at = parseValue(previous, load<u32>(previous, 8), at);
+      if (at == 0) return HEAD_MALFORMED;
+      continue;
+    }
+    if (count == h.fieldCapacity) return HEAD_TOO_MANY_FIELDS;
+    const field = h.fields + count * FIELD_BYTES;
+    const name = at;
+    while (isTokenByte(load<u8>(at))) at++;
+    if (at == name || load<u8>(at) != 0x3a) return HEAD_MALFORMED;
+    store<u32>(field, <u32>name);
+    store<u32>(field, <u32>(at - name), 4);
+    at++;
+    while (<u32>load<u8>(at) == SP || <u32>load<u8>(at) == HTAB) at++;
+    at = parseValue(field, <u32>at, at);
+    if (at == 0) return HEAD_MALFORMED;
+    count++;
+  }
+  h.fieldCount = count;
+  return count;
+}
+
+/** Ends the value that begins at `value`, reading on from `at`. Returns the start of the next line, or 0. */
+function parseValue(field: usize, value: u32, at: usize): usize {
+  while (isValueByte(load<u8>(at))) at++;
+  if (<u32>load<u16>(at) != (CR | (LF << 8))) return 0;
+  let length = <u32>at - value;
+  while (length != 0) {
+    const last = <u32>load<u8>(value + length - 1);
+    if (last != SP && last != HTAB) break;
+    length--;
+  }
+  store<u32>(field, value, 8);
+  store<u32>(field, length, 12);
+  return at + 2;
+}

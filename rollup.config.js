@@ -1,0 +1,13 @@
+// One file for each entry, shared chunks between them. The runtime adapters import node: builtins, which stay imports.
+export default {
+  input: Object.fromEntries(['codec'].map((name) => [name, `build/js/src/entry/${name}.js`])),
+  external: /^node:/,
+  output: {
+    dir: 'dist',
+    format: 'es',
+    sourcemap: true,
+    entryFileNames: '[name].js',
+    chunkFileNames: 'shared-[name].js',
+    hoistTransitiveImports: false,
+  },
+}

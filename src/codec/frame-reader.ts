@@ -1,0 +1,414 @@
+/** The receiving half of a WebSocket, sans IO: bytes in, messages out. */
+
+import {
+  DESCRIPTOR_ASCII,
+  DESCRIPTOR_BYTES,
+  DESCRIPTOR_KIND_MASK,
+  DESCRIPTOR_LENGTH_SHIFT,
+  ERROR_NONE,
+  KIND_PART,
+  OPCODE_BINARY,
+  OPCODE_CLOSE,
+  OPCODE_TEXT,
+  KIND_END_TEXT,
+  READER_BYTES,
+  READER_END,
+  READER_ERROR,
+  READER_ERROR_A,
+  READER_ERROR_B,
+  READER_HEAD,
+  READER_IN_PLACE_LIMIT,
+  READER_MAX_FRAME,
+  READER_MAX_MESSAGE,
+  READER_PENDING,
+  READER_ROLE,
+  READER_START,
+  READER_STATE,
+  READER_TABLE,
+  READER_TABLE_CAPACITY,
+  READER_TAIL,
+  ROLE_CLIENT,
+  ROLE_SERVER,
+  STATE_CLOSED,
+} from '../../assembly/abi.ts'
+import { checkInteger, checkRange, type ProtocolError, UsageError } from '../errors.ts'
+import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
+import { ASSEMBLED, CloseCode, Message, type MessageSource } from './message.ts'
+import type { CodecExports } from './module.ts'
+import { protocolError } from './protocol-error.ts'
+import type { TextDecoding } from './text.ts'
+
+/** Which end of the connection this is. */
+export type Role = 'client' | 'server'
+
+/** Options of a {@link FrameReader}. */
+export interface FrameReaderOptions {
+  /** Whose reader it is: a client takes unmasked frames only, a server masked ones. Default `'client'`. */
+  role?: Role
+  /** Bytes of the read buffer, 256 to 16 MiB. Default 1 MiB of address space; pages that are never touched cost nothing. */
+  bufferCapacity?: number
+  /** Consumed share of the buffer from which the unparsed rest is moved to its start, 0 to 1. Default 0.5; 1 is only when full. */
+  compactAt?: number
+  /** Longest payload of one frame in bytes, 0 to 2^31 - 1. Default 16 MiB. Checked from the header. */
+  maxFrameSize?: number
+  /** Longest message in bytes, 0 to 2^31 - 1. Default 16 MiB. Checked from each header. */
+  maxMessageSize?: number
+}
+
+/** 16 MiB: what the original allows; `ws` takes 100 MiB, undici 128 MiB, nginx's proxy_buffers far less. */
+export const DEFAULT_MAX_MESSAGE_SIZE: number = 16 * 1024 * 1024
+export const DEFAULT_BUFFER_CAPACITY: number = 1024 * 1024
+
+const TABLE_ENTRIES = 1024
+const SIZE_LIMIT = 2 ** 31 - 1
+/** Borrowed messages take turns, so that one kept too long is told apart from its successors. */
+const RING = 8
+/** First size of the assembly buffer, and the size above which it is not kept for the next message. */
+const ASSEMBLY_INITIAL = 4_096
+const ASSEMBLY_KEPT = 1024 * 1024
+/** ASCII texts are decoded in blocks of this size and cut with `substring`; see docs/architecture.md. */
+const TEXT_BLOCK = 2_048
+
+/**
+ * Reads WebSocket frames (RFC 6455 section 5) from bytes that arrive in any cut.
+ *
+ * Order of calls: `read(bytes)`, or `spare()` and `filled(n)`; then `next()` until it is null; then look at {@link FrameReader.error}.
+ * Receiving never throws for a broken peer: it ends in `error`, after the messages before it.
+ */
+export class FrameReader implements MessageSource {
+  readonly role: Role
+  /** Bytes of the read buffer. */
+  readonly capacity: number
+  /** @internal */ current: Message | null = null
+  /** @internal */ readonly u8: Uint8Array
+  /** @internal */ readonly view: DataView
+  /** @internal */ assembly: Uint8Array = EMPTY
+
+  private readonly i32: Int32Array
+  private readonly exports: CodecExports
+  private readonly text: TextDecoding
+  private readonly region: Region
+  private readonly record: number
+  private readonly slab: number
+  /** Word index of the record and of the descriptor table. */
+  private readonly words: number
+  private readonly table: number
+  private readonly compactThreshold: number
+  private readonly ring: readonly Message[]
+  private turn = 0
+  /** Word indexes of the next descriptor and of the end of those parsed. */
+  private cursor: number
+  private end: number
+  /** Bytes may lie unparsed that a parse could make something of. */
+  private unparsed = false
+  private assembled = 0
+  private block = ''
+  private blockStart = 0
+  private blockEnd = 0
+  private failure: ProtocolError | null = null
+  private released = false
+  private spareView: Uint8Array | null = null
+
+  constructor(codec: Codec, options: FrameReaderOptions = {}) {
+    this.role = options.role ?? 'client'
+    if (this.role !== 'client' && this.role !== 'server') {
+      throw new UsageError('InvalidOption', `role must be 'client' or 'server', but is ${String(this.role)}`)
+    }
+    this.capacity = checkInteger('bufferCapacity', options.bufferCapacity ?? DEFAULT_BUFFER_CAPACITY, 256, 16 * 1024 * 1024, 'bytes')
+    const compactAt = checkRange('compactAt', options.compactAt ?? 0.5, 0, 1, 'of the buffer')
+    const maxFrame = checkInteger('maxFrameSize', options.maxFrameSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_LIMIT, 'bytes')
+    const maxMessage = checkInteger('maxMessageSize', options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_LIMIT, 'bytes')
+    this.compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(this.capacity * compactAt)
+
+    const tableBytes = TABLE_ENTRIES * DESCRIPTOR_BYTES
+    this.region = codec.region(align(READER_BYTES) + align(tableBytes) + align(this.capacity))
+    const memory: CodecMemory = this.region.memory
+    this.u8 = memory.u8
+    this.i32 = memory.i32
+    this.view = memory.view
+    this.exports = memory.exports
+    this.text = codec.text
+    this.record = this.region.carve(READER_BYTES)
+    const table = this.region.carve(tableBytes)
+    this.slab = this.region.carve(this.capacity)
+    this.words = this.record >> 2
+    this.table = table >> 2
+    this.cursor = this.end = this.table
+
+    this.set(READER_START, this.slab)
+    this.set(READER_END, this.slab + this.capacity)
+    this.set(READER_TABLE, table)
+    this.set(READER_TABLE_CAPACITY, TABLE_ENTRIES)
+    this.set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
+    this.set(READER_IN_PLACE_LIMIT, this.capacity)
+    this.view.setBigUint64(this.record + READER_MAX_FRAME, BigInt(maxFrame), true)
+    this.view.setBigUint64(this.record + READER_MAX_MESSAGE, BigInt(maxMessage), true)
+    this.exports.readerReset(this.record)
+
+    this.ring = Array.from({ length: RING }, () => new Message(this))
+  }
+
+  /**
+   * The next message, borrowed: valid until the next call of `next`, `poll`, `read`, `spare` or `reset`. Null when more bytes
+   * are needed, after a close message, and after a failure; {@link FrameReader.error} tells the last apart.
+   */
+  next(): Message | null {
+    const at = this.cursor
+    if (at === this.end) return this.parseNext()
+    const word = this.i32[at + 1] as number
+    const kind = word & DESCRIPTOR_KIND_MASK
+    if (kind > OPCODE_BINARY) return this.nextSpecial(at, word, kind)
+    this.cursor = at + 2
+    this.turn = (this.turn + 1) & (RING - 1)
+    const message = this.ring[this.turn] as Message
+    message.offset = this.i32[at] as number
+    message.size = word >>> DESCRIPTOR_LENGTH_SHIFT
+    message.flags = word & (DESCRIPTOR_KIND_MASK | DESCRIPTOR_ASCII)
+    this.current = message
+    return message
+  }
+
+  /** Parses what has arrived; true when a message is ready or under way in parts that `next` will join. */
+  poll(): boolean {
+    if (this.cursor !== this.end) return true
+    this.current = null
+    return this.parse()
+  }
+
+  /** Why the connection has failed, once every message before the failure has been taken; null until then. No byte after it is interpreted. */
+  get error(): ProtocolError | null {
+    if (this.failure === null && this.cursor === this.end && !this.unparsed) {
+      const code = this.get(READER_ERROR)
+      if (code !== ERROR_NONE) {
+        const a = this.view.getFloat64(this.record + READER_ERROR_A, true)
+        this.failure = protocolError(code, a, this.view.getFloat64(this.record + READER_ERROR_B, true))
+      }
+    }
+    return this.failure
+  }
+
+  /** A close frame has been read; nothing after it is delivered (RFC 6455 section 5.5.1). */
+  get isClosed(): boolean {
+    return this.get(READER_STATE) === STATE_CLOSED
+  }
+
+  /** A frame or a fragmented message is unfinished, so an end of the connection here is a failure. */
+  get isMidMessage(): boolean {
+    return this.unparsed || this.get(READER_PENDING) !== 0
+  }
+
+  /** Every message that has arrived whole has been taken. */
+  get isDrained(): boolean {
+    return this.cursor === this.end && !this.unparsed
+  }
+
+  /** Bytes in the buffer that are not parsed yet. */
+  get buffered(): number {
+    return this.get(READER_TAIL) - this.get(READER_HEAD)
+  }
+
+  /** Bytes that {@link FrameReader.spare} would have without compaction. */
+  get remaining(): number {
+    return this.slab + this.capacity - this.get(READER_TAIL)
+  }
+
+  /** Would {@link FrameReader.compact} be worth while? True from the `compactAt` share of the buffer on. */
+  get shouldCompact(): boolean {
+    const consumed = this.get(READER_HEAD) - this.slab
+    return consumed > 0 && consumed >= this.compactThreshold && this.buffered > 0
+  }
+
+  /** Moves the unparsed bytes to the start of the buffer. Does nothing while messages that were parsed have not been taken. */
+  compact(): void {
+    if (!this.isDrained) return
+    this.current = null
+    this.exports.readerCompact(this.record)
+  }
+
+  /** The writable rest of the buffer: put bytes at its beginning, then call {@link FrameReader.filled}. Empty when there is no room. */
+  spare(): Uint8Array {
+    this.makeRoom()
+    const from = this.get(READER_TAIL)
+    const to = this.slab + this.capacity
+    if (this.spareView === null || this.spareView.byteOffset !== from) this.spareView = this.u8.subarray(from, to)
+    return this.spareView
+  }
+
+  /** The first `length` bytes of the last {@link FrameReader.spare} have been filled. Throws `BufferFull` when there was no such room. */
+  filled(length: number): void {
+    if (!Number.isInteger(length) || length < 0 || length > this.remaining) {
+      throw bufferFull(length, this.remaining)
+    }
+    if (length !== 0) this.commit(this.get(READER_TAIL), length)
+  }
+
+  /** Copies `bytes` in, all or nothing. Throws `BufferFull` with `needed` and `available` when they do not fit. */
+  read(bytes: Uint8Array): void {
+    if (bytes.length > this.remaining) this.makeRoom()
+    if (bytes.length > this.remaining && this.isDrained) this.compact()
+    if (bytes.length > this.remaining) throw bufferFull(bytes.length, this.remaining)
+    this.makeRoom()
+    const at = this.get(READER_TAIL)
+    this.u8.set(bytes, at)
+    if (bytes.length !== 0) this.commit(at, bytes.length)
+  }
+
+  /** Drops everything and starts over, as for a new connection. */
+  reset(): void {
+    this.exports.readerReset(this.record)
+    this.current = null
+    this.cursor = this.end = this.table
+    this.unparsed = false
+    this.assembled = 0
+    this.failure = null
+  }
+
+  /** Gives the memory back. The reader and its messages must not be used afterwards; a second call does nothing. */
+  release(): void {
+    if (this.released) return
+    this.released = true
+    this.reset()
+    this.assembly = EMPTY
+    this.region.release()
+  }
+
+  // For adapters that read into fixed places of the buffer.
+
+  /**
+   * Fixed read targets at the end of the buffer. What an unfinished frame leaves is moved to just before the next target, if it
+   * is at most `inPlace` bytes; of a larger frame, the parts are assembled on the heap. @internal
+   */
+  targets(count: 1 | 2, bytes: number, inPlace: number): Uint8Array[] {
+    const end = this.slab + this.capacity
+    this.set(READER_IN_PLACE_LIMIT, inPlace)
+    this.set(READER_HEAD, end - count * bytes)
+    this.set(READER_TAIL, end - count * bytes)
+    return Array.from({ length: count }, (_, i) => this.u8.subarray(end - (count - i) * bytes, end - (count - i - 1) * bytes))
+  }
+
+  /** `length` bytes were put at `address`, a target's. The reader must be drained. @internal */
+  commit(address: number, length: number): void {
+    this.exports.readerCommit(this.record, address, length)
+    this.unparsed = true
+  }
+
+  /** Address and length of what is not parsed yet, for the opening handshake. @internal */
+  get headAddress(): number {
+    return this.get(READER_HEAD)
+  }
+
+  /** Takes `length` unparsed bytes away from the front, for the opening handshake. @internal */
+  consume(length: number): void {
+    this.set(READER_HEAD, this.get(READER_HEAD) + length)
+    this.unparsed = this.buffered !== 0
+  }
+
+  /** The descriptor table in words of {@link FrameReader.words32}: for walking a whole chunk without a call per message. @internal */
+  get descriptors(): { from: number; to: number; words: Int32Array } {
+    return { from: this.cursor, to: this.end, words: this.i32 }
+  }
+
+  /** Marks all parsed descriptors as taken. @internal */
+  skipDescriptors(): void {
+    this.cursor = this.end
+  }
+
+  // MessageSource
+
+  /** @internal */
+  textAt(offset: number, length: number, ascii: boolean): string {
+    if (!ascii) return this.text.utf8(this.u8, offset, offset + length)
+    const end = offset + length
+    if (offset < this.blockStart || end > this.blockEnd) {
+      if (length > TEXT_BLOCK / 2) return this.text.latin1(this.u8, offset, end)
+      this.blockStart = offset
+      this.blockEnd = Math.min(offset + TEXT_BLOCK, this.get(READER_HEAD))
+      this.block = this.text.latin1(this.u8, offset, this.blockEnd)
+    }
+    return this.block.substring(offset - this.blockStart, end - this.blockStart)
+  }
+
+  /** @internal */
+  assembledText(length: number, ascii: boolean): string {
+    return ascii ? this.text.latin1(this.assembly, 0, length) : this.text.utf8(this.assembly, 0, length)
+  }
+
+  private parseNext(): Message | null {
+    this.current = null
+    return this.parse() ? this.next() : null
+  }
+
+  private parse(): boolean {
+    if (!this.unparsed) return false
+    this.blockEnd = 0
+    const count = this.exports.readerParse(this.record)
+    this.cursor = this.table
+    this.end = this.table + count * (DESCRIPTOR_BYTES >> 2)
+    this.unparsed = count === TABLE_ENTRIES
+    return count !== 0
+  }
+
+  /** Control frames and parts. */
+  private nextSpecial(at: number, word: number, kind: number): Message | null {
+    const length = word >>> DESCRIPTOR_LENGTH_SHIFT
+    const offset = this.i32[at] as number
+    this.cursor = at + 2
+    if (kind < OPCODE_CLOSE) {
+      this.append(offset, length)
+      if (kind === KIND_PART) return this.next()
+      const size = this.assembled
+      this.assembled = 0
+      return this.deliver(0, size, (kind === KIND_END_TEXT ? OPCODE_TEXT : OPCODE_BINARY) | (word & DESCRIPTOR_ASCII) | ASSEMBLED)
+    }
+    if (kind !== OPCODE_CLOSE) return this.deliver(offset, length, kind)
+    if (length < 2) return this.deliver(offset, 0, kind, CloseCode.NoStatus)
+    return this.deliver(offset + 2, length - 2, kind, this.view.getUint16(offset))
+  }
+
+  private deliver(offset: number, size: number, flags: number, status = 0): Message {
+    this.turn = (this.turn + 1) & (RING - 1)
+    const message = this.ring[this.turn] as Message
+    message.offset = offset
+    message.size = size
+    message.flags = flags
+    message.status = status
+    this.current = message
+    return message
+  }
+
+  private append(offset: number, length: number): void {
+    const needed = this.assembled + length
+    if (this.assembled === 0 && this.assembly.length > ASSEMBLY_KEPT && needed <= ASSEMBLY_KEPT) this.assembly = EMPTY
+    if (needed > this.assembly.length) {
+      const grown = new Uint8Array(Math.max(ASSEMBLY_INITIAL, needed, Math.min(2 * this.assembly.length, SIZE_LIMIT)))
+      grown.set(this.assembly.subarray(0, this.assembled))
+      this.assembly = grown
+    }
+    this.assembly.set(this.u8.subarray(offset, offset + length), this.assembled)
+    this.assembled = needed
+  }
+
+  /** Frees what has been consumed, when it is free of charge or due. */
+  private makeRoom(): void {
+    if (!this.isDrained) return
+    this.current = null
+    if (this.buffered === 0 || this.shouldCompact || this.remaining === 0) this.exports.readerCompact(this.record)
+  }
+
+  private get(offset: number): number {
+    return this.i32[this.words + (offset >> 2)] as number
+  }
+
+  private set(offset: number, value: number): void {
+    this.i32[this.words + (offset >> 2)] = value
+  }
+}
+
+const EMPTY = new Uint8Array(0)
+
+function bufferFull(needed: number, available: number): UsageError {
+  return new UsageError('BufferFull', `${needed} bytes do not fit: there is room for ${available}. Take the messages first, or use a larger bufferCapacity`, {
+    needed,
+    available,
+  })
+}

@@ -1,0 +1,157 @@
+/**
+ * Linear memory, given out in regions.
+ *
+ * Rule 1: a memory never grows after it is made: growing would detach the views that sockets read into.
+ *         When one is full, a further one is made.
+ * Rule 2: a region belongs to one connection until it is released; an empty memory is dropped, so that what a burst of
+ *         connections took goes back to the system.
+ */
+
+import { type CodecExports, compileCodec, instantiateCodec } from './module.ts'
+import type { TextDecoding } from './text.ts'
+
+const PAGE = 65_536
+/** The codec's read-only data lies below this address; regions begin here. */
+const FIRST_REGION = 4_096
+/** Regions begin on cache lines. */
+const ALIGNMENT = 64
+/** 64 MiB of address space a memory; pages that nobody touches cost nothing. V8 allows about 13,000 memories a process. */
+const MEMORY_PAGES = 1_024
+
+/** One linear memory with its codec instance and its whole-memory views. */
+export class CodecMemory {
+  readonly exports: CodecExports
+  readonly u8: Uint8Array<ArrayBuffer>
+  /** Signed on purpose: a descriptor read as a signed word is a small integer to every engine, never a boxed double. */
+  readonly i32: Int32Array<ArrayBuffer>
+  readonly view: DataView<ArrayBuffer>
+  /** Free runs as start, end, start, end …, ascending and never touching. */
+  private readonly free: number[]
+  private used = 0
+
+  constructor(module: WebAssembly.Module, pages: number) {
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
+    this.exports = instantiateCodec(module, memory)
+    const buffer = memory.buffer as ArrayBuffer
+    this.u8 = new Uint8Array(buffer)
+    this.i32 = new Int32Array(buffer)
+    this.view = new DataView(buffer)
+    this.free = [FIRST_REGION, pages * PAGE]
+  }
+
+  /** No region is out. */
+  get isEmpty(): boolean {
+    return this.used === 0
+  }
+
+  /** Address of a run of `bytes`, lowest first, or 0 when none is long enough. */
+  take(bytes: number): number {
+    const { free } = this
+    for (let i = 0; i < free.length; i += 2) {
+      const start = free[i] as number
+      if ((free[i + 1] as number) - start < bytes) continue
+      if ((free[i + 1] as number) - start === bytes) free.splice(i, 2)
+      else free[i] = start + bytes
+      this.used += bytes
+      return start
+    }
+    return 0
+  }
+
+  /** Takes back what {@link take} gave. */
+  give(start: number, bytes: number): void {
+    const { free } = this
+    const end = start + bytes
+    let i = 0
+    while (i < free.length && (free[i] as number) < start) i += 2
+    const joinsBefore = i > 0 && free[i - 1] === start
+    const joinsAfter = i < free.length && free[i] === end
+    if (joinsBefore && joinsAfter) free.splice(i - 1, 2)
+    else if (joinsBefore) free[i - 1] = end
+    else if (joinsAfter) free[i] = start
+    else free.splice(i, 0, start, end)
+    this.used -= bytes
+  }
+}
+
+/** A run of linear memory that belongs to one connection. */
+export class Region {
+  private cursor: number
+  private released = false
+  constructor(
+    readonly memory: CodecMemory,
+    readonly start: number,
+    readonly bytes: number,
+    private readonly onRelease: (region: Region) => void,
+  ) {
+    this.cursor = start
+  }
+
+  /** Carves the next `bytes` off the region, 64-byte aligned. The region was made large enough by its owner's own sum. */
+  carve(bytes: number): number {
+    const at = this.cursor
+    this.cursor += align(bytes)
+    if (this.cursor > this.start + this.bytes) throw new RangeError('region overrun')
+    return at
+  }
+
+  /** Gives the memory back. Harmless the second time. */
+  release(): void {
+    if (this.released) return
+    this.released = true
+    this.onRelease(this)
+  }
+}
+
+/** Rounds up to what {@link Region.carve} will take. */
+export function align(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
+}
+
+/** The codec of one thread: the module compiled once, and as many memories as its regions need. */
+export class Codec {
+  private readonly memories: CodecMemory[] = []
+  private compiled: WebAssembly.Module | null = null
+  private readonly onRelease = (region: Region): void => this.release(region)
+
+  /**
+   * @param source the compiled module, or a function that gives the binary in base64 (called on first use)
+   * @param text how this runtime turns bytes into strings
+   */
+  constructor(
+    private readonly source: WebAssembly.Module | (() => string),
+    readonly text: TextDecoding,
+  ) {}
+
+  /** The compiled module, for a worker thread to instantiate. */
+  get module(): WebAssembly.Module {
+    this.compiled ??= typeof this.source === 'function' ? compileCodec(this.source()) : this.source
+    return this.compiled
+  }
+
+  /** Linear memories that are alive. */
+  get memoryCount(): number {
+    return this.memories.length
+  }
+
+  /** A fresh region of `bytes`, zeroed or not. */
+  region(bytes: number): Region {
+    const size = align(bytes)
+    for (const memory of this.memories) {
+      const start = memory.take(size)
+      if (start !== 0) return new Region(memory, start, size, this.onRelease)
+    }
+    const pages = Math.max(MEMORY_PAGES, Math.ceil((size + FIRST_REGION) / PAGE))
+    const memory = new CodecMemory(this.module, pages)
+    this.memories.push(memory)
+    return new Region(memory, memory.take(size), size, this.onRelease)
+  }
+
+  private release(region: Region): void {
+    region.memory.give(region.start, region.bytes)
+    // The last memory is kept: the next connection is likely, and instantiation costs up to 0.6 ms.
+    if (region.memory.isEmpty && this.memories.length > 1) {
+      this.memories.splice(this.memories.indexOf(region.memory), 1)
+    }
+  }
+}

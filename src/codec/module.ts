@@ -1,0 +1,51 @@
+/** The compiled codec: one module for a thread, one instance for each linear memory. */
+
+import { ABI_VERSION } from '../../assembly/abi.ts'
+import { UsageError } from '../errors.ts'
+
+/** What the binary exports. Addresses and lengths are bytes of linear memory. */
+export interface CodecExports {
+  abiVersion(): number
+  maskCopy(target: number, source: number, length: number, key: number): void
+  rotateKey(key: number, offset: number): number
+  utf8Validate(state: number, pointer: number, length: number): number
+  headScan(head: number, length: number, scanned: number): number
+  startsLikeResponse(head: number, length: number): number
+  parseRequestHead(record: number, head: number, length: number): number
+  parseResponseHead(record: number, head: number, length: number): number
+  putRequestLine(at: number, method: number, methodLength: number, target: number, targetLength: number): number
+  putStatusLine(at: number, status: number, reason: number, reasonLength: number): number
+  putField(at: number, name: number, nameLength: number, value: number, valueLength: number): number
+  putEndOfHead(at: number): number
+  putUpgradeRequestFields(at: number, key: number): number
+  putUpgradeResponse(at: number, key: number, scratch: number): number
+  checkUpgradeRequest(head: number): number
+  checkUpgradeResponse(head: number, key: number, scratch: number): number
+  requestKeyAddress(head: number): number
+  handshakeKey(target: number, nonce: number): number
+  handshakeAccept(target: number, key: number, keyLength: number, scratch: number): number
+  readerReset(record: number): void
+  readerCommit(record: number, address: number, length: number): void
+  readerCompact(record: number): void
+  readerParse(record: number): number
+  writeFrame(at: number, source: number, length: number, first: number, masked: number, key: number): number
+  writeHeader(at: number, first: number, length: number, masked: number, key: number): number
+}
+
+/** Compiles the codec from base64, as it is embedded in the JavaScript of every entry but workerd's. Synchronous: 12 KiB. */
+export function compileCodec(base64: string): WebAssembly.Module {
+  const text = atob(base64)
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
+  return new WebAssembly.Module(bytes)
+}
+
+/** Instantiates the codec over `memory`. Throws `CodecMismatch` when the binary is not the one these sources belong to. */
+export function instantiateCodec(module: WebAssembly.Module, memory: WebAssembly.Memory): CodecExports {
+  const exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as CodecExports
+  const version = exports.abiVersion()
+  if (version !== ABI_VERSION) {
+    throw new UsageError('CodecMismatch', `the codec binary speaks ABI ${version}, these sources speak ${ABI_VERSION}: rebuild it`)
+  }
+  return exports
+}

@@ -1,0 +1,238 @@
+/**
+ * Every error of the package, with a stable `code`.
+ *
+ *     NexusError                    fault
+ *     ├── ProtocolError             remote      the peer broke RFC 6455; `closeCode` is what it is told
+ *     ├── HandshakeError            remote      no WebSocket came of the connection; `status`, `headers`, `body` when there was a response
+ *     ├── EncodeError               local       what was to be sent may not be sent; nothing was written
+ *     ├── TransportError            transport   the connection could not be made, or was lost
+ *     ├── TlsError                  transport   … while securing it, or a TLS option that this runtime cannot honour
+ *     └── UsageError                local       a wrong option, URL, state or a stale message
+ *
+ * Rule 1: match on `code`, not on the message. Rule 2: a code never changes its meaning; new ones are appended.
+ */
+
+/** Who is to blame. */
+export type Fault = 'local' | 'remote' | 'transport'
+
+/** Base of every error that the package throws. */
+export abstract class NexusError extends Error {
+  abstract readonly code: string
+  abstract readonly fault: Fault
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** Codes of {@link ProtocolError}, in the order in which a frame is checked. */
+export type ProtocolErrorCode =
+  | 'ReservedBitsSet'
+  | 'InvalidOpcode'
+  | 'UnmaskedFrameFromClient'
+  | 'MaskedFrameFromServer'
+  | 'NonMinimalLength'
+  | 'ControlFrameTooLarge'
+  | 'FragmentedControlFrame'
+  | 'PayloadTooLarge'
+  | 'MessageTooLarge'
+  | 'NewMessageDuringAssembly'
+  | 'ContinuationWithoutStart'
+  | 'InvalidUtf8'
+  | 'CloseFrameTooShort'
+  | 'InvalidCloseCode'
+  | 'InvalidUtf8InCloseReason'
+
+/** The numbers of a {@link ProtocolError}; which are set depends on its code. */
+export interface ProtocolErrorDetail {
+  /** `ReservedBitsSet`: the three RSV bits. */
+  readonly bits?: number
+  /** `InvalidOpcode`: the opcode. */
+  readonly opcode?: number
+  /** Declared payload length in bytes. */
+  readonly size?: number
+  /** `MessageTooLarge`: payload bytes of the message up to and with the frame that was too much. */
+  readonly accumulated?: number
+  /** The limit that was passed, in bytes. */
+  readonly max?: number
+  /** `InvalidCloseCode`: the close code. */
+  readonly closeCodeReceived?: number
+}
+
+/** The peer broke the WebSocket protocol (RFC 6455). The connection is failed: nothing after this is interpreted. */
+export class ProtocolError extends NexusError {
+  readonly fault = 'remote'
+  /** @param closeCode what the peer is told in the close frame (RFC 6455 section 7.4.1) */
+  constructor(
+    readonly code: ProtocolErrorCode,
+    message: string,
+    readonly closeCode: number,
+    readonly detail: ProtocolErrorDetail = {},
+  ) {
+    super(message)
+  }
+}
+
+/** Codes of {@link HandshakeError}. */
+export type HandshakeErrorCode =
+  | 'UnexpectedStatus'
+  | 'MissingUpgrade'
+  | 'MissingConnection'
+  | 'InvalidAcceptKey'
+  | 'UnexpectedExtension'
+  | 'UnexpectedProtocol'
+  | 'MethodNotGet'
+  | 'MissingHost'
+  | 'UnsupportedVersion'
+  | 'MissingKey'
+  | 'MalformedHttp'
+  | 'HeadTooLarge'
+  | 'TooManyHeaders'
+  | 'HandshakeTimeout'
+  | 'HandshakeRefused'
+  | 'ClosedDuringHandshake'
+
+/** What came instead of an upgrade. */
+export interface HandshakeResponse {
+  /** Status code of the response. */
+  readonly status: number
+  /** Reason phrase. */
+  readonly reason: string
+  /** Fields in the order and case in which they came. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** The first bytes of the body, at most 4,096, as text. */
+  readonly body: string
+}
+
+/** The opening handshake (RFC 6455 section 4) failed; no WebSocket exists. */
+export class HandshakeError extends NexusError {
+  readonly fault = 'remote'
+  /** Status of the response, when one came. */
+  readonly status: number | undefined
+  /** Fields of the response, in order. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** The first bytes of the response's body, at most 4,096, as text. */
+  readonly body: string
+  constructor(
+    readonly code: HandshakeErrorCode,
+    message: string,
+    readonly response: HandshakeResponse | null = null,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+    this.status = response?.status
+    this.headers = response?.headers ?? []
+    this.body = response?.body ?? ''
+  }
+}
+
+/** Codes of {@link EncodeError}. */
+export type EncodeErrorCode =
+  | 'ControlPayloadTooLarge'
+  | 'OutgoingMessageTooLarge'
+  | 'OutgoingCloseCodeInvalid'
+  | 'SendBufferFull'
+  | 'HeaderInjection'
+  | 'HeadTooLarge'
+
+/** Something was asked to be sent that may not be sent. Not one byte of it was written; the connection is as it was. */
+export class EncodeError extends NexusError {
+  readonly fault = 'local'
+  /**
+   * @param size the size in question (bytes; for `OutgoingCloseCodeInvalid` the code)
+   * @param max the limit
+   */
+  constructor(
+    readonly code: EncodeErrorCode,
+    message: string,
+    readonly size?: number,
+    readonly max?: number,
+  ) {
+    super(message)
+  }
+}
+
+/** Codes of {@link TransportError}. */
+export type TransportErrorCode =
+  | 'ConnectFailed'
+  | 'ConnectRefused'
+  | 'ConnectTimeout'
+  | 'HostNotFound'
+  | 'HostUnreachable'
+  | 'ConnectionReset'
+  | 'ConnectionClosed'
+  | 'UnexpectedEnd'
+  | 'HeartbeatTimeout'
+  | 'DataTimeout'
+  | 'TransportFailed'
+
+/** The connection could not be made or was lost. `cause` is the runtime's own error. */
+export class TransportError extends NexusError {
+  readonly fault = 'transport'
+  constructor(
+    readonly code: TransportErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/** Codes of {@link TlsError}. */
+export type TlsErrorCode = 'TlsHandshakeFailed' | 'CertificateRejected' | 'TlsOptionUnsupported' | 'TlsOptionInvalid'
+
+/** TLS could not be set up. `cause` is the runtime's own error. */
+export class TlsError extends NexusError {
+  readonly fault = 'transport'
+  constructor(
+    readonly code: TlsErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/** Codes of {@link UsageError}. */
+export type UsageErrorCode =
+  | 'InvalidUrl'
+  | 'InvalidOption'
+  | 'OptionUnsupported'
+  | 'StaleMessage'
+  | 'BufferFull'
+  | 'NotOpen'
+  | 'ConcurrentReceive'
+  | 'CodecMismatch'
+
+/** The caller asked for what cannot be. */
+export class UsageError extends NexusError {
+  readonly fault = 'local'
+  /** `BufferFull`: bytes that were to be put in. */
+  readonly needed: number | undefined
+  /** `BufferFull`: bytes that there was room for. */
+  readonly available: number | undefined
+  constructor(
+    readonly code: UsageErrorCode,
+    message: string,
+    options?: ErrorOptions & { needed?: number; available?: number },
+  ) {
+    super(message, options)
+    this.needed = options?.needed
+    this.available = options?.available
+  }
+}
+
+/** A number option inside its range, or an `InvalidOption` error that names it. */
+export function checkRange(name: string, value: number, min: number, max: number, unit: string): number {
+  if (typeof value !== 'number' || !(value >= min && value <= max)) {
+    throw new UsageError('InvalidOption', `${name} must be ${min} to ${max} ${unit}, but is ${String(value)}`)
+  }
+  return value
+}
+
+/** As {@link checkRange}, for whole numbers. */
+export function checkInteger(name: string, value: number, min: number, max: number, unit: string): number {
+  if (!Number.isInteger(value)) {
+    throw new UsageError('InvalidOption', `${name} must be a whole number of ${unit}, but is ${String(value)}`)
+  }
+  return checkRange(name, value, min, max, unit)
+}

@@ -1,0 +1,16 @@
+/** What a composition root (src/entry) puts together, and everything else is given: no file asks which runtime it is on. */
+
+import type { Clock } from './clock.ts'
+import type { MaskKeys } from './codec/mask-keys.ts'
+import type { Codec } from './codec/memory.ts'
+import type { Dial } from './transport/transport.ts'
+
+/** A runtime: how to connect, what time it is, where random bytes come from, and the codec's memory. */
+export interface Runtime {
+  readonly codec: Codec
+  readonly dial: Dial
+  readonly clock: Clock
+  readonly maskKeys: MaskKeys
+  /** 0 to just under 1, for the jitter of backoffs. */
+  readonly random: () => number
+}

@@ -1,0 +1,69 @@
+/**
+ * A connection as the shells see it: bytes in, bytes out, an end. One small interface; each runtime implements it in one file.
+ *
+ * Rule 1: reading is pulled. After `start`, and after each `onRead`, nothing is delivered until `resume` asks for it; a transport
+ *         that cannot stop its runtime at once holds back what came too early, without touching the target last delivered.
+ * Rule 2: `write` is given one run of bytes at a time, which stays untouched until it is written.
+ * Rule 3: `onClosed` comes exactly once, and nothing after it.
+ */
+
+import type { TlsConfig } from './tls-config.ts'
+
+/** What a transport tells its user. */
+export interface TransportHandler {
+  /** `length` bytes (at least 1) lie at the beginning of `targets[index]`. May be called from inside `resume`. */
+  onRead(index: number, length: number): void
+  /** The peer will send no more (FIN, or TLS close_notify); everything before was delivered. May be called from inside `resume`. */
+  onEnd(): void
+  /** The write that returned false is done: its bytes are out of the memory they were given in. */
+  onWritten(): void
+  /** The connection is gone: with null after `destroy` or when both sides have ended, with what went wrong otherwise. */
+  onClosed(error: Error | null): void
+}
+
+/** An open connection. */
+export interface Transport {
+  /** How many read targets the transport fills in turn: 2 when its runtime may read ahead into the next one. */
+  readonly targetCount: 1 | 2
+  /** The protocol that TLS negotiated (ALPN), when it did. */
+  readonly alpnProtocol?: string | undefined
+  /** The peer's address, when the runtime tells: `192.0.2.1:443`, `[2001:db8::1]:443`. */
+  readonly remoteAddress?: string | undefined
+  /** Tells where to read to and whom to tell. Called once, before anything else. Nothing is read before `resume`. */
+  start(handler: TransportHandler, targets: readonly Uint8Array[]): void
+  /** Everything delivered has been used: exactly one `onRead`, `onEnd` or `onClosed` will follow. Harmless when already asked for. */
+  resume(): void
+  /** Writes `bytes`. True: they are out, and their memory is free. False: `onWritten` will tell. Not called again before that. */
+  write(bytes: Uint8Array): boolean
+  /** Half-closes: the peer sees an end after what was written. Nothing may be written afterwards. Reading goes on. */
+  end(): void
+  /** Closes at once, without waiting for anything; unread and unwritten bytes are dropped. Harmless when closed. */
+  destroy(): void
+}
+
+/** Options of a connection, the same on every runtime. One that a runtime cannot honour is refused with `OptionUnsupported` or `TlsOptionUnsupported`. */
+export interface DialOptions {
+  /** TLS settings; used when the connection is to be secure. Default: the runtime's own roots and versions. */
+  tls?: TlsConfig | undefined
+  /** Send small writes at once (TCP_NODELAY). Default true. */
+  noDelay?: boolean | undefined
+  /** TCP keep-alive: false, or the idle time in ms before the first probe. Default false. */
+  keepAlive?: false | number | undefined
+  /** Longest time for name lookup, TCP connect and TLS handshake together, in ms. Default 10,000; 0 is no limit. */
+  connectTimeout?: number | undefined
+  /** Abandons the attempt. The rejection is the signal's reason. */
+  signal?: AbortSignal | undefined
+}
+
+/** Where to connect. */
+export interface Address {
+  /** Name or IP address, IPv6 without brackets. */
+  readonly hostname: string
+  /** 1 to 65535. */
+  readonly port: number
+  /** Speak TLS. */
+  readonly secure: boolean
+}
+
+/** Opens a connection. Rejects with TransportError, TlsError, UsageError or the signal's reason. */
+export type Dial = (address: Address, options: DialOptions) => Promise<Transport>
