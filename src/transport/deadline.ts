@@ -1,0 +1,67 @@
+/** One attempt to connect against the clock and the caller's signal. What arrives too late is closed, never leaked. */
+
+import { systemClock } from '../clock.ts'
+import { checkRange, TransportError } from '../errors.ts'
+import { connectError, printAddress } from './connect-errors.ts'
+import type { Address, DialOptions } from './transport.ts'
+
+/** Default of `connectTimeout`, in ms. */
+export const defaultConnectTimeout = 10_000
+
+/** Longest delay that the runtimes' timers take, in ms; more would fire at once. */
+const maxTimer = 2_147_483_647
+
+/**
+ * Runs `attempt` until it calls `done` or `failed`, the timeout passes or the signal is aborted; the first wins.
+ *
+ * @param attempt begins connecting. May return a function that gives up, which is called at most once, and only when nothing had come by then
+ * @param discard closes a connection that came after the attempt had been given up
+ * @returns rejects with what {@link connectError} makes of the failure, `ConnectTimeout`, or the signal's reason
+ */
+export function withDeadline<T>(
+  address: Address,
+  options: DialOptions,
+  attempt: (done: (connection: T) => void, failed: (error: unknown) => void) => (() => void) | void,
+  discard: (late: T) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timeout = checkRange('connectTimeout', options.connectTimeout ?? defaultConnectTimeout, 0, maxTimer, 'ms')
+    const { signal } = options
+    if (signal?.aborted) {
+      reject(signal.reason)
+      return
+    }
+    let settled = false
+    let giveUp: (() => void) | undefined
+    let timer: unknown
+    const settle = (): boolean => {
+      if (settled) return false
+      settled = true
+      if (timer !== undefined) systemClock.clear(timer)
+      signal?.removeEventListener('abort', onAbort)
+      return true
+    }
+    const abandon = (reason: unknown): void => {
+      if (!settle()) return
+      reject(reason)
+      giveUp?.()
+    }
+    const onAbort = (): void => abandon(signal?.reason)
+    const onTimeout = (): void =>
+      abandon(new TransportError('ConnectTimeout', `${printAddress(address)} did not answer within ${timeout} ms (connectTimeout)`))
+    const done = (connection: T): void => {
+      if (settle()) resolve(connection)
+      else discard(connection)
+    }
+    const failed = (error: unknown): void => {
+      if (settle()) reject(connectError(error, address))
+    }
+    if (timeout > 0) timer = systemClock.set(onTimeout, timeout)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      giveUp = attempt(done, failed) ?? undefined
+    } catch (error) {
+      failed(error)
+    }
+  })
+}
