@@ -17,7 +17,7 @@ import {
   ERROR_PAYLOAD_TOO_LARGE, ERROR_RESERVED_BITS_SET, ERROR_UNMASKED_FRAME_FROM_CLIENT,
   KIND_END_BINARY, KIND_END_TEXT, KIND_PART, MAX_CONTROL_PAYLOAD,
   OPCODE_BINARY, OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_PONG, OPCODE_TEXT,
-  READER_ASSEMBLING, READER_BYTES, READER_END, READER_ERROR, READER_ERROR_A, READER_ERROR_B, READER_HEAD, READER_IN_PLACE_LIMIT,
+  READER_ASSEMBLING, READER_BYTES, READER_CONTROLS, READER_END, READER_ERROR, READER_ERROR_A, READER_ERROR_B, READER_HEAD, READER_IN_PLACE_LIMIT,
   READER_MAX_FRAME, READER_MAX_MESSAGE, READER_PENDING, READER_ROLE, READER_START, READER_STATE, READER_TABLE,
   READER_TABLE_CAPACITY, READER_TAIL, ROLE_CLIENT, STATE_CLOSED, STATE_FAILED, STATE_HEADER, STATE_PARTS, STATE_PAYLOAD,
 } from "../abi";
@@ -52,7 +52,7 @@ class Reader {
   processed: u32; //    112  payload bytes at `head` that are already unmasked and validated
   utf8: u32; //         116  validator state of the text message under way
   ascii: u32; //        120  1 while the message under way is all ASCII
-  reserved: u32; //     124
+  controls: u32; //     124  control frames among the descriptors of the last parse
 }
 
 /** Compile-time proof that the record is where abi.ts says it is. */
@@ -65,7 +65,7 @@ export function checkReaderLayout(): void {
     offsetof<Reader>("assembling") != READER_ASSEMBLING || offsetof<Reader>("error") != READER_ERROR ||
     offsetof<Reader>("pending") != READER_PENDING || offsetof<Reader>("maxFrame") != READER_MAX_FRAME ||
     offsetof<Reader>("maxMessage") != READER_MAX_MESSAGE || offsetof<Reader>("errorA") != READER_ERROR_A ||
-    offsetof<Reader>("errorB") != READER_ERROR_B
+    offsetof<Reader>("errorB") != READER_ERROR_B || offsetof<Reader>("controls") != READER_CONTROLS
   ) {
     ERROR("assembly/abi.ts and the Reader record differ");
   }
@@ -129,6 +129,7 @@ export function readerParse(record: usize): u32 {
   const table: usize = r.table;
   const tableEnd = table + r.capacity * DESCRIPTOR_BYTES;
   let entry = table;
+  r.controls = 0;
   while (entry < tableEnd) {
     if (r.state == STATE_HEADER) {
       if (!r.assembling) {
@@ -363,6 +364,7 @@ function readPayload(r: Reader, entry: usize): bool {
   if (opcode >= <u32>OPCODE_CLOSE) {
     if (opcode == OPCODE_CLOSE && !acceptClose(r, address, length)) return false;
     describe(entry, address, opcode, 0, length);
+    r.controls++;
     return true;
   }
   if (r.assembling == 0) {

@@ -12,6 +12,7 @@ import {
   OPCODE_TEXT,
   KIND_END_TEXT,
   READER_BYTES,
+  READER_CONTROLS,
   READER_END,
   READER_ERROR,
   READER_ERROR_A,
@@ -30,6 +31,7 @@ import {
   ROLE_CLIENT,
   ROLE_SERVER,
   STATE_CLOSED,
+  STATE_PARTS,
 } from '../../assembly/abi.ts'
 import { checkInteger, checkRange, type ProtocolError, UsageError } from '../errors.ts'
 import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
@@ -85,7 +87,7 @@ export class FrameReader implements MessageSource {
   /** @internal */ assembly: Uint8Array = EMPTY
 
   private readonly i32: Int32Array
-  private readonly exports: CodecExports
+  /** @internal */ readonly exports: CodecExports
   private readonly text: TextDecoding
   private readonly region: Region
   private readonly record: number
@@ -108,8 +110,13 @@ export class FrameReader implements MessageSource {
   private failure: ProtocolError | null = null
   private released = false
   private spareView: Uint8Array | null = null
+  /** Address of the read target when there is just one, else 0. */
+  private onlyTarget = 0
 
-  constructor(codec: Codec, options: FrameReaderOptions = {}) {
+  private readonly ownsRegion: boolean
+
+  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own */
+  constructor(codec: Codec, options: FrameReaderOptions = {}, region?: Region) {
     this.role = options.role ?? 'client'
     if (this.role !== 'client' && this.role !== 'server') {
       throw new UsageError('InvalidOption', `role must be 'client' or 'server', but is ${String(this.role)}`)
@@ -120,8 +127,9 @@ export class FrameReader implements MessageSource {
     const maxMessage = checkInteger('maxMessageSize', options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_LIMIT, 'bytes')
     this.compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(this.capacity * compactAt)
 
-    const tableBytes = TABLE_ENTRIES * DESCRIPTOR_BYTES
-    this.region = codec.region(align(READER_BYTES) + align(tableBytes) + align(this.capacity))
+    this.ownsRegion = region === undefined
+    this.region = region ?? codec.region(FrameReader.regionBytes(this.capacity))
+    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     const memory: CodecMemory = this.region.memory
     this.u8 = memory.u8
     this.i32 = memory.i32
@@ -129,7 +137,7 @@ export class FrameReader implements MessageSource {
     this.exports = memory.exports
     this.text = codec.text
     this.record = this.region.carve(READER_BYTES)
-    const table = this.region.carve(tableBytes)
+    const table = this.region.carve(TABLE_ENTRIES * DESCRIPTOR_BYTES)
     this.slab = this.region.carve(this.capacity)
     this.words = this.record >> 2
     this.table = table >> 2
@@ -146,6 +154,11 @@ export class FrameReader implements MessageSource {
     this.exports.readerReset(this.record)
 
     this.ring = Array.from({ length: RING }, () => new Message(this))
+  }
+
+  /** Bytes of a region for a reader of this capacity. @internal */
+  static regionBytes(capacity: number): number {
+    return align(READER_BYTES) + align(TABLE_ENTRIES * DESCRIPTOR_BYTES) + align(capacity)
   }
 
   /**
@@ -168,16 +181,23 @@ export class FrameReader implements MessageSource {
     return message
   }
 
-  /** Parses what has arrived; true when a message is ready or under way in parts that `next` will join. */
+  /** Is a whole message ready for `next`? Parses and joins what has arrived. */
   poll(): boolean {
-    if (this.cursor !== this.end) return true
-    this.current = null
-    return this.parse()
+    for (;;) {
+      if (this.cursor === this.end) {
+        this.current = null
+        if (!this.parse()) return false
+      }
+      const word = this.i32[this.cursor + 1] as number
+      if ((word & DESCRIPTOR_KIND_MASK) !== KIND_PART) return true
+      this.append(this.i32[this.cursor] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
+      this.cursor += 2
+    }
   }
 
   /** Why the connection has failed, once every message before the failure has been taken; null until then. No byte after it is interpreted. */
   get error(): ProtocolError | null {
-    if (this.failure === null && this.cursor === this.end && !this.unparsed) {
+    if (this.failure === null && this.cursor === this.end && !this.unparsed && !this.released) {
       const code = this.get(READER_ERROR)
       if (code !== ERROR_NONE) {
         const a = this.view.getFloat64(this.record + READER_ERROR_A, true)
@@ -189,12 +209,12 @@ export class FrameReader implements MessageSource {
 
   /** A close frame has been read; nothing after it is delivered (RFC 6455 section 5.5.1). */
   get isClosed(): boolean {
-    return this.get(READER_STATE) === STATE_CLOSED
+    return !this.released && this.get(READER_STATE) === STATE_CLOSED
   }
 
   /** A frame or a fragmented message is unfinished, so an end of the connection here is a failure. */
   get isMidMessage(): boolean {
-    return this.unparsed || this.get(READER_PENDING) !== 0
+    return !this.released && (this.unparsed || this.get(READER_PENDING) !== 0)
   }
 
   /** Every message that has arrived whole has been taken. */
@@ -261,15 +281,17 @@ export class FrameReader implements MessageSource {
     this.unparsed = false
     this.assembled = 0
     this.failure = null
+    // Only close messages set it, and the hot path of `next` does not clear it.
+    for (const message of this.ring) message.status = 0
   }
 
   /** Gives the memory back. The reader and its messages must not be used afterwards; a second call does nothing. */
   release(): void {
     if (this.released) return
-    this.released = true
     this.reset()
+    this.released = true
     this.assembly = EMPTY
-    this.region.release()
+    if (this.ownsRegion) this.region.release()
   }
 
   // For adapters that read into fixed places of the buffer.
@@ -279,11 +301,22 @@ export class FrameReader implements MessageSource {
    * is at most `inPlace` bytes; of a larger frame, the parts are assembled on the heap. @internal
    */
   targets(count: 1 | 2, bytes: number, inPlace: number): Uint8Array[] {
-    const end = this.slab + this.capacity
-    this.set(READER_IN_PLACE_LIMIT, inPlace)
-    this.set(READER_HEAD, end - count * bytes)
-    this.set(READER_TAIL, end - count * bytes)
-    return Array.from({ length: count }, (_, i) => this.u8.subarray(end - (count - i) * bytes, end - (count - i - 1) * bytes))
+    // Each target has room in front of it: a transport that reads ahead fills the other one while this one's messages are in use.
+    const room = Math.min(inPlace, Math.floor(this.capacity / count) - bytes)
+    const first = this.slab + this.capacity - count * (room + bytes) + room
+    this.onlyTarget = count === 1 ? first : 0
+    this.set(READER_IN_PLACE_LIMIT, room)
+    this.set(READER_HEAD, first)
+    this.set(READER_TAIL, first)
+    return Array.from({ length: count }, (_, i) => this.u8.subarray(first + i * (room + bytes), first + i * (room + bytes) + bytes))
+  }
+
+  /**
+   * Moves what is not parsed out of the way of the next read, which with a single target goes where it lies. `next` does so when it
+   * returns null; before the first frame, the opening handshake must. With two targets, `commit` is early enough. @internal
+   */
+  makeWay(): void {
+    if (this.onlyTarget !== 0 && this.buffered !== 0) this.exports.readerCommit(this.record, this.onlyTarget, 0)
   }
 
   /** `length` bytes were put at `address`, a target's. The reader must be drained. @internal */
@@ -292,7 +325,12 @@ export class FrameReader implements MessageSource {
     this.unparsed = true
   }
 
-  /** Address and length of what is not parsed yet, for the opening handshake. @internal */
+  /** Did the last parse find anything but control frames? @internal */
+  get sawData(): boolean {
+    return this.end - this.table > this.get(READER_CONTROLS) * (DESCRIPTOR_BYTES >> 2) || this.get(READER_STATE) === STATE_PARTS
+  }
+
+  /** Address of the first byte that is not parsed yet, for the opening handshake. @internal */
   get headAddress(): number {
     return this.get(READER_HEAD)
   }
@@ -301,6 +339,11 @@ export class FrameReader implements MessageSource {
   consume(length: number): void {
     this.set(READER_HEAD, this.get(READER_HEAD) + length)
     this.unparsed = this.buffered !== 0
+  }
+
+  /** Bytes `[start, end)` of linear memory as text, one character a byte; for the opening handshake. @internal */
+  latin1(start: number, end: number): string {
+    return this.text.latin1(this.u8, start, end)
   }
 
   /** The descriptor table in words of {@link FrameReader.words32}: for walking a whole chunk without a call per message. @internal */
@@ -339,13 +382,16 @@ export class FrameReader implements MessageSource {
   }
 
   private parse(): boolean {
-    if (!this.unparsed) return false
-    this.blockEnd = 0
-    const count = this.exports.readerParse(this.record)
-    this.cursor = this.table
-    this.end = this.table + count * (DESCRIPTOR_BYTES >> 2)
-    this.unparsed = count === TABLE_ENTRIES
-    return count !== 0
+    if (this.unparsed) {
+      this.blockEnd = 0
+      const count = this.exports.readerParse(this.record)
+      this.cursor = this.table
+      this.end = this.table + count * (DESCRIPTOR_BYTES >> 2)
+      this.unparsed = count === TABLE_ENTRIES
+      if (count !== 0) return true
+    }
+    this.makeWay()
+    return false
   }
 
   /** Control frames and parts. */
@@ -355,7 +401,8 @@ export class FrameReader implements MessageSource {
     this.cursor = at + 2
     if (kind < OPCODE_CLOSE) {
       this.append(offset, length)
-      if (kind === KIND_PART) return this.next()
+      // A loop, not a recursion: a peer chooses how many parts there are.
+      if (kind === KIND_PART) return this.poll() ? this.next() : null
       const size = this.assembled
       this.assembled = 0
       return this.deliver(0, size, (kind === KIND_END_TEXT ? OPCODE_TEXT : OPCODE_BINARY) | (word & DESCRIPTOR_ASCII) | ASSEMBLED)

@@ -56,7 +56,10 @@ export class FrameWriter {
   private released = false
   private readonly encoder = new TextEncoder()
 
-  constructor(codec: Codec, options: FrameWriterOptions = {}) {
+  private readonly ownsRegion: boolean
+
+  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the writer takes its own */
+  constructor(codec: Codec, options: FrameWriterOptions = {}, region?: Region) {
     this.role = options.role ?? 'client'
     this.masked = this.role === 'client'
     this.keys = options.maskKeys ?? new MaskKeys()
@@ -67,7 +70,9 @@ export class FrameWriter {
       16 * 1024 * 1024,
       'bytes',
     )
-    this.region = codec.region(align(STAGE_BYTES) + align(this.capacity))
+    this.ownsRegion = region === undefined
+    this.region = region ?? codec.region(FrameWriter.regionBytes(this.capacity))
+    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     this.u8 = this.region.memory.u8
     this.exports = this.region.memory.exports
     this.stage = this.region.carve(STAGE_BYTES)
@@ -75,6 +80,11 @@ export class FrameWriter {
     this.start = this.region.carve(this.capacity)
     this.end = this.start + this.capacity
     this.head = this.tail = this.start
+  }
+
+  /** Bytes of a region for a writer of this capacity. @internal */
+  static regionBytes(capacity: number): number {
+    return align(STAGE_BYTES) + align(capacity)
   }
 
   /** Encoded bytes that have not been taken. */
@@ -101,6 +111,11 @@ export class FrameWriter {
     return true
   }
 
+  /** Encodes a text message that is already UTF-8. */
+  encodeUtf8(bytes: Uint8Array): boolean {
+    return this.encode(OPCODE_TEXT, bytes)
+  }
+
   /** Encodes a binary message. */
   encodeBinary(bytes: Uint8Array): boolean {
     return this.encode(OPCODE_BINARY, bytes)
@@ -108,12 +123,17 @@ export class FrameWriter {
 
   /** Encodes a ping. Throws `ControlPayloadTooLarge` above 125 bytes. */
   encodePing(bytes: Uint8Array = EMPTY): boolean {
-    return this.encode(OPCODE_PING, checkControl(bytes))
+    return this.encode(OPCODE_PING, checkControlPayload(bytes))
   }
 
   /** Encodes a pong. Throws `ControlPayloadTooLarge` above 125 bytes. */
   encodePong(bytes: Uint8Array = EMPTY): boolean {
-    return this.encode(OPCODE_PONG, checkControl(bytes))
+    return this.encode(OPCODE_PONG, checkControlPayload(bytes))
+  }
+
+  /** Encodes a control frame whose payload has been checked. @internal */
+  encodeControl(opcode: number, payload: Uint8Array): boolean {
+    return this.encode(opcode, payload)
   }
 
   /**
@@ -126,9 +146,11 @@ export class FrameWriter {
 
   /**
    * Lets `fill` write a payload of exactly `length` bytes straight into the buffer (zeroed before), then masks it there.
-   * Nothing is encoded when `fill` throws.
+   * Nothing is encoded when `fill` throws. Throws `InvalidOption` for a length that is not a whole number.
    */
   encodeWith(kind: 'text' | 'binary', length: number, fill: (payload: Uint8Array) => void): boolean {
+    // A length below 0 would be one near 2^32 to the codec, which would mask the memory of every other connection.
+    checkInteger('length', length, 0, 2 ** 31 - 1, 'bytes')
     if (length > this.room) return false
     const at = this.tail + MAX_FRAME_HEADER
     const payload = this.u8.subarray(at, at + length).fill(0)
@@ -163,7 +185,7 @@ export class FrameWriter {
   release(): void {
     if (this.released) return
     this.released = true
-    this.region.release()
+    if (this.ownsRegion) this.region.release()
   }
 
   /**
@@ -191,6 +213,36 @@ export class FrameWriter {
     return frame
   }
 
+  /**
+   * Runs one of the encoders for a control frame with its output in an array of its own: for one that the buffer has no room for.
+   * @internal
+   */
+  detachedControl(opcode: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
+    const key = this.masked ? this.keys.next() : 0
+    // The stage is free: it is only used within a call.
+    const source = this.stage + 512
+    this.u8.set(payload, source)
+    const length = this.exports.writeFrame(this.stage, source, payload.length, FIN | opcode, this.masked ? 1 : 0, key)
+    return this.stageView.slice(0, length)
+  }
+
+  // For the opening handshake, which comes before the first frame and uses the same memory.
+
+  /** Working memory of the opening handshake: the stage. @internal */
+  get scratch(): { address: number; bytes: number } {
+    return { address: this.stage, bytes: STAGE_BYTES }
+  }
+
+  /** Where the next byte goes, and the end of the buffer. @internal */
+  get free(): { from: number; to: number } {
+    return { from: this.tail, to: this.end }
+  }
+
+  /** Bytes up to `address` were appended. @internal */
+  appendedTo(address: number): void {
+    this.tail = address
+  }
+
   private encode(opcode: number, payload: Uint8Array): boolean {
     const length = payload.length
     if (length > this.room) return false
@@ -208,7 +260,8 @@ export class FrameWriter {
 
 const EMPTY = new Uint8Array(0)
 
-function checkControl(payload: Uint8Array): Uint8Array {
+/** A payload that a control frame may carry (RFC 6455 section 5.5). Throws `ControlPayloadTooLarge`. */
+export function checkControlPayload(payload: Uint8Array): Uint8Array {
   if (payload.length > MAX_CONTROL_PAYLOAD) {
     throw new EncodeError(
       'ControlPayloadTooLarge',
@@ -235,5 +288,5 @@ export function closePayload(code: number, reason: string): Uint8Array {
   const payload = new Uint8Array(2 + text.length)
   new DataView(payload.buffer).setUint16(0, code)
   payload.set(text, 2)
-  return checkControl(payload)
+  return checkControlPayload(payload)
 }

@@ -113,6 +113,7 @@ export class Codec {
   private readonly memories: CodecMemory[] = []
   private compiled: WebAssembly.Module | null = null
   private readonly onRelease = (region: Region): void => this.release(region)
+  private readonly forgotten = new FinalizationRegistry<Region>((region) => region.release())
 
   /**
    * @param source the compiled module, or a function that gives the binary in base64 (called on first use)
@@ -145,6 +146,11 @@ export class Codec {
     const memory = new CodecMemory(this.module, pages)
     this.memories.push(memory)
     return new Region(memory, memory.take(size), size, this.onRelease)
+  }
+
+  /** Releases `region` at the latest when `owner` is garbage: for owners whose users forget to. */
+  releaseWithOwner(owner: object, region: Region): void {
+    this.forgotten.register(owner, region)
   }
 
   private release(region: Region): void {

@@ -1,0 +1,49 @@
+/** Delays between attempts: exponential, with jitter, so that a thousand clients do not come back at once. */
+
+import { checkRange } from './errors.ts'
+
+/** How long to wait between attempts. */
+export interface BackoffOptions {
+  /** First delay in ms, 1 to 2^31 - 1. Default 100. */
+  initial?: number
+  /** Longest delay in ms. Default 30,000. */
+  max?: number
+  /** Factor from one delay to the next, 1 to 10. Default 2. */
+  factor?: number
+  /** Share of each delay that is random, 0 (none) to 1 (all of it). Default 0.5: a delay lies between half of its length and all of it. */
+  jitter?: number
+}
+
+/** A sequence of delays that can begin anew. */
+export class Backoff {
+  private readonly initial: number
+  private readonly max: number
+  private readonly factor: number
+  private readonly jitter: number
+  private upcoming: number
+
+  /** @param random 0 to just under 1. Throws `InvalidOption` for an option outside its range. */
+  constructor(
+    options: BackoffOptions,
+    private readonly random: () => number,
+    defaults: Required<BackoffOptions> = { initial: 100, max: 30_000, factor: 2, jitter: 0.5 },
+  ) {
+    this.initial = checkRange('backoff.initial', options.initial ?? defaults.initial, 1, 2 ** 31 - 1, 'ms')
+    this.max = checkRange('backoff.max', options.max ?? Math.max(defaults.max, this.initial), this.initial, 2 ** 31 - 1, 'ms')
+    this.factor = checkRange('backoff.factor', options.factor ?? defaults.factor, 1, 10, 'times')
+    this.jitter = checkRange('backoff.jitter', options.jitter ?? defaults.jitter, 0, 1, 'of the delay')
+    this.upcoming = this.initial
+  }
+
+  /** The next delay in ms. */
+  next(): number {
+    const delay = this.upcoming
+    this.upcoming = Math.min(this.max, delay * this.factor)
+    return delay * (1 - this.jitter * this.random())
+  }
+
+  /** The next delay is the first one again. */
+  reset(): void {
+    this.upcoming = this.initial
+  }
+}

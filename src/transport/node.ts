@@ -1,0 +1,336 @@
+/**
+ * Node sockets as transports: outgoing ones read straight into linear memory (`onread`), accepted ones copy each chunk once.
+ *
+ * Reading ahead: while the user holds one target, Node may fill the other; then reading stops. TLS hands over the records that it has
+ * already decrypted even when stopped, so those go through a spill queue, bounded by what one read of ciphertext can hold.
+ */
+
+import net from 'node:net'
+import tls from 'node:tls'
+import { UsageError } from '../errors.ts'
+import { lostError } from './connect-errors.ts'
+import { withDeadline } from './deadline.ts'
+import { checkTlsConfig } from './tls-options.ts'
+import type { Address, Dial, DialOptions, Transport, TransportHandler } from './transport.ts'
+
+/** The part of Node's `net.Socket` that is used. */
+export interface NodeSocket {
+  readonly writableLength: number
+  readonly destroyed: boolean
+  readonly readableEnded: boolean
+  readonly alpnProtocol?: string | false | null
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+  write(bytes: Uint8Array, callback: () => void): boolean
+  end(): unknown
+  destroy(): unknown
+  pause(): unknown
+  resume(): unknown
+  // biome-ignore lint/suspicious/noExplicitAny: Node overloads `on` by event, which no structural type can say
+  on(event: string, listener: (...args: any[]) => void): unknown
+}
+
+/** Writing, ending and the events, which all Node sockets share. */
+abstract class NodeTransport implements Transport {
+  abstract readonly targetCount: 1 | 2
+  readonly alpnProtocol: string | undefined
+  readonly remoteAddress: string | undefined
+  protected handler: TransportHandler | null = null
+  /** `resume` has asked and has not been answered. */
+  protected asked = false
+  /** Bytes that arrived where they could not stay, oldest first. */
+  protected readonly spill: Uint8Array[] = []
+  private ended = false
+  private endDelivered = false
+  private destroyed = false
+  private closed = false
+  private failure: unknown = null
+  /** Callbacks still to come for writes that were complete when `write` returned. */
+  private settledWrites = 0
+  private readonly onWriteDone = (): void => {
+    if (this.settledWrites > 0) this.settledWrites--
+    else if (!this.closed) this.handler?.onWritten()
+  }
+
+  constructor(protected readonly socket: NodeSocket) {
+    this.alpnProtocol = socket.alpnProtocol || undefined
+    const { remoteAddress, remotePort } = socket
+    this.remoteAddress =
+      remoteAddress === undefined ? undefined : `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`
+    socket.on('error', (error: unknown) => {
+      this.failure = error
+    })
+    socket.on('end', () => {
+      this.ended = true
+      this.answer()
+    })
+    socket.on('close', () => {
+      this.closed = true
+      // After a clean end, what arrived before it comes first: the user asks for it, and for the end.
+      if (this.failure !== null || this.destroyed || !this.ended || this.endDelivered) this.report()
+    })
+  }
+
+  start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
+    this.handler = handler
+    this.useTargets(targets)
+    if (this.closed && !this.ended) queueMicrotask(() => this.report())
+  }
+
+  resume(): void {
+    if (this.asked) return
+    this.asked = true
+    this.answer()
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.closed) return false
+    this.socket.write(bytes, this.onWriteDone)
+    // What the system call took is gone from the queue; the rest is kept by reference until the callback.
+    if (this.socket.writableLength !== 0) return false
+    this.settledWrites++
+    return true
+  }
+
+  end(): void {
+    this.socket.end()
+  }
+
+  destroy(): void {
+    this.destroyed = true
+    if (this.closed) this.report()
+    else this.socket.destroy()
+  }
+
+  /** Gives the user what it asked for, if it is there, and reads on if not. */
+  protected answer(): void {
+    if (!this.asked || this.handler === null) return
+    if (this.deliver()) return
+    if (!this.ended) {
+      this.readOn()
+      return
+    }
+    this.asked = false
+    this.endDelivered = true
+    this.handler.onEnd()
+    if (this.closed) this.report()
+  }
+
+  /** Delivers the oldest bytes that are waiting; false when there are none. */
+  protected abstract deliver(): boolean
+  protected abstract readOn(): void
+  protected abstract useTargets(targets: readonly Uint8Array[]): void
+
+  /** Fills `target` from the spill queue; returns the number of bytes. */
+  protected takeSpill(target: Uint8Array): number {
+    let filled = 0
+    while (this.spill.length > 0 && filled < target.length) {
+      const chunk = this.spill[0] as Uint8Array
+      const taken = chunk.subarray(0, target.length - filled)
+      target.set(taken, filled)
+      filled += taken.length
+      if (taken.length === chunk.length) this.spill.shift()
+      else this.spill[0] = chunk.subarray(taken.length)
+    }
+    return filled
+  }
+
+  private report(): void {
+    const { handler } = this
+    if (handler === null) return
+    this.handler = null
+    handler.onClosed(this.failure === null ? null : lostError(this.failure))
+  }
+}
+
+/** A socket that we opened: the kernel writes into linear memory. */
+class DialedTransport extends NodeTransport {
+  readonly targetCount = 2
+  private targets: readonly Uint8Array[] = []
+  /** Which target Node fills next. */
+  private filling = 0
+  /** Bytes in the other one that nobody has asked for yet. */
+  private ahead = 0
+  private stopped = false
+
+  constructor(
+    socket: NodeSocket,
+    private readonly landing: Landing,
+    /** Does a stop take effect before the next bytes? Not with TLS, and not with Windows' overlapped reads. */
+    private readonly stopsAtOnce: boolean,
+  ) {
+    super(socket)
+    landing.receiver = this
+    this.spill.push(...landing.early)
+    this.stopped = this.spill.length !== 0
+  }
+
+  /** Node's `onread` callback. */
+  onRead(length: number, buffer: Uint8Array): boolean {
+    if (buffer !== this.targets[this.filling]) {
+      this.spill.push(buffer.slice(0, length))
+    } else {
+      this.ahead = length
+      this.filling ^= 1
+    }
+    if (this.handler !== null && this.asked) this.deliver()
+    this.stopped = this.ahead !== 0 || this.spill.length !== 0
+    return !this.stopped
+  }
+
+  /** Where the next bytes go. */
+  nextBuffer(): Uint8Array {
+    if (this.targets.length === 0 || this.spill.length !== 0) return this.landing.scratch()
+    // With one chunk held and one ahead, both targets are taken; when reading really stops, that is over before it goes on.
+    if (this.ahead !== 0 && !this.stopsAtOnce) return this.landing.scratch()
+    return this.targets[this.filling] as Uint8Array
+  }
+
+  protected override deliver(): boolean {
+    const { handler } = this
+    if (handler === null) return false
+    let index = this.filling ^ 1
+    let length = this.ahead
+    this.ahead = 0
+    if (length === 0) {
+      index = this.filling
+      length = this.takeSpill(this.targets[index] as Uint8Array)
+      if (length === 0) return false
+      this.filling ^= 1
+    }
+    this.asked = false
+    handler.onRead(index, length)
+    return true
+  }
+
+  protected override readOn(): void {
+    if (!this.stopped) return
+    this.stopped = false
+    this.socket.resume()
+  }
+
+  protected override useTargets(targets: readonly Uint8Array[]): void {
+    this.targets = targets
+  }
+}
+
+/** Where bytes land before there is a transport, and when both targets are taken. */
+class Landing {
+  receiver: DialedTransport | null = null
+  readonly early: Uint8Array[] = []
+  private buffer: Uint8Array | null = null
+
+  scratch(): Uint8Array {
+    this.buffer ??= new Uint8Array(16_384)
+    return this.buffer
+  }
+
+  readonly onread = {
+    buffer: (): Uint8Array => this.receiver?.nextBuffer() ?? this.scratch(),
+    callback: (length: number, buffer: Uint8Array): boolean => {
+      if (this.receiver !== null) return this.receiver.onRead(length, buffer)
+      this.early.push(buffer.slice(0, length))
+      return false
+    },
+  }
+}
+
+/** A socket that came from a server: its bytes arrive as `'data'`. */
+class AcceptedTransport extends NodeTransport {
+  readonly targetCount = 1
+  private target: Uint8Array = new Uint8Array(0)
+
+  constructor(socket: NodeSocket, early: Uint8Array | undefined) {
+    super(socket)
+    if (early !== undefined && early.length > 0) this.spill.push(early.slice())
+    socket.on('data', (chunk: Uint8Array) => {
+      this.spill.push(chunk)
+      this.answer()
+      if (this.spill.length !== 0) socket.pause()
+    })
+    socket.pause()
+  }
+
+  protected override deliver(): boolean {
+    const length = this.takeSpill(this.target)
+    if (length === 0) return false
+    this.asked = false
+    this.handler?.onRead(0, length)
+    return true
+  }
+
+  protected override readOn(): void {
+    this.socket.resume()
+  }
+
+  protected override useTargets(targets: readonly Uint8Array[]): void {
+    this.target = targets[0] as Uint8Array
+  }
+}
+
+/**
+ * A transport over a socket that a Node server accepted (`net.Server`, `tls.Server`, or the `'upgrade'` event of `node:http`).
+ *
+ * @param head bytes that were already read from it
+ */
+export function nodeTransport(socket: NodeSocket, head?: Uint8Array): Transport {
+  return new AcceptedTransport(socket, head)
+}
+
+/** Connects with `net` or `tls`. All of {@link DialOptions} are honoured. */
+export const dialNode: Dial = (address, options) => {
+  const landing = new Landing()
+  return withDeadline<net.Socket>(
+    address,
+    options,
+    (done, failed) => {
+      const socket = address.secure ? connectTls(address, options, landing) : connectTcp(address, options, landing)
+      socket.once('error', failed)
+      socket.once(address.secure ? 'secureConnect' : 'connect', () => {
+        socket.off('error', failed)
+        done(socket)
+      })
+      return () => socket.destroy()
+    },
+    (late) => late.destroy(),
+  ).then((socket) => {
+    if (options.noDelay ?? true) socket.setNoDelay(true)
+    return new DialedTransport(socket, landing, !address.secure && process.platform !== 'win32')
+  })
+}
+
+function connectTcp(address: Address, options: DialOptions, landing: Landing): net.Socket {
+  return net.connect({ ...socketOptions(address, options), onread: landing.onread })
+}
+
+function connectTls(address: Address, options: DialOptions, landing: Landing): net.Socket {
+  const config = checkTlsConfig(options.tls)
+  const name = config.serverName ?? address.hostname
+  return tls.connect({
+    ...socketOptions(address, options),
+    onread: landing.onread,
+    // SNI carries names only (RFC 6066 section 3); an address is verified all the same.
+    ...(net.isIP(name) === 0 ? { servername: name } : {}),
+    ...(config.ca === null ? {} : { ca: [...config.ca] }),
+    ...config.identity,
+    ...(config.alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...config.alpnProtocols] }),
+    minVersion: config.minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
+    rejectUnauthorized: !config.dangerNoVerify,
+    // biome-ignore lint/suspicious/noExplicitAny: `onread` and the TCP options are honoured by tls.connect, but missing in its types
+  } as any)
+}
+
+function socketOptions(address: Address, options: DialOptions): net.TcpNetConnectOpts {
+  const { keepAlive } = options
+  if (keepAlive !== undefined && keepAlive !== false && !(typeof keepAlive === 'number' && keepAlive > 0)) {
+    throw new UsageError('InvalidOption', `keepAlive must be false or the idle time in ms, but is ${String(keepAlive)}`)
+  }
+  return {
+    host: address.hostname,
+    port: address.port,
+    // We decide when our side ends.
+    allowHalfOpen: true,
+    autoSelectFamily: true,
+    ...(keepAlive ? { keepAlive: true, keepAliveInitialDelay: keepAlive } : {}),
+  }
+}

@@ -1,0 +1,104 @@
+/** What a WebSocket stands on: one region of linear memory, its reader and sender, and the transport that fills and drains them. */
+
+import { FrameReader, type Role } from '../codec/frame-reader.ts'
+import { FrameWriter } from '../codec/frame-writer.ts'
+import type { MaskKeys } from '../codec/mask-keys.ts'
+import type { Region } from '../codec/memory.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Transport, TransportHandler } from '../transport/transport.ts'
+import type { ResolvedOptions } from './options.ts'
+import { Sender } from './sender.ts'
+
+/** Who uses a connection: first the opening handshake, then the stream. */
+export interface ConnectionUser {
+  /** Bytes have come and lie in the reader. */
+  onBytes(): void
+  /** The peer will send no more. */
+  onEnd(): void
+  /** What could not be written at once now is. */
+  onWritten(): void
+  /** The transport is gone. */
+  onClosed(error: Error | null): void
+}
+
+/** The memory and the transport of one WebSocket. */
+export class Connection implements TransportHandler {
+  readonly reader: FrameReader
+  readonly sender: Sender
+  /** Bytes in front of the first read target: what an unfinished frame or an incomplete head may leave. */
+  readonly headRoom: number
+  /** The transport's last call has come. */
+  isClosed = false
+  private isReleased = false
+  private user: ConnectionUser
+  private readonly region: Region
+  /** Addresses of the read targets. */
+  private readonly targets: readonly number[]
+
+  constructor(
+    runtime: Runtime,
+    readonly transport: Transport,
+    role: Role,
+    options: ResolvedOptions,
+    maskKeys: MaskKeys,
+    user: ConnectionUser,
+  ) {
+    this.user = user
+    const { codec } = runtime
+    this.region = codec.region(FrameReader.regionBytes(options.bufferCapacity) + FrameWriter.regionBytes(options.writeBufferCapacity))
+    this.reader = new FrameReader(codec, { role, ...options }, this.region)
+    const writer = new FrameWriter(codec, { role, writeBufferCapacity: options.writeBufferCapacity, maskKeys }, this.region)
+    this.sender = new Sender(writer, transport, options.maxMessageSize, options.maxBufferedAmount)
+    codec.releaseWithOwner(this, this.region)
+    const { targetCount } = transport
+    // A transport with one target gets all that the unfinished frame leaves: some runtimes hand over chunks of 512 KiB.
+    const { bufferCapacity, inPlace, maxReadSize } = options
+    const size = targetCount === 1 ? bufferCapacity - Math.max(inPlace, Math.min(16_384, bufferCapacity >> 2)) : maxReadSize
+    this.headRoom = bufferCapacity - targetCount * size
+    const targets = this.reader.targets(targetCount, size, inPlace)
+    this.targets = targets.map((target) => target.byteOffset)
+    transport.start(this, targets)
+  }
+
+  /** Hands the connection on: what happens from now on is told to `user`. */
+  handTo(user: ConnectionUser): void {
+    this.user = user
+  }
+
+  /** The reader is drained and may be filled again. */
+  resume(): void {
+    this.transport.resume()
+  }
+
+  /**
+   * Gives the memory back, as soon as the transport can no longer write into it. Neither reader nor writer may be used afterwards.
+   * A second call does nothing.
+   */
+  release(): void {
+    this.isReleased = true
+    this.reader.release()
+    this.sender.writer.release()
+    if (this.isClosed) this.region.release()
+  }
+
+  onRead(index: number, length: number): void {
+    if (this.isReleased) return
+    this.reader.commit(this.targets[index] as number, length)
+    this.user.onBytes()
+  }
+
+  onEnd(): void {
+    this.user.onEnd()
+  }
+
+  onWritten(): void {
+    this.sender.onWritten()
+    this.user.onWritten()
+  }
+
+  onClosed(error: Error | null): void {
+    this.isClosed = true
+    this.user.onClosed(error)
+    if (this.isReleased) this.region.release()
+  }
+}

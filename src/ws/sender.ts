@@ -1,0 +1,198 @@
+/**
+ * The outgoing half: frames to the transport, in as few writes as can be without delaying any.
+ *
+ * Rule 1: a send with nothing before it leaves at once; what follows in the same tick leaves together, when the tick ends.
+ * Rule 2: frames in the write buffer are older than those on the overflow queue, so the buffer goes first and the order is kept.
+ * Rule 3: the caller's bytes are never referred to after its call has returned.
+ */
+
+import { OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG } from '../../assembly/abi.ts'
+import { checkControlPayload, closePayload, type FrameWriter } from '../codec/frame-writer.ts'
+import { EncodeError } from '../errors.ts'
+import type { Transport } from '../transport/transport.ts'
+
+const TICK = Promise.resolve()
+
+/** Sends frames over one transport. */
+export class Sender {
+  /** Frames that the write buffer could not hold, oldest first, on the heap. */
+  private readonly overflow: Uint8Array[] = []
+  private overflowBytes = 0
+  /** Bytes that the transport has and has not let go of. */
+  private inFlight = 0
+  private inFlightOverflow = false
+  /** Something was written in this tick. */
+  private corked = false
+  private stopped = false
+  private drain: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | null = null
+  private readonly uncork = (): void => {
+    this.corked = false
+    this.write()
+  }
+
+  constructor(
+    readonly writer: FrameWriter,
+    private readonly transport: Transport,
+    private readonly maxMessageSize: number,
+    private readonly maxBufferedAmount: number,
+  ) {}
+
+  /** Bytes, headers included, that have not left. */
+  get bufferedAmount(): number {
+    return this.writer.length + this.overflowBytes
+  }
+
+  /** The transport has not taken everything. */
+  get isBlocked(): boolean {
+    return this.inFlight !== 0
+  }
+
+  text(text: string): undefined | Promise<void> {
+    // Three bytes at most for each UTF-16 unit: mostly there is no need to count.
+    if (text.length * 3 <= this.maxMessageSize && this.overflow.length === 0 && this.writer.encodeText(text)) return this.sent()
+    return this.large('text', new TextEncoder().encode(text))
+  }
+
+  binary(bytes: Uint8Array): undefined | Promise<void> {
+    if (bytes.length <= this.maxMessageSize && this.overflow.length === 0 && this.writer.encodeBinary(bytes)) return this.sent()
+    return this.large('binary', bytes)
+  }
+
+  ping(bytes: Uint8Array): undefined | Promise<void> {
+    this.checkRoom(bytes.length)
+    return this.control(OPCODE_PING, checkControlPayload(bytes))
+  }
+
+  pong(bytes: Uint8Array): undefined | Promise<void> {
+    this.checkRoom(bytes.length)
+    return this.control(OPCODE_PONG, checkControlPayload(bytes))
+  }
+
+  close(code: number, reason: string): undefined | Promise<void> {
+    return this.control(OPCODE_CLOSE, closePayload(code, reason))
+  }
+
+  /** Resolves when everything has left; rejects when the connection ends before. */
+  flushed(): Promise<void> {
+    this.write()
+    return this.bufferedAmount === 0 ? TICK : this.backlog()
+  }
+
+  /** The transport has let go of what it was given. */
+  onWritten(): void {
+    this.written()
+    this.write()
+  }
+
+  /** Nothing more will leave: what waits is dropped, and who waits is told. */
+  stop(error: Error): void {
+    this.stopped = true
+    this.overflow.length = 0
+    this.overflowBytes = 0
+    this.drain?.reject(error)
+    this.drain = null
+  }
+
+  /** Hands what waits to the transport. */
+  write(): void {
+    if (this.inFlight !== 0 || this.stopped) return
+    for (;;) {
+      this.inFlightOverflow = this.writer.length === 0
+      const bytes = this.inFlightOverflow ? this.overflow[0] : this.writer.data()
+      if (bytes === undefined) break
+      this.inFlight = bytes.length
+      if (!this.transport.write(bytes)) return
+      this.written()
+    }
+    this.drain?.resolve()
+    this.drain = null
+  }
+
+  private written(): void {
+    const bytes = this.inFlight
+    this.inFlight = 0
+    if (this.stopped) return
+    if (this.inFlightOverflow) {
+      this.overflow.shift()
+      this.overflowBytes -= bytes
+    } else {
+      this.writer.advance(bytes)
+    }
+  }
+
+  /** A frame was put in the write buffer. */
+  private sent(): undefined | Promise<void> {
+    if (!this.corked) {
+      this.corked = true
+      TICK.then(this.uncork)
+      this.write()
+    } else if (this.writer.length > this.writer.capacity >> 1) {
+      this.write()
+    }
+    // From half a buffer on, the caller had better wait.
+    return this.overflow.length !== 0 || this.writer.room < this.writer.capacity >> 1 ? this.backlog() : undefined
+  }
+
+  /** A message that the write buffer has no room for now, or ever. */
+  private large(kind: 'text' | 'binary', payload: Uint8Array): undefined | Promise<void> {
+    if (payload.length > this.maxMessageSize) {
+      throw new EncodeError(
+        'OutgoingMessageTooLarge',
+        `a message of ${payload.length} bytes is over maxMessageSize (${this.maxMessageSize})`,
+        payload.length,
+        this.maxMessageSize,
+      )
+    }
+    this.write()
+    if (this.overflow.length === 0 && (kind === 'text' ? this.writer.encodeUtf8(payload) : this.writer.encodeBinary(payload))) {
+      return this.sent()
+    }
+    this.checkRoom(this.writer.encodedLength(payload.length))
+    this.queue(this.writer.encodeDetached(kind, payload))
+    this.write()
+    return this.bufferedAmount === 0 ? undefined : this.backlog()
+  }
+
+  /** A control frame, which is small enough to be worth a copy when the write buffer is full. */
+  private control(opcode: number, payload: Uint8Array): undefined | Promise<void> {
+    if (this.overflow.length === 0) {
+      if (this.writer.encodeControl(opcode, payload)) return this.sent()
+      this.write()
+      if (this.writer.encodeControl(opcode, payload)) return this.sent()
+    }
+    this.queue(this.writer.detachedControl(opcode, payload))
+    this.write()
+    return this.bufferedAmount === 0 ? undefined : this.backlog()
+  }
+
+  private queue(frame: Uint8Array): void {
+    this.overflow.push(frame)
+    this.overflowBytes += frame.length
+  }
+
+  private checkRoom(bytes: number): void {
+    const total = this.bufferedAmount + bytes
+    if (total <= this.maxBufferedAmount) return
+    throw new EncodeError(
+      'SendBufferFull',
+      `${total} bytes would wait to be sent, over maxBufferedAmount (${this.maxBufferedAmount}): await the promises of send, or flush()`,
+      total,
+      this.maxBufferedAmount,
+    )
+  }
+
+  private backlog(): Promise<void> {
+    if (this.drain === null) {
+      let resolve!: () => void
+      let reject!: (error: Error) => void
+      const promise = new Promise<void>((yes, no) => {
+        resolve = yes
+        reject = no
+      })
+      // A caller who does not await learns of a lost connection from the receiving side.
+      promise.catch(() => {})
+      this.drain = { promise, resolve, reject }
+    }
+    return this.drain.promise
+  }
+}

@@ -1,0 +1,42 @@
+/** A WebSocket as WHATWG streams. */
+
+import { CloseCode, type OwnedMessage } from '../codec/message.ts'
+import type { WsConnection } from './stream.ts'
+
+/** The two directions. */
+export interface WebSocketStreams {
+  /** Text and binary messages, owned. Cancelling closes the connection. */
+  readonly readable: ReadableStream<OwnedMessage>
+  /** Strings become text messages, bytes binary ones. Closing closes the connection; aborting cuts it. */
+  readonly writable: WritableStream<string | Uint8Array>
+}
+
+/** @internal */
+export function webStreams(ws: WsConnection): WebSocketStreams {
+  const messages = ws[Symbol.asyncIterator]()
+  const readable = new ReadableStream<OwnedMessage>(
+    {
+      async pull(controller): Promise<void> {
+        const { done, value } = await messages.next()
+        if (done) controller.close()
+        else controller.enqueue(value)
+      },
+      async cancel(): Promise<void> {
+        await ws.close(CloseCode.Normal)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+  const writable = new WritableStream<string | Uint8Array>({
+    async write(data): Promise<void> {
+      await (typeof data === 'string' ? ws.sendText(data) : ws.sendBinary(data))
+    },
+    async close(): Promise<void> {
+      await ws.close(CloseCode.Normal)
+    },
+    abort(): void {
+      ws.destroy()
+    },
+  })
+  return { readable, writable }
+}

@@ -1,0 +1,91 @@
+/** `WsStream`: the ways to come by a WebSocket. An entry point gives it its runtime. */
+
+import type { Runtime } from '../runtime.ts'
+import type { Transport } from '../transport/transport.ts'
+import { WsStreamBuilder } from './builder.ts'
+import { openClient, type Opened, openServer } from './opening.ts'
+import type { AcceptOptions, ConnectOptions } from './options.ts'
+import { resolveOptions } from './options.ts'
+import { type SessionOptions, sessions } from './sessions.ts'
+import { WsConnection } from './stream.ts'
+import { parseWsUrl } from './url.ts'
+
+/** The class whose static method was called: an entry point's, or one that its user derived from it. */
+export interface WsStreamClass<Stream extends WsStream> {
+  readonly runtime: Runtime
+  new (runtime: Runtime, opened: Opened, endsQuietly?: boolean): Stream
+}
+
+/** A WebSocket (RFC 6455), client or server. */
+export class WsStream extends WsConnection {
+  /** What an entry point supplies. @internal */
+  static readonly runtime: Runtime
+
+  /**
+   * Connects and upgrades.
+   *
+   * Rejects with `InvalidUrl`, `InvalidOption`, a {@link TransportError} (`ConnectRefused`, `HostNotFound`, `ConnectTimeout` …), a
+   * {@link TlsError}, a {@link HandshakeError} (`UnexpectedStatus` has the server's answer), or the signal's reason.
+   *
+   * ```ts
+   * const ws = await WsStream.connect('wss://exchange.example/ws', { headers: { 'X-Api-Key': key } })
+   * while (await ws.readable()) {
+   *   for (let m; (m = ws.next()) !== null; ) if (m.kind === 'text') onQuote(m.text)
+   * }
+   * ```
+   *
+   * @param url `ws:` or `wss:`; user and password in it become Basic credentials
+   */
+  static async connect<Stream extends WsStream>(this: WsStreamClass<Stream>, url: string | URL, options: ConnectOptions = {}): Promise<Stream> {
+    return new this(this.runtime, await dialAndOpen(this.runtime, url, options))
+  }
+
+  /** Upgrades over a connection that the caller made: as {@link WsStream.connect}, whose URL then only says `Host` and path. Closes it on failure. */
+  static async connectWith<Stream extends WsStream>(
+    this: WsStreamClass<Stream>,
+    transport: Transport,
+    url: string | URL,
+    options: ConnectOptions = {},
+  ): Promise<Stream> {
+    return new this(this.runtime, await openClient(this.runtime, transport, parseWsUrl(url), options))
+  }
+
+  /**
+   * Serves an opening handshake on an accepted connection. A request that is no valid upgrade, or that `onRequest` refuses, is answered
+   * (400, 405, 426, 431 or the application's status), the connection is closed, and the promise rejects with a {@link HandshakeError}.
+   */
+  static async accept<Stream extends WsStream>(this: WsStreamClass<Stream>, transport: Transport, options: AcceptOptions = {}): Promise<Stream> {
+    return new this(this.runtime, await openServer(this.runtime, transport, options))
+  }
+
+  /**
+   * Streams, one after the other: when one ends, the next is opened after a pause (100 ms doubling to 30 s, jittered, anew after a stable
+   * session). Leave the loop or abort `signal` to stop. In these streams a lost connection ends receiving instead of throwing; why is in
+   * `await ws.closed` and in `onDown`.
+   *
+   * ```ts
+   * const onOpen = (ws) => ws.sendText('{"op":"subscribe","symbols":["BTC-USD"]}')
+   * for await (const ws of WsStream.sessions('wss://exchange.example/ws', { onOpen })) {
+   *   for await (const message of ws) onMessage(message)
+   * }
+   * ```
+   */
+  static sessions<Stream extends WsStream>(
+    this: WsStreamClass<Stream>,
+    url: string | URL,
+    options: SessionOptions<Stream> = {},
+  ): AsyncGenerator<Stream, void, undefined> {
+    return sessions(this.runtime, async () => new this(this.runtime, await dialAndOpen(this.runtime, url, options), true), options)
+  }
+
+  /** A builder with every option at its default. */
+  static builder<Stream extends WsStream>(this: WsStreamClass<Stream> & typeof WsStream): WsStreamBuilder<Stream> {
+    return new WsStreamBuilder<Stream>(this as never)
+  }
+}
+
+async function dialAndOpen(runtime: Runtime, url: string | URL, options: ConnectOptions): Promise<Opened> {
+  const target = parseWsUrl(url)
+  resolveOptions(options)
+  return openClient(runtime, await runtime.dial(target.address, options), target, options)
+}
