@@ -1,5 +1,5 @@
 // What rollup does not make: the declarations and the plain binary.
-import { cpSync, copyFileSync, rmSync } from 'node:fs'
+import { copyFileSync, cpSync, rmSync } from 'node:fs'
 
 rmSync('dist/types', { recursive: true, force: true })
 cpSync('build/js', 'dist/types', { recursive: true, filter: (path) => !/\.js(\.map)?$/.test(path) })

@@ -6,11 +6,11 @@ import {
   DESCRIPTOR_KIND_MASK,
   DESCRIPTOR_LENGTH_SHIFT,
   ERROR_NONE,
+  KIND_END_TEXT,
   KIND_PART,
   OPCODE_BINARY,
   OPCODE_CLOSE,
   OPCODE_TEXT,
-  KIND_END_TEXT,
   READER_BYTES,
   READER_CONTROLS,
   READER_END,
@@ -454,8 +454,12 @@ export class FrameReader implements MessageSource {
 const EMPTY = new Uint8Array(0)
 
 function bufferFull(needed: number, available: number): UsageError {
-  return new UsageError('BufferFull', `${needed} bytes do not fit: there is room for ${available}. Take the messages first, or use a larger bufferCapacity`, {
-    needed,
-    available,
-  })
+  return new UsageError(
+    'BufferFull',
+    `${needed} bytes do not fit: there is room for ${available}. Take the messages first, or use a larger bufferCapacity`,
+    {
+      needed,
+      available,
+    },
+  )
 }

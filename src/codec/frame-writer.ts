@@ -1,14 +1,6 @@
 /** The sending half of a WebSocket, sans IO: messages in, bytes out. */
 
-import {
-  MAX_CONTROL_PAYLOAD,
-  MAX_FRAME_HEADER,
-  OPCODE_BINARY,
-  OPCODE_CLOSE,
-  OPCODE_PING,
-  OPCODE_PONG,
-  OPCODE_TEXT,
-} from '../../assembly/abi.ts'
+import { MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError } from '../errors.ts'
 import type { Role } from './frame-reader.ts'
 import { MaskKeys } from './mask-keys.ts'
@@ -63,13 +55,7 @@ export class FrameWriter {
     this.role = options.role ?? 'client'
     this.masked = this.role === 'client'
     this.keys = options.maskKeys ?? new MaskKeys()
-    this.capacity = checkInteger(
-      'writeBufferCapacity',
-      options.writeBufferCapacity ?? DEFAULT_WRITE_BUFFER_CAPACITY,
-      256,
-      16 * 1024 * 1024,
-      'bytes',
-    )
+    this.capacity = checkInteger('writeBufferCapacity', options.writeBufferCapacity ?? DEFAULT_WRITE_BUFFER_CAPACITY, 256, 16 * 1024 * 1024, 'bytes')
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(FrameWriter.regionBytes(this.capacity))
     if (this.ownsRegion) codec.releaseWithOwner(this, this.region)

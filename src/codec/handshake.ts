@@ -166,7 +166,12 @@ class HeadMemory {
   /** Room for `bytes` of the caller's and the codec's own longest literal. */
   reserve(bytes: number): number {
     if (this.at + bytes + 256 > this.outEnd) {
-      throw new EncodeError('HeadTooLarge', `the head does not fit in the write buffer: use a larger writeBufferCapacity`, bytes, this.outEnd - this.at)
+      throw new EncodeError(
+        'HeadTooLarge',
+        `the head does not fit in the write buffer: use a larger writeBufferCapacity`,
+        bytes,
+        this.outEnd - this.at,
+      )
     }
     return this.at
   }
@@ -184,7 +189,8 @@ class HeadMemory {
   scan(asResponse: boolean): number {
     const { reader } = this
     const { headAddress, buffered } = reader
-    if (asResponse && !reader.exports.startsLikeResponse(headAddress, buffered)) throw malformed('the answer is not HTTP/1.x; is this the right port?')
+    if (asResponse && !reader.exports.startsLikeResponse(headAddress, buffered))
+      throw malformed('the answer is not HTTP/1.x; is this the right port?')
     const length = reader.exports.headScan(headAddress, buffered, this.scanned)
     this.scanned = buffered
     if (length < 0) throw malformed('a line does not end in CRLF')

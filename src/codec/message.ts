@@ -99,9 +99,7 @@ export class Message {
   get text(): string {
     this.check()
     const ascii = (this.flags & DESCRIPTOR_ASCII) !== 0
-    return this.flags & ASSEMBLED
-      ? this.source.assembledText(this.size, ascii)
-      : this.source.textAt(this.offset, this.size, ascii)
+    return this.flags & ASSEMBLED ? this.source.assembledText(this.size, ascii) : this.source.textAt(this.offset, this.size, ascii)
   }
 
   /** `JSON.parse` of {@link Message.text}. */
@@ -208,4 +206,3 @@ export class OwnedMessage {
     return JSON.parse(this.text)
   }
 }
-

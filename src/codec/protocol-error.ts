@@ -24,7 +24,12 @@ import { CloseCode } from './message.ts'
 export function protocolError(code: number, a: number, b: number): ProtocolError {
   switch (code) {
     case ERROR_RESERVED_BITS_SET:
-      return new ProtocolError('ReservedBitsSet', `reserved bits ${a.toString(2).padStart(3, '0')} are set, but no extension was negotiated`, CloseCode.Protocol, { bits: a })
+      return new ProtocolError(
+        'ReservedBitsSet',
+        `reserved bits ${a.toString(2).padStart(3, '0')} are set, but no extension was negotiated`,
+        CloseCode.Protocol,
+        { bits: a },
+      )
     case ERROR_INVALID_OPCODE:
       return new ProtocolError('InvalidOpcode', `opcode ${a} is not defined`, CloseCode.Protocol, { opcode: a })
     case ERROR_UNMASKED_FRAME_FROM_CLIENT:
@@ -32,7 +37,9 @@ export function protocolError(code: number, a: number, b: number): ProtocolError
     case ERROR_MASKED_FRAME_FROM_SERVER:
       return new ProtocolError('MaskedFrameFromServer', 'a server sent a masked frame', CloseCode.Protocol)
     case ERROR_NON_MINIMAL_LENGTH:
-      return new ProtocolError('NonMinimalLength', `a length of ${a} was encoded in ${b} bytes more than the minimum`, CloseCode.Protocol, { size: a })
+      return new ProtocolError('NonMinimalLength', `a length of ${a} was encoded in ${b} bytes more than the minimum`, CloseCode.Protocol, {
+        size: a,
+      })
     case ERROR_CONTROL_FRAME_TOO_LARGE:
       return new ProtocolError('ControlFrameTooLarge', `a control frame of ${a} bytes is over 125`, CloseCode.Protocol, { size: a, max: 125 })
     case ERROR_FRAGMENTED_CONTROL_FRAME:
@@ -40,7 +47,10 @@ export function protocolError(code: number, a: number, b: number): ProtocolError
     case ERROR_PAYLOAD_TOO_LARGE:
       return new ProtocolError('PayloadTooLarge', `a frame of ${a} bytes is over maxFrameSize (${b})`, CloseCode.MessageTooBig, { size: a, max: b })
     case ERROR_MESSAGE_TOO_LARGE:
-      return new ProtocolError('MessageTooLarge', `a message of at least ${a} bytes is over maxMessageSize (${b})`, CloseCode.MessageTooBig, { accumulated: a, max: b })
+      return new ProtocolError('MessageTooLarge', `a message of at least ${a} bytes is over maxMessageSize (${b})`, CloseCode.MessageTooBig, {
+        accumulated: a,
+        max: b,
+      })
     case ERROR_NEW_MESSAGE_DURING_ASSEMBLY:
       return new ProtocolError('NewMessageDuringAssembly', 'a new message began inside a fragmented one', CloseCode.Protocol)
     case ERROR_CONTINUATION_WITHOUT_START:

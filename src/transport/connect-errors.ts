@@ -108,10 +108,7 @@ const certificateFaults: readonly (readonly [pattern: RegExp, advice: string])[]
   [/CERT_HAS_EXPIRED|\bExpired\b|certificate (has )?expired/i, 'it has expired (or the clock of this machine is wrong)'],
   [/CERT_NOT_YET_VALID|NotValidYet/i, 'it is not valid yet (or the clock of this machine is wrong)'],
   [/CERT_REVOKED|\bRevoked\b/i, 'it was revoked'],
-  [
-    /DEPTH_ZERO_SELF_SIGNED_CERT|CaUsedAsEndEntity/i,
-    'it is self-signed; have one issued by an authority and give the authority in tls.ca',
-  ],
+  [/DEPTH_ZERO_SELF_SIGNED_CERT|CaUsedAsEndEntity/i, 'it is self-signed; have one issued by an authority and give the authority in tls.ca'],
   [
     /SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER|UnknownIssuer|CERT_UNTRUSTED/i,
     'no trusted authority issued it; give the authority in tls.ca',

@@ -1,6 +1,6 @@
 /** The opening handshake over a transport: either end, as straight-line async code. */
 
-import { ClientHandshake, findField, listFields, listProtocols, MAX_HEAD_BYTES, type ServerHello, ServerHandshake } from '../codec/handshake.ts'
+import { ClientHandshake, findField, listFields, listProtocols, MAX_HEAD_BYTES, ServerHandshake, type ServerHello } from '../codec/handshake.ts'
 import { HandshakeError, type HandshakeErrorCode, TransportError, UsageError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'

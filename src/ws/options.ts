@@ -2,8 +2,8 @@
 
 import { DEFAULT_BUFFER_CAPACITY, DEFAULT_MAX_MESSAGE_SIZE } from '../codec/frame-reader.ts'
 import { DEFAULT_WRITE_BUFFER_CAPACITY } from '../codec/frame-writer.ts'
-import type { MaskKeys } from '../codec/mask-keys.ts'
 import type { FieldsInit } from '../codec/handshake.ts'
+import type { MaskKeys } from '../codec/mask-keys.ts'
 import { checkInteger, checkRange, UsageError } from '../errors.ts'
 import type { DialOptions } from '../transport/transport.ts'
 

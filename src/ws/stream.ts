@@ -11,7 +11,7 @@ import { Heartbeat } from './heartbeat.ts'
 import { linger } from './linger.ts'
 import type { Opened } from './opening.ts'
 import type { ResolvedOptions, UpgradeRequest } from './options.ts'
-import { webStreams, type WebSocketStreams } from './web-streams.ts'
+import { type WebSocketStreams, webStreams } from './web-streams.ts'
 
 /** How a connection ended. */
 export interface CloseInfo {
@@ -147,7 +147,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
 
   /** Waits for the next message, borrowed; null at a clean end. Rejects when the connection failed, or with `ConcurrentReceive` when another `recv` waits. */
   async recv(): Promise<Message | null> {
-    if (this.receiving) throw new UsageError('ConcurrentReceive', 'another recv() is waiting on this connection: each would make the other’s message stale')
+    if (this.receiving)
+      throw new UsageError('ConcurrentReceive', 'another recv() is waiting on this connection: each would make the other’s message stale')
     this.receiving = true
     try {
       for (;;) {

@@ -3,7 +3,7 @@
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
 import { WsStreamBuilder } from './builder.ts'
-import { openClient, type Opened, openServer } from './opening.ts'
+import { type Opened, openClient, openServer } from './opening.ts'
 import type { AcceptOptions, ConnectOptions } from './options.ts'
 import { resolveOptions } from './options.ts'
 import { type SessionOptions, sessions } from './sessions.ts'
