@@ -14,6 +14,9 @@ export function connectError(error: unknown, address: Address): Error {
   const where = printAddress(address)
   const facts = factsOf(error)
   const options = { cause: error }
+  if (/keys may not be consistent|KEY_VALUES_MISMATCH|key values mismatch/i.test(facts.text)) {
+    return new TlsError('TlsOptionInvalid', 'tls.key does not belong to tls.cert', options)
+  }
   const certificate = certificateFault(facts)
   if (certificate !== null) return new TlsError('CertificateRejected', `${where}: the server's certificate was rejected: ${certificate}`, options)
   const tls = address.secure ? tlsFault(facts) : null
@@ -60,13 +63,13 @@ interface Facts {
 }
 
 /** How deep `cause` and `errors` are followed; deeper is a cycle or says nothing new. */
-const maxDepth = 4
+const MAX_DEPTH = 4
 
 function factsOf(error: unknown): Facts {
   const names: string[] = []
   const texts: string[] = []
   const visit = (value: unknown, depth: number): void => {
-    if (depth > maxDepth || value === null || value === undefined) return
+    if (depth > MAX_DEPTH || value === null || value === undefined) return
     if (typeof value !== 'object') {
       texts.push(String(value))
       return
@@ -82,7 +85,7 @@ function factsOf(error: unknown): Facts {
 }
 
 /** The runtimes' names for one cause, the left the one that stands for all. */
-const systemNames: readonly (readonly [code: string, ...also: string[]])[] = [
+const SYSTEM_NAMES: readonly (readonly [code: string, ...also: string[]])[] = [
   ['ECONNREFUSED', 'ConnectionRefused'],
   ['ENOTFOUND', 'EAI_AGAIN', 'EAI_NONAME', 'EAI_NODATA', 'EAI_FAIL', 'DNS_ENOTFOUND', 'DNS_ENODATA', 'DNS_ESERVFAIL', 'NotFound'],
   ['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN', 'EADDRNOTAVAIL', 'NetworkUnreachable', 'AddrNotAvailable'],
@@ -91,7 +94,7 @@ const systemNames: readonly (readonly [code: string, ...also: string[]])[] = [
 ]
 
 function systemCode({ names, text }: Facts): string | null {
-  for (const [code, ...also] of systemNames) if (names.includes(code) || also.some((name) => names.includes(name))) return code
+  for (const [code, ...also] of SYSTEM_NAMES) if (names.includes(code) || also.some((name) => names.includes(name))) return code
   if (/failed to lookup address|getaddrinfo/i.test(text)) return 'ENOTFOUND'
   if (/os error 11[13]\b|no route to host|network is unreachable/i.test(text)) return 'EHOSTUNREACH'
   if (/connection refused/i.test(text)) return 'ECONNREFUSED'
@@ -100,7 +103,7 @@ function systemCode({ names, text }: Facts): string | null {
 }
 
 /** Names and texts (OpenSSL's, BoringSSL's, rustls's) for what can be wrong with a certificate, and what to do about it. */
-const certificateFaults: readonly (readonly [pattern: RegExp, advice: string])[] = [
+const CERTIFICATE_FAULTS: readonly (readonly [pattern: RegExp, advice: string])[] = [
   [
     /ERR_TLS_CERT_ALTNAME|NotValidForName|HOSTNAME_MISMATCH|IP_ADDRESS_MISMATCH/i,
     'it is for another name; connect by a name in it, or set tls.serverName',
@@ -119,13 +122,13 @@ const certificateFaults: readonly (readonly [pattern: RegExp, advice: string])[]
 function certificateFault(facts: Facts): string | null {
   const all = `${facts.names.join('\n')}\n${facts.text}`
   if (/\balert\b|_ALERT_/i.test(all)) return null // the server speaks of our certificate, not we of its
-  for (const [pattern, advice] of certificateFaults) if (pattern.test(all)) return advice === '' ? facts.text : `${advice} (${facts.text})`
+  for (const [pattern, advice] of CERTIFICATE_FAULTS) if (pattern.test(all)) return advice === '' ? facts.text : `${advice} (${facts.text})`
   return null
 }
 
 function tlsFault(facts: Facts): string | null {
   const all = `${facts.names.join('\n')}\n${facts.text}`
-  if (/wrong.version.number|corrupt message|InvalidContentType|http.request|packet length too long/i.test(all)) {
+  if (/wrong.version.number|corrupt message|unexpected.message|unexpected handshake message|InvalidContentType|http.request|packet length too long/i.test(all)) {
     return `the server does not speak TLS on that port (${facts.text})`
   }
   if (/protocol.version|unsupported.protocol|NoServerProtocol|PeerIncompatible|ServerDoesNotSupportTls/i.test(all)) {

@@ -6,10 +6,10 @@ import { connectError, printAddress } from './connect-errors.ts'
 import type { Address, DialOptions } from './transport.ts'
 
 /** Default of `connectTimeout`, in ms. */
-export const defaultConnectTimeout = 10_000
+export const DEFAULT_CONNECT_TIMEOUT = 10_000
 
 /** Longest delay that the runtimes' timers take, in ms; more would fire at once. */
-const maxTimer = 2_147_483_647
+const TIMER_MAX = 2_147_483_647
 
 /**
  * Runs `attempt` until it calls `done` or `failed`, the timeout passes or the signal is aborted; the first wins.
@@ -25,7 +25,7 @@ export function withDeadline<T>(
   discard: (late: T) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timeout = checkRange('connectTimeout', options.connectTimeout ?? defaultConnectTimeout, 0, maxTimer, 'ms')
+    const timeout = checkRange('connectTimeout', options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT, 0, TIMER_MAX, 'ms')
     const { signal } = options
     if (signal?.aborted) {
       reject(signal.reason)

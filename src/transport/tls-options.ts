@@ -18,7 +18,7 @@ export interface TlsSettings {
 }
 
 /** A name that may go into SNI or be an IP address: no port, no brackets, no scheme, no spaces. */
-const namePattern = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|[0-9A-Fa-f:.]{2,45})$/
+const NAME = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|[0-9A-Fa-f:.]{2,45})$/
 
 /**
  * Checks `config` and fills the defaults in.
@@ -26,18 +26,17 @@ const namePattern = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|[0-9A-Fa-f:.]{2,4
  * @throws TlsError with `TlsOptionInvalid`, naming the option and what is wrong
  */
 export function checkTlsConfig(config: TlsConfig | undefined): TlsSettings {
-  if (config === undefined) return { ca: null, identity: null, alpnProtocols: [], serverName: null, minVersion: '1.2', dangerNoVerify: false }
-  if (typeof config !== 'object' || config === null) throw invalid(`tls must be an object, but is ${kindOf(config)}`)
-  const { minVersion = '1.2', dangerNoVerify = false } = config
+  if (config !== undefined && (typeof config !== 'object' || config === null)) throw invalid(`tls must be an object, but is ${kindOf(config)}`)
+  const { ca, cert, key, alpnProtocols, serverName, minVersion = '1.2', dangerNoVerify = false } = config ?? {}
   if (minVersion !== '1.2' && minVersion !== '1.3') {
     throw invalid(`tls.minVersion must be '1.2' or '1.3', but is ${JSON.stringify(minVersion)}`)
   }
   if (typeof dangerNoVerify !== 'boolean') throw invalid(`tls.dangerNoVerify must be true or false, but is ${kindOf(dangerNoVerify)}`)
   return {
-    ca: checkAuthorities(config.ca),
-    identity: checkIdentity(config.cert, config.key),
-    alpnProtocols: checkProtocols(config.alpnProtocols),
-    serverName: checkServerName(config.serverName),
+    ca: checkAuthorities(ca),
+    identity: checkIdentity(cert, key),
+    alpnProtocols: checkProtocols(alpnProtocols),
+    serverName: checkServerName(serverName),
     minVersion,
     dangerNoVerify,
   }
@@ -74,19 +73,43 @@ function checkProtocols(protocols: unknown): readonly string[] {
 
 function checkServerName(name: unknown): string | null {
   if (name === undefined) return null
-  if (typeof name !== 'string' || !namePattern.test(name)) {
+  if (typeof name !== 'string' || !NAME.test(name)) {
     throw invalid(`tls.serverName must be a host name without port or brackets, but is ${JSON.stringify(name)}`)
   }
   return name
 }
 
-/** One or more whole PEM blocks whose label ends in `label` (keys: `EC PRIVATE KEY`, `RSA PRIVATE KEY`, `PRIVATE KEY`). */
+/** One or more whole PEM blocks, one of them with a label that ends in `label` (keys: `EC PRIVATE KEY`, `RSA PRIVATE KEY`, `PRIVATE KEY`). */
 function checkPem(option: string, pem: unknown, label: 'CERTIFICATE' | 'PRIVATE KEY'): string {
   if (typeof pem !== 'string') throw invalid(`${option} must be PEM text, but is ${kindOf(pem)}`)
-  const labels = [...pem.matchAll(/^-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n[A-Za-z0-9+/=\s]+?^-----END \1-----/gm)].map((block) => block[1] ?? '')
-  if (labels.length === 0) throw invalid(`${option} holds no PEM block (-----BEGIN ${label}-----): give the text itself, not the name of a file`)
-  if (!labels.some((text) => text.endsWith(label))) throw invalid(`${option} holds ${labels.join(', ')} where a ${label} belongs`)
+  const blocks = [...pem.matchAll(/^-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n([A-Za-z0-9+/=\s]+?)^-----END \1-----[ \t]*$/gm)]
+  if (blocks.length === 0) throw invalid(`${option} holds no PEM block (-----BEGIN ${label}-----): give the text itself, not the name of a file`)
+  if (!blocks.some((block) => block[1]?.endsWith(label))) {
+    throw invalid(`${option} holds ${blocks.map((block) => block[1]).join(', ')} where a ${label} belongs`)
+  }
+  // Joined without a line break in between, the second block would be overlooked, or the whole refused, as the runtime likes.
+  if (blocks.length !== pem.split('-----BEGIN ').length - 1) throw invalid(`${option} holds a PEM block that is not on lines of its own`)
+  for (const block of blocks) if (!isDer(block[2] ?? '')) throw invalid(`${option} holds a ${block[1]} whose content is damaged`)
   return pem
+}
+
+/** Base64 of one DER value (X.690) that is as long as it says. Each runtime would report a damaged one in its own way, some as a bad peer. */
+function isDer(base64: string): boolean {
+  let der: string
+  try {
+    der = atob(base64)
+  } catch {
+    return false
+  }
+  const first = der.charCodeAt(1)
+  let length = first
+  let start = 2
+  if (first > 0x80) {
+    start += first - 0x80
+    length = 0
+    for (let i = 2; i < start; i++) length = length * 256 + der.charCodeAt(i)
+  }
+  return start + length === der.length
 }
 
 function kindOf(value: unknown): string {

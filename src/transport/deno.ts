@@ -1,0 +1,230 @@
+/**
+ * Deno connections as transports: `read` fills linear memory itself.
+ *
+ * Deno's own TLS trusts `caCerts` beside its roots, never instead of them; it can't lower or raise the version, nor leave the certificate
+ * unchecked, nor set TCP options on a connection with a client certificate. Options that need any of it go through `node:tls`, which Deno
+ * implements in full; everything else takes the direct way.
+ */
+
+import { lostError, printAddress } from './connect-errors.ts'
+import { withDeadline } from './deadline.ts'
+import { checkTcpOptions, type TcpSettings } from './dial-options.ts'
+import { dialNode } from './node.ts'
+import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
+import type { Address, Dial, Transport, TransportHandler } from './transport.ts'
+
+/** The part of a `Deno.Conn` that is used: a `Deno.TcpConn` or `Deno.TlsConn`. */
+export interface DenoConn {
+  readonly remoteAddr: unknown
+  read(into: Uint8Array): Promise<number | null>
+  write(bytes: Uint8Array): Promise<number>
+  closeWrite(): Promise<void>
+  close(): void
+}
+
+interface DenoTcpConn extends DenoConn {
+  setNoDelay(on: boolean): void
+}
+
+interface DenoTlsConn extends DenoConn {
+  handshake(): Promise<{ alpnProtocol: string | null }>
+}
+
+declare const Deno: {
+  connect(options: { hostname: string; port: number; signal: AbortSignal }): Promise<DenoTcpConn>
+  startTls(conn: DenoTcpConn, options: { hostname: string; alpnProtocols?: string[] }): Promise<DenoTlsConn>
+}
+
+const NOTHING = new Uint8Array(0)
+
+class DenoTransport implements Transport {
+  readonly targetCount = 1
+  readonly remoteAddress: string | undefined
+  private handler: TransportHandler | null = null
+  private target: Uint8Array = NOTHING
+  /** What is still to be written; empty when no write is under way. */
+  private unwritten: Uint8Array = NOTHING
+  /** A read is under way. */
+  private reading = false
+  private readEnded = false
+  private endAsked = false
+  private writeEnded = false
+  private closed = false
+
+  constructor(
+    private readonly conn: DenoConn,
+    readonly alpnProtocol: string | undefined,
+  ) {
+    const { hostname, port } = conn.remoteAddr as { hostname?: string; port?: number }
+    this.remoteAddress = hostname === undefined || port === undefined ? undefined : printAddress({ hostname, port })
+  }
+
+  start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
+    this.handler = handler
+    this.target = targets[0] as Uint8Array
+  }
+
+  resume(): void {
+    if (this.reading || this.readEnded || this.closed) return
+    this.reading = true
+    this.conn.read(this.target).then(this.onRead, this.onReadFailed)
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.closed) return false
+    this.unwritten = bytes
+    this.conn.write(bytes).then(this.onWrote, this.onLost)
+    return false
+  }
+
+  end(): void {
+    if (this.endAsked || this.closed) return
+    this.endAsked = true
+    if (this.unwritten.length === 0) this.closeWrite()
+  }
+
+  destroy(): void {
+    if (this.closed) return
+    this.close()
+    queueMicrotask(() => this.handler?.onClosed(null))
+  }
+
+  // The callbacks are made once: a read or a write costs its own promise and the one of `then`.
+
+  private readonly onRead = (length: number | null): void => {
+    this.reading = false
+    if (this.closed) return
+    if (length !== null) {
+      this.handler?.onRead(0, length)
+      return
+    }
+    this.readEnded = true
+    this.handler?.onEnd()
+    this.closeWhenEnded()
+  }
+
+  private readonly onReadFailed = (error: unknown): void => {
+    // TLS that ends without close_notify: an end like any other, as on Node. What it cut off, the protocol above sees.
+    if ((error as Error | null)?.name === 'UnexpectedEof') this.onRead(null)
+    else this.onLost(error)
+  }
+
+  private readonly onWrote = (length: number): void => {
+    if (this.closed) return
+    if (length < this.unwritten.length) {
+      this.unwritten = this.unwritten.subarray(length)
+      this.conn.write(this.unwritten).then(this.onWrote, this.onLost)
+      return
+    }
+    this.unwritten = NOTHING
+    if (this.endAsked) this.closeWrite()
+    this.handler?.onWritten()
+  }
+
+  private readonly onLost = (error: unknown): void => {
+    if (this.closed) return
+    this.close()
+    this.handler?.onClosed(lostError(error))
+  }
+
+  private closeWrite(): void {
+    const onEnded = (): void => {
+      this.writeEnded = true
+      this.closeWhenEnded()
+    }
+    // With the peer gone already there is nobody left to tell.
+    this.conn.closeWrite().then(onEnded, (error: unknown) => (this.readEnded ? onEnded() : this.onLost(error)))
+  }
+
+  /** Deno has no event for it: a connection that has ended both ways is closed by whoever notices. */
+  private closeWhenEnded(): void {
+    if (!this.readEnded || !this.writeEnded || this.closed) return
+    this.close()
+    this.handler?.onClosed(null)
+  }
+
+  /** Deno gives up a read and a write that are under way, so the memory they were given is free at once. */
+  private close(): void {
+    this.closed = true
+    closeQuietly(this.conn)
+  }
+}
+
+/** A connection that is gone already can't be closed again; Deno throws then. */
+function closeQuietly(conn: DenoConn): void {
+  try {
+    conn.close()
+  } catch {}
+}
+
+/**
+ * A transport over an open Deno connection, such as one from `Deno.listen` or `Deno.listenTls`.
+ *
+ * @param alpnProtocol what `handshake()` of a TLS connection said
+ */
+export function denoTransport(conn: DenoConn, alpnProtocol?: string): Transport {
+  return new DenoTransport(conn, alpnProtocol)
+}
+
+/** Connects with `Deno.connect`, or with `node:net` and `node:tls` where only they have the option. All of {@link DialOptions} are honoured. */
+export const dialDeno: Dial = async (address, options) => {
+  const tcp = checkTcpOptions(options)
+  const tls = address.secure ? checkTlsConfig(options.tls) : null
+  if (tcp.keepAlive !== false || (tls !== null && !isServedByDeno(tls))) return dialNode(address, options)
+  return withDeadline<Transport>(
+    address,
+    options,
+    (done, failed) => {
+      const attempt = new Attempt(address, tcp, tls)
+      attempt.run().then(done, failed)
+      return () => attempt.giveUp()
+    },
+    (late) => late.destroy(),
+  )
+}
+
+function isServedByDeno(tls: TlsSettings): boolean {
+  return tls.ca === null && tls.identity === null && tls.minVersion === '1.2' && !tls.dangerNoVerify
+}
+
+/** One connection being made, which can be given up at every step. */
+class Attempt {
+  private readonly abort = new AbortController()
+  private conn: DenoConn | null = null
+
+  constructor(
+    private readonly address: Address,
+    private readonly tcp: TcpSettings,
+    private readonly tls: TlsSettings | null,
+  ) {}
+
+  async run(): Promise<Transport> {
+    const { hostname, port } = this.address
+    const conn = await Deno.connect({ hostname, port, signal: this.abort.signal })
+    this.conn = conn
+    try {
+      if (this.tcp.noDelay) conn.setNoDelay(true)
+      return this.tls === null ? new DenoTransport(conn, undefined) : await this.secure(conn, this.tls)
+    } catch (error) {
+      closeQuietly(this.conn)
+      throw error
+    }
+  }
+
+  giveUp(): void {
+    this.abort.abort()
+    if (this.conn !== null) closeQuietly(this.conn)
+  }
+
+  private async secure(tcp: DenoTcpConn, { serverName, alpnProtocols }: TlsSettings): Promise<Transport> {
+    const conn = await Deno.startTls(tcp, {
+      hostname: serverName ?? this.address.hostname,
+      ...(alpnProtocols.length === 0 ? {} : { alpnProtocols: [...alpnProtocols] }),
+    })
+    this.conn = conn
+    // Without this the handshake would begin with the first read or write, and its failure come as a lost connection.
+    if (this.abort.signal.aborted) throw this.abort.signal.reason
+    const { alpnProtocol } = await conn.handshake()
+    return new DenoTransport(conn, alpnProtocol ?? undefined)
+  }
+}
