@@ -63,7 +63,7 @@ export const DEFAULT_BUFFER_CAPACITY: number = 1024 * 1024
 
 const TABLE_ENTRIES = 1024
 const SIZE_LIMIT = 2 ** 31 - 1
-/** Borrowed messages take turns, so that one kept too long is told apart from its successors. */
+/** Borrowed messages take turns by their place in the table, so that one kept too long is told apart from its successors. A power of two. */
 const RING = 8
 /** First size of the assembly buffer, and the size above which it is not kept for the next message. */
 const ASSEMBLY_INITIAL = 4_096
@@ -81,7 +81,7 @@ export class FrameReader implements MessageSource {
   readonly role: Role
   /** Bytes of the read buffer. */
   readonly capacity: number
-  /** @internal */ current: Message | null = null
+  /** @internal */ live = -1
   /** @internal */ readonly u8: Uint8Array
   /** @internal */ readonly view: DataView
   /** @internal */ assembly: Uint8Array = EMPTY
@@ -97,7 +97,6 @@ export class FrameReader implements MessageSource {
   private readonly table: number
   private readonly compactThreshold: number
   private readonly ring: readonly Message[]
-  private turn = 0
   /** Word indexes of the next descriptor and of the end of those parsed. */
   private cursor: number
   private end: number
@@ -172,12 +171,12 @@ export class FrameReader implements MessageSource {
     const kind = word & DESCRIPTOR_KIND_MASK
     if (kind > OPCODE_BINARY) return this.nextSpecial(at, word, kind)
     this.cursor = at + 2
-    this.turn = (this.turn + 1) & (RING - 1)
-    const message = this.ring[this.turn] as Message
+    this.live = at
+    const message = this.ring[(at >> 1) & (RING - 1)] as Message
+    message.serial = at
     message.offset = this.i32[at] as number
     message.size = word >>> DESCRIPTOR_LENGTH_SHIFT
     message.flags = word & (DESCRIPTOR_KIND_MASK | DESCRIPTOR_ASCII)
-    this.current = message
     return message
   }
 
@@ -185,7 +184,7 @@ export class FrameReader implements MessageSource {
   poll(): boolean {
     for (;;) {
       if (this.cursor === this.end) {
-        this.current = null
+        this.live = -1
         if (!this.parse()) return false
       }
       const word = this.i32[this.cursor + 1] as number
@@ -241,7 +240,7 @@ export class FrameReader implements MessageSource {
   /** Moves the unparsed bytes to the start of the buffer. Does nothing while messages that were parsed have not been taken. */
   compact(): void {
     if (!this.isDrained) return
-    this.current = null
+    this.live = -1
     this.exports.readerCompact(this.record)
   }
 
@@ -276,7 +275,7 @@ export class FrameReader implements MessageSource {
   /** Drops everything and starts over, as for a new connection. */
   reset(): void {
     this.exports.readerReset(this.record)
-    this.current = null
+    this.live = -1
     this.cursor = this.end = this.table
     this.unparsed = false
     this.assembled = 0
@@ -377,7 +376,7 @@ export class FrameReader implements MessageSource {
   }
 
   private parseNext(): Message | null {
-    this.current = null
+    this.live = -1
     return this.parse() ? this.next() : null
   }
 
@@ -413,13 +412,13 @@ export class FrameReader implements MessageSource {
   }
 
   private deliver(offset: number, size: number, flags: number, status = 0): Message {
-    this.turn = (this.turn + 1) & (RING - 1)
-    const message = this.ring[this.turn] as Message
+    this.live = this.cursor - 2
+    const message = this.ring[(this.live >> 1) & (RING - 1)] as Message
+    message.serial = this.live
     message.offset = offset
     message.size = size
     message.flags = flags
     message.status = status
-    this.current = message
     return message
   }
 
@@ -438,7 +437,7 @@ export class FrameReader implements MessageSource {
   /** Frees what has been consumed, when it is free of charge or due. */
   private makeRoom(): void {
     if (!this.isDrained) return
-    this.current = null
+    this.live = -1
     if (this.buffered === 0 || this.shouldCompact || this.remaining === 0) this.exports.readerCompact(this.record)
   }
 

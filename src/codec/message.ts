@@ -1,6 +1,6 @@
 /** Messages: borrowed ones that point into the reader's memory, owned ones that keep their data. */
 
-import { DESCRIPTOR_ASCII, OPCODE_BINARY, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../assembly/abi.ts'
+import { DESCRIPTOR_ASCII, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../assembly/abi.ts'
 import { UsageError } from '../errors.ts'
 
 /** What a message is (RFC 6455 section 5.6 and 5.5). */
@@ -28,8 +28,8 @@ export const CloseCode = {
 
 /** Where borrowed messages get their bytes from: the frame reader. */
 export interface MessageSource {
-  /** The one message that is valid now. */
-  readonly current: Message | null
+  /** Serial of the one message that is valid now, -1 for none. */
+  readonly live: number
   readonly u8: Uint8Array
   readonly view: DataView
   /** The buffer of a message that came in parts. */
@@ -54,6 +54,7 @@ export const ASSEMBLED = 32
  * ```
  */
 export class Message {
+  /** @internal */ serial = -1
   /** @internal */ flags = 0
   /** @internal */ offset = 0
   /** @internal */ size = 0
@@ -142,14 +143,14 @@ export class Message {
   /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Of any other, 0. */
   get closeCode(): number {
     this.check()
-    return this.status
+    return (this.flags & 15) === OPCODE_CLOSE ? this.status : 0
   }
 
   /** A copy that stays valid. */
   toOwned(): OwnedMessage {
     const kind = this.kind
     const data = kind === 'text' || kind === 'close' ? this.text : this.bytes.slice()
-    return new OwnedMessage(kind, data, this.status)
+    return new OwnedMessage(kind, data, this.closeCode)
   }
 
   private dataView(index: number, width: number): DataView {
@@ -165,7 +166,7 @@ export class Message {
   }
 
   private check(): void {
-    if (this.source.current !== this) throw staleMessage()
+    if (this.source.live !== this.serial) throw staleMessage()
   }
 }
 

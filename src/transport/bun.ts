@@ -169,7 +169,7 @@ class BunTransport implements Transport {
     if (this.failure === null && this.unwritten.length > 0) {
       this.failure = new TransportError('ConnectionClosed', 'the peer closed the connection before everything was written')
     }
-    if (this.failure !== null) this.report()
+    if (this.failure !== null || this.endDelivered) this.report()
     else this.onEnd()
   }
 
