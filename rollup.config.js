@@ -1,6 +1,6 @@
 // One file for each entry, shared chunks between them. The runtime adapters import node: builtins, which stay imports.
 export default {
-  input: Object.fromEntries(['node', 'codec'].map((name) => [name, `build/js/src/entry/${name}.js`])),
+  input: Object.fromEntries(['node', 'deno', 'bun', 'codec', 'testing'].map((name) => [name, `build/js/src/entry/${name}.js`])),
   external: /^node:/,
   output: {
     dir: 'dist',

@@ -9,8 +9,8 @@ import { TlsError, TransportError } from '../errors.ts'
 import { connectError, lostError, printAddress } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
 import { checkTcpOptions, type TcpSettings } from './dial-options.ts'
-import { checkTlsConfig } from './tls-options.ts'
 import type { TlsConfig } from './tls-config.ts'
+import { checkTlsConfig } from './tls-options.ts'
 import type { Address, Dial, Transport, TransportHandler } from './transport.ts'
 
 /** The part of a Bun `Socket` that is used. */
@@ -283,7 +283,13 @@ class Attempt {
   readonly error: BunHandlers['error']
   readonly connectError: (socket: unknown, error: Error) => void
 
-  constructor(address: Address, tcp: TcpSettings, tls: BunTlsOptions | undefined, done: (transport: Transport) => void, failed: (error: unknown) => void) {
+  constructor(
+    address: Address,
+    tcp: TcpSettings,
+    tls: BunTlsOptions | undefined,
+    done: (transport: Transport) => void,
+    failed: (error: unknown) => void,
+  ) {
     this.open = (socket) => {
       // Bun can't call off a connect; one that comes after all is closed here.
       this.transport = new BunTransport(socket)

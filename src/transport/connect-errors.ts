@@ -128,7 +128,11 @@ function certificateFault(facts: Facts): string | null {
 
 function tlsFault(facts: Facts): string | null {
   const all = `${facts.names.join('\n')}\n${facts.text}`
-  if (/wrong.version.number|corrupt message|unexpected.message|unexpected handshake message|InvalidContentType|http.request|packet length too long/i.test(all)) {
+  if (
+    /wrong.version.number|corrupt message|unexpected.message|unexpected handshake message|InvalidContentType|http.request|packet length too long/i.test(
+      all,
+    )
+  ) {
     return `the server does not speak TLS on that port (${facts.text})`
   }
   if (/protocol.version|unsupported.protocol|NoServerProtocol|PeerIncompatible|ServerDoesNotSupportTls/i.test(all)) {

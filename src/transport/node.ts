@@ -7,11 +7,11 @@
 
 import net from 'node:net'
 import tls from 'node:tls'
-import { UsageError } from '../errors.ts'
 import { lostError } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
-import { checkTlsConfig } from './tls-options.ts'
-import type { Address, Dial, DialOptions, Transport, TransportHandler } from './transport.ts'
+import { checkTcpOptions, type TcpSettings } from './dial-options.ts'
+import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
+import type { Address, Dial, Transport, TransportHandler } from './transport.ts'
 
 /** The part of Node's `net.Socket` that is used. */
 export interface NodeSocket {
@@ -278,36 +278,32 @@ export function nodeTransport(socket: NodeSocket, head?: Uint8Array): Transport 
 }
 
 /** Connects with `net` or `tls`. All of {@link DialOptions} are honoured. */
-export const dialNode: Dial = (address, options) => {
+export const dialNode: Dial = async (address, options) => {
   const landing = new Landing()
-  return withDeadline<net.Socket>(
+  const tcp = checkTcpOptions(options)
+  const tls = address.secure ? checkTlsConfig(options.tls) : null
+  const socket = await withDeadline<net.Socket>(
     address,
     options,
     (done, failed) => {
-      const socket = address.secure ? connectTls(address, options, landing) : connectTcp(address, options, landing)
-      socket.once('error', failed)
-      socket.once(address.secure ? 'secureConnect' : 'connect', () => {
-        socket.off('error', failed)
-        done(socket)
+      const opening = tls === null ? net.connect({ ...socketOptions(address, tcp), onread: landing.onread }) : connectTls(address, tcp, tls, landing)
+      opening.once('error', failed)
+      opening.once(tls === null ? 'connect' : 'secureConnect', () => {
+        opening.off('error', failed)
+        done(opening)
       })
-      return () => socket.destroy()
+      return () => opening.destroy()
     },
     (late) => late.destroy(),
-  ).then((socket) => {
-    if (options.noDelay ?? true) socket.setNoDelay(true)
-    return new DialedTransport(socket, landing, !address.secure && process.platform !== 'win32')
-  })
+  )
+  if (tcp.noDelay) socket.setNoDelay(true)
+  return new DialedTransport(socket, landing, tls === null && process.platform !== 'win32')
 }
 
-function connectTcp(address: Address, options: DialOptions, landing: Landing): net.Socket {
-  return net.connect({ ...socketOptions(address, options), onread: landing.onread })
-}
-
-function connectTls(address: Address, options: DialOptions, landing: Landing): net.Socket {
-  const config = checkTlsConfig(options.tls)
+function connectTls(address: Address, tcp: TcpSettings, config: TlsSettings, landing: Landing): net.Socket {
   const name = config.serverName ?? address.hostname
   return tls.connect({
-    ...socketOptions(address, options),
+    ...socketOptions(address, tcp),
     onread: landing.onread,
     // SNI carries names only (RFC 6066 section 3); an address is verified all the same.
     ...(net.isIP(name) === 0 ? { servername: name } : {}),
@@ -320,17 +316,13 @@ function connectTls(address: Address, options: DialOptions, landing: Landing): n
   } as any)
 }
 
-function socketOptions(address: Address, options: DialOptions): net.TcpNetConnectOpts {
-  const { keepAlive } = options
-  if (keepAlive !== undefined && keepAlive !== false && !(typeof keepAlive === 'number' && keepAlive > 0)) {
-    throw new UsageError('InvalidOption', `keepAlive must be false or the idle time in ms, but is ${String(keepAlive)}`)
-  }
+function socketOptions({ hostname, port }: Address, tcp: TcpSettings): net.TcpNetConnectOpts {
   return {
-    host: address.hostname,
-    port: address.port,
+    host: hostname,
+    port,
     // We decide when our side ends.
     allowHalfOpen: true,
     autoSelectFamily: true,
-    ...(keepAlive ? { keepAlive: true, keepAliveInitialDelay: keepAlive } : {}),
+    ...(tcp.keepAlive === false ? {} : { keepAlive: true, keepAliveInitialDelay: tcp.keepAlive }),
   }
 }
