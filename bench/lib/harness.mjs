@@ -1,0 +1,255 @@
+// @ts-check
+// Runs contenders side by side: each in a process of its own, warm, taking turns round by round, so that a noisy machine
+// is noisy for all of them. Ratios are taken within a round; their median is what counts.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { Child, startPeer } from './children.mjs'
+import { command, runtime, version } from './runtime.mjs'
+import { median, spread } from './stats.mjs'
+
+/**
+ * @typedef {object} Turn what one round gave
+ * @property {number} amount
+ * @property {number} seconds
+ *
+ * @typedef {object} Metric
+ * @property {string} id
+ * @property {string} unit
+ * @property {boolean} higherIsBetter
+ * @property {(turn: any) => number} of
+ *
+ * @typedef {object} Case
+ * @property {string} id
+ * @property {string} title
+ *
+ * @typedef {object} Contender
+ * @property {string} title
+ * @property {(c: any, peers: any) => Promise<(amount: number) => Promise<any>>} start loads and prepares; the result runs one round
+ * @property {number} [first] amount of the first, unmeasured turn; default 20,000
+ * @property {readonly string[]} [flags] flags of V8
+ *
+ * @typedef {object} Bench
+ * @property {string} name
+ * @property {string} title
+ * @property {string} file `import.meta.url`
+ * @property {readonly Metric[]} metrics
+ * @property {readonly string[]} baselines ids of the contenders that others are divided by
+ * @property {Record<string, string>} [peers] name → script
+ * @property {readonly Case[]} cases
+ * @property {(c: any) => Record<string, Contender>} contenders
+ * @property {number} [seconds] length of a round; default 0.5
+ * @property {number} [rounds] default 7
+ */
+
+/** Thrown by `start` when a contender does not exist here; said in the table, not an error. */
+export class Unavailable extends Error {}
+
+/** @param {string} name */
+function option(name) {
+  const { argv } = process
+  const at = argv.indexOf(`--${name}`)
+  return at < 0 ? undefined : argv[at + 1]
+}
+
+/** @param {Bench} bench */
+export async function main(bench) {
+  if (option('contender') !== undefined) await contend(bench)
+  else await control(bench)
+}
+
+/** @param {Bench} bench */
+async function contend(bench) {
+  const c = bench.cases.find(({ id }) => id === option('case'))
+  const contender = bench.contenders(c)[/** @type {string} */ (option('contender'))]
+  const say = (/** @type {unknown} */ value) => process.stdout.write(`${JSON.stringify(value)}\n`)
+  /** @type {(amount: number) => Promise<any>} */
+  let run
+  try {
+    run = await contender.start(c, JSON.parse(/** @type {string} */ (option('peers'))))
+  } catch (error) {
+    if (!(error instanceof Unavailable)) process.stderr.write(`${bench.name} ${c?.id} ${contender.title}: ${/** @type {any} */ (error)?.stack ?? error}\n`)
+    say({ unavailable: error instanceof Unavailable ? error.message : String(error) })
+    return process.exit()
+  }
+  say({ ready: true })
+  let text = ''
+  let turn = Promise.resolve()
+  process.stdin.on('data', (chunk) => {
+    text += chunk
+    const lines = text.split('\n')
+    text = /** @type {string} */ (lines.pop())
+    for (const line of lines) {
+      turn = turn.then(async () => {
+        try {
+          const before = process.cpuUsage()
+          const started = performance.now()
+          const result = await run(JSON.parse(line).amount)
+          const { user, system } = process.cpuUsage(before)
+          say({ cpu: (user + system) / 1000 / (performance.now() - started), ...result })
+        } catch (error) {
+          process.stderr.write(`${bench.name} ${c?.id} ${contender.title}: ${/** @type {any} */ (error)?.stack ?? error}\n`)
+          say({ failed: String(error) })
+        }
+      })
+    }
+  })
+  process.stdin.on('end', () => process.exit())
+}
+
+/** @param {Bench} bench */
+async function control(bench) {
+  const quick = process.argv.includes('--quick')
+  const rounds = Number(option('rounds') ?? (quick ? 3 : (bench.rounds ?? 7)))
+  const seconds = Number(option('seconds') ?? (bench.seconds ?? 0.5) * (quick ? 0.4 : 1))
+  const only = option('cases')?.split(',')
+  const chosen = option('contenders')?.split(',')
+
+  /** @type {Record<string, any>} */
+  const peers = {}
+  const children = []
+  for (const [name, script] of Object.entries(bench.peers ?? {})) {
+    const { child, info } = await startPeer(script)
+    children.push(child)
+    peers[name] = info
+  }
+  const report = { bench: bench.name, title: bench.title, runtime, version, ...machine(), rounds, seconds, cases: /** @type {any[]} */ ([]) }
+  const started = os.loadavg()[0]
+  for (const c of bench.cases) {
+    if (only !== undefined && !only.includes(c.id)) continue
+    const result = await runCase(bench, c, peers, rounds, seconds, chosen)
+    report.cases.push(result)
+    process.stderr.write(`${table(bench, result)}\n`)
+  }
+  for (const child of children) await child.stop()
+  Object.assign(report, { loadBefore: started, loadAfter: os.loadavg()[0] })
+  const directory = new URL('../results/parts/', import.meta.url)
+  mkdirSync(directory, { recursive: true })
+  if (only === undefined && chosen === undefined) {
+    writeFileSync(new URL(`${runtime}-${bench.name}.json`, directory), `${JSON.stringify(report, null, 1)}\n`)
+  }
+  return report
+}
+
+/**
+ * @param {Bench} bench
+ * @param {Case} c
+ * @param {any} peers
+ * @param {number} rounds
+ * @param {number} seconds
+ * @param {readonly string[] | undefined} chosen
+ */
+async function runCase(bench, c, peers, rounds, seconds, chosen) {
+  /** @type {{ id: string, title: string, child: Child, amount: number, turns: any[], failure: string }[]} */
+  const entrants = []
+  for (const [id, contender] of Object.entries(bench.contenders(c))) {
+    if (chosen !== undefined && !chosen.includes(id)) continue
+    const args = ['--contender', id, '--case', c.id, '--peers', JSON.stringify(peers)]
+    const [program, rest] = command(fileURLToPath(bench.file), args, contender.flags ?? [])
+    // The one way to make a runtime's own WebSocket trust a private authority.
+    const ca = Object.values(peers).find((peer) => peer.caFile !== undefined)?.caFile
+    const child = new Child(program, rest, ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca, DENO_CERT: ca })
+    const entrant = { id, title: contender.title, child, amount: contender.first ?? 20_000, turns: [], failure: '' }
+    const hello = await child.read(20_000).catch((error) => ({ unavailable: String(error) }))
+    if (hello.unavailable !== undefined) entrant.failure = hello.unavailable
+    entrants.push(entrant)
+  }
+  const take = async (/** @type {typeof entrants[0]} */ entrant, /** @type {number} */ amount) => {
+    entrant.child.write({ amount })
+    const turn = await entrant.child.read(60_000).catch((error) => ({ failed: String(error) }))
+    if (turn.failed !== undefined) entrant.failure = turn.failed
+    return turn
+  }
+  // Unmeasured turns, growing until one is long enough to tell how much a round should do.
+  for (const entrant of entrants) {
+    for (let i = 0; i < 12 && entrant.failure === ''; i++) {
+      const turn = await take(entrant, entrant.amount)
+      if (turn.failed !== undefined) break
+      const factor = seconds / Math.max(turn.seconds, 1e-4)
+      entrant.amount = Math.max(1, Math.round(entrant.amount * Math.min(factor, 8)))
+      if (factor < 2) break
+    }
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (let i = 0; i < entrants.length; i++) {
+      const entrant = entrants[(i + round) % entrants.length]
+      if (entrant.failure !== '') continue
+      entrant.turns.push(await take(entrant, entrant.amount))
+    }
+  }
+  for (const { child } of entrants) await child.stop()
+
+  const results = entrants.map(({ id, title, amount, turns, failure }) => {
+    /** @type {Record<string, any>} */
+    const metrics = {}
+    for (const { id: metric, of, higherIsBetter } of bench.metrics) {
+      if (failure !== '') break
+      const values = turns.map(of)
+      /** @type {Record<string, any>} */
+      const ratios = {}
+      for (const baseline of bench.baselines) {
+        const other = entrants.find((entrant) => entrant.id === baseline)
+        if (other === undefined || other.failure !== '' || other.id === id) continue
+        const each = values.map((value, i) => value / of(other.turns[i]))
+        ratios[baseline] = { median: median(each), spread: spread(each), rounds: each }
+      }
+      metrics[metric] = { median: median(values), spread: spread(values), rounds: values, higherIsBetter, ratios }
+    }
+    const cpu = failure === '' ? median(turns.map((turn) => turn.cpu)) : undefined
+    const reads = failure === '' && turns[0].reads !== undefined ? median(turns.map((turn) => turn.bytes / turn.reads)) : undefined
+    return { id, title, failure, amount, cpu, bytesPerRead: reads, metrics }
+  })
+  return { ...c, contenders: results }
+}
+
+function machine() {
+  const [cpu] = os.cpus()
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    cpu: cpu?.model ?? 'unknown',
+    cores: os.cpus().length,
+    memory: Math.round(os.totalmem() / 2 ** 30),
+    platform: `${os.platform()} ${os.release()}`,
+  }
+}
+
+/**
+ * One case as a Markdown table.
+ *
+ * @param {Pick<Bench, 'metrics' | 'baselines'>} bench
+ * @param {any} result
+ */
+export function table(bench, result) {
+  const head = ['contender']
+  for (const { unit } of bench.metrics) head.push(unit)
+  const baselines = bench.baselines.filter((id) => result.contenders.some((/** @type {any} */ entrant) => entrant.id === id && entrant.failure === ''))
+  for (const baseline of baselines) head.push(`÷ ${result.contenders.find((/** @type {any} */ entrant) => entrant.id === baseline).title}`)
+  const lines = [`**${result.title}**`, '', `| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`]
+  for (const { id, title, failure, metrics } of result.contenders) {
+    if (failure !== '') {
+      lines.push(`| ${title} | ${failure} |${' |'.repeat(head.length - 2)}`)
+      continue
+    }
+    const cells = [title]
+    for (const { id: metric } of bench.metrics) cells.push(`${digits(metrics[metric].median)} ± ${Math.round(metrics[metric].spread * 100)} %`)
+    for (const baseline of baselines) {
+      const parts = bench.metrics.map(({ id: metric }) => metrics[metric].ratios[baseline]?.median)
+      cells.push(id === baseline ? '–' : parts.map((ratio) => (ratio === undefined ? '–' : digits(ratio))).join(' / '))
+    }
+    lines.push(`| ${cells.join(' | ')} |`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+/**
+ * Three significant digits.
+ *
+ * @param {number} value
+ */
+export function digits(value) {
+  if (!Number.isFinite(value)) return String(value)
+  if (Math.abs(value) >= 100) return String(Math.round(value))
+  return value.toPrecision(3).replace(/\.?0+$/, (zeros) => (Math.abs(value) >= 10 && zeros.length > 2 ? '' : zeros))
+}

@@ -1,0 +1,36 @@
+// @ts-check
+// Which runtime this is, and how to start another process on it.
+
+import process from 'node:process'
+
+/** @type {'node' | 'deno' | 'bun'} */
+export const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node'
+
+/** Version of this runtime. */
+export const version = runtime === 'deno' ? process.versions.deno : runtime === 'bun' ? process.versions.bun : process.versions.node
+
+/** The entry of this package for this runtime, or null when it is not built. */
+export async function loadNexus() {
+  try {
+    return await import(new URL(`../../dist/${runtime}.js`, import.meta.url).href)
+  } catch (error) {
+    if (/** @type {any} */ (error)?.code === 'ERR_MODULE_NOT_FOUND' || /not found|find module/i.test(String(error))) return null
+    throw error
+  }
+}
+
+/**
+ * Command line of a script on this runtime.
+ *
+ * @param {string} file path of the script
+ * @param {readonly string[]} args
+ * @param {readonly string[]} flags flags of V8, or of Node when this is Node
+ * @returns {[string, string[]]}
+ */
+export function command(file, args, flags = []) {
+  if (runtime === 'deno') {
+    const v8 = flags.length > 0 ? [`--v8-flags=${flags.join(',')}`] : []
+    return [process.execPath, ['run', '--quiet', '-A', ...v8, file, ...args]]
+  }
+  return [process.execPath, [...(runtime === 'node' ? flags : []), file, ...args]]
+}

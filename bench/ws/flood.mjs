@@ -1,0 +1,175 @@
+// @ts-check
+// A one-way flood: another process sends pre-built frames as fast as it can, this one receives and looks at each message
+// (its length and one byte, or its text). "Raw" reads the same bytes by the same mechanism and looks at none.
+
+import { readFileSync } from 'node:fs'
+import { blob, expectedSum, frameLength } from '../lib/frames.mjs'
+import { main, Unavailable } from '../lib/harness.mjs'
+import { rawFlood } from '../lib/raw.mjs'
+import { loadNexus, runtime } from '../lib/runtime.mjs'
+
+/** What `maxReadSize` is by default, so that raw reads are as large as ours. */
+const READ_SIZE = 128 * 1024
+
+/** @typedef {import('../lib/frames.mjs').Shape & { id: string, title: string, secure: boolean }} Case */
+/** @typedef {{ flood: { port: number, tlsPort: number, caFile: string } }} Peers */
+
+/** @type {Case[]} */
+const cases = []
+for (const secure of [false, true]) {
+  for (const size of [40, 128, 512]) {
+    cases.push({ id: `${secure ? 'tls' : 'tcp'}-binary${size}`, title: `${secure ? 'TLS' : 'TCP'} flood, ${size} B binary`, kind: 'binary', size, secure })
+  }
+  cases.push({ id: `${secure ? 'tls' : 'tcp'}-text77`, title: `${secure ? 'TLS' : 'TCP'} flood, 77 B JSON text as strings`, kind: 'text', size: 77, secure })
+}
+
+const path = (/** @type {Case} */ { kind, size }, /** @type {number} */ count) => `/?kind=${kind}&size=${size}&count=${count}`
+const port = (/** @type {Case} */ { secure }, /** @type {Peers} */ { flood }) => (secure ? flood.tlsPort : flood.port)
+const url = (/** @type {Case} */ c, /** @type {Peers} */ peers, /** @type {number} */ count) =>
+  `${c.secure ? 'wss://localhost' : 'ws://127.0.0.1'}:${port(c, peers)}${path(c, count)}`
+
+/** Checks what was seen, after the time was taken. */
+function check(/** @type {Case} */ c, /** @type {number} */ amount, /** @type {number} */ sum) {
+  const { count } = blob(c, 1024 * 1024)
+  if (sum !== expectedSum(c, count, amount)) throw new Error('the messages are not what was sent')
+}
+
+/** Receives through an object with the interface of browsers. */
+function receiveByEvents(/** @type {any} */ socket, /** @type {Case} */ c, /** @type {number} */ amount) {
+  return new Promise((resolve, reject) => {
+    let started = 0
+    let left = amount
+    let sum = 0
+    const finish = () => {
+      const seconds = (performance.now() - started) / 1000
+      socket.onmessage = null
+      socket.onerror = null
+      socket.close()
+      check(c, amount, sum)
+      resolve({ amount, seconds })
+    }
+    socket.binaryType = 'arraybuffer'
+    socket.onopen = () => {
+      started = performance.now()
+    }
+    socket.onerror = (/** @type {any} */ event) => reject(event.error ?? new Error(event.message ?? 'WebSocket failed'))
+    socket.onmessage =
+      c.kind === 'text'
+        ? (/** @type {any} */ { data }) => {
+            sum += data.length + data.charCodeAt(0)
+            if (--left === 0) finish()
+          }
+        : (/** @type {any} */ { data }) => {
+            sum += data.byteLength + new Uint8Array(data)[0]
+            if (--left === 0) finish()
+          }
+  })
+}
+
+main({
+  name: 'flood',
+  title: 'One-way flood',
+  file: import.meta.url,
+  cases,
+  peers: { flood: 'ws/producer.mjs' },
+  baselines: ['raw', 'ws', 'own'],
+  metrics: [{ id: 'rate', unit: 'M msg/s', higherIsBetter: true, of: ({ amount, seconds }) => amount / seconds / 1e6 }],
+  contenders: () => ({
+    nexus: {
+      title: 'WsStream',
+      first: 200_000,
+      start: async (c, /** @type {Peers} */ peers) => {
+        const nexus = await loadNexus()
+        if (nexus === null) throw new Unavailable('not built')
+        const tls = c.secure ? { tls: { ca: readFileSync(peers.flood.caFile, 'utf8') } } : {}
+        return async (amount) => {
+          const ws = await nexus.WsStream.connect(url(c, peers, amount), tls)
+          const started = performance.now()
+          let left = amount
+          let sum = 0
+          let reads = 0
+          if (c.kind === 'text') {
+            while (left > 0 && (await ws.readable())) {
+              reads++
+              for (let m = ws.next(); m !== null; m = ws.next()) {
+                const { text } = m
+                sum += text.length + text.charCodeAt(0)
+                left--
+              }
+            }
+          } else {
+            while (left > 0 && (await ws.readable())) {
+              reads++
+              for (let m = ws.next(); m !== null; m = ws.next()) {
+                if (m.kind === 'binary') sum += m.length + m.at(0)
+                left--
+              }
+            }
+          }
+          const seconds = (performance.now() - started) / 1000
+          ws.destroy()
+          check(c, amount, sum)
+          return { amount, seconds, reads, bytes: amount * frameLength(c) }
+        }
+      },
+    },
+    raw: {
+      title: 'raw',
+      first: 200_000,
+      start: async (c, /** @type {Peers} */ peers) => {
+        const ca = c.secure ? { ca: readFileSync(peers.flood.caFile, 'utf8') } : {}
+        return async (amount) => ({
+          amount,
+          ...(await rawFlood({ port: port(c, peers), ...ca, path: path(c, amount), expected: amount * frameLength(c), readSize: READ_SIZE })),
+        })
+      },
+    },
+    ws: {
+      title: 'ws',
+      start: async (c, /** @type {Peers} */ peers) => {
+        const { WebSocket } = await import('../lib/ws-package.mjs')
+        const tls = c.secure ? { ca: readFileSync(peers.flood.caFile, 'utf8') } : {}
+        return (amount) =>
+          new Promise((resolve, reject) => {
+            const socket = new WebSocket(url(c, peers, amount), { perMessageDeflate: false, ...tls })
+            let started = 0
+            let left = amount
+            let sum = 0
+            const finish = () => {
+              const seconds = (performance.now() - started) / 1000
+              socket.removeAllListeners('message')
+              socket.terminate()
+              check(c, amount, sum)
+              resolve({ amount, seconds })
+            }
+            socket.on('open', () => {
+              started = performance.now()
+            })
+            socket.on('error', reject)
+            socket.on(
+              'message',
+              c.kind === 'text'
+                ? (/** @type {any} */ data) => {
+                    const text = data.toString()
+                    sum += text.length + text.charCodeAt(0)
+                    if (--left === 0) finish()
+                  }
+                : (/** @type {any} */ data) => {
+                    sum += data.length + data[0]
+                    if (--left === 0) finish()
+                  },
+            )
+          })
+      },
+    },
+    own: {
+      title: "the runtime's own",
+      start: async (c, /** @type {Peers} */ peers) => {
+        if (globalThis.WebSocket === undefined) throw new Unavailable('this version has none')
+        const tls = c.secure && runtime === 'bun' ? [{ tls: { ca: readFileSync(peers.flood.caFile, 'utf8') } }] : []
+        // @ts-expect-error Bun takes options
+        return (amount) => receiveByEvents(new WebSocket(url(c, peers, amount), ...tls), c, amount)
+      },
+    },
+  }),
+})
