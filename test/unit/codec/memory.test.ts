@@ -1,0 +1,163 @@
+import { describe, expect, test } from 'vitest'
+import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { align, Codec, CodecMemory, type Region } from '../../../src/codec/memory.ts'
+import { compileCodec } from '../../../src/codec/module.ts'
+import { webTextDecoding } from '../../../src/codec/text.ts'
+import { Random } from '../../reference/random.ts'
+
+const module = compileCodec(CODEC_BASE64)
+const open = (): Codec => new Codec(module, webTextDecoding())
+const MIB = 1024 * 1024
+
+/** First fit over a map of units: nothing to get wrong. */
+class NaiveAllocator {
+  private readonly used: boolean[]
+  constructor(private readonly first: number, private readonly unit: number, units: number) {
+    this.used = new Array<boolean>(units).fill(false)
+  }
+  take(bytes: number): number {
+    const units = bytes / this.unit
+    for (let i = 0; i + units <= this.used.length; i++) {
+      if (this.used.slice(i, i + units).some((taken) => taken)) continue
+      this.used.fill(true, i, i + units)
+      return this.first + i * this.unit
+    }
+    return 0
+  }
+  give(start: number, bytes: number): void {
+    const i = (start - this.first) / this.unit
+    this.used.fill(false, i, i + bytes / this.unit)
+  }
+}
+
+describe('take and give', () => {
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('agree with a naive first-fit allocator over random operations (seed %i)', (seed) => {
+    const random = new Random(seed)
+    const unit = 1_024
+    const memory = new CodecMemory(module, 2)
+    const model = new NaiveAllocator(4_096, unit, (2 * 65_536 - 4_096) / unit)
+    const out: { start: number; bytes: number }[] = []
+    for (let step = 0; step < 3_000; step++) {
+      if (out.length === 0 || random.below(100) < 52) {
+        const bytes = unit * (1 + random.below(random.oneIn(5) ? 40 : 6))
+        const start = memory.take(bytes)
+        expect(start, `step ${step}: take ${bytes}`).toBe(model.take(bytes))
+        if (start !== 0) out.push({ start, bytes })
+      } else {
+        const [region] = out.splice(random.below(out.length), 1) as [{ start: number; bytes: number }]
+        memory.give(region.start, region.bytes)
+        model.give(region.start, region.bytes)
+      }
+      expect(memory.isEmpty).toBe(out.length === 0)
+    }
+    for (const { start, bytes } of out) memory.give(start, bytes)
+    expect(memory.isEmpty).toBe(true)
+    // All of it is one run again.
+    expect(memory.take(2 * 65_536 - 4_096)).toBe(4_096)
+    expect(memory.take(1)).toBe(0)
+  })
+  test('never give out the codec’s own data', () => {
+    const memory = new CodecMemory(module, 1)
+    expect(memory.take(64)).toBeGreaterThanOrEqual(4_096)
+  })
+})
+
+describe('a codec’s regions', () => {
+  test('are aligned, and do not overlap', () => {
+    const codec = open()
+    const random = new Random(7)
+    const regions = Array.from({ length: 200 }, () => codec.region(1 + random.below(10_000)))
+    const sorted = regions.toSorted((a, b) => a.start - b.start)
+    sorted.forEach((region, i) => {
+      expect(region.start % 64).toBe(0)
+      expect(region.bytes % 64).toBe(0)
+      const next = sorted[i + 1]
+      if (next !== undefined) expect(region.start + region.bytes).toBeLessThanOrEqual(next.start)
+    })
+    expect(codec.memoryCount).toBe(1)
+  })
+  test('share one memory until it is full, then take a further one', () => {
+    const codec = open()
+    const regions = Array.from({ length: 4 }, () => codec.region(20 * MIB))
+    expect(codec.memoryCount).toBe(2)
+    expect(new Set(regions.map((r) => r.memory)).size).toBe(2)
+    expect(regions[0]?.memory).toBe(regions[2]?.memory)
+    expect(regions[3]?.memory).not.toBe(regions[0]?.memory)
+  })
+  test('fill holes in the oldest memory first', () => {
+    const codec = open()
+    const [a, , , d] = Array.from({ length: 4 }, () => codec.region(20 * MIB)) as [Region, Region, Region, Region]
+    a.release()
+    const again = codec.region(20 * MIB)
+    expect(again.memory).toBe(a.memory)
+    expect(again.start).toBe(a.start)
+    expect(d.memory).not.toBe(a.memory)
+  })
+  test('larger than a memory get one of their own size', () => {
+    const codec = open()
+    const region = codec.region(100 * MIB)
+    expect(region.memory.u8.length).toBeGreaterThanOrEqual(100 * MIB)
+    expect(region.start + region.bytes).toBeLessThanOrEqual(region.memory.u8.length)
+    region.release()
+  })
+  test('an emptied memory is dropped, except the last', () => {
+    const codec = open()
+    const regions = Array.from({ length: 9 }, () => codec.region(20 * MIB))
+    expect(codec.memoryCount).toBe(3)
+    for (const region of regions) region.release()
+    expect(codec.memoryCount).toBe(1)
+  })
+  test('released twice are given back once', () => {
+    const codec = open()
+    const a = codec.region(1_024)
+    a.release()
+    const b = codec.region(1_024)
+    a.release()
+    const c = codec.region(1_024)
+    expect(b.start).toBe(a.start)
+    expect(c.start).not.toBe(b.start)
+  })
+  test('carve themselves up without overrun', () => {
+    const region = open().region(256)
+    expect(region.carve(1)).toBe(region.start)
+    expect(region.carve(64)).toBe(region.start + 64)
+    expect(region.carve(100)).toBe(region.start + 128)
+    expect(() => region.carve(1)).toThrow(RangeError)
+  })
+  test('a memory keeps its buffer as regions come and go', () => {
+    const codec = open()
+    const keep = codec.region(64)
+    const { buffer } = keep.memory.u8
+    const random = new Random(3)
+    const out: Region[] = []
+    for (let i = 0; i < 2_000; i++) {
+      if (random.oneIn(2)) out.push(codec.region(random.below(50_000) + 1))
+      else out.splice(random.below(out.length || 1), 1)[0]?.release()
+    }
+    expect(keep.memory.u8.buffer).toBe(buffer)
+    expect(keep.memory.u8.length).toBe(64 * MIB)
+    for (const region of out) region.release()
+    expect(codec.memoryCount).toBe(1)
+  })
+})
+
+describe('the module', () => {
+  test('is compiled on first use, once', () => {
+    let asked = 0
+    const codec = new Codec(() => {
+      asked++
+      return CODEC_BASE64
+    }, webTextDecoding())
+    expect(asked).toBe(0)
+    codec.region(64 * MIB)
+    codec.region(64 * MIB)
+    expect(codec.memoryCount).toBe(2)
+    expect(codec.module).toBe(codec.module)
+    expect(asked).toBe(1)
+  })
+  test('may be given compiled', () => expect(open().module).toBe(module))
+})
+
+test('align rounds up to cache lines', () => {
+  expect([0, 1, 63, 64, 65, 128].map(align)).toEqual([0, 64, 64, 64, 128, 128])
+})
