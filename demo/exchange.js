@@ -1,0 +1,175 @@
+// @ts-check
+/** An exchange in a box: a market-data feed over WebSocket, on a free port of this machine, with faults on purpose. */
+
+import net from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+// `accept` stands on any transport. Node's sockets exist on Deno and Bun too, so this serves on all three.
+import { nodeTransport, WsStream } from 'nexus-async-net/node'
+import { ASK, BID } from './book.js'
+import { now } from './clock.js'
+import { Faults } from './faults.js'
+import { Market } from './market.js'
+import { DeltaEncoder } from './protocol.js'
+
+/** @typedef {{ symbols: string[], rate: number, seed: number, faults: import('./faults.js').Fault[] }} ExchangeOptions rate: deltas a second */
+/** @typedef {{ deltas: number, gaps: number, drops: number }} Totals what was sent, and what was done wrong */
+/** @typedef {{ socket: net.Socket, ws: WsStream, symbols: Set<number> }} Subscriber */
+
+/** Deltas of at most so many ms are made up for after a stall. */
+const CATCH_UP = 100
+
+export class Exchange {
+  /** @type {Set<Subscriber>} */
+  subscribers = new Set()
+  encoder = new DeltaEncoder()
+  deltas = 0
+  /** When the first subscription came: the faults' time begins there. */
+  since = Number.POSITIVE_INFINITY
+  running = true
+
+  /** @param {ExchangeOptions} options */
+  constructor({ symbols, rate, seed, faults }) {
+    this.rate = rate
+    this.market = new Market(symbols, seed)
+    this.faults = new Faults(faults)
+    this.server = net.createServer((socket) => this.serve(socket))
+  }
+
+  /** Opens the doors and lets the market run. Resolves with the port. */
+  async start() {
+    await new Promise((resolve) => this.server.listen(0, '127.0.0.1', () => resolve(null)))
+    this.trade()
+    return /** @type {net.AddressInfo} */ (this.server.address()).port
+  }
+
+  /** @returns {Promise<Totals>} */
+  async stop() {
+    this.running = false
+    this.server.close()
+    await Promise.all([...this.subscribers].map(({ ws }) => ws.close(1001, 'the exchange closes')))
+    return { deltas: this.deltas, gaps: this.faults.gapsMade, drops: this.faults.dropsMade }
+  }
+
+  /**
+   * One connection, from its first byte to its last.
+   *
+   * @param {net.Socket} socket
+   */
+  async serve(socket) {
+    socket.setNoDelay(true)
+    try {
+      const ws = await WsStream.accept(nodeTransport(socket))
+      const subscriber = { socket, ws, symbols: new Set() }
+      this.subscribers.add(subscriber)
+      ws.closed.then(() => this.subscribers.delete(subscriber))
+      // Commands are few: the comfortable way to receive will do.
+      for await (const message of ws) this.obey(subscriber, message.text)
+    } catch {
+      // The client is gone, or was none. It will be back.
+    }
+  }
+
+  /**
+   * @param {Subscriber} subscriber
+   * @param {string} text
+   */
+  obey(subscriber, text) {
+    try {
+      /** @type {import('./protocol.js').Command} */
+      const command = JSON.parse(text)
+      switch (command.op) {
+        case 'subscribe':
+          this.since = Math.min(this.since, now())
+          for (const symbol of command.symbols) {
+            const { id } = this.sendSnapshot(subscriber, symbol)
+            subscriber.symbols.add(id)
+          }
+          break
+        case 'snapshot':
+          this.sendSnapshot(subscriber, command.symbol)
+          break
+        case 'unsubscribe':
+          for (const symbol of command.symbols) {
+            const { id, book } = this.find(symbol)
+            subscriber.symbols.delete(id)
+            reply(subscriber, { type: 'unsubscribed', symbol, seq: book.seq, checksum: book.checksum() })
+          }
+          break
+        default:
+          throw new Error('op must be subscribe, unsubscribe or snapshot')
+      }
+    } catch (error) {
+      reply(subscriber, { type: 'error', message: String(error) })
+    }
+  }
+
+  /** @param {string} symbol */
+  find(symbol) {
+    const listing = this.market.find(symbol)
+    if (listing === undefined) throw new Error(`${symbol} is not traded here`)
+    return listing
+  }
+
+  /**
+   * @param {Subscriber} subscriber
+   * @param {string} symbol
+   */
+  sendSnapshot(subscriber, symbol) {
+    const listing = this.find(symbol)
+    const { id, decimals, book } = listing
+    reply(subscriber, { type: 'snapshot', symbol, id, decimals, seq: book.seq, bids: book.levels(BID), asks: book.levels(ASK) })
+    return listing
+  }
+
+  /** The market runs, whether anybody listens or not. */
+  async trade() {
+    let next = now()
+    const interval = 1_000 / this.rate
+    while (this.running) {
+      next = Math.max(next, now() - CATCH_UP)
+      // Everything sent in one tick leaves in one or two writes: that is all there is to batching.
+      while (next <= now()) {
+        this.market.step((listing, side, price, size) => {
+          this.publish(listing, side, price, size)
+          next += interval
+        })
+      }
+      if (this.subscribers.size > 0 && this.faults.isDropDue(now() - this.since)) this.cutEverybody()
+      await Promise.all([sleep(1), this.backlog()])
+    }
+  }
+
+  /** @type {import('./market.js').Publish} */
+  publish({ id, book }, side, price, size) {
+    for (const { ws, symbols } of this.subscribers) {
+      if (!symbols.has(id) || ws.readyState !== 'open') continue
+      const time = now()
+      if (this.faults.swallows(id, time - this.since)) continue
+      // What this returns while there is a backlog is awaited in `backlog`, once for the whole batch.
+      ws.sendBinary(this.encoder.encode(id, side, book.seq, price, size, time))
+      this.deltas++
+    }
+  }
+
+  /** A market that outruns its slowest reader would fill the memory: it waits. */
+  async backlog() {
+    for (const { ws } of this.subscribers) {
+      if (ws.bufferedAmount > 0) await ws.flush().catch(() => {})
+    }
+  }
+
+  /** As a crash would: no close frame, and what was on its way is lost. */
+  cutEverybody() {
+    for (const { socket } of this.subscribers) socket.resetAndDestroy()
+    this.subscribers.clear()
+    this.faults.forget()
+  }
+}
+
+/**
+ * @param {Subscriber} subscriber
+ * @param {import('./protocol.js').Reply} message
+ */
+function reply({ ws }, message) {
+  if (ws.readyState === 'open') ws.sendText(JSON.stringify(message))
+}

@@ -1,0 +1,120 @@
+// @ts-check
+/** The command line. */
+
+import { parseArgs } from 'node:util'
+import { INSTRUMENTS } from './market.js'
+
+const SYMBOLS = INSTRUMENTS.map(({ name }) => String(name))
+const DEFAULT_SYMBOLS = SYMBOLS.slice(0, 6)
+
+export const HELP = `\
+nexus-async-net demo: a market-data feed over WebSocket, and a client that stays right.
+
+  npm run demo -- [options]           Node.js
+  npx deno run -A demo/main.js [options]
+  npx bun demo/main.js [options]
+
+Without --url
+  An exchange runs on a thread of its own and serves order books: snapshots as JSON,
+  deltas as 24-byte binary messages. It leaves out deltas and cuts the connection on
+  purpose. The client finds every gap, repairs it with a new snapshot, reconnects, and
+  compares its books with the exchange's in the end.
+
+  --symbols A,B    what to trade (default ${DEFAULT_SYMBOLS.slice(0, 3).join(',')},
+                   ${DEFAULT_SYMBOLS.slice(3).join(',')}; also ${SYMBOLS.slice(6).join(', ')})
+  --rate N         deltas a second, 1 to 2000000 (default 20000)
+  --gaps N         deltas to leave out, 0 to 100 (default 3)
+  --drops N        times to cut the connection, 0 to 100 (default 2)
+  --seed N         the same seed makes the same market (default 1)
+
+With --url
+  --url ws[s]://…  connects there instead; prints the first messages, rates and sizes
+  --send TEXT      sent when connected; may be given more than once
+
+Both
+  --seconds N      how long, 1 to 3600 (default 6)
+  --plain          a line a second instead of a table redrawn in place; also when
+                   NO_COLOR is set or the output is no terminal
+  --help
+
+Examples
+  npm run demo -- --rate 200000 --seconds 10
+  npm run demo -- --symbols BTC-USD,ETH-USD --drops 5 --gaps 10
+  npm run demo -- --url wss://ws.example.com/feed --send '{"op":"subscribe","channel":"trades"}'
+
+Exit codes: 0 everything adds up, 1 something does not, 2 wrong arguments.
+How it is made: client.js receives, exchange.js serves, protocol.js is what they say.
+`
+
+/** The arguments cannot be used; the message says why. */
+export class ArgumentError extends Error {}
+
+/**
+ * @typedef {{ help: boolean, plain: boolean, seconds: number, url: string | null, send: string[],
+ *   symbols: string[], rate: number, gaps: number, drops: number, seed: number }} Options
+ */
+
+/**
+ * Throws {@link ArgumentError}.
+ *
+ * @param {string[]} args
+ * @returns {Options}
+ */
+export function parseOptions(args) {
+  const { values } = parse(args)
+  if (values.url === undefined && values.send !== undefined) throw new ArgumentError('--send needs --url: the built-in client knows what to say')
+  const alone = /** @type {const} */ (['symbols', 'rate', 'gaps', 'drops', 'seed']).find((name) => values[name] !== undefined)
+  if (values.url !== undefined && alone !== undefined) throw new ArgumentError(`--${alone} is for the built-in exchange and says nothing to --url`)
+  return {
+    help: values.help ?? false,
+    plain: values.plain ?? false,
+    seconds: number('seconds', values.seconds ?? '6', 1, 3_600, false),
+    url: values.url ?? null,
+    send: values.send ?? [],
+    symbols: values.symbols === undefined ? DEFAULT_SYMBOLS : symbols(values.symbols),
+    rate: number('rate', values.rate ?? '20000', 1, 2_000_000),
+    gaps: number('gaps', values.gaps ?? '3', 0, 100),
+    drops: number('drops', values.drops ?? '2', 0, 100),
+    seed: number('seed', values.seed ?? '1', 0, 2 ** 32 - 1),
+  }
+}
+
+/** @param {string[]} args */
+function parse(args) {
+  const text = /** @type {const} */ ({ type: 'string' })
+  const flag = /** @type {const} */ ({ type: 'boolean' })
+  try {
+    return parseArgs({
+      args,
+      options: {
+        ...{ url: text, symbols: text, rate: text, gaps: text, drops: text, seed: text, seconds: text },
+        send: { type: 'string', multiple: true },
+        plain: flag,
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+  } catch (error) {
+    throw new ArgumentError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} text
+ * @param {number} min
+ * @param {number} max
+ */
+function number(name, text, min, max, whole = true) {
+  const value = text.trim() === '' ? Number.NaN : Number(text)
+  if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value
+  throw new ArgumentError(`--${name} must be a ${whole ? 'whole ' : ''}number from ${min} to ${max}, but is '${text}'`)
+}
+
+/** @param {string} text */
+function symbols(text) {
+  const names = text.split(',').map((name) => name.trim().toUpperCase())
+  for (const name of names) {
+    if (!SYMBOLS.includes(name)) throw new ArgumentError(`--symbols: '${name}' is not traded here. There are ${SYMBOLS.join(', ')}`)
+  }
+  return [...new Set(names)]
+}

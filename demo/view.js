@@ -1,0 +1,104 @@
+// @ts-check
+/** How the demo looks while it runs. */
+
+import { ASK, BID } from './book.js'
+import * as format from './format.js'
+
+/** @typedef {import('./client.js').MarketClient} MarketClient */
+/** @typedef {import('./client.js').ClientEvent} ClientEvent */
+/** @typedef {import('./terminal.js').Terminal} Terminal */
+
+const RULE = '─'.repeat(76)
+const BAR = 30
+
+/**
+ * One line of a table: each cell padded on the left, the first on the right.
+ *
+ * @param {string[]} cells
+ */
+function row([first, ...rest]) {
+  const widths = [10, 14, 14, 10, 12]
+  return `  ${first.padEnd(10)}${rest.map((cell, i) => cell.padStart(widths[i])).join('')}`
+}
+
+/**
+ * The table, as lines.
+ *
+ * @param {Terminal} terminal
+ * @param {MarketClient} client
+ * @param {number} elapsed seconds
+ * @param {number} seconds
+ */
+export function table(terminal, client, elapsed, seconds) {
+  const lines = ['', terminal.dim(`${row(['symbol', 'msg/s', 'bid', 'ask', 'spread', 'sequence'])}  state`), terminal.dim(`  ${RULE}`)]
+  for (const feed of client.feeds.values()) {
+    const { book, decimals, state, rate } = feed
+    const bid = book.best(BID)
+    const ask = book.best(ASK)
+    const show = (/** @type {number} */ ticks) => (ticks > 0 ? format.price(ticks, decimals) : '–')
+    const cells = row([feed.symbol, format.count(rate), show(bid), show(ask), show(bid > 0 && ask > 0 ? ask - bid : 0), format.count(book.seq)])
+    const paint = state === 'live' ? terminal.green : state === 'gap' || state === 'waiting' ? terminal.yellow : terminal.red
+    lines.push(`${cells}  ${paint(state)}`)
+  }
+  const { last } = client.stats
+  const done = Math.min(BAR, Math.floor((elapsed / seconds) * BAR))
+  lines.push(
+    terminal.dim(`  ${RULE}`),
+    `${terminal.bold(row(['all', format.count(last.messages)]))}   ${rates(last)}`,
+    '',
+    `  ${terminal.cyan('━'.repeat(done))}${terminal.dim('━'.repeat(BAR - done))}  ${elapsed.toFixed(1)} of ${seconds} s`,
+  )
+  return lines
+}
+
+/**
+ * A second in one line, for those without a terminal.
+ *
+ * @param {MarketClient} client
+ * @param {number} elapsed seconds
+ */
+export function second(client, elapsed) {
+  const { last } = client.stats
+  return `${clock(elapsed)}${`${format.count(last.messages)} msg/s`.padStart(17)}   ${rates(last)}`
+}
+
+/** @param {import('./stats.js').Second} last */
+function rates({ bytes, p50, p99 }) {
+  const megabytes = `${(bytes / 1e6).toFixed(2)} MB/s`
+  return `${megabytes.padStart(10)}   latency p50 ${format.duration(p50).padStart(7)}   p99 ${format.duration(p99).padStart(7)}`
+}
+
+/**
+ * @param {Terminal} terminal
+ * @param {ClientEvent} event
+ * @param {number} elapsed seconds
+ */
+export function eventLine(terminal, event, elapsed) {
+  const [paint, word, text] = describe(terminal, event)
+  return `${clock(elapsed)}   ${paint(word.padEnd(9))} ${text}`
+}
+
+/**
+ * @param {Terminal} terminal
+ * @param {ClientEvent} event
+ * @returns {[(text: string) => string, string, string]}
+ */
+function describe(terminal, event) {
+  switch (event.kind) {
+    case 'up':
+      return [terminal.cyan, 'connected', `session ${event.session}, subscribed`]
+    case 'down':
+      return [terminal.red, 'lost', event.why]
+    case 'back':
+      return [terminal.green, 'back', `all books whole again ${format.duration(event.ms * 1_000)} after the loss`]
+    case 'gap':
+      return [terminal.yellow, 'gap', `${event.symbol}: ${format.count(event.expected)} is missing; asked for a snapshot`]
+    case 'repaired':
+      return [terminal.green, 'repaired', `${event.symbol} after ${format.duration(event.ms * 1_000)}`]
+    case 'refused':
+      return [terminal.red, 'refused', event.message]
+  }
+}
+
+/** @param {number} elapsed seconds */
+const clock = (elapsed) => `${elapsed.toFixed(2).padStart(7)} s`
