@@ -308,8 +308,9 @@ class Attempt {
         done(this.transport)
         return
       }
-      this.transport.destroy()
+      // First: closing calls `close`, which knows less.
       failed(fault)
+      this.transport.destroy()
     }
     this.close = (_, error) => {
       this.transport?.onClose(error)
