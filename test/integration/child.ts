@@ -1,0 +1,64 @@
+/** Other runtimes as child processes that print JSON lines. */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+/** The commands that run a TypeScript file. */
+export const commands = {
+  Node: [process.execPath, '--experimental-strip-types', '--no-warnings'],
+  Deno: [bin('deno'), 'run', '--quiet', '--no-config', '--allow-all'],
+  Bun: [bin('bun'), 'run'],
+} as const satisfies Record<string, readonly string[]>
+
+function bin(name: string): string {
+  return fileURLToPath(new URL(`../../node_modules/.bin/${name}`, import.meta.url))
+}
+
+/** A running child. */
+export class Child {
+  /** The lines of its standard output that are JSON, as they come. */
+  readonly lines: AsyncIterableIterator<unknown>
+  private readonly process: ChildProcess
+  private readonly exited: Promise<number | null>
+  private errors = ''
+
+  /** @param file a URL of the script */
+  constructor(command: readonly string[], file: URL, ...args: string[]) {
+    const [program, ...options] = command as [string, ...string[]]
+    this.process = spawn(program, [...options, fileURLToPath(file), ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+    this.process.stderr?.on('data', (chunk: Buffer) => {
+      this.errors += chunk.toString()
+    })
+    this.exited = new Promise((resolve, reject) => {
+      this.process.once('error', reject)
+      this.process.once('close', resolve)
+    })
+    this.exited.catch(() => {})
+    this.lines = this.read()
+  }
+
+  /** The next line; rejects with what the child wrote to standard error when it has ended. */
+  async next(): Promise<unknown> {
+    const { done, value } = await this.lines.next()
+    if (done) throw new Error(`the child ended with ${await this.exited}: ${this.errors}`)
+    return value
+  }
+
+  /** What it wrote to standard error. */
+  get stderr(): string {
+    return this.errors
+  }
+
+  /** Ends it, unless it has ended; children end by themselves when their standard input does. */
+  async stop(): Promise<void> {
+    this.process.kill('SIGKILL')
+    await this.exited.catch(() => {})
+  }
+
+  private async *read(): AsyncIterableIterator<unknown> {
+    for await (const line of createInterface({ input: this.process.stdout as NodeJS.ReadableStream })) {
+      if (line.startsWith('{')) yield JSON.parse(line)
+    }
+  }
+}

@@ -1,0 +1,20 @@
+/** The client on Node, in this very process. */
+
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import * as nexus from '../../src/entry/node.ts'
+import { type Peers, startPeers } from './peers.ts'
+import { runCheck } from './run-checks.ts'
+import { checks } from './suite.ts'
+
+let peers: Peers
+
+beforeAll(async () => {
+  peers = await startPeers()
+})
+afterAll(() => peers.close())
+
+describe('client on Node', () => {
+  for (const check of checks) {
+    test(check.name, () => runCheck(check, { nexus, env: peers.environment }))
+  }
+})

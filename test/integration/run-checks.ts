@@ -1,0 +1,39 @@
+/** Runs the checks in a process of their own and prints one JSON line for each. */
+
+import { type Check, type Context, checks } from './suite.ts'
+
+/** One line of the output. */
+export interface Outcome {
+  readonly name: string
+  /** What went wrong, or null. */
+  readonly error: string | null
+}
+
+/** Longest time for one check in ms: a hang is told by name. */
+export const CHECK_LIMIT = 20_000
+
+/** Runs one check; rejects when it fails or hangs. */
+export async function runCheck(check: Check, context: Context): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${CHECK_LIMIT} ms`)), CHECK_LIMIT)
+  })
+  try {
+    await Promise.race([check.run(context), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Runs all of them, one after the other. */
+export async function runChecks(context: Context, print: (line: string) => void): Promise<void> {
+  for (const check of checks) {
+    let error: string | null = null
+    try {
+      await runCheck(check, context)
+    } catch (reason) {
+      error = reason instanceof Error ? `${reason.message}\n${reason.stack}` : String(reason)
+    }
+    print(JSON.stringify({ name: check.name, error } satisfies Outcome))
+  }
+}
