@@ -1,7 +1,8 @@
 // @ts-check
 // Processes that talk in lines of JSON: the peers of a benchmark, and its contenders.
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import os from 'node:os'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { runtime } from './runtime.mjs'
@@ -85,13 +86,29 @@ export class Child {
   }
 }
 
+/** Whether processes can be bound to a core here. */
+export const canPin = os.platform() === 'linux' && spawnSync('taskset', ['--version']).status === 0
+
+/**
+ * The same command, bound to the last core if `oneCore`.
+ *
+ * @param {boolean} oneCore
+ * @param {string} program
+ * @param {string[]} args
+ * @returns {[string, string[]]}
+ */
+export function pinned(oneCore, program, args) {
+  return oneCore ? ['taskset', ['-c', String(os.cpus().length - 1), program, ...args]] : [program, args]
+}
+
 /**
  * Starts a peer (always on Node: it is the same for everyone) and waits for the line that says where it listens.
  *
  * @param {string} script relative to `bench/`
+ * @param {boolean} oneCore
  */
-export async function startPeer(script) {
+export async function startPeer(script, oneCore) {
   const node = runtime === 'node' ? process.execPath : (process.env['BENCH_NODE'] ?? 'node')
-  const child = new Child(node, [fileURLToPath(new URL(`../${script}`, import.meta.url))])
+  const child = new Child(...pinned(oneCore, node, [fileURLToPath(new URL(`../${script}`, import.meta.url))]))
   return { child, info: await child.read(20_000) }
 }

@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { Child, startPeer } from './children.mjs'
+import { Child, canPin, pinned, startPeer } from './children.mjs'
 import { command, runtime, version } from './runtime.mjs'
 import { median, spread } from './stats.mjs'
 
@@ -24,12 +24,14 @@ import { median, spread } from './stats.mjs'
  * @typedef {object} Case
  * @property {string} id
  * @property {string} title
+ * @property {boolean} [oneCore] run the contender on the last core alone (where `taskset` can do so)
  *
  * @typedef {object} Contender
  * @property {string} title
  * @property {(c: any, peers: any) => Promise<(amount: number) => Promise<any>>} start loads and prepares; the result runs one round
  * @property {number} [first] amount of the first, unmeasured turn; default 20,000
  * @property {readonly string[]} [flags] flags of V8
+ * @property {Record<string, string>} [env]
  *
  * @typedef {object} Bench
  * @property {string} name
@@ -37,7 +39,7 @@ import { median, spread } from './stats.mjs'
  * @property {string} file `import.meta.url`
  * @property {readonly Metric[]} metrics
  * @property {readonly string[]} baselines ids of the contenders that others are divided by
- * @property {Record<string, string>} [peers] name → script
+ * @property {Record<string, string | { script: string, oneCore: boolean }>} [peers] name → script
  * @property {readonly Case[]} cases
  * @property {(c: any) => Record<string, Contender>} contenders
  * @property {number} [seconds] length of a round; default 0.5
@@ -110,8 +112,10 @@ async function control(bench) {
   /** @type {Record<string, any>} */
   const peers = {}
   const children = []
-  for (const [name, script] of Object.entries(bench.peers ?? {})) {
-    const { child, info } = await startPeer(script)
+  for (const [name, peer] of Object.entries(bench.peers ?? {})) {
+    const { script, oneCore } = typeof peer === 'string' ? { script: peer, oneCore: false } : peer
+    if (oneCore && !canPin) continue
+    const { child, info } = await startPeer(script, oneCore)
     children.push(child)
     peers[name] = info
   }
@@ -119,6 +123,7 @@ async function control(bench) {
   const started = os.loadavg()[0]
   for (const c of bench.cases) {
     if (only !== undefined && !only.includes(c.id)) continue
+    if (c.oneCore && !canPin) continue
     const result = await runCase(bench, c, peers, rounds, seconds, chosen)
     report.cases.push(result)
     process.stderr.write(`${table(bench, result)}\n`)
@@ -147,10 +152,10 @@ async function runCase(bench, c, peers, rounds, seconds, chosen) {
   for (const [id, contender] of Object.entries(bench.contenders(c))) {
     if (chosen !== undefined && !chosen.includes(id)) continue
     const args = ['--contender', id, '--case', c.id, '--peers', JSON.stringify(peers)]
-    const [program, rest] = command(fileURLToPath(bench.file), args, contender.flags ?? [])
+    const [program, rest] = pinned(c.oneCore ?? false, ...command(fileURLToPath(bench.file), args, contender.flags ?? []))
     // The one way to make a runtime's own WebSocket trust a private authority.
     const ca = Object.values(peers).find((peer) => peer.caFile !== undefined)?.caFile
-    const child = new Child(program, rest, ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca, DENO_CERT: ca })
+    const child = new Child(program, rest, { ...contender.env, ...(ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca, DENO_CERT: ca }) })
     const entrant = { id, title: contender.title, child, amount: contender.first ?? 20_000, turns: [], failure: '' }
     const hello = await child.read(20_000).catch((error) => ({ unavailable: String(error) }))
     if (hello.unavailable !== undefined) entrant.failure = hello.unavailable

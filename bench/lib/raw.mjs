@@ -12,10 +12,10 @@ import { runtime } from './runtime.mjs'
 /**
  * Opens a connection, asks for `path`, and reads until `expected` bytes have come after the head.
  *
- * @param {{ port: number, ca?: string, path: string, expected: number, readSize: number }} options
+ * @param {{ port: number, ca?: string, path: string, expected: number, readSize: number, onRead?: (reads: number, bytes: number) => void, onDone?: (reads: number) => void }} options
  * @returns {Promise<{ seconds: number, bytes: number, reads: number }>}
  */
-export function rawFlood({ port, ca, path, expected, readSize }) {
+export function rawFlood({ port, ca, path, expected, readSize, onRead, onDone }) {
   const memory = new Uint8Array(new WebAssembly.Memory({ initial: 64, maximum: 64 }).buffer)
   const target = memory.subarray(1024 * 1024, 1024 * 1024 + readSize)
   const ask = request(path)
@@ -33,9 +33,13 @@ export function rawFlood({ port, ca, path, expected, readSize }) {
       bytes += length
     }
     reads++
+    onRead?.(reads, bytes)
     return bytes < expected
   }
-  const done = () => ({ seconds: (performance.now() - started) / 1000, bytes, reads })
+  const done = () => {
+    onDone?.(reads)
+    return { seconds: (performance.now() - started) / 1000, bytes, reads }
+  }
 
   if (runtime === 'deno') return denoFlood()
   if (runtime === 'bun') return bunFlood()
