@@ -236,3 +236,9 @@ export function checkInteger(name: string, value: number, min: number, max: numb
   }
   return checkRange(name, value, min, max, unit)
 }
+
+/** An option that is true or false, or an `InvalidOption` error that names it. */
+export function checkBoolean(name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new UsageError('InvalidOption', `${name} must be true or false, but is ${String(value)}`)
+  return value
+}

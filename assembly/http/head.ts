@@ -150,7 +150,13 @@ function parseFields(h: Head, start: usize, end: usize): i32 {
       if (count == 0) return HEAD_MALFORMED;
       store<u16>(at - 2, 0x2020);
       const previous = h.fields + (count - 1) * FIELD_BYTES;
-      at = parseValue(previous, load<u32>(previous, 8), at);
+      let value = load<u32>(previous, 8);
+      if (load<u32>(previous, 12) == 0) {
+        // Nothing of the value has come yet: it begins behind the white space of this line.
+        while (<u32>load<u8>(at) == SP || <u32>load<u8>(at) == HTAB) at++;
+        value = <u32>at;
+      }
+      at = parseValue(previous, value, at);
       if (at == 0) return HEAD_MALFORMED;
       continue;
     }

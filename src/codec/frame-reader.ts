@@ -63,7 +63,9 @@ export const DEFAULT_BUFFER_CAPACITY: number = 1024 * 1024
 
 const TABLE_ENTRIES = 1024
 const SIZE_LIMIT = 2 ** 31 - 1
-/** Borrowed messages take turns by their place in the table, so that one kept too long is told apart from its successors. A power of two. */
+/** Serials stay small integers to every engine. */
+const SERIAL_MASK = 2 ** 28 - 1
+/** Borrowed messages take turns by their serial, so that one kept too long is told apart from its successors. A power of two. */
 const RING = 8
 /** First size of the assembly buffer, and the size above which it is not kept for the next message. */
 const ASSEMBLY_INITIAL = 4_096
@@ -97,6 +99,8 @@ export class FrameReader implements MessageSource {
   private readonly table: number
   private readonly compactThreshold: number
   private readonly ring: readonly Message[]
+  /** What makes a message's serial of its descriptor's word index: so that numbering goes on from one parse to the next. */
+  private serialBase = 0
   /** Word indexes of the next descriptor and of the end of those parsed. */
   private cursor: number
   private end: number
@@ -171,9 +175,10 @@ export class FrameReader implements MessageSource {
     const kind = word & DESCRIPTOR_KIND_MASK
     if (kind > OPCODE_BINARY) return this.nextSpecial(at, word, kind)
     this.cursor = at + 2
-    this.live = at
-    const message = this.ring[(at >> 1) & (RING - 1)] as Message
-    message.serial = at
+    const serial = at + this.serialBase
+    this.live = serial
+    const message = this.ring[(serial >> 1) & (RING - 1)] as Message
+    message.serial = serial
     message.offset = this.i32[at] as number
     message.size = word >>> DESCRIPTOR_LENGTH_SHIFT
     message.flags = word & (DESCRIPTOR_KIND_MASK | DESCRIPTOR_ASCII)
@@ -296,15 +301,15 @@ export class FrameReader implements MessageSource {
   // For adapters that read into fixed places of the buffer.
 
   /**
-   * Fixed read targets at the end of the buffer. What an unfinished frame leaves is moved to just before the next target, if it
-   * is at most `inPlace` bytes; of a larger frame, the parts are assembled on the heap. @internal
+   * Fixed read targets. Each has `room` bytes in front of it: a transport that reads ahead fills the one while the other's messages are in
+   * use. What an unfinished frame leaves is moved there, if the frame is at most `inPlace` bytes; of a larger one, the parts are assembled
+   * on the heap. @internal
    */
-  targets(count: 1 | 2, bytes: number, inPlace: number): Uint8Array[] {
-    // Each target has room in front of it: a transport that reads ahead fills the other one while this one's messages are in use.
-    const room = Math.min(inPlace, Math.floor(this.capacity / count) - bytes)
-    const first = this.slab + this.capacity - count * (room + bytes) + room
+  targets(count: 1 | 2, bytes: number, inPlace: number, room: number = inPlace): Uint8Array[] {
+    const first = this.slab + room
+    if (count * (room + bytes) > this.capacity || inPlace > room) throw new RangeError('read targets overrun the buffer')
     this.onlyTarget = count === 1 ? first : 0
-    this.set(READER_IN_PLACE_LIMIT, room)
+    this.set(READER_IN_PLACE_LIMIT, inPlace)
     this.set(READER_HEAD, first)
     this.set(READER_TAIL, first)
     return Array.from({ length: count }, (_, i) => this.u8.subarray(first + i * (room + bytes), first + i * (room + bytes) + bytes))
@@ -383,6 +388,7 @@ export class FrameReader implements MessageSource {
   private parse(): boolean {
     if (this.unparsed) {
       this.blockEnd = 0
+      this.serialBase = (this.serialBase + this.end - this.table) & SERIAL_MASK
       const count = this.exports.readerParse(this.record)
       this.cursor = this.table
       this.end = this.table + count * (DESCRIPTOR_BYTES >> 2)
@@ -408,13 +414,16 @@ export class FrameReader implements MessageSource {
     }
     if (kind !== OPCODE_CLOSE) return this.deliver(offset, length, kind)
     if (length < 2) return this.deliver(offset, 0, kind, CloseCode.NoStatus)
-    return this.deliver(offset + 2, length - 2, kind, this.view.getUint16(offset))
+    // Reading goes on behind a close message, to see the connection end, so its reason must not lie where bytes arrive.
+    this.assembly = this.u8.slice(offset + 2, offset + length)
+    return this.deliver(0, length - 2, kind | ASSEMBLED, this.view.getUint16(offset))
   }
 
   private deliver(offset: number, size: number, flags: number, status = 0): Message {
-    this.live = this.cursor - 2
-    const message = this.ring[(this.live >> 1) & (RING - 1)] as Message
-    message.serial = this.live
+    const serial = this.cursor - 2 + this.serialBase
+    this.live = serial
+    const message = this.ring[(serial >> 1) & (RING - 1)] as Message
+    message.serial = serial
     message.offset = offset
     message.size = size
     message.flags = flags

@@ -9,7 +9,24 @@ import { webTextDecoding } from '../codec/text.ts'
 export type { Role } from '../codec/frame-reader.ts'
 export { MaskKeys, type RandomSource } from '../codec/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/message.ts'
-export * from '../errors.ts'
+export {
+  EncodeError,
+  type EncodeErrorCode,
+  type Fault,
+  HandshakeError,
+  type HandshakeErrorCode,
+  type HandshakeResponse,
+  NexusError,
+  ProtocolError,
+  type ProtocolErrorCode,
+  type ProtocolErrorDetail,
+  TlsError,
+  type TlsErrorCode,
+  TransportError,
+  type TransportErrorCode,
+  UsageError,
+  type UsageErrorCode,
+} from '../errors.ts'
 export type { FrameReaderOptions, FrameWriterOptions }
 
 /** This thread's codec: compiled on first use, its memories shared by every reader and writer made here. */

@@ -2,6 +2,7 @@
 
 import { FrameReader, type Role } from '../codec/frame-reader.ts'
 import { FrameWriter } from '../codec/frame-writer.ts'
+import { MAX_HEAD_BYTES } from '../codec/handshake.ts'
 import type { MaskKeys } from '../codec/mask-keys.ts'
 import type { Region } from '../codec/memory.ts'
 import type { Runtime } from '../runtime.ts'
@@ -25,7 +26,7 @@ export interface ConnectionUser {
 export class Connection implements TransportHandler {
   readonly reader: FrameReader
   readonly sender: Sender
-  /** Bytes in front of the first read target: what an unfinished frame or an incomplete head may leave. */
+  /** Bytes in front of a read target: what an incomplete head may leave there. */
   readonly headRoom: number
   /** The transport's last call has come. */
   isClosed = false
@@ -51,11 +52,12 @@ export class Connection implements TransportHandler {
     this.sender = new Sender(writer, transport, options.maxMessageSize, options.maxBufferedAmount)
     codec.releaseWithOwner(this, this.region)
     const { targetCount } = transport
-    // A transport with one target gets all that the unfinished frame leaves: some runtimes hand over chunks of 512 KiB.
     const { bufferCapacity, inPlace, maxReadSize } = options
-    const size = targetCount === 1 ? bufferCapacity - Math.max(inPlace, Math.min(16_384, bufferCapacity >> 2)) : maxReadSize
-    this.headRoom = bufferCapacity - targetCount * size
-    const targets = this.reader.targets(targetCount, size, inPlace)
+    // A transport with one target gets all that is left: some runtimes hand over chunks of 512 KiB.
+    const room = Math.max(inPlace, Math.min(MAX_HEAD_BYTES, (bufferCapacity >> 1) - maxReadSize))
+    const size = targetCount === 1 ? bufferCapacity - room : maxReadSize
+    this.headRoom = room
+    const targets = this.reader.targets(targetCount, size, inPlace, room)
     this.targets = targets.map((target) => target.byteOffset)
     transport.start(this, targets)
   }
@@ -67,6 +69,7 @@ export class Connection implements TransportHandler {
 
   /** The reader is drained and may be filled again. */
   resume(): void {
+    this.reader.makeWay()
     this.transport.resume()
   }
 

@@ -4,7 +4,24 @@ export type { BackoffOptions } from '../backoff.ts'
 export type { Fields, FieldsInit } from '../codec/handshake.ts'
 export { MaskKeys, type RandomSource } from '../codec/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/message.ts'
-export * from '../errors.ts'
+export {
+  EncodeError,
+  type EncodeErrorCode,
+  type Fault,
+  HandshakeError,
+  type HandshakeErrorCode,
+  type HandshakeResponse,
+  NexusError,
+  ProtocolError,
+  type ProtocolErrorCode,
+  type ProtocolErrorDetail,
+  TlsError,
+  type TlsErrorCode,
+  TransportError,
+  type TransportErrorCode,
+  UsageError,
+  type UsageErrorCode,
+} from '../errors.ts'
 export type { TlsConfig } from '../transport/tls-config.ts'
 export type { DialOptions, Transport, TransportHandler } from '../transport/transport.ts'
 export { WsStreamBuilder } from './builder.ts'

@@ -1,6 +1,6 @@
 /** The opening handshake over a transport: either end, as straight-line async code. */
 
-import { ClientHandshake, findField, listFields, listProtocols, MAX_HEAD_BYTES, ServerHandshake, type ServerHello } from '../codec/handshake.ts'
+import { ClientHandshake, findField, listFields, listProtocols, ServerHandshake, type ServerHello } from '../codec/handshake.ts'
 import { HandshakeError, type HandshakeErrorCode, TransportError, UsageError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -123,7 +123,7 @@ export async function openClient(runtime: Runtime, transport: Transport, target:
     const { reader, sender } = connection
     const protocols = listProtocols(options.protocols)
     const hello = { target: target.target, host: target.host, headers, protocols, nonce: maskKeys.bytes(16) }
-    const handshake = new ClientHandshake(reader, sender.writer, hello, Math.min(MAX_HEAD_BYTES, connection.headRoom))
+    const handshake = new ClientHandshake(reader, sender.writer, hello, connection.headRoom)
     sender.write()
     for (;;) {
       await waiter.wait(connection)
@@ -169,7 +169,7 @@ export async function openServer(runtime: Runtime, transport: Transport, options
     waiter = new HandshakeWaiter(runtime, resolved.handshakeTimeout, options.signal)
     connection = new Connection(runtime, transport, 'server', resolved, options.maskKeys ?? runtime.maskKeys, waiter)
     const open = connection
-    const handshake = new ServerHandshake(open.reader, open.sender.writer, Math.min(MAX_HEAD_BYTES, open.headRoom))
+    const handshake = new ServerHandshake(open.reader, open.sender.writer, open.headRoom)
     const refuse = (status: number, reason: string, headers: readonly (readonly [string, string])[], body: string): void => {
       handshake.refuse(status, reason, headers, body)
       refused = linger(runtime, open, resolved.closeTimeout)

@@ -4,7 +4,7 @@ import { DEFAULT_BUFFER_CAPACITY, DEFAULT_MAX_MESSAGE_SIZE } from '../codec/fram
 import { DEFAULT_WRITE_BUFFER_CAPACITY } from '../codec/frame-writer.ts'
 import type { FieldsInit } from '../codec/handshake.ts'
 import type { MaskKeys } from '../codec/mask-keys.ts'
-import { checkInteger, checkRange, UsageError } from '../errors.ts'
+import { checkBoolean, checkInteger, checkRange, UsageError } from '../errors.ts'
 import type { DialOptions } from '../transport/transport.ts'
 
 /** When to suspect a silent peer (RFC 6455 section 5.5.2). A consumer that does not read stops both clocks. */
@@ -124,13 +124,13 @@ export function resolveOptions(options: StreamOptions): ResolvedOptions {
   return {
     bufferCapacity,
     maxReadSize,
-    // At least a whole control frame, at most the room in front of the two read targets.
-    inPlace: Math.max(256, Math.min(Math.floor(bufferCapacity * compactAt), bufferCapacity - 2 * maxReadSize)),
+    // At least a whole control frame, at most the room in front of each of two read targets.
+    inPlace: Math.max(256, Math.min(Math.floor(bufferCapacity * compactAt), (bufferCapacity >> 1) - maxReadSize)),
     maxFrameSize: checkInteger('maxFrameSize', options.maxFrameSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, TIMER_MAX, 'bytes'),
     maxMessageSize: checkInteger('maxMessageSize', options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, TIMER_MAX, 'bytes'),
     writeBufferCapacity: checkInteger('writeBufferCapacity', options.writeBufferCapacity ?? DEFAULT_WRITE_BUFFER_CAPACITY, 4_096, 16 * MIB, 'bytes'),
     maxBufferedAmount: checkInteger('maxBufferedAmount', options.maxBufferedAmount ?? 64 * MIB, 0, TIMER_MAX, 'bytes'),
-    autoPong: options.autoPong ?? true,
+    autoPong: checkBoolean('autoPong', options.autoPong ?? true),
     heartbeat: heartbeat
       ? {
           interval: checkRange('heartbeat.interval', heartbeat.interval, 10, TIMER_MAX, 'ms'),
