@@ -23,10 +23,17 @@ export class Child {
   private readonly exited: Promise<number | null>
   private errors = ''
 
-  /** @param file a URL of the script */
-  constructor(command: readonly string[], file: URL, ...args: string[]) {
+  /**
+   * @param command one of {@link commands}
+   * @param file the script
+   * @param variables of its environment, beside ours
+   */
+  constructor(command: readonly string[], file: URL, args: readonly string[] = [], variables: Readonly<Record<string, string>> = {}) {
     const [program, ...options] = command as [string, ...string[]]
-    this.process = spawn(program, [...options, fileURLToPath(file), ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+    this.process = spawn(program, [...options, fileURLToPath(file), ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...variables },
+    })
     this.process.stderr?.on('data', (chunk: Buffer) => {
       this.errors += chunk.toString()
     })

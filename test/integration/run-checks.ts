@@ -25,9 +25,15 @@ export async function runCheck(check: Check, context: Context): Promise<void> {
   }
 }
 
-/** Runs all of them, one after the other. */
+/** Those over TLS, which are all that a second way of TLS has to pass. */
+export function isOverTls({ name }: Check): boolean {
+  return name.endsWith('over TLS')
+}
+
+/** Runs all of them, one after the other; those over TLS alone where the authority is trusted anyway. */
 export async function runChecks(context: Context, print: (line: string) => void): Promise<void> {
   for (const check of checks) {
+    if (context.env.isTrusted && !isOverTls(check)) continue
     let error: string | null = null
     try {
       await runCheck(check, context)

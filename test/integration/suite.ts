@@ -25,6 +25,8 @@ export interface Environment {
   readonly ca: string
   readonly strangerCa: string
   readonly client: { readonly cert: string; readonly key: string }
+  /** The runtime trusts the authority already: no TLS option is needed, and none is given. */
+  readonly isTrusted?: boolean
 }
 
 /** What a check works with. */
@@ -59,7 +61,7 @@ const MIB = 1024 * KIB
 
 /** Connects, with the peers' authority where it is needed. */
 function open({ nexus, env }: Context, url: string, options: Nexus.ConnectOptions = {}): Promise<Stream> {
-  return nexus.WsStream.connect(url, { ...(url.startsWith('wss:') ? { tls: { ca: env.ca } } : {}), ...options }) as Promise<Stream>
+  return nexus.WsStream.connect(url, { ...(url.startsWith('wss:') && !env.isTrusted ? { tls: { ca: env.ca } } : {}), ...options }) as Promise<Stream>
 }
 
 /** Runs `use` with an open stream and closes it. */

@@ -331,7 +331,7 @@ describe('read targets', () => {
   test('lie inside the buffer, apart from each other and from its start', () => {
     const reader = open({ bufferCapacity: 4_096 })
     const spare = reader.spare()
-    for (const [count, bytes, inPlace] of [[1, 2_048, 256], [2, 1_024, 256], [2, 1_536, 2_048], [1, 3_000, 4_096]] as const) {
+    for (const [count, bytes, inPlace] of [[1, 2_048, 256], [2, 1_024, 256], [2, 1_536, 512], [1, 3_000, 1_000]] as const) {
       const targets = reader.targets(count, bytes, inPlace)
       expect(targets).toHaveLength(count)
       const bounds = targets.flatMap((t) => [t.byteOffset, t.byteOffset + t.length])
@@ -340,6 +340,12 @@ describe('read targets', () => {
       expect(bounds.at(-1)).toBeLessThanOrEqual(spare.byteOffset + 4_096)
       for (const target of targets) expect(target.length).toBe(bytes)
     }
+  })
+  test('that the buffer has no room for are refused', () => {
+    const reader = open({ bufferCapacity: 4_096 })
+    expect(() => reader.targets(2, 1_536, 513)).toThrow(RangeError)
+    expect(() => reader.targets(1, 3_000, 1_097)).toThrow(RangeError)
+    expect(() => reader.targets(1, 2_048, 512, 511)).toThrow(RangeError)
   })
   test('a single target may be filled again as soon as next has returned null', () => {
     const reader = open({ bufferCapacity: 2_048 })

@@ -1,0 +1,224 @@
+/** The other side of the contract test: Node servers on loopback that behave in one fixed way each, and a control port to ask what they saw. */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import net from 'node:net'
+import tls from 'node:tls'
+import type { TestCertificates } from '../helpers/certificates.ts'
+import { Notes } from './notes.ts'
+import { FLOOD_SIZE, patternAt, patternFault } from './pattern.ts'
+
+/** Ports by behaviour, and the certificates: what the contract needs to know. Travels as JSON. */
+export interface PeerInfo {
+  readonly ports: Readonly<Record<string, number>>
+  readonly certificates: TestCertificates
+}
+
+/** A running set of servers. */
+export interface Peer {
+  readonly info: PeerInfo
+  close(): Promise<void>
+}
+
+type Behaviour = (socket: net.Socket, notes: Notes) => void
+
+const echo: Behaviour = (socket) => {
+  socket.pipe(socket)
+}
+
+/** Sends the pattern as fast as the other side reads. */
+const flood: Behaviour = (socket) => {
+  let sent = 0
+  const send = (): void => {
+    while (sent < FLOOD_SIZE) {
+      const length = Math.min(65_536, FLOOD_SIZE - sent)
+      sent += length
+      if (!socket.write(patternAt(sent - length, length))) {
+        socket.once('drain', send)
+        return
+      }
+    }
+    socket.end()
+  }
+  socket.resume()
+  send()
+}
+
+const behaviours: Record<string, Behaviour> = {
+  echo,
+  flood,
+  /** Sends `late` after the end has come. */
+  late: (socket) => {
+    let received = ''
+    socket.on('data', (chunk) => {
+      received += String(chunk)
+    })
+    socket.on('end', () => socket.end(`late:${received}`))
+  },
+  /** Ends first, and notes what comes after. */
+  early: (socket, notes) => {
+    let received = ''
+    socket.end('bye')
+    socket.on('data', (chunk) => {
+      received += String(chunk)
+    })
+    socket.on('end', () => notes.set('early', received))
+  },
+  /** Resets when the first byte comes. */
+  reset: (socket) => {
+    socket.write('abc')
+    socket.once('data', () => socket.resetAndDestroy())
+  },
+  /** Closes everything when the first byte comes; with TLS, without close_notify. */
+  cut: (socket) => {
+    socket.write('abc')
+    socket.once('data', () => socket.destroy())
+  },
+  /** Notes how much of the pattern came, and whether it was intact. */
+  sink: (socket, notes) => {
+    let count = 0
+    let fault: string | null = null
+    socket.on('data', (chunk: Buffer) => {
+      fault ??= patternFault(chunk, count)
+      count += chunk.length
+    })
+    socket.on('end', () => {
+      notes.set('sink', { count, fault })
+      socket.end()
+    })
+  },
+  /** Reads nothing until it is told to. */
+  stalled: (socket, notes) => {
+    let count = 0
+    let fault: string | null = null
+    socket.pause()
+    void notes.get('read the stalled').then(() => {
+      socket.on('data', (chunk: Buffer) => {
+        fault ??= patternFault(chunk, count)
+        count += chunk.length
+      })
+      socket.resume()
+    })
+    socket.on('end', () => socket.end())
+    socket.on('close', () => notes.set('stalled', { count, fault }))
+  },
+  /** Accepts and says nothing. */
+  silent: (socket, notes) => {
+    notes.set('silent opened', true)
+    socket.resume()
+    socket.on('end', () => socket.end())
+    socket.on('close', () => notes.set('silent closed', true))
+  },
+  silentToo: (socket, notes) => {
+    notes.set('silentToo opened', true)
+    socket.resume()
+    socket.on('end', () => socket.end())
+    socket.on('close', () => notes.set('silentToo closed', true))
+  },
+}
+
+/** Starts everything. */
+export async function startPeer(certificates: TestCertificates): Promise<Peer> {
+  const notes = new Notes()
+  const servers: net.Server[] = []
+  const sockets = new Set<net.Socket>()
+  const ports: Record<string, number> = {}
+  const prepare = (socket: net.Socket): void => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    // Resets are part of the test; what matters of them is seen on the other side.
+    socket.on('error', () => {})
+  }
+  const listen = async (name: string, server: net.Server): Promise<void> => {
+    servers.push(server)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    ports[name] = (server.address() as net.AddressInfo).port
+  }
+  const secure = async (name: string, options: tls.TlsOptions, behaviour: Behaviour): Promise<void> => {
+    const server = tls.createServer({ allowHalfOpen: true, ...options } as tls.TlsOptions, (socket) => {
+      prepare(socket)
+      behaviour(socket, notes)
+    })
+    server.on('tlsClientError', () => {})
+    await listen(name, server)
+  }
+  for (const [name, behaviour] of Object.entries(behaviours)) {
+    const plain = net.createServer({ allowHalfOpen: true }, (socket) => {
+      prepare(socket)
+      behaviour(socket, notes)
+    })
+    await listen(name, plain)
+    await secure(`tls ${name}`, certificates.server, behaviour)
+  }
+  const { ca, server, wrongName, expired, selfSigned } = certificates
+  await secure('tls alpn', { ...server, ALPNProtocols: ['first', 'second'] }, echo)
+  await secure('tls wrong name', wrongName, echo)
+  await secure('tls expired', expired, echo)
+  await secure('tls self-signed', selfSigned, echo)
+  await secure('tls 1.2', { ...server, maxVersion: 'TLSv1.2' }, echo)
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    await secure(`tls client certificate ${maxVersion}`, { ...server, ca, requestCert: true, maxVersion }, (socket, seen) => {
+      seen.set(`client ${maxVersion}`, (socket as tls.TLSSocket).getPeerCertificate().subject?.CN ?? null)
+      echo(socket, seen)
+    })
+  }
+  await listen('control', net.createServer({ allowHalfOpen: true }, (socket) => answer(socket, notes, prepare)))
+  // A port where nobody listens: one that was free a moment ago.
+  const free = net.createServer()
+  await listen('refused', free)
+  await new Promise((done) => free.close(done))
+  const full = await startFull()
+  ports['full'] = full.port
+  return {
+    info: { ports, certificates },
+    close: async () => {
+      for (const socket of sockets) socket.destroy()
+      await Promise.all(servers.map((each) => new Promise((done) => each.close(done))))
+      full.close()
+    },
+  }
+}
+
+/** One request, one answer: `name` waits for a note, `!name` makes one. */
+function answer(socket: net.Socket, notes: Notes, prepare: (socket: net.Socket) => void): void {
+  prepare(socket)
+  let request = ''
+  socket.on('data', (chunk) => {
+    request += String(chunk)
+  })
+  socket.on('end', () => {
+    if (request.startsWith('!')) {
+      notes.set(request.slice(1), true)
+      socket.end('true')
+    } else {
+      void notes.get(request).then((value) => socket.end(JSON.stringify(value)))
+    }
+  })
+}
+
+/** A port that answers no SYN: its process is stopped, and its backlog of 1 (Linux: and one more) is full. */
+async function startFull(): Promise<{ port: number; close: () => void }> {
+  const source = `
+    const server = require('node:net').createServer()
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+      process.stdout.write(server.address().port + '\\n', () => process.kill(process.pid, 'SIGSTOP'))
+    })`
+  const child: ChildProcess = spawn(process.execPath, ['-e', source], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]
+  const port = Number(String(line))
+  const fillers: net.Socket[] = []
+  for (let i = 0; i < 2; i++) {
+    const filler = net.connect(port, '127.0.0.1')
+    filler.on('error', () => {})
+    await once(filler, 'connect')
+    fillers.push(filler)
+  }
+  return {
+    port,
+    close: () => {
+      for (const filler of fillers) filler.destroy()
+      child.kill('SIGKILL')
+    },
+  }
+}

@@ -1,0 +1,39 @@
+/** Runs the contract inside a runtime: its orders come on the command line as JSON, a line of JSON goes out for each case. */
+
+import process from 'node:process'
+import type { Dial } from '../../src/transport/transport.ts'
+import { cases } from './contract.ts'
+import type { PeerInfo } from './peer.ts'
+
+/** What to run, against whom. */
+export interface Orders {
+  readonly peer: PeerInfo
+  readonly trusted: boolean
+  readonly names: readonly string[]
+}
+
+/** The line of one case. */
+export interface Report {
+  readonly name: string
+  /** What went wrong, or null. */
+  readonly fault: string | null
+}
+
+/** Runs the cases one after the other. */
+export async function runCases(dial: Dial, orders: Orders): Promise<void> {
+  for (const name of orders.names) {
+    let fault: string | null = null
+    try {
+      await cases[name]?.({ dial, peer: orders.peer, trusted: orders.trusted })
+    } catch (error) {
+      fault = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    }
+    const report: Report = { name, fault }
+    process.stdout.write(`${JSON.stringify(report)}\n`)
+  }
+}
+
+/** The orders from the command line. */
+export function readOrders(): Orders {
+  return JSON.parse(process.argv.at(-1) ?? '') as Orders
+}
