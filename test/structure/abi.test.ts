@@ -1,0 +1,110 @@
+/** assembly/abi.ts is the one place for what the codec and its faces share, and both compilers hold them to it. */
+
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import asc from 'assemblyscript/asc'
+import { describe, expect, test } from 'vitest'
+import * as abi from '../../assembly/abi.ts'
+import { linear } from '../reference/linear.ts'
+import { codeOf, readSources } from './source.ts'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const source = readFileSync(new URL('../../assembly/abi.ts', import.meta.url), 'utf8')
+const names = Object.keys(abi)
+
+test('the binary speaks the ABI of these sources', () => {
+  expect(linear().codec.abiVersion()).toBe(abi.ABI_VERSION)
+})
+
+test('the file holds numeric constants, and nothing else', () => {
+  expect(names.length).toBeGreaterThan(60)
+  for (const [name, value] of Object.entries(abi)) {
+    expect(name).toMatch(/^[A-Z][A-Z0-9_]*$/)
+    expect(Number.isInteger(value), name).toBe(true)
+  }
+  const statements = codeOf(source)
+    .split(/;|\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  for (const statement of statements) expect(statement).toMatch(/^export const [A-Z0-9_]+ = -?\d+$/)
+})
+
+test('no other source declares one of its names', () => {
+  const declared = readSources('src', 'assembly')
+    .filter(({ path }) => path !== 'assembly/abi.ts')
+    .flatMap(({ path, text }) =>
+      [...codeOf(text).matchAll(/(?<![\w$.])(?:const|let|var|enum|static readonly)\s+([A-Z][A-Z0-9_]+)\b/g)]
+        .filter(([, name]) => names.includes(name as string))
+        .map(([, name]) => `${path} declares ${name}`),
+    )
+  expect(declared).toEqual([])
+})
+
+test('every name is used by the codec or by its faces', () => {
+  const used = readSources('src', 'assembly')
+    .filter(({ path }) => path !== 'assembly/abi.ts')
+    .map(({ text }) => codeOf(text))
+    .join('\n')
+  expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(used))).toEqual([])
+})
+
+describe('numbers that must be told apart are', () => {
+  test.each(['ERROR_', 'STATE_', 'OPCODE_', 'HANDSHAKE_(?!.*_BYTES$)', 'ROLE_', 'READER_(?!BYTES)', 'HEAD_(?!RECORD_BYTES)'])('%s', (pattern) => {
+    const group = Object.entries(abi).filter(([name]) => new RegExp(`^${pattern}`).test(name))
+    // HEAD_INCOMPLETE, MALFORMED and TOO_MANY are results, HEAD_FIELDS and so on are offsets.
+    const results = group.filter(([name]) => /^HEAD_(?:INCOMPLETE|MALFORMED|TOO_MANY_FIELDS)$/.test(name))
+    const rest = group.filter((entry) => !results.includes(entry))
+    for (const part of [results, rest]) expect(new Set(part.map(([, value]) => value)).size).toBe(part.length)
+    expect(group.length).toBeGreaterThan(1)
+  })
+  test('descriptor kinds are the message opcodes and the three for parts', () => {
+    const kinds = [abi.OPCODE_TEXT, abi.OPCODE_BINARY, abi.OPCODE_CLOSE, abi.OPCODE_PING, abi.OPCODE_PONG, abi.KIND_PART, abi.KIND_END_TEXT, abi.KIND_END_BINARY]
+    expect(new Set(kinds).size).toBe(8)
+    for (const kind of kinds) expect(kind & abi.DESCRIPTOR_KIND_MASK).toBe(kind)
+    expect(abi.DESCRIPTOR_ASCII & abi.DESCRIPTOR_KIND_MASK).toBe(0)
+    expect(abi.DESCRIPTOR_ASCII).toBeLessThan(1 << abi.DESCRIPTOR_LENGTH_SHIFT)
+  })
+})
+
+/** Compiles the codec with this text in place of abi.ts; returns what the compiler said. */
+async function compile(abiText: string): Promise<{ ok: boolean; said: string }> {
+  const stderr = asc.createMemoryStream()
+  const { error } = await asc.main(
+    ['assembly/index.ts', '--noEmit', '--runtime', 'stub', '--noAssert', '--use', 'abort=', '--importMemory', '--enable', 'simd', '--memoryBase', '64', '-O0'],
+    {
+      stdout: asc.createMemoryStream(),
+      stderr,
+      readFile: (name: string, baseDir: string) => {
+        if (name.replaceAll('\\', '/') === 'assembly/abi.ts') return abiText
+        try {
+          return readFileSync(new URL(name, `file://${baseDir === '.' ? root : `${baseDir}/`}`), 'utf8')
+        } catch {
+          return null
+        }
+      },
+      writeFile: () => {},
+      listFiles: () => [],
+      reportDiagnostic: undefined,
+    },
+  )
+  return { ok: error === null, said: stderr.toString() }
+}
+
+describe('the compiler', () => {
+  test('takes the sources as they are', { timeout: 60_000 }, async () => {
+    expect(await compile(source)).toEqual({ ok: true, said: '' })
+  })
+  test.each([
+    ['READER_HEAD', 'the Reader record'],
+    ['READER_MAX_MESSAGE', 'the Reader record'],
+    ['READER_BYTES', 'the Reader record'],
+    ['HEAD_STATUS', 'the Head record'],
+    ['HEAD_RECORD_BYTES', 'the Head record'],
+  ])('refuses an abi.ts whose %s is wrong', { timeout: 60_000 }, async (name, record) => {
+    const tampered = source.replace(new RegExp(`(export const ${name} = )(\\d+)`), (_, before, value) => `${before}${Number(value) + 4}`)
+    expect(tampered).not.toBe(source)
+    const { ok, said } = await compile(tampered)
+    expect(ok).toBe(false)
+    expect(said).toContain(`assembly/abi.ts and ${record} differ`)
+  })
+})
