@@ -4,7 +4,7 @@
  * snapshot, and comes back when the connection is lost.
  */
 
-import { WsStream } from 'nexus-async-net'
+import { NexusError, WsStream } from 'nexus-async-net'
 import { now } from './clock.js'
 import { Feed } from './feed.js'
 import { DELTA_BYTES, DELTA_PRICE, DELTA_SEQ, DELTA_SIDE, DELTA_SIZE, DELTA_SYMBOL, DELTA_TIME } from './protocol.js'
@@ -114,7 +114,7 @@ export class MarketClient {
     // An attempt that failed belongs to the same outage.
     if (close === null) return
     this.downSince = now()
-    this.tell({ kind: 'down', why: error instanceof Error ? error.message : `closed with ${close.code} ${close.reason}` })
+    this.tell({ kind: 'down', why: why(close, error) })
   }
 
   /**
@@ -167,11 +167,13 @@ export class MarketClient {
     const before = feed.state
     feed.load(reply)
     this.feedsById[reply.id] = feed
-    if (before === 'gap') {
+    if (feed.gapSince !== 0) {
       const ms = now() - feed.gapSince
+      feed.gapSince = 0
       this.repairs.push(ms)
       this.tell({ kind: 'repaired', symbol: feed.symbol, ms })
-    } else if (before === 'down' && this.every(({ state }) => state === 'live')) {
+    }
+    if (before === 'down' && this.every(({ state }) => state === 'live')) {
       const ms = now() - this.downSince
       this.recoveries.push(ms)
       this.tell({ kind: 'back', session: this.reconnects.length + 1, ms })
@@ -197,4 +199,16 @@ export class MarketClient {
     this.stats.roll()
     for (const feed of this.feeds.values()) feed.roll()
   }
+}
+
+/**
+ * In a few words.
+ *
+ * @param {import('nexus-async-net').CloseInfo} close
+ * @param {unknown} error
+ */
+function why({ code, reason, wasClean }, error) {
+  if (error instanceof NexusError) return `the connection failed (${error.code})`
+  if (error !== null) return String(error)
+  return wasClean ? `closed with ${code} ${reason}` : 'the exchange ended without a close frame'
 }

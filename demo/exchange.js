@@ -11,7 +11,7 @@ import { Faults } from './faults.js'
 import { Market } from './market.js'
 import { DeltaEncoder } from './protocol.js'
 
-/** @typedef {{ symbols: string[], rate: number, seed: number, faults: import('./faults.js').Fault[] }} ExchangeOptions rate: deltas a second */
+/** @typedef {{ symbols: string[], rate: number, seed: number, faults: import('./faults.js').FaultOptions }} ExchangeOptions rate: deltas a second */
 /** @typedef {{ deltas: number, gaps: number, drops: number }} Totals what was sent, and what was done wrong */
 /** @typedef {{ socket: net.Socket, ws: WsStream, symbols: Set<number> }} Subscriber */
 
@@ -87,6 +87,7 @@ export class Exchange {
           break
         case 'snapshot':
           this.sendSnapshot(subscriber, command.symbol)
+          this.faults.isGapUnseen = false
           break
         case 'unsubscribe':
           for (const symbol of command.symbols) {
@@ -134,7 +135,7 @@ export class Exchange {
           next += interval
         })
       }
-      if (this.subscribers.size > 0 && this.faults.isDropDue(now() - this.since)) this.cutEverybody()
+      this.misbehave()
       await Promise.all([sleep(1), this.backlog()])
     }
   }
@@ -143,10 +144,8 @@ export class Exchange {
   publish({ id, book }, side, price, size) {
     for (const { ws, symbols } of this.subscribers) {
       if (!symbols.has(id) || ws.readyState !== 'open') continue
-      const time = now()
-      if (this.faults.swallows(id, time - this.since)) continue
       // What this returns while there is a backlog is awaited in `backlog`, once for the whole batch.
-      ws.sendBinary(this.encoder.encode(id, side, book.seq, price, size, time))
+      ws.sendBinary(this.encoder.encode(id, side, book.seq, price, size, now()))
       this.deltas++
     }
   }
@@ -158,11 +157,36 @@ export class Exchange {
     }
   }
 
+  /** Does what the plan of faults says, to those who have subscribed. */
+  misbehave() {
+    const watched = [...this.subscribers].flatMap(({ symbols }) => [...symbols])
+    if (watched.length === 0) return
+    switch (this.faults.due(now() - this.since)) {
+      case 'gap':
+        this.leaveOut(this.market.listings[watched[this.faults.gapsMade % watched.length]])
+        break
+      case 'drop':
+        this.cutEverybody()
+    }
+  }
+
+  /**
+   * A gap: of the deltas of a price move, the first is not sent.
+   *
+   * @param {import('./market.js').Listing} listing
+   */
+  leaveOut(listing) {
+    let sending = false
+    this.market.move(listing, 1, (...change) => {
+      if (sending) this.publish(...change)
+      sending = true
+    })
+  }
+
   /** As a crash would: no close frame, and what was on its way is lost. */
   cutEverybody() {
     for (const { socket } of this.subscribers) socket.resetAndDestroy()
     this.subscribers.clear()
-    this.faults.forget()
   }
 }
 

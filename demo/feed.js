@@ -13,7 +13,7 @@ export class Feed {
   /** Deltas in the last full second. */
   rate = 0
   lastMessages = 0
-  /** When the gap that is being repaired was found. */
+  /** When the gap that is not repaired yet was found, else 0. */
   gapSince = 0
   /** @type {FeedState} */
   state = 'waiting'

@@ -16,6 +16,8 @@ export class Stats {
   window = histogram()
   windowMessages = 0
   windowBytes = 0
+  /** Full seconds so far. */
+  seconds = 0
   /** @type {Second} */
   last = { messages: 0, bytes: 0, p50: 0, p99: 0 }
 
@@ -32,6 +34,7 @@ export class Stats {
 
   /** A second is over. */
   roll() {
+    this.seconds++
     this.last = {
       messages: this.messages - this.windowMessages,
       bytes: this.bytes - this.windowBytes,

@@ -16,8 +16,8 @@ const CLEAR_BELOW = `${ESCAPE}J`
 const MIN_ROWS = 20
 
 export class Terminal {
-  /** Lines of the picture on the screen. */
-  drawn = 0
+  /** @type {string[]} what is redrawn, as it is on the screen */
+  picture = []
 
   /** @param {boolean} plain */
   constructor(plain) {
@@ -40,32 +40,47 @@ export class Terminal {
    * @param {...string} lines
    */
   print(...lines) {
-    const text = lines.map((line) => `${this.fit(line)}\n`).join('')
-    process.stdout.write(this.live ? `${BEGIN_FRAME}${this.home()}${CLEAR_BELOW}${text}${END_FRAME}` : text)
-    this.drawn = 0
+    if (this.live) this.frame([...lines, ...this.picture])
+    else process.stdout.write(lines.map((line) => `${line}\n`).join(''))
   }
 
   /**
-   * The picture, in place of the last one. One write, each line overwritten before its rest is cleared: nothing flickers.
+   * The picture, in place of the last one.
    *
    * @param {string[]} lines
    */
   draw(lines) {
     if (!this.live) return
-    const text = lines.map((line) => `${this.fit(line)}${CLEAR_LINE_END}\n`).join('')
-    process.stdout.write(`${BEGIN_FRAME}${this.home()}${text}${CLEAR_BELOW}${END_FRAME}`)
-    this.drawn = lines.length
+    this.frame(lines)
+    this.picture = lines
+  }
+
+  /**
+   * The last picture, which stays.
+   *
+   * @param {string[]} lines
+   */
+  leave(lines) {
+    this.draw(lines)
+    this.picture = []
   }
 
   /** Takes the picture away and gives the cursor back. */
   close() {
-    if (this.live) process.stdout.write(`${this.home()}${CLEAR_BELOW}${SHOW_CURSOR}`)
-    this.drawn = 0
+    if (!this.live) return
+    this.draw([])
+    process.stdout.write(SHOW_CURSOR)
   }
 
-  /** To the first line of the picture. */
-  home() {
-    return this.drawn === 0 ? '\r' : `\r${ESCAPE}${this.drawn}A`
+  /**
+   * Writes over the picture. All in one go, and each line is overwritten before its rest is cleared: nothing flickers.
+   *
+   * @param {string[]} lines
+   */
+  frame(lines) {
+    const text = lines.map((line) => `${this.fit(line)}${CLEAR_LINE_END}\n`).join('')
+    const home = this.picture.length === 0 ? '\r' : `\r${ESCAPE}${this.picture.length}A`
+    process.stdout.write(`${BEGIN_FRAME}${home}${text}${CLEAR_BELOW}${END_FRAME}`)
   }
 
   /**
@@ -74,7 +89,6 @@ export class Terminal {
    * @param {string} line
    */
   fit(line) {
-    if (!this.live) return line
     let room = process.stdout.columns || 80
     let fitted = ''
     // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with the escape character

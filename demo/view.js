@@ -8,17 +8,18 @@ import * as format from './format.js'
 /** @typedef {import('./client.js').ClientEvent} ClientEvent */
 /** @typedef {import('./terminal.js').Terminal} Terminal */
 
-const RULE = '─'.repeat(76)
+/** Columns of the table: it fits into 80. */
+const WIDTHS = [9, 10, 13, 13, 9, 13]
+const RULE = '─'.repeat(77)
 const BAR = 30
 
 /**
- * One line of a table: each cell padded on the left, the first on the right.
+ * One line of the table: the first cell to the left, the others to the right.
  *
  * @param {string[]} cells
  */
 function row([first, ...rest]) {
-  const widths = [10, 14, 14, 10, 12]
-  return `  ${first.padEnd(10)}${rest.map((cell, i) => cell.padStart(widths[i])).join('')}`
+  return `  ${first.padEnd(WIDTHS[0])}${rest.map((cell, i) => cell.padStart(WIDTHS[i + 1])).join('')}`
 }
 
 /**
@@ -31,20 +32,22 @@ function row([first, ...rest]) {
  */
 export function table(terminal, client, elapsed, seconds) {
   const lines = ['', terminal.dim(`${row(['symbol', 'msg/s', 'bid', 'ask', 'spread', 'sequence'])}  state`), terminal.dim(`  ${RULE}`)]
+  const { last, seconds: rolled } = client.stats
+  // A rate that was not measured for a second yet is none.
+  const perSecond = (/** @type {number} */ rate) => (rolled === 0 ? '–' : format.count(rate))
   for (const feed of client.feeds.values()) {
     const { book, decimals, state, rate } = feed
     const bid = book.best(BID)
     const ask = book.best(ASK)
     const show = (/** @type {number} */ ticks) => (ticks > 0 ? format.price(ticks, decimals) : '–')
-    const cells = row([feed.symbol, format.count(rate), show(bid), show(ask), show(bid > 0 && ask > 0 ? ask - bid : 0), format.count(book.seq)])
-    const paint = state === 'live' ? terminal.green : state === 'gap' || state === 'waiting' ? terminal.yellow : terminal.red
+    const cells = row([feed.symbol, perSecond(rate), show(bid), show(ask), show(bid > 0 && ask > 0 ? ask - bid : 0), format.count(book.seq)])
+    const paint = state === 'live' || state === 'verified' ? terminal.green : state === 'gap' || state === 'waiting' ? terminal.yellow : terminal.red
     lines.push(`${cells}  ${paint(state)}`)
   }
-  const { last } = client.stats
   const done = Math.min(BAR, Math.floor((elapsed / seconds) * BAR))
   lines.push(
     terminal.dim(`  ${RULE}`),
-    `${terminal.bold(row(['all', format.count(last.messages)]))}   ${rates(last)}`,
+    `${terminal.bold(row(['all', perSecond(last.messages)]))}${rolled === 0 ? '' : `   ${rates(last)}`}`,
     '',
     `  ${terminal.cyan('━'.repeat(done))}${terminal.dim('━'.repeat(BAR - done))}  ${elapsed.toFixed(1)} of ${seconds} s`,
   )
@@ -92,7 +95,11 @@ function describe(terminal, event) {
     case 'back':
       return [terminal.green, 'back', `all books whole again ${format.duration(event.ms * 1_000)} after the loss`]
     case 'gap':
-      return [terminal.yellow, 'gap', `${event.symbol}: ${format.count(event.expected)} is missing; asked for a snapshot`]
+      return [
+        terminal.yellow,
+        'gap',
+        `${event.symbol}: expected ${format.count(event.expected)}, got ${format.count(event.got)}; asked for a snapshot`,
+      ]
     case 'repaired':
       return [terminal.green, 'repaired', `${event.symbol} after ${format.duration(event.ms * 1_000)}`]
     case 'refused':
