@@ -57,6 +57,8 @@ class HandshakeWaiter implements ConnectionUser {
     const woken = new Promise<void>((resolve) => {
       this.wake = resolve
     })
+    // What has come of the head stays, whatever the next read fills.
+    connection.reader.makeWay()
     connection.resume()
     await woken
     this.check()
