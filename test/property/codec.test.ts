@@ -118,7 +118,10 @@ describe.each(['client', 'server'] as const)('from a %s', (role) => {
 
 describe('arbitrary bytes', () => {
   test.each(['client', 'server'] as const)('give a %s the same events however they are cut, and never an exception', (role) => {
-    const readers = { whole: new FrameReader({ role, bufferCapacity: 4_096, maxFrameSize: 200 }), cut: new FrameReader({ role, bufferCapacity: 256, maxFrameSize: 200 }) }
+    const readers = {
+      whole: new FrameReader({ role, bufferCapacity: 4_096, maxFrameSize: 200 }),
+      cut: new FrameReader({ role, bufferCapacity: 256, maxFrameSize: 200 }),
+    }
     // Bytes that are likely to be headers, so that a run gets past the first.
     const byte = fc.oneof(fc.constantFrom(0x81, 0x82, 0x01, 0x02, 0x00, 0x80, 0x89, 0x8a, 0x88, 0x83, 0x05, 0x7d, 0x7e, 0xc3, 0xa9), fc.nat(255))
     fc.assert(
@@ -161,7 +164,7 @@ describe('maskCopy', () => {
         before.set(payload, 64 + at)
         u8.set(before, FREE)
         const expected = before.slice()
-        payload.forEach((byte, i) => (expected[64 + at - down + i] = byte ^ (key[i % 4] as number)))
+        for (const [i, byte] of payload.entries()) expected[64 + at - down + i] = byte ^ (key[i % 4] as number)
         codec.maskCopy(FREE + 64 + at - down, FREE + 64 + at, payload.length, new DataView(key.buffer).getInt32(0, true))
         expect(Buffer.compare(u8.subarray(FREE, FREE + 400), expected)).toBe(0)
       }),
@@ -186,7 +189,10 @@ describe('utf8Validate', () => {
   }
   /** Valid text with a few bytes changed, removed or put in. */
   const damaged = fc
-    .tuple(fc.string({ unit: 'binary', maxLength: 40 }), fc.array(fc.tuple(fc.nat(200), fc.nat(255), fc.constantFrom('set', 'drop', 'insert')), { maxLength: 3 }))
+    .tuple(
+      fc.string({ unit: 'binary', maxLength: 40 }),
+      fc.array(fc.tuple(fc.nat(200), fc.nat(255), fc.constantFrom('set', 'drop', 'insert')), { maxLength: 3 }),
+    )
     .map(([string, injuries]) => {
       const list = [...new TextEncoder().encode(string)]
       for (const [at, value, injury] of injuries) {

@@ -155,7 +155,9 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 describe.each<{ role: Role }>([{ role: 'client' }, { role: 'server' }])('a $role', ({ role }) => {
-  test(`reads ${SEQUENCES} random sequences as the reference does, whole, byte by byte, at random cuts, and through read targets`, { timeout: 600_000 }, () => {
+  test(`reads ${SEQUENCES} random sequences as the reference does, whole, byte by byte, at random cuts, and through read targets`, {
+    timeout: 600_000,
+  }, () => {
     const random = new Random(SEED ^ (role === 'client' ? 0 : 0x5eed))
     const generator = new SequenceGenerator(random, role)
     const benches = LIMITS.map((limits) => new Bench(role, limits))

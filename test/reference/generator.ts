@@ -15,8 +15,8 @@ const TEXTS = [
 ].map((text) => new TextEncoder().encode(text))
 
 /** Pieces of UTF-8 that are wrong, or right only in the right company. */
-const SHARDS = ['c0 80', 'ed a0 80', 'f4 90 80 80', 'f8 88', 'e2 82', '80', 'bf', 'f0 9f 98', 'c3', 'ff', 'f0 8f bf bf', 'e0 9f bf', 'ef bf bf'].map((text) =>
-  Uint8Array.from(text.split(' '), (byte) => Number.parseInt(byte, 16)),
+const SHARDS = ['c0 80', 'ed a0 80', 'f4 90 80 80', 'f8 88', 'e2 82', '80', 'bf', 'f0 9f 98', 'c3', 'ff', 'f0 8f bf bf', 'e0 9f bf', 'ef bf bf'].map(
+  (text) => Uint8Array.from(text.split(' '), (byte) => Number.parseInt(byte, 16)),
 )
 
 const CLOSE_CODES = [1000, 1001, 1003, 1007, 1011, 1012, 1014, 3000, 4999, 0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535]
@@ -55,27 +55,35 @@ export class SequenceGenerator {
       case 0:
       case 1:
       case 2:
-        return this.single(1)
+        this.single(1)
+        break
       case 3:
       case 4:
-        return this.single(2)
+        this.single(2)
+        break
       case 5:
       case 6:
       case 7:
-        return this.fragmented(1)
+        this.fragmented(1)
+        break
       case 8:
       case 9:
-        return this.fragmented(2)
+        this.fragmented(2)
+        break
       case 10:
       case 11:
       case 12:
-        return this.control()
+        this.control()
+        break
       case 13:
-        return random.oneIn(3) ? this.close() : this.control()
+        random.oneIn(3) ? this.close() : this.control()
+        break
       case 14:
-        return this.odd()
+        this.odd()
+        break
       default:
-        return random.oneIn(600) ? this.large() : this.single(1)
+        random.oneIn(600) ? this.large() : this.single(1)
+        break
     }
   }
 
@@ -106,7 +114,10 @@ export class SequenceGenerator {
 
   private close(): void {
     const { random } = this
-    if (random.oneIn(6)) return this.frame(0x88, random.bytes(random.below(2)))
+    if (random.oneIn(6)) {
+      this.frame(0x88, random.bytes(random.below(2)))
+      return
+    }
     const code = random.oneIn(8) ? random.below(65_536) : random.pick(CLOSE_CODES)
     const reason = random.oneIn(3) ? this.text() : new Uint8Array(0)
     const payload = new Uint8Array(2 + Math.min(reason.length, 123))
@@ -121,19 +132,26 @@ export class SequenceGenerator {
     const { random } = this
     switch (random.below(8)) {
       case 0:
-        return this.frame(0x80 | (1 + random.below(7)) * 16 | 1, this.text())
+        this.frame(0x80 | ((1 + random.below(7)) * 16) | 1, this.text())
+        break
       case 1:
-        return this.frame(0x80 | random.pick([3, 4, 5, 6, 7, 11, 12, 13, 14, 15]), this.text())
+        this.frame(0x80 | random.pick([3, 4, 5, 6, 7, 11, 12, 13, 14, 15]), this.text())
+        break
       case 2:
-        return this.frame(0x81, this.text(), !this.masked)
+        this.frame(0x81, this.text(), !this.masked)
+        break
       case 3:
-        return this.frame(0x82, this.binary(), this.masked, random.oneIn(2) ? 2 : 8)
+        this.frame(0x82, this.binary(), this.masked, random.oneIn(2) ? 2 : 8)
+        break
       case 4:
-        return this.frame(0x80 | (8 + random.below(3)), random.bytes(126 + random.below(4)))
+        this.frame(0x80 | (8 + random.below(3)), random.bytes(126 + random.below(4)))
+        break
       case 5:
-        return this.frame(8 + random.below(3), random.bytes(random.below(4)))
+        this.frame(8 + random.below(3), random.bytes(random.below(4)))
+        break
       case 6:
-        return this.frame(random.oneIn(2) ? 0x80 : 0, this.binary())
+        this.frame(random.oneIn(2) ? 0x80 : 0, this.binary())
+        break
       default:
         // A length with its top bits set, and nothing behind it.
         this.frame(0x82, new Uint8Array(0), this.masked, 8)

@@ -58,7 +58,16 @@ describe('numbers that must be told apart are', () => {
     expect(group.length).toBeGreaterThan(1)
   })
   test('descriptor kinds are the message opcodes and the three for parts', () => {
-    const kinds = [abi.OPCODE_TEXT, abi.OPCODE_BINARY, abi.OPCODE_CLOSE, abi.OPCODE_PING, abi.OPCODE_PONG, abi.KIND_PART, abi.KIND_END_TEXT, abi.KIND_END_BINARY]
+    const kinds = [
+      abi.OPCODE_TEXT,
+      abi.OPCODE_BINARY,
+      abi.OPCODE_CLOSE,
+      abi.OPCODE_PING,
+      abi.OPCODE_PONG,
+      abi.KIND_PART,
+      abi.KIND_END_TEXT,
+      abi.KIND_END_BINARY,
+    ]
     expect(new Set(kinds).size).toBe(8)
     for (const kind of kinds) expect(kind & abi.DESCRIPTOR_KIND_MASK).toBe(kind)
     expect(abi.DESCRIPTOR_ASCII & abi.DESCRIPTOR_KIND_MASK).toBe(0)
@@ -70,7 +79,21 @@ describe('numbers that must be told apart are', () => {
 async function compile(abiText: string): Promise<{ ok: boolean; said: string }> {
   const stderr = asc.createMemoryStream()
   const { error } = await asc.main(
-    ['assembly/index.ts', '--noEmit', '--runtime', 'stub', '--noAssert', '--use', 'abort=', '--importMemory', '--enable', 'simd', '--memoryBase', '64', '-O0'],
+    [
+      'assembly/index.ts',
+      '--noEmit',
+      '--runtime',
+      'stub',
+      '--noAssert',
+      '--use',
+      'abort=',
+      '--importMemory',
+      '--enable',
+      'simd',
+      '--memoryBase',
+      '64',
+      '-O0',
+    ],
     {
       stdout: asc.createMemoryStream(),
       stderr,

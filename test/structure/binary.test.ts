@@ -63,7 +63,9 @@ test('it runs nothing when it is instantiated', () => {
 
 test('it has no global that could change', () => {
   const binary = binaryen.readBinary(bytes)
-  const mutable = Array.from({ length: binary.getNumGlobals() }, (_, i) => binaryen.getGlobalInfo(binary.getGlobalByIndex(i))).filter((g) => g.mutable)
+  const mutable = Array.from({ length: binary.getNumGlobals() }, (_, i) => binaryen.getGlobalInfo(binary.getGlobalByIndex(i))).filter(
+    (g) => g.mutable,
+  )
   expect(mutable).toEqual([])
   binary.dispose()
 })

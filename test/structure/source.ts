@@ -123,7 +123,10 @@ export function importsOf(text: string): Import[] {
   const statement = /\b(import|export)\s+(type\s+)?((?:[\w*$\s{},]|\bas\b)*?)\s*from\s*(['"])([^'"]+)\4/g
   for (const match of plain.matchAll(statement)) {
     const names = /\{([^}]*)\}/.exec(match[3] as string)?.[1]
-    const eachIsType = names !== undefined && !/^\s*\w+\s*,/.test(match[3] as string) && names.split(',').every((name) => name.trim() === '' || /^\s*type\s/.test(name))
+    const eachIsType =
+      names !== undefined &&
+      !/^\s*\w+\s*,/.test(match[3] as string) &&
+      names.split(',').every((name) => name.trim() === '' || /^\s*type\s/.test(name))
     imports.push({ specifier: match[5] as string, typeOnly: match[2] !== undefined || eachIsType })
   }
   for (const match of plain.matchAll(/\bimport\s*(?:\(\s*)?(['"])([^'"]+)\1/g)) imports.push({ specifier: match[2] as string, typeOnly: false })

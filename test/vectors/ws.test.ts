@@ -105,7 +105,9 @@ function parsePayload(text: string): Uint8Array {
 }
 
 function summary(decoded: Decoded): string {
-  const events = decoded.events.map((e) => `${e.kind} ${e.closeCode ?? ''}[${e.bytes.length > 300 ? `${e.bytes.length} bytes, sum ${sum(e.bytes)}` : toHex(e.bytes)}]`)
+  const events = decoded.events.map(
+    (e) => `${e.kind} ${e.closeCode ?? ''}[${e.bytes.length > 300 ? `${e.bytes.length} bytes, sum ${sum(e.bytes)}` : toHex(e.bytes)}]`,
+  )
   return [...events, decoded.error ?? '', decoded.closed ? 'closed' : '', decoded.unfinished ? 'unfinished' : ''].join('\n')
 }
 
@@ -149,7 +151,13 @@ describe.each(documents)('$file', ({ file, vectors }) => {
 
     const large = new FrameReader({ ...options, bufferCapacity: 160 * 1024 })
     const small = new FrameReader({ ...options, bufferCapacity: 256 })
-    const adapters = ([[1, 4_096, 512], [2, 2_048, 256], [2, 24, 140]] as const).map(([count, size, inPlace]) => {
+    const adapters = (
+      [
+        [1, 4_096, 512],
+        [2, 2_048, 256],
+        [2, 24, 140],
+      ] as const
+    ).map(([count, size, inPlace]) => {
       const reader = new FrameReader({ ...options, bufferCapacity: 8_192 })
       return { reader, targets: reader.targets(count, size, inPlace) }
     })

@@ -55,7 +55,11 @@ describe('handshakeAccept', () => {
   test('equals SHA-1 and base64 of node:crypto for 2,000 keys', () => {
     for (let i = 0; i < 2_000; i++) {
       const key = Buffer.from(random.bytes(16)).toString('base64')
-      expect(acceptOf(key)).toBe(createHash('sha1').update(key + GUID).digest('base64'))
+      expect(acceptOf(key)).toBe(
+        createHash('sha1')
+          .update(key + GUID)
+          .digest('base64'),
+      )
     }
   })
   test('stays inside its scratch memory', () => {
@@ -70,9 +74,7 @@ describe('what is sent', () => {
   test('the request’s fields, in the order of the RFC', () => {
     put(KEY, sampleKey)
     const end = codec.putUpgradeRequestFields(OUT, KEY)
-    expect(text(OUT, end - OUT)).toBe(
-      `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${sampleKey}\r\nSec-WebSocket-Version: 13\r\n`,
-    )
+    expect(text(OUT, end - OUT)).toBe(`Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${sampleKey}\r\nSec-WebSocket-Version: 13\r\n`)
   })
   test('the response up to its own fields', () => {
     put(KEY, sampleKey)
@@ -120,7 +122,11 @@ describe('the client’s checks', () => {
     ['Connection with it as a mere substring', ['Upgrade: websocket', 'Connection: not-upgrade', ACCEPT], abi.HANDSHAKE_MISSING_CONNECTION],
     ['no Accept', ['Upgrade: websocket', 'Connection: Upgrade'], abi.HANDSHAKE_INVALID_ACCEPT_KEY],
     ['a wrong Accept', [...GOOD_RESPONSE.slice(0, 2), `${ACCEPT.slice(0, -2)}1=`], abi.HANDSHAKE_INVALID_ACCEPT_KEY],
-    ['an Accept in another case', [...GOOD_RESPONSE.slice(0, 2), `Sec-WebSocket-Accept: ${sampleAccept.toLowerCase()}`], abi.HANDSHAKE_INVALID_ACCEPT_KEY],
+    [
+      'an Accept in another case',
+      [...GOOD_RESPONSE.slice(0, 2), `Sec-WebSocket-Accept: ${sampleAccept.toLowerCase()}`],
+      abi.HANDSHAKE_INVALID_ACCEPT_KEY,
+    ],
     ['an Accept with more behind it', [...GOOD_RESPONSE.slice(0, 2), `${ACCEPT}x`], abi.HANDSHAKE_INVALID_ACCEPT_KEY],
     ['two Accepts', [...GOOD_RESPONSE, ACCEPT], abi.HANDSHAKE_INVALID_ACCEPT_KEY],
     ['an extension that was not offered', [...GOOD_RESPONSE, 'Sec-WebSocket-Extensions: permessage-deflate'], abi.HANDSHAKE_UNEXPECTED_EXTENSION],
@@ -139,7 +145,11 @@ describe('the server’s checks', () => {
   test.each<[string, string[], number]>([
     ['the RFC’s request', GOOD_REQUEST, abi.HANDSHAKE_OK],
     ['any case', GOOD_REQUEST.map((line) => (line === KEY_LINE ? line : line.toUpperCase())), abi.HANDSHAKE_OK],
-    ['as a browser asks', [...GOOD_REQUEST, 'Origin: https://a', 'Connection: keep-alive', 'Sec-WebSocket-Extensions: permessage-deflate'], abi.HANDSHAKE_OK],
+    [
+      'as a browser asks',
+      [...GOOD_REQUEST, 'Origin: https://a', 'Connection: keep-alive', 'Sec-WebSocket-Extensions: permessage-deflate'],
+      abi.HANDSHAKE_OK,
+    ],
     ['no Host', without('Host'), abi.HANDSHAKE_MISSING_HOST],
     ['two Hosts', [...GOOD_REQUEST, 'Host: b'], abi.HANDSHAKE_MISSING_HOST],
     ['no Upgrade', without('Upgrade'), abi.HANDSHAKE_MISSING_UPGRADE],
@@ -152,7 +162,11 @@ describe('the server’s checks', () => {
     ['two keys', [...GOOD_REQUEST, KEY_LINE], abi.HANDSHAKE_MISSING_KEY],
     ['a key of 15 bytes', [...without('Sec-WebSocket-Key'), 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAA'], abi.HANDSHAKE_MISSING_KEY],
     ['a key of 17 bytes', [...without('Sec-WebSocket-Key'), 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAAA='], abi.HANDSHAKE_MISSING_KEY],
-    ['a key with a character that is not base64', [...without('Sec-WebSocket-Key'), 'Sec-WebSocket-Key: AAAAAAAAAA-AAAAAAAAAAA=='], abi.HANDSHAKE_MISSING_KEY],
+    [
+      'a key with a character that is not base64',
+      [...without('Sec-WebSocket-Key'), 'Sec-WebSocket-Key: AAAAAAAAAA-AAAAAAAAAAA=='],
+      abi.HANDSHAKE_MISSING_KEY,
+    ],
     ['a key with stray bits', [...without('Sec-WebSocket-Key'), 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAB=='], abi.HANDSHAKE_MISSING_KEY],
   ])('%s', (_, lines, outcome) => expect(checkRequest(lines)).toBe(outcome))
   test.each(['POST', 'HEAD', 'get', 'GETS', 'GE'])('method %s is not GET', (method) => {

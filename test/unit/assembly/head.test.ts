@@ -183,7 +183,14 @@ describe('fields', () => {
     ['A: b c\td', [['A', 'b c\td']]],
     ['A: b:c', [['A', 'b:c']]],
     ['A: \xe4\xff\x80', [['A', '\xe4\xff\x80']]],
-    ['A: b\r\na: c\r\nA: d', [['A', 'b'], ['a', 'c'], ['A', 'd']]],
+    [
+      'A: b\r\na: c\r\nA: d',
+      [
+        ['A', 'b'],
+        ['a', 'c'],
+        ['A', 'd'],
+      ],
+    ],
     ["!#$%&'*+-.^_`|~: v", [["!#$%&'*+-.^_`|~", 'v']]],
   ])('%j', (block, expected) => expect(fields(block)).toEqual(expected))
 
@@ -212,7 +219,13 @@ describe('fields', () => {
     test.each<[string, [string, string][]]>([
       ['A: b\r\n c', [['A', 'b   c']]],
       ['A: b\r\n\tc', [['A', 'b  \tc']]],
-      ['A: b\r\n  c\r\n  d\r\nE: f', [['A', 'b    c    d'], ['E', 'f']]],
+      [
+        'A: b\r\n  c\r\n  d\r\nE: f',
+        [
+          ['A', 'b    c    d'],
+          ['E', 'f'],
+        ],
+      ],
       ['A: b\r\n ', [['A', 'b']]],
       ['A: b\r\n \r\n c', [['A', 'b      c']]],
     ])('%j is unfolded into spaces', (block, expected) => {
@@ -224,7 +237,10 @@ describe('fields', () => {
     })
     test('of a value that begins in its second line leaves no space before it', () => {
       expect(fields('A:\r\n b')).toEqual([['A', 'b']])
-      expect(fields('A: \r\n\t b\r\nC: d')).toEqual([['A', 'b'], ['C', 'd']])
+      expect(fields('A: \r\n\t b\r\nC: d')).toEqual([
+        ['A', 'b'],
+        ['C', 'd'],
+      ])
     })
     test('before the first field is refused', () => {
       expect(fields(' A: b')).toBe(MALFORMED)
@@ -361,7 +377,11 @@ test('what is written is read back as it was given', () => {
   const PART = 110_000
   const part = (content: string, offset: number): [number, number] => [PART + offset, put(PART + offset, content)]
   at = codec.putRequestLine(at, ...part('POST', 0), ...part('/a?b=c', 100))
-  const written: [string, string][] = [['Host', 'h:1'], ['X', ''], ['Y', 'a\tb \xff']]
+  const written: [string, string][] = [
+    ['Host', 'h:1'],
+    ['X', ''],
+    ['Y', 'a\tb \xff'],
+  ]
   for (const [name, value] of written) at = codec.putField(at, ...part(name, 0), ...part(value, 100))
   at = codec.putEndOfHead(at)
   expect(request(text(OUT, at - OUT))).toMatchObject({ method: 'POST', target: '/a?b=c', minorVersion: 1, fields: written })

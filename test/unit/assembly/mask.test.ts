@@ -40,7 +40,12 @@ describe('maskCopy equals the naive loop', () => {
     for (const length of lengths) for (let by = 1; by <= 40; by++) check(length, 60 + (by & 3), 60 + (by & 3) - by, random.bytes(4), random)
   })
   test('with a key of zeros, of ones, and of one byte', () => {
-    for (const key of [[0, 0, 0, 0], [255, 255, 255, 255], [1, 0, 0, 0], [0, 0, 0, 0x80]]) {
+    for (const key of [
+      [0, 0, 0, 0],
+      [255, 255, 255, 255],
+      [1, 0, 0, 0],
+      [0, 0, 0, 0x80],
+    ]) {
       for (const length of lengths) check(length, 17, 17, Uint8Array.from(key), random)
     }
   })

@@ -33,7 +33,8 @@ describe('utf8Validate agrees with the RFC’s grammar', () => {
     const edges = [0x7f, 0x80, 0x8f, 0x90, 0xbf, 0xc0]
     for (let a = 0xf0; a < 0xf8; a++) {
       for (let b = 0x70; b < 0xd0; b++) {
-        for (const c of edges) for (const d of edges) if (verdict(validate([a, b, c, d])) !== judgeUtf8([a, b, c, d])) expect.fail(`[${a}, ${b}, ${c}, ${d}]`)
+        for (const c of edges)
+          for (const d of edges) if (verdict(validate([a, b, c, d])) !== judgeUtf8([a, b, c, d])) expect.fail(`[${a}, ${b}, ${c}, ${d}]`)
       }
     }
   })

@@ -10,7 +10,8 @@ import { concat, frame, hex } from '../../reference/frames.ts'
 import { Random } from '../../reference/random.ts'
 
 const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
-const open = (options: ConstructorParameters<typeof FrameReader>[1] = {}): FrameReader => new FrameReader(codec, { bufferCapacity: 1_024, ...options })
+const open = (options: ConstructorParameters<typeof FrameReader>[1] = {}): FrameReader =>
+  new FrameReader(codec, { bufferCapacity: 1_024, ...options })
 const binary = (length: number, fill = 1): Uint8Array => frame({ opcode: 2, payload: new Uint8Array(length).fill(fill) })
 
 function thrown(action: () => unknown): UsageError {
@@ -160,7 +161,11 @@ describe('compaction', () => {
     reader.next()
   }
   test('is due by default from half the buffer on', () => {
-    for (const [consumed, due] of [[511, false], [512, true], [604, true]] as const) {
+    for (const [consumed, due] of [
+      [511, false],
+      [512, true],
+      [604, true],
+    ] as const) {
       const reader = open()
       partial(reader, consumed)
       expect(reader.shouldCompact, `${consumed} consumed`).toBe(due)
@@ -182,7 +187,10 @@ describe('compaction', () => {
     expect(reader.shouldCompact).toBe(true)
   })
   test('rounds its threshold up: 0.1 of 256 is 26', () => {
-    for (const [consumed, due] of [[25, false], [26, true]] as const) {
+    for (const [consumed, due] of [
+      [25, false],
+      [26, true],
+    ] as const) {
       const reader = open({ bufferCapacity: 256, compactAt: 0.1 })
       reader.read(concat(frame({ opcode: 2, payload: new Uint8Array(consumed - 2) }), hex('82')))
       reader.next()
@@ -268,7 +276,11 @@ describe('a frame and the buffer', () => {
   test('an assembly buffer over 1 MiB is let go at the next small message', () => {
     const reader = open({ bufferCapacity: 64 * 1024 })
     const piece = new Uint8Array(60_000)
-    const large = [frame({ opcode: 2, fin: false, payload: piece }), ...Array.from({ length: 20 }, () => frame({ opcode: 0, fin: false, payload: piece })), hex('80 00')]
+    const large = [
+      frame({ opcode: 2, fin: false, payload: piece }),
+      ...Array.from({ length: 20 }, () => frame({ opcode: 0, fin: false, payload: piece })),
+      hex('80 00'),
+    ]
     const { events } = feedSpare(reader, large)
     expect(events[0]?.bytes.length).toBe(21 * 60_000)
     expect(reader.assembly.length).toBeGreaterThan(1024 * 1024)
@@ -331,7 +343,12 @@ describe('read targets', () => {
   test('lie inside the buffer, apart from each other and from its start', () => {
     const reader = open({ bufferCapacity: 4_096 })
     const spare = reader.spare()
-    for (const [count, bytes, inPlace] of [[1, 2_048, 256], [2, 1_024, 256], [2, 1_536, 512], [1, 3_000, 1_000]] as const) {
+    for (const [count, bytes, inPlace] of [
+      [1, 2_048, 256],
+      [2, 1_024, 256],
+      [2, 1_536, 512],
+      [1, 3_000, 1_000],
+    ] as const) {
       const targets = reader.targets(count, bytes, inPlace)
       expect(targets).toHaveLength(count)
       const bounds = targets.flatMap((t) => [t.byteOffset, t.byteOffset + t.length])
@@ -440,7 +457,7 @@ describe('linear memory', () => {
   test('readers do not see each other’s bytes', () => {
     const own = new Codec(() => CODEC_BASE64, webTextDecoding())
     const readers = Array.from({ length: 20 }, () => new FrameReader(own, { bufferCapacity: 256 }))
-    readers.forEach((reader, i) => reader.read(frame({ opcode: 2, payload: new Uint8Array(250).fill(i) })))
+    for (const [i, reader] of readers.entries()) reader.read(frame({ opcode: 2, payload: new Uint8Array(250).fill(i) }))
     readers.forEach((reader, i) => {
       const message = reader.next()
       expect(new Set(message?.bytes)).toEqual(new Set([i]))

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { FrameReader, type FrameReaderOptions, ProtocolError } from '../../../src/entry/codec.ts'
-import { drain } from '../../reference/feed.ts'
 import type { DecodedEvent } from '../../reference/decoder.ts'
+import { drain } from '../../reference/feed.ts'
 import { concat, frame, hex, toHex, utf8 } from '../../reference/frames.ts'
 
 const KEY = [0x37, 0xfa, 0x21, 0x3d]
@@ -65,8 +65,7 @@ describe('fragments', () => {
   test('two of a text are one message', () => expect(open().feed(concat(text('Hel', false), more('lo')))).toEqual(['text Hello']))
   test('three of a binary message, one read each, are one message', () =>
     expect(open().feed('02 01 01', '00 01 02', '80 01 03')).toEqual(['binary 01 02 03']))
-  test('a ping among them comes first', () =>
-    expect(open().feed(concat(text('a', false), ping('!'), more('b')))).toEqual(['ping 21', 'text ab']))
+  test('a ping among them comes first', () => expect(open().feed(concat(text('a', false), ping('!'), more('b')))).toEqual(['ping 21', 'text ab']))
   test('a ping among them that is itself cut by reads comes first', () =>
     expect(open().feed(text('a', false), '89 03 31', '32 33', more('b'))).toEqual(['ping 31 32 33', 'text ab']))
   test('ping then pong among them keep their order', () =>
@@ -236,7 +235,8 @@ describe('order', () => {
   test('assembly with a control frame, then data', () =>
     expect(open().feed(concat(text('a', false), ping('!'), more('b'), text('c')))).toEqual(['ping 21', 'text ab', 'text c']))
   test('across reads', () => expect(open().feed(text('a'), text('b'), text('c'))).toEqual(['text a', 'text b', 'text c']))
-  test('a message and a part of one, then the rest', () => expect(open().feed('81 01 61 81 02 62', '63 81 01 64')).toEqual(['text a', 'text bc', 'text d']))
+  test('a message and a part of one, then the rest', () =>
+    expect(open().feed('81 01 61 81 02 62', '63 81 01 64')).toEqual(['text a', 'text bc', 'text d']))
   test('100 messages in one read', () => {
     const names = Array.from({ length: 100 }, (_, i) => `message ${i}`)
     expect(open().feed(concat(...names.map((name) => text(name))))).toEqual(names.map((name) => `text ${name}`))

@@ -52,7 +52,7 @@ test('the platform’s source fills every byte sooner or later', () => {
   for (let i = 0; i < 40; i++) {
     const bytes = new Uint8Array(64)
     cryptoRandom(bytes)
-    bytes.forEach((byte, at) => (seen[at] = (seen[at] as number) | byte))
+    for (const [at, byte] of bytes.entries()) seen[at] = (seen[at] as number) | byte
   }
   expect(seen.every((byte) => byte !== 0)).toBe(true)
 })

@@ -12,7 +12,11 @@ const MIB = 1024 * 1024
 /** First fit over a map of units: nothing to get wrong. */
 class NaiveAllocator {
   private readonly used: boolean[]
-  constructor(private readonly first: number, private readonly unit: number, units: number) {
+  constructor(
+    private readonly first: number,
+    private readonly unit: number,
+    units: number,
+  ) {
     this.used = new Array<boolean>(units).fill(false)
   }
   take(bytes: number): number {

@@ -3,7 +3,7 @@ import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
 import { FrameReader } from '../../../src/codec/frame-reader.ts'
 import { Codec } from '../../../src/codec/memory.ts'
 import type { Message, OwnedMessage } from '../../../src/codec/message.ts'
-import { bufferTextDecoding, type BufferSlices, type TextDecoding, webTextDecoding } from '../../../src/codec/text.ts'
+import { type BufferSlices, bufferTextDecoding, type TextDecoding, webTextDecoding } from '../../../src/codec/text.ts'
 import { concat, frame, hex, utf8 } from '../../reference/frames.ts'
 
 const decodings: [string, TextDecoding][] = [
@@ -82,8 +82,7 @@ describe('a borrowed message', () => {
   })
 
   test('json parses the text', () => expect(first(frame({ opcode: 1, payload: utf8('{"a":[1,"é"]}') })).json()).toEqual({ a: [1, 'é'] }))
-  test('bytes of a binary message that are no UTF-8 become U+FFFD as text', () =>
-    expect(first(hex('82 03 61 ff 62')).text).toBe('a\ufffdb'))
+  test('bytes of a binary message that are no UTF-8 become U+FFFD as text', () => expect(first(hex('82 03 61 ff 62')).text).toBe('a\ufffdb'))
   test('a close code is 0 for other kinds, 1005 for an empty close', () => {
     expect(first(hex('81 01 61')).closeCode).toBe(0)
     expect(first(hex('88 00')).closeCode).toBe(1005)
@@ -143,8 +142,14 @@ describe('text', () => {
   test('is decoded as ASCII exactly when every byte is below 80, at every length and position', () => {
     const asked: string[] = []
     const spy = new Codec(() => CODEC_BASE64, {
-      latin1: (bytes, start, end) => (asked.push('latin1'), Buffer.from(bytes.subarray(start, end)).toString('latin1')),
-      utf8: (bytes, start, end) => (asked.push('utf8'), Buffer.from(bytes.subarray(start, end)).toString('utf8')),
+      latin1: (bytes, start, end) => {
+        asked.push('latin1')
+        return Buffer.from(bytes.subarray(start, end)).toString('latin1')
+      },
+      utf8: (bytes, start, end) => {
+        asked.push('utf8')
+        return Buffer.from(bytes.subarray(start, end)).toString('utf8')
+      },
     })
     const reader = new FrameReader(spy, { bufferCapacity: 256 })
     const ask = (bytes: Uint8Array): string | undefined => {
@@ -193,8 +198,8 @@ describe('a stale message', () => {
 
   const ends: [string, (reader: FrameReader) => unknown][] = [
     ['the next message', (reader) => reader.next()],
-    ['a next that finds nothing', (reader) => (reader.next(), reader.next())],
-    ['poll, when it finds nothing', (reader) => (reader.next(), reader.poll())],
+    ['a next that finds nothing', (reader) => [reader.next(), reader.next()]],
+    ['poll, when it finds nothing', (reader) => [reader.next(), reader.poll()]],
     ['reset', (reader) => reader.reset()],
     ['release', (reader) => reader.release()],
   ]

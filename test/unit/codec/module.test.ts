@@ -7,7 +7,8 @@ import { UsageError } from '../../../src/errors.ts'
 
 /** A module whose abiVersion returns 99: (module (func (export "abiVersion") (result i32) i32.const 99)). */
 const FOREIGN = Uint8Array.from([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 127, 3, 2, 1, 0, 7, 14, 1, 10, 97, 98, 105, 86, 101, 114, 115, 105, 111, 110, 0, 0, 10, 7, 1, 5, 0, 65, 227, 0, 11,
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 127, 3, 2, 1, 0, 7, 14, 1, 10, 97, 98, 105, 86, 101, 114, 115, 105, 111, 110, 0, 0, 10, 7, 1, 5, 0,
+  65, 227, 0, 11,
 ])
 
 test('a binary of another ABI is refused with both numbers', () => {
