@@ -15,7 +15,12 @@ export function quote(i, size) {
   const head = `{"s":"BTC-USD","b":${bid},"B":${(1 + (i % 7)) / 4},"a":${ask},"A":`
   const tail = `,"t":${1_700_000_000_000 + i}}`
   const room = size - head.length - tail.length
-  const amount = room >= 3 ? `0.${String(100_000_000 + (i % 89_999_999)).padEnd(room - 2, '5').slice(0, room - 2)}` : '7'.repeat(room)
+  const amount =
+    room >= 3
+      ? `0.${String(100_000_000 + (i % 89_999_999))
+          .padEnd(room - 2, '5')
+          .slice(0, room - 2)}`
+      : '7'.repeat(room)
   return head + amount + tail
 }
 

@@ -72,7 +72,8 @@ async function contend(bench) {
   try {
     run = await contender.start(c, JSON.parse(/** @type {string} */ (option('peers'))))
   } catch (error) {
-    if (!(error instanceof Unavailable)) process.stderr.write(`${bench.name} ${c?.id} ${contender.title}: ${/** @type {any} */ (error)?.stack ?? error}\n`)
+    if (!(error instanceof Unavailable))
+      process.stderr.write(`${bench.name} ${c?.id} ${contender.title}: ${/** @type {any} */ (error)?.stack ?? error}\n`)
     say({ unavailable: error instanceof Unavailable ? error.message : String(error) })
     return process.exit()
   }
@@ -119,7 +120,18 @@ async function control(bench) {
     children.push(child)
     peers[name] = info
   }
-  const report = { bench: bench.name, title: bench.title, runtime, version, ...machine(), rounds, seconds, cases: /** @type {any[]} */ ([]) }
+  const report = {
+    bench: bench.name,
+    title: bench.title,
+    runtime,
+    version,
+    ...machine(),
+    rounds,
+    seconds,
+    baselines: bench.baselines,
+    metrics: bench.metrics.map(({ id, unit }) => ({ id, unit })),
+    cases: /** @type {any[]} */ ([]),
+  }
   const started = os.loadavg()[0]
   for (const c of bench.cases) {
     if (only !== undefined && !only.includes(c.id)) continue
@@ -223,13 +235,15 @@ function machine() {
 /**
  * One case as a Markdown table.
  *
- * @param {Pick<Bench, 'metrics' | 'baselines'>} bench
+ * @param {{ metrics: readonly { id: string, unit: string }[], baselines: readonly string[] }} bench
  * @param {any} result
  */
 export function table(bench, result) {
   const head = ['contender']
   for (const { unit } of bench.metrics) head.push(unit)
-  const baselines = bench.baselines.filter((id) => result.contenders.some((/** @type {any} */ entrant) => entrant.id === id && entrant.failure === ''))
+  const baselines = bench.baselines.filter((id) =>
+    result.contenders.some((/** @type {any} */ entrant) => entrant.id === id && entrant.failure === ''),
+  )
   for (const baseline of baselines) head.push(`÷ ${result.contenders.find((/** @type {any} */ entrant) => entrant.id === baseline).title}`)
   const lines = [`**${result.title}**`, '', `| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`]
   for (const { id, title, failure, metrics } of result.contenders) {
@@ -238,7 +252,11 @@ export function table(bench, result) {
       continue
     }
     const cells = [title]
-    for (const { id: metric } of bench.metrics) cells.push(`${digits(metrics[metric].median)} ± ${Math.round(metrics[metric].spread * 100)} %`)
+    for (const { id: metric } of bench.metrics) {
+      const { median: middle, spread: width, rounds } = metrics[metric]
+      if (rounds.includes(null)) cells.push('–')
+      else cells.push(middle === 0 ? '0' : `${digits(middle)} ± ${Math.round(width * 100)} %`)
+    }
     for (const baseline of baselines) {
       const parts = bench.metrics.map(({ id: metric }) => metrics[metric].ratios[baseline]?.median)
       cells.push(id === baseline ? '–' : parts.map((ratio) => (ratio === undefined ? '–' : digits(ratio))).join(' / '))

@@ -12,7 +12,9 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
  */
 export function accept(request) {
   const key = /^sec-websocket-key:[ \t]*(\S+)/im.exec(request)?.[1] ?? ''
-  const answer = createHash('sha1').update(key + GUID).digest('base64')
+  const answer = createHash('sha1')
+    .update(key + GUID)
+    .digest('base64')
   return `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${answer}\r\n\r\n`
 }
 

@@ -18,9 +18,21 @@ const READ_SIZE = 128 * 1024
 const cases = []
 for (const secure of [false, true]) {
   for (const size of [40, 128, 512]) {
-    cases.push({ id: `${secure ? 'tls' : 'tcp'}-binary${size}`, title: `${secure ? 'TLS' : 'TCP'} flood, ${size} B binary`, kind: 'binary', size, secure })
+    cases.push({
+      id: `${secure ? 'tls' : 'tcp'}-binary${size}`,
+      title: `${secure ? 'TLS' : 'TCP'} flood, ${size} B binary`,
+      kind: 'binary',
+      size,
+      secure,
+    })
   }
-  cases.push({ id: `${secure ? 'tls' : 'tcp'}-text77`, title: `${secure ? 'TLS' : 'TCP'} flood, 77 B JSON text as strings`, kind: 'text', size: 77, secure })
+  cases.push({
+    id: `${secure ? 'tls' : 'tcp'}-text77`,
+    title: `${secure ? 'TLS' : 'TCP'} flood, 77 B JSON text as strings`,
+    kind: 'text',
+    size: 77,
+    secure,
+  })
 }
 
 const path = (/** @type {Case} */ { kind, size }, /** @type {number} */ count) => `/?kind=${kind}&size=${size}&count=${count}`

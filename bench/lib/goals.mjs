@@ -1,0 +1,66 @@
+// @ts-check
+// What the benchmarks are to show: ratios within one run, on every runtime.
+
+/**
+ * @typedef {object} Goal
+ * @property {string} bench
+ * @property {string} case
+ * @property {string} contender
+ * @property {string} metric
+ * @property {string} against baseline, or '' for the value itself
+ * @property {number} [atLeast]
+ * @property {number} [atMost]
+ * @property {string} text
+ */
+
+/** @type {Goal[]} */
+export const goals = [
+  goal('parse', 'binary40', 'next', 'rate', 'ws', { atLeast: 12 }, 'in memory, 40 B, next()'),
+  goal('parse', 'binary40', 'descriptors', 'rate', 'ws', { atLeast: 30 }, 'in memory, 40 B, descriptors'),
+  goal('parse', 'text77', 'next', 'rate', 'ws', { atLeast: 6 }, 'in memory, 77 B text as strings'),
+  goal('flood', 'tcp-binary40', 'nexus', 'rate', 'ws', { atLeast: 20 }, 'TCP flood, 40 B'),
+  goal('flood', 'tcp-binary40', 'nexus', 'rate', 'raw', { atLeast: 0.6 }, 'TCP flood, 40 B'),
+  goal('flood', 'tcp-binary128', 'nexus', 'rate', 'raw', { atLeast: 0.8 }, 'TCP flood, 128 B'),
+  goal('flood', 'tcp-binary512', 'nexus', 'rate', 'raw', { atLeast: 0.9 }, 'TCP flood, 512 B'),
+  goal('flood', 'tcp-text77', 'nexus', 'rate', 'ws', { atLeast: 4 }, 'TCP flood, 77 B text as strings'),
+  goal('flood', 'tls-binary40', 'nexus', 'rate', 'raw', { atLeast: 0.85 }, 'TLS flood, 40 B'),
+  goal('flood', 'tls-binary40', 'nexus', 'rate', 'ws', { atLeast: 8 }, 'TLS flood, 40 B'),
+  goal('send', 'binary40', 'nexus', 'rate', 'ws', { atLeast: 8 }, 'send flood, 40 B masked'),
+  goal('echo', 'one-core', 'nexus', 'p50', 'raw', { atMost: 1.15 }, 'echo on one core, p50'),
+  goal('echo', 'one-core', 'nexus', 'p99', 'ws', { atMost: 1 }, 'echo on one core, p99'),
+  goal('alloc', 'memory', 'nexus', 'perMessage', '', { atMost: 0 }, 'allocation in memory, bytes a message'),
+  goal('alloc', 'tcp', 'nexus', 'perMessage', '', { atMost: 0.5 }, 'allocation over TCP (a promise per read), bytes a message'),
+]
+
+/**
+ * @param {string} bench
+ * @param {string} id
+ * @param {string} contender
+ * @param {string} metric
+ * @param {string} against
+ * @param {{ atLeast?: number, atMost?: number }} limit
+ * @param {string} text
+ * @returns {Goal}
+ */
+function goal(bench, id, contender, metric, against, limit, text) {
+  return { bench, case: id, contender, metric, against, ...limit, text }
+}
+
+/**
+ * What a report says of a goal; null when it says nothing.
+ *
+ * @param {Goal} aim
+ * @param {readonly any[]} reports
+ */
+export function judge(aim, reports) {
+  const report = reports.find(({ bench }) => bench === aim.bench)
+  const result = report?.cases.find((/** @type {any} */ c) => c.id === aim.case)
+  const contender = result?.contenders.find((/** @type {any} */ entrant) => entrant.id === aim.contender)
+  const metric = contender?.metrics[aim.metric]
+  if (metric === undefined) return null
+  const found = aim.against === '' ? metric : metric.ratios[aim.against]
+  if (found === undefined) return null
+  const value = found.median
+  const met = aim.atLeast !== undefined ? value >= aim.atLeast : value <= /** @type {number} */ (aim.atMost)
+  return { value, spread: found.spread, met }
+}
