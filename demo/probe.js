@@ -70,7 +70,11 @@ export async function probe(url, { seconds, send }, terminal) {
     else terminal.print(line)
   }, 1_000)
   // Closing ends the loop below.
-  const stop = () => void ws.close()
+  let stopped = false
+  const stop = () => {
+    stopped = true
+    ws.close()
+  }
   const ending = setTimeout(stop, seconds * 1_000)
   process.once('SIGINT', stop)
   let failure = null
@@ -88,7 +92,7 @@ export async function probe(url, { seconds, send }, terminal) {
   const end = `${wasClean ? 'cleanly' : 'without a close frame'}, code ${code}`
   terminal.close()
   terminal.print(...summaryLines(terminal, tally, took, failure === null ? end : reason(failure)))
-  return failure === null
+  return failure === null && (wasClean || stopped)
 }
 
 /**
@@ -115,7 +119,7 @@ async function receive(ws, tally, terminal) {
  * @param {number} elapsed seconds
  */
 function rateLine({ messages, bytes }, elapsed) {
-  return `${`${elapsed.toFixed(2)} s`.padStart(9)}${`${format.count(messages)} msg/s`.padStart(17)}${`${(bytes / 1e6).toFixed(2)} MB/s`.padStart(14)}`
+  return `${`${elapsed.toFixed(2)} s`.padStart(9)}${`${format.count(messages)} msg/s`.padStart(17)}${`${format.size(bytes)}/s`.padStart(15)}`
 }
 
 /**
@@ -131,7 +135,7 @@ function summaryLines(terminal, { messages, bytes, smallest, largest }, took, en
     `  ${terminal.bold('Summary')}`,
     '',
     line('messages', `${format.count(messages)} in ${took.toFixed(2)} s: ${format.count(messages / took)} msg/s`),
-    line('bytes', `${format.size(bytes)} of payload: ${(bytes / took / 1e6).toFixed(2)} MB/s`),
+    line('bytes', `${format.size(bytes)} of payload: ${format.size(bytes / took)}/s`),
     line('sizes', messages === 0 ? '–' : `${format.count(smallest)} to ${format.count(largest)} bytes, ${format.count(bytes / messages)} on average`),
     line('ended', end),
     '',

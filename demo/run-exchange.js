@@ -53,7 +53,7 @@ export async function runExchange(options, terminal) {
     process.off('SIGINT', interrupt)
   }
   const took = elapsed()
-  terminal.leave(table(terminal, client, seconds, seconds))
+  terminal.leave(table(terminal, client, Math.min(took, seconds), seconds))
   client.roll()
   const found = findings(client, await exchange.stop(), took)
   terminal.print(...summaryLines(terminal, found))

@@ -22,32 +22,25 @@ export function findings(client, exchange, seconds) {
   const verified = feeds.filter(({ state }) => state === 'verified').length
   const at = (/** @type {number} */ percentile) => format.duration(latency.getValueAtPercentile(percentile))
   const list = (/** @type {number[]} */ times) => (times.length === 0 ? '' : `: ${shorten(times.map((ms) => format.duration(ms * 1_000)))}`)
+  /** @type {(label: string, text: string, ok?: boolean) => Finding} */
+  const find = (label, text, ok = true) => ({ ok, label, text })
   return [
-    {
-      ok: exchange.drops === 0 ? lost === 0 : lost >= 0,
-      label: 'messages',
-      text: `${format.count(stats.messages)} in ${seconds.toFixed(2)} s: ${format.count(stats.messages / seconds)} msg/s${
-        lost === 0 ? '' : `; ${format.count(lost)} lost on the way, in the drops`
-      }`,
-    },
-    { ok: true, label: 'bytes', text: `${format.size(stats.bytes)} of payload: ${(stats.bytes / seconds / 1e6).toFixed(2)} MB/s` },
-    {
-      ok: true,
-      label: 'latency',
-      text: `p50 ${at(50)} · p99 ${at(99)} · p99.9 ${at(99.9)} · max ${format.duration(latency.maxValue)}`,
-    },
-    {
-      ok: reconnects.length === exchange.drops,
-      label: 'reconnects',
-      text: `${reconnects.length} after ${format.plural(exchange.drops, 'drop')}${list(reconnects)}`,
-    },
-    { ok: true, label: '', text: `books whole again${list(recoveries) || ': not needed'}` },
-    {
-      ok: gaps === exchange.gaps && repairs.length === gaps,
-      label: 'gaps',
-      text: `${exchange.gaps} made, ${gaps} detected, ${repairs.length} repaired${list(repairs)}`,
-    },
-    { ok: verified === feeds.length, label: 'books', text: `${verified} of ${feeds.length} equal to the exchange's (sequence and checksum)` },
+    find('messages', `${format.count(stats.messages)} in ${seconds.toFixed(2)} s: ${format.count(stats.messages / seconds)} msg/s`),
+    find('', `${format.count(lost)} more were on their way when the connection was cut`, exchange.drops === 0 ? lost === 0 : lost >= 0),
+    find('bytes', `${format.size(stats.bytes)} of payload: ${(stats.bytes / seconds / 1e6).toFixed(2)} MB/s`),
+    find('latency', `p50 ${at(50)} · p99 ${at(99)} · p99.9 ${at(99.9)} · max ${format.duration(latency.maxValue)}`),
+    find(
+      'reconnects',
+      `${reconnects.length} after ${format.plural(exchange.drops, 'drop')}${list(reconnects)}`,
+      reconnects.length === exchange.drops,
+    ),
+    find('', `books whole again${list(recoveries) || ': not needed'}`),
+    find(
+      'gaps',
+      `${exchange.gaps} made, ${gaps} detected, ${repairs.length} repaired${list(repairs)}`,
+      gaps === exchange.gaps && repairs.length === gaps,
+    ),
+    find('books', `${verified} of ${feeds.length} equal to the exchange's (sequence and checksum)`, verified === feeds.length),
   ]
 }
 

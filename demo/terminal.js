@@ -40,7 +40,7 @@ export class Terminal {
    * @param {...string} lines
    */
   print(...lines) {
-    if (this.live) this.frame([...lines, ...this.picture])
+    if (this.live) this.frame(lines, this.picture)
     else process.stdout.write(lines.map((line) => `${line}\n`).join(''))
   }
 
@@ -51,7 +51,7 @@ export class Terminal {
    */
   draw(lines) {
     if (!this.live) return
-    this.frame(lines)
+    this.frame([], lines)
     this.picture = lines
   }
 
@@ -76,15 +76,16 @@ export class Terminal {
    * Writes over the picture. All in one go, and each line is overwritten before its rest is cleared: nothing flickers.
    *
    * @param {string[]} lines
+   * @param {string[]} picture
    */
-  frame(lines) {
-    const text = lines.map((line) => `${this.fit(line)}${CLEAR_LINE_END}\n`).join('')
+  frame(lines, picture) {
+    const text = [...lines, ...picture.map((line) => this.fit(line))].map((line) => `${line}${CLEAR_LINE_END}\n`).join('')
     const home = this.picture.length === 0 ? '\r' : `\r${ESCAPE}${this.picture.length}A`
     process.stdout.write(`${BEGIN_FRAME}${home}${text}${CLEAR_BELOW}${END_FRAME}`)
   }
 
   /**
-   * A line that wrapped would put the next picture in the wrong place: what a narrow terminal cannot show is cut.
+   * A line that wrapped would put the next picture in the wrong place: what a narrow terminal cannot show of a picture is cut.
    *
    * @param {string} line
    */
