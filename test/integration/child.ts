@@ -4,9 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-/** The commands that run a TypeScript file. */
+/** The commands that run a script; those of Deno and Bun take TypeScript, Node 20 does not. */
 export const commands = {
-  Node: [process.execPath, '--experimental-strip-types', '--no-warnings'],
   Deno: [bin('deno'), 'run', '--quiet', '--no-config', '--allow-all'],
   Bun: [bin('bun'), 'run'],
 } as const satisfies Record<string, readonly string[]>

@@ -247,13 +247,17 @@ function misbehave(socket: net.Socket, below: net.Socket, records: Records): voi
     record.notify()
     act(socket, below, url, head)
   })
+  const onEnd = (): void => {
+    if (record === null) return
+    record.ended = true
+    record.notify()
+  }
   socket.on('end', () => {
-    if (record !== null) {
-      record.ended = true
-      record.notify()
-    }
+    onEnd()
     socket.end()
   })
+  // After a reset there is no end.
+  socket.on('close', onEnd)
 }
 
 function act(socket: net.Socket, below: net.Socket, url: URL, head: string): void {
