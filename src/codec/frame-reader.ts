@@ -286,16 +286,27 @@ export class FrameReader implements MessageSource {
     this.assembled = 0
     this.failure = null
     // Only close messages set it, and the hot path of `next` does not clear it.
-    for (const message of this.ring) message.status = 0
   }
 
-  /** Gives the memory back. The reader and its messages must not be used afterwards; a second call does nothing. */
+  /**
+   * Gives the memory back. The reader must not be used afterwards, and its messages are stale, save a close message (and one that was put
+   * together on the heap), which stays valid until `next` is called. A second call does nothing.
+   */
   release(): void {
     if (this.released) return
+    const { live } = this
+    const kept = live !== -1 && ((this.ring[(live >> 1) & (RING - 1)] as Message).flags & ASSEMBLED) !== 0
     this.reset()
     this.released = true
-    this.assembly = EMPTY
+    this.onlyTarget = 0
+    if (kept) this.live = live
+    else this.assembly = EMPTY
     if (this.ownsRegion) this.region.release()
+  }
+
+  /** A message has been handed out and is still valid. @internal */
+  get isHeld(): boolean {
+    return this.live !== -1
   }
 
   // For adapters that read into fixed places of the buffer.
@@ -343,6 +354,11 @@ export class FrameReader implements MessageSource {
   consume(length: number): void {
     this.set(READER_HEAD, this.get(READER_HEAD) + length)
     this.unparsed = this.buffered !== 0
+  }
+
+  /** Takes all unparsed bytes away; a message that is held stays valid. @internal */
+  drop(): void {
+    this.consume(this.buffered)
   }
 
   /** Bytes `[start, end)` of linear memory as text, one character a byte; for the opening handshake. @internal */

@@ -112,7 +112,7 @@ class HeadMemory {
   private readonly text: number
   private readonly textEnd: number
   private readonly encoder = new TextEncoder()
-  private at: number
+  private at = 0
   private readonly outEnd: number
   private scanned = 0
 
@@ -128,11 +128,15 @@ class HeadMemory {
     this.key = this.sha1Scratch + SHA1_SCRATCH_BYTES
     this.text = this.key + 32
     this.textEnd = address + bytes
-    this.at = writer.free.from
     this.outEnd = writer.free.to
   }
 
   // Out: every put may fail on what it is given, and then nothing has been sent.
+
+  /** Begins a head anew; what an earlier one wrote before it failed is forgotten. */
+  begin(): void {
+    this.at = this.writer.free.from
+  }
 
   requestLine(method: string, target: string): void {
     const [m, mLength] = this.stage(method, this.text)
@@ -278,6 +282,7 @@ export class ClientHandshake {
     this.offered = hello.protocols
     reader.u8.set(hello.nonce.subarray(0, HANDSHAKE_NONCE_BYTES), memory.sha1Scratch)
     reader.exports.handshakeKey(memory.key, memory.sha1Scratch)
+    memory.begin()
     memory.requestLine('GET', hello.target)
     memory.field('Host', findField(hello.headers, 'host') ?? hello.host)
     memory.put(reader.exports.putUpgradeRequestFields(memory.reserve(HANDSHAKE_KEY_BYTES), memory.key), 'head', '')
@@ -403,6 +408,7 @@ export class ServerHandshake {
   /** Writes the 101 response. */
   accept(protocol: string, headers: Fields): void {
     const { memory } = this
+    memory.begin()
     memory.put(memory.reader.exports.putUpgradeResponse(memory.reserve(HANDSHAKE_KEY_BYTES), memory.key, memory.sha1Scratch), 'head', '')
     if (protocol !== '') memory.field('Sec-WebSocket-Protocol', protocol)
     for (const [name, value] of headers) memory.field(name, value)
@@ -412,6 +418,7 @@ export class ServerHandshake {
   /** Writes a refusal: a complete response, after which the connection ends. */
   refuse(status: number, reason: string, headers: Fields, body: string): void {
     const { memory } = this
+    memory.begin()
     memory.statusLine(status, reason)
     for (const [name, value] of headers) memory.field(name, value)
     if (status === 426) {

@@ -67,6 +67,8 @@ const NOTHING = new Uint8Array(0)
 class BunTransport implements Transport {
   readonly targetCount = 1
   readonly remoteAddress: string | undefined
+  /** Known once TLS is set up; the socket forgets it when it closes. */
+  alpnProtocol: string | undefined
   private handler: TransportHandler | null = null
   private target: Uint8Array = NOTHING
   /** Copies of what came unasked, oldest first. */
@@ -89,10 +91,6 @@ class BunTransport implements Transport {
   constructor(private readonly socket: BunSocket) {
     const { remoteAddress, remotePort } = socket
     this.remoteAddress = remoteAddress ? printAddress({ hostname: remoteAddress, port: remotePort }) : undefined
-  }
-
-  get alpnProtocol(): string | undefined {
-    return this.socket.alpnProtocol || undefined
   }
 
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
@@ -128,6 +126,10 @@ class BunTransport implements Transport {
     // Not `terminate`: that resets the connection, and the peer loses what was written just before.
     if (!this.closed) this.socket.close()
     queueMicrotask(() => this.report())
+  }
+
+  onSecured(): void {
+    this.alpnProtocol = this.socket.alpnProtocol || undefined
   }
 
   onData(chunk: Uint8Array): void {
@@ -241,7 +243,8 @@ export function bunAcceptor(onTransport: (transport: Transport) => void): BunHan
       onTransport(transport)
     },
     handshake(socket, success, error) {
-      if (!success && error !== null) transportOf(socket).onError(error)
+      if (success) transportOf(socket).onSecured()
+      else if (error !== null) transportOf(socket).onError(error)
     },
     data: (socket, chunk) => transportOf(socket).onData(chunk),
     drain: (socket) => transportOf(socket).onDrain(),
@@ -305,6 +308,7 @@ class Attempt {
       if (this.transport === null) return
       const fault = handshakeFault(address, tls?.rejectUnauthorized !== false, success && socket.authorized, success, error)
       if (fault === null) {
+        this.transport.onSecured()
         done(this.transport)
         return
       }

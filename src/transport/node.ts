@@ -26,6 +26,7 @@ export interface NodeSocket {
   destroy(): unknown
   pause(): unknown
   resume(): unknown
+  setNoDelay?(on: boolean): unknown
   // biome-ignore lint/suspicious/noExplicitAny: Node overloads `on` by event, which no structural type can say
   on(event: string, listener: (...args: any[]) => void): unknown
 }
@@ -271,9 +272,12 @@ class AcceptedTransport extends NodeTransport {
 /**
  * A transport over a socket that a Node server accepted (`net.Server`, `tls.Server`, or the `'upgrade'` event of `node:http`).
  *
+ * Small writes leave at once (TCP_NODELAY is set).
+ *
  * @param head bytes that were already read from it
  */
 export function nodeTransport(socket: NodeSocket, head?: Uint8Array): Transport {
+  socket.setNoDelay?.(true)
   return new AcceptedTransport(socket, head)
 }
 

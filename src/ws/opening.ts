@@ -30,8 +30,8 @@ export interface Opened {
 /** Waits for the transport on behalf of straight-line code. */
 class HandshakeWaiter implements ConnectionUser {
   ended = false
+  hasFailed = false
   private failure: unknown = null
-  private failed = false
   private wake: (() => void) | null = null
   private readonly cleanup: (() => void)[] = []
 
@@ -76,7 +76,7 @@ class HandshakeWaiter implements ConnectionUser {
   }
 
   check(): void {
-    if (this.failed) throw this.failure
+    if (this.hasFailed) throw this.failure
   }
 
   done(): void {
@@ -99,8 +99,8 @@ class HandshakeWaiter implements ConnectionUser {
   }
 
   private fail(error: unknown): void {
-    if (this.failed) return
-    this.failed = true
+    if (this.hasFailed) return
+    this.hasFailed = true
     this.failure = error
     this.wake?.()
   }
@@ -193,20 +193,27 @@ export async function openServer(runtime: Runtime, transport: Transport, options
       throw error
     }
     const request = upgradeRequest(hello)
-    const decision: UpgradeDecision = (await waiter.during(options.onRequest?.(request))) ?? { accept: true }
-    if (!decision.accept) {
-      const { status, reason = REASONS[status] ?? '', body = '' } = decision
-      if (!Number.isInteger(status) || status < 400 || status > 599) {
-        throw new UsageError('InvalidOption', `a refusal needs a status from 400 to 599, not ${String(status)}`)
+    let protocol: string
+    try {
+      const decision: UpgradeDecision = (await waiter.during(options.onRequest?.(request))) ?? { accept: true }
+      if (!decision.accept) {
+        const { status, reason = REASONS[status] ?? '', body = '' } = decision
+        if (!Number.isInteger(status) || status < 400 || status > 599) {
+          throw new UsageError('InvalidOption', `a refusal needs a status from 400 to 599, not ${String(status)}`)
+        }
+        refuse(status, reason, listFields(decision.headers), body)
+        throw new HandshakeError('HandshakeRefused', `the request for ${request.path} was refused with ${status}`)
       }
-      refuse(status, reason, listFields(decision.headers), body)
-      throw new HandshakeError('HandshakeRefused', `the request for ${request.path} was refused with ${status}`)
+      protocol = decision.protocol ?? spoken.find((each) => request.protocols.includes(each)) ?? ''
+      if (protocol !== '' && !request.protocols.includes(protocol)) {
+        throw new UsageError('InvalidOption', `protocol ${protocol} was not offered by the client`)
+      }
+      handshake.accept(protocol, [...fields, ...listFields(decision.headers)])
+    } catch (error) {
+      // The application failed, not the client, who is told so.
+      if (refused === null && !waiter.hasFailed) refuse(500, REASONS[500] as string, [], '')
+      throw error
     }
-    const protocol = decision.protocol ?? spoken.find((each) => request.protocols.includes(each)) ?? ''
-    if (protocol !== '' && !request.protocols.includes(protocol)) {
-      throw new UsageError('InvalidOption', `protocol ${protocol} was not offered by the client`)
-    }
-    handshake.accept(protocol, [...fields, ...listFields(decision.headers)])
     open.sender.write()
     return { connection: open, options: resolved, protocol, headers: [], request }
   } catch (error) {

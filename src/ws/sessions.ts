@@ -2,7 +2,7 @@
 
 import { Backoff, type BackoffOptions } from '../backoff.ts'
 import { sleep } from '../clock.ts'
-import { checkRange, TlsError, UsageError } from '../errors.ts'
+import { checkRange, NexusError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ConnectOptions } from './options.ts'
 import type { CloseInfo, WsConnection } from './stream.ts'
@@ -104,8 +104,16 @@ function onAbort(signal: AbortSignal | undefined, ws: WsConnection): () => void 
   return () => signal.removeEventListener('abort', cut)
 }
 
-/** What the caller wrote wrongly stays wrong. */
+/** Errors that another attempt cannot mend: what the caller wrote wrongly stays wrong. */
+const FINAL: ReadonlySet<string> = new Set([
+  'InvalidUrl',
+  'InvalidOption',
+  'OptionUnsupported',
+  'TlsOptionInvalid',
+  'TlsOptionUnsupported',
+  'CodecMismatch',
+])
+
 function isWorthRetrying(error: unknown): boolean {
-  if (error instanceof UsageError) return false
-  return !(error instanceof TlsError && (error.code === 'TlsOptionInvalid' || error.code === 'TlsOptionUnsupported'))
+  return !(error instanceof NexusError && FINAL.has(error.code))
 }

@@ -141,8 +141,9 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    */
   next(): Message | null {
     const message = this.connection.reader.next()
-    if (message === null || (message.flags & OPCODE_CLOSE) === 0) return message
-    return this.control(message)
+    if (message !== null) return (message.flags & OPCODE_CLOSE) === 0 ? message : this.control(message)
+    if (this.state === 'closed') this.free()
+    return null
   }
 
   /** Waits for the next message, borrowed; null at a clean end. Rejects when the connection failed, or with `ConcurrentReceive` when another `recv` waits. */
@@ -218,7 +219,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
 
   /**
    * Closes (RFC 6455 section 7): sends what is queued and a close frame, waits for the peer's, and ends the connection; after `closeTimeout` ms
-   * it is cut. Messages that arrive meanwhile are dropped, and every pending call ends. Resolves like {@link WsConnection.closed}; a second call
+   * it is cut. Messages that arrive meanwhile are dropped, those taken before are stale, and every pending call ends. Resolves like {@link WsConnection.closed}; a second call
    * waits for the first.
    *
    * @param code 1000 to 1003, 1007 to 1014, 3000 to 4999, or 1005 for none. Default 1000. Otherwise rejects with `OutgoingCloseCodeInvalid`
@@ -250,6 +251,12 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   /** @internal */
   onBytes(): void {
     const { reader } = this.connection
+    if (this.closeReceived) {
+      // Nothing counts after a close frame, whose message may still be in use.
+      reader.drop()
+      this.connection.resume()
+      return
+    }
     const ready = reader.poll()
     this.heartbeat?.onBytes(reader.sawData)
     if (this.discarding) this.discard()
@@ -338,7 +345,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
       this.connection.sender.close(this.closeCode, '')
     }
     this.startClosing()
-    // Nothing counts after a close frame; what comes is read only to see the end.
+    // What still comes is read only to see the end.
     this.discarding = true
     if (this.request !== null) this.endAfterFlush()
     this.connection.resume()
@@ -389,6 +396,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     if (this.closeTimer !== null) this.runtime.clock.clear(this.closeTimer)
     const { connection, transport, waiter } = this
     if (error instanceof ProtocolError && !connection.isClosed) {
+      // It frees the memory when it is done.
+      this.released = true
       linger(this.runtime, connection, this.options.closeTimeout)
     } else {
       connection.sender.stop(error ?? this.notOpen())
@@ -403,8 +412,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
       wasClean: this.closeReceived && this.closeSent && error === null,
       error,
     })
-    // Messages that arrived before the end may still be taken; without any, the memory goes back now.
-    if (!(error instanceof ProtocolError) && (this.discarding || !connection.reader.poll())) this.free()
+    // Messages that arrived before the end may still be taken, and one may be in use; without any, the memory goes back now.
+    if (this.discarding || !(connection.reader.isHeld || connection.reader.poll())) this.free()
     if (waiter === null) return
     this.waiter = null
     if (error === null || this.endsQuietly) waiter.resolve(false)
@@ -412,7 +421,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   }
 
   private free(): void {
-    if (this.released || this.failure instanceof ProtocolError) return
+    if (this.released) return
     this.released = true
     this.connection.release()
   }
