@@ -1,30 +1,42 @@
 // @ts-check
 /** The exchange on a thread of its own, so that its work is not measured as the client's. Both ends of the wire are in this file. */
 
-import { once } from 'node:events'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 /** @typedef {import('./exchange.js').Totals} Totals */
 
 /**
- * Starts an exchange. `stop` tells what it has done.
+ * A running exchange. `stop` ends it and tells what it has done, `kill` just ends it; `failed` rejects if it breaks down.
  *
+ * @typedef {{ url: string, failed: Promise<never>, stop(): Promise<Totals>, kill(): Promise<unknown> }} RunningExchange
+ */
+
+/**
  * @param {import('./exchange.js').ExchangeOptions} options
- * @returns {Promise<{ url: string, stop(): Promise<Totals> }>}
+ * @returns {Promise<RunningExchange>}
  */
 export async function openExchange(options) {
   const worker = new Worker(new URL(import.meta.url), { workerData: options })
-  const [port] = await once(worker, 'message')
+  /** @type {Promise<never>} */
+  const failed = new Promise((_, reject) => worker.once('error', reject))
+  const port = await Promise.race([answer(worker), failed])
+  // Whoever waits for it is told; nobody has to.
+  failed.catch(() => {})
   return {
     url: `ws://127.0.0.1:${port}`,
-    async stop() {
+    failed,
+    stop() {
       worker.postMessage('stop')
-      const [totals] = await once(worker, 'message')
-      await worker.terminate()
-      return totals
+      return Promise.race([answer(worker), failed])
     },
+    kill: () => worker.terminate(),
   }
 }
+
+/** The next message of a worker.
+ * @param {Worker} worker
+ * @returns {Promise<any>} */
+const answer = (worker) => new Promise((resolve) => worker.once('message', resolve))
 
 if (!isMainThread && parentPort !== null) {
   const { Exchange } = await import('./exchange.js')

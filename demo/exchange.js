@@ -2,7 +2,7 @@
 /** An exchange in a box: a market-data feed over WebSocket, on a free port of this machine, with faults on purpose. */
 
 import net from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 // `accept` stands on any transport. Node's sockets exist on Deno and Bun too, so this serves on all three.
 import { nodeTransport, WsStream } from 'nexus-async-net/node'
 import { ASK, BID } from './book.js'
@@ -26,6 +26,8 @@ export class Exchange {
   /** When the first subscription came: the faults' time begins there. */
   since = Number.POSITIVE_INFINITY
   running = true
+  /** @type {Promise<void>[]} what sends returned that could not leave at once */
+  backlog = []
 
   /** @param {ExchangeOptions} options */
   constructor({ symbols, rate, seed, faults }) {
@@ -127,16 +129,18 @@ export class Exchange {
     let next = now()
     const interval = 1_000 / this.rate
     while (this.running) {
-      next = Math.max(next, now() - CATCH_UP)
-      // Everything sent in one tick leaves in one or two writes: that is all there is to batching.
-      while (next <= now()) {
+      const due = now()
+      next = Math.max(next, due - CATCH_UP)
+      // Everything sent in one tick leaves in a few large writes: that is all there is to batching.
+      while (next <= due && this.backlog.length === 0) {
         this.market.step((listing, side, price, size) => {
           this.publish(listing, side, price, size)
           next += interval
         })
       }
       this.misbehave()
-      await Promise.all([sleep(1), this.backlog()])
+      // A market that outran its slowest reader would fill the memory: it waits.
+      await Promise.all([this.backlog.length === 0 ? sleep(1) : nextTurn(), ...this.backlog.splice(0)])
     }
   }
 
@@ -144,16 +148,10 @@ export class Exchange {
   publish({ id, book }, side, price, size) {
     for (const { ws, symbols } of this.subscribers) {
       if (!symbols.has(id) || ws.readyState !== 'open') continue
-      // What this returns while there is a backlog is awaited in `backlog`, once for the whole batch.
-      ws.sendBinary(this.encoder.encode(id, side, book.seq, price, size, now()))
+      const blocked = ws.sendBinary(this.encoder.encode(id, side, book.seq, price, size, now()))
+      // Rejects when the connection is lost meanwhile, which `serve` sees too.
+      if (blocked !== undefined) this.backlog.push(blocked.catch(() => {}))
       this.deltas++
-    }
-  }
-
-  /** A market that outruns its slowest reader would fill the memory: it waits. */
-  async backlog() {
-    for (const { ws } of this.subscribers) {
-      if (ws.bufferedAmount > 0) await ws.flush().catch(() => {})
     }
   }
 

@@ -23,8 +23,8 @@ Without --url
   --symbols A,B    what to trade (default ${DEFAULT_SYMBOLS.slice(0, 3).join(',')},
                    ${DEFAULT_SYMBOLS.slice(3).join(',')}; also ${SYMBOLS.slice(6).join(', ')})
   --rate N         deltas a second, 1 to 2000000 (default 20000)
-  --gaps N         deltas to leave out, 0 to 100 (default 3)
-  --drops N        times to cut the connection, 0 to 100 (default 2)
+  --gaps N         deltas to leave out, 0 to 100, as time allows (default 3)
+  --drops N        times to cut the connection, 0 to 100, as time allows (default 2)
   --seed N         the same seed makes the same market (default 1)
 
 With --url

@@ -20,42 +20,59 @@ const PATIENCE = 10_000
  * @param {import('./terminal.js').Terminal} terminal
  */
 export async function runExchange(options, terminal) {
-  const { symbols, rate, seed, seconds } = options
+  const { symbols, rate, seed } = options
   const exchange = await openExchange({ symbols, rate, seed, faults: options })
+  try {
+    const { client, took } = await watch(exchange, options, terminal)
+    const found = findings(client, await exchange.stop(), took)
+    terminal.print(...summaryLines(terminal, found))
+    return found.every(({ ok }) => ok)
+  } finally {
+    await exchange.kill()
+  }
+}
+
+/**
+ * Lets a client run, and shows it. `took` is in seconds.
+ *
+ * @param {import('./exchange-thread.js').RunningExchange} exchange
+ * @param {import('./options.js').Options} options
+ * @param {import('./terminal.js').Terminal} terminal
+ */
+async function watch(exchange, { symbols, seconds }, terminal) {
   const since = now()
   const elapsed = () => (now() - since) / 1_000
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let ending
   const client = new MarketClient(exchange.url, symbols, (event) => {
     terminal.print(eventLine(terminal, event, elapsed()))
-    redraw()
+    terminal.draw(picture())
     if (event.kind === 'up') ending ??= setTimeout(() => client.finish(), seconds * 1_000)
   })
+  const picture = () => table(terminal, client, Math.min(elapsed(), seconds), seconds)
 
+  const drawing = setInterval(() => terminal.draw(picture()), FRAME)
   const rolling = setInterval(() => {
     client.roll()
     if (!terminal.live) terminal.print(second(client, elapsed()))
   }, 1_000)
-  const redraw = () => terminal.draw(table(terminal, client, Math.min(elapsed(), seconds), seconds))
-  const drawing = setInterval(redraw, FRAME)
   const abort = new AbortController()
   const patience = setTimeout(() => abort.abort(), seconds * 1_000 + PATIENCE)
   // The first Ctrl-C ends the demo early, with its summary; the second one ends it at once.
   const interrupt = () => (client.finishing ? abort.abort() : client.finish())
   process.on('SIGINT', interrupt)
   try {
-    await client.run(abort.signal)
+    await Promise.race([client.run(abort.signal), exchange.failed])
   } finally {
-    clearInterval(rolling)
     clearInterval(drawing)
+    clearInterval(rolling)
     clearTimeout(ending)
     clearTimeout(patience)
     process.off('SIGINT', interrupt)
+    abort.abort()
   }
   const took = elapsed()
-  terminal.leave(table(terminal, client, Math.min(took, seconds), seconds))
+  terminal.leave(picture())
   client.roll()
-  const found = findings(client, await exchange.stop(), took)
-  terminal.print(...summaryLines(terminal, found))
-  return found.every(({ ok }) => ok)
+  return { client, took }
 }
