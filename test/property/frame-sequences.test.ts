@@ -65,6 +65,7 @@ class Bench {
     reader.reset()
     for (let at = 0; at < bytes.length; ) {
       const spare = reader.spare()
+      if (spare.length === 0) throw new Error('a drained reader has no room: it would wait for ever')
       const length = Math.min(sizes(), bytes.length - at, spare.length)
       for (let i = 0; i < length; i++) spare[i] = bytes[at + i] as number
       reader.filled(length)
