@@ -1,5 +1,8 @@
+import { rmSync } from 'node:fs'
+
 // One file for each entry, shared chunks between them. The runtime adapters import node: builtins, which stay imports.
 export default {
+  plugins: [{ name: 'clean', buildStart: () => rmSync('dist', { recursive: true, force: true }) }],
   input: Object.fromEntries(['node', 'deno', 'bun', 'codec', 'testing'].map((name) => [name, `build/js/src/entry/${name}.js`])),
   external: /^node:/,
   output: {

@@ -92,7 +92,7 @@ function summary() {
     '| | |',
     '|---|---|',
     `| date | ${first.date} |`,
-    `| command | \`node bench/run.mjs ${argv.slice(2).join(' ')}`.trimEnd() + '` |',
+    `| command | \`${['node bench/run.mjs', ...argv.slice(2)].join(' ')}\` |`,
     `| machine | ${first.cpu}, ${first.cores} cores, ${first.memory} GiB, ${first.platform} |`,
     `| runtimes | ${names.map((name) => `${name} ${reports[name][0].version}`).join(', ')} |`,
     `| ws | ${wsVersion} |`,
@@ -108,7 +108,7 @@ function summary() {
     `|---|---|${names.map(() => '---|').join('')}`,
   ]
   for (const aim of goals) {
-    const against = aim.against === '' ? '' : ` × ${aim.against}`
+    const against = aim.against === '' ? '' : aim.difference ? ` over ${aim.against}` : ` × ${aim.against}`
     const limit = aim.atLeast !== undefined ? `≥ ${aim.atLeast}${against}` : `≤ ${aim.atMost}${against}`
     const cells = names.map((name) => {
       const verdict = judge(aim, reports[name])

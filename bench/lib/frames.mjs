@@ -91,7 +91,8 @@ export function blob(shape, bytes) {
 }
 
 /**
- * What `touch` adds up to over `total` messages of a blob of `count`, sent over and over.
+ * What lengths and first bytes of `total` messages add up to, modulo 2^32: the frames of a blob of `count`, over and over.
+ * Receivers add with `| 0`, since a sum that grows out of the small integers is an object, or a conversion, a message.
  *
  * @param {Shape} shape
  * @param {number} count
@@ -107,5 +108,5 @@ export function expectedSum(shape, count, total) {
     whole += value
     if (i < total % count) part += value
   }
-  return whole * Math.floor(total / count) + part
+  return Number(BigInt.asIntN(32, BigInt(whole) * BigInt(Math.floor(total / count)) + BigInt(part)))
 }

@@ -75,33 +75,37 @@ main({
         const reader = await makeReader(shape)
         const text = shape.kind === 'text'
         const wanted = shape.kind
+        let seen = 0
         const pass = text
           ? (/** @type {Uint8Array} */ read) => {
               let sum = 0
+              let count = 0
               reader.read(read)
               for (let m = reader.next(); m !== null; m = reader.next()) {
                 const string = m.text
-                sum += string.length + string.charCodeAt(0)
-                seen++
+                sum = (sum + string.length + string.charCodeAt(0)) | 0
+                count++
               }
+              seen += count
               return sum
             }
           : (/** @type {Uint8Array} */ read) => {
               let sum = 0
+              let count = 0
               reader.read(read)
               for (let m = reader.next(); m !== null; m = reader.next()) {
-                if (m.kind === wanted) sum += m.length + m.at(0)
-                seen++
+                if (m.kind === wanted) sum = (sum + m.length + m.at(0)) | 0
+                count++
               }
+              seen += count
               return sum
             }
-        let seen = 0
         return async (amount) => {
           seen = 0
           let sum = 0
           const started = performance.now()
           for (let left = amount; left > 0; left -= stream.count) {
-            for (const read of stream.pristine) sum += pass(read)
+            for (const read of stream.pristine) sum = (sum + pass(read)) | 0
           }
           return stream.result(amount, seen, sum, started)
         }
@@ -124,7 +128,7 @@ main({
             const { from, to, words } = reader.descriptors
             for (let i = from; i < to; i += 2) {
               const word = words[i + 1]
-              if ((word & 15) === opcode) sum += (word >>> 5) + u8[words[i]]
+              if ((word & 15) === opcode) sum = (sum + (word >>> 5) + u8[words[i]]) | 0
             }
             seen += (to - from) >> 1
             reader.skipDescriptors()
@@ -136,7 +140,7 @@ main({
           let sum = 0
           const started = performance.now()
           for (let left = amount; left > 0; left -= stream.count) {
-            for (const read of stream.pristine) sum += pass(read)
+            for (const read of stream.pristine) sum = (sum + pass(read)) | 0
           }
           return stream.result(amount, seen, sum, started)
         }
@@ -151,10 +155,10 @@ main({
         let sum = 0
         receiver.on('message', (/** @type {Buffer} */ data, /** @type {boolean} */ isBinary) => {
           if (isBinary) {
-            sum += data.length + data[0]
+            sum = (sum + data.length + data[0]) | 0
           } else {
             const string = data.toString()
-            sum += string.length + string.charCodeAt(0)
+            sum = (sum + string.length + string.charCodeAt(0)) | 0
           }
           seen++
         })

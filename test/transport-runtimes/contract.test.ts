@@ -17,7 +17,7 @@ const root = join(import.meta.dirname, '../..')
 const binary = (name: string): string => join(root, 'node_modules/.bin', name)
 
 /** For the case only: nothing here should take a fraction of it. */
-const CASE_TIMEOUT = 10_000
+const CASE_TIMEOUT = 20_000
 
 describe('node', () => {
   let peer: Peer

@@ -102,6 +102,16 @@ const behaviours: Record<string, Behaviour> = {
     socket.on('end', () => socket.end())
     socket.on('close', () => notes.set('stalled', { count, fault }))
   },
+  /** Never ends: after the other side's end it writes until it is told that nobody is there. */
+  patient: (socket, notes) => {
+    const write = (): void => {
+      if (!socket.destroyed) socket.write('.', () => setImmediate(write))
+    }
+    socket.resume()
+    socket.write('abc')
+    socket.on('end', write)
+    socket.on('close', () => notes.set(`${socket instanceof tls.TLSSocket ? 'tls ' : ''}patient closed`, true))
+  },
   /** Accepts and says nothing. */
   silent: (socket, notes) => {
     notes.set('silent opened', true)
@@ -131,24 +141,24 @@ export async function startPeer(certificates: TestCertificates): Promise<Peer> {
   }
   const listen = async (name: string, server: net.Server): Promise<void> => {
     servers.push(server)
+    server.on('connection', prepare)
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     ports[name] = (server.address() as net.AddressInfo).port
   }
   const secure = async (name: string, options: tls.TlsOptions, behaviour: Behaviour): Promise<void> => {
     const server = tls.createServer({ allowHalfOpen: true, ...options } as tls.TlsOptions, (socket) => {
-      prepare(socket)
+      socket.on('error', () => {})
       behaviour(socket, notes)
     })
     server.on('tlsClientError', () => {})
     await listen(name, server)
   }
   for (const [name, behaviour] of Object.entries(behaviours)) {
-    const plain = net.createServer({ allowHalfOpen: true }, (socket) => {
-      prepare(socket)
-      behaviour(socket, notes)
-    })
-    await listen(name, plain)
+    await listen(
+      name,
+      net.createServer({ allowHalfOpen: true }, (socket) => behaviour(socket, notes)),
+    )
     await secure(`tls ${name}`, certificates.server, behaviour)
   }
   const { ca, server, wrongName, expired, selfSigned } = certificates
@@ -163,7 +173,7 @@ export async function startPeer(certificates: TestCertificates): Promise<Peer> {
       echo(socket, seen)
     })
   }
-  await listen('control', net.createServer({ allowHalfOpen: true }, (socket) => answer(socket, notes, prepare)))
+  await listen('control', net.createServer({ allowHalfOpen: true }, (socket) => answer(socket, notes)))
   // A port where nobody listens: one that was free a moment ago.
   const free = net.createServer()
   await listen('refused', free)
@@ -181,8 +191,7 @@ export async function startPeer(certificates: TestCertificates): Promise<Peer> {
 }
 
 /** One request, one answer: `name` waits for a note, `!name` makes one. */
-function answer(socket: net.Socket, notes: Notes, prepare: (socket: net.Socket) => void): void {
-  prepare(socket)
+function answer(socket: net.Socket, notes: Notes): void {
   let request = ''
   socket.on('data', (chunk) => {
     request += String(chunk)

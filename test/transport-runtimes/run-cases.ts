@@ -5,6 +5,9 @@ import type { Dial } from '../../src/transport/transport.ts'
 import { cases } from './contract.ts'
 import type { PeerInfo } from './peer.ts'
 
+/** For a hanging case, in ms; the slowest takes a fraction of it. */
+const CASE_LIMIT = 5_000
+
 /** What to run, against whom. */
 export interface Orders {
   readonly peer: PeerInfo
@@ -24,7 +27,9 @@ export async function runCases(dial: Dial, orders: Orders): Promise<void> {
   for (const name of orders.names) {
     let fault: string | null = null
     try {
-      await cases[name]?.({ dial, peer: orders.peer, trusted: orders.trusted })
+      const run = cases[name]
+      if (run === undefined) throw new Error('no such case')
+      await orGiveUp(run({ dial, peer: orders.peer, trusted: orders.trusted }))
     } catch (error) {
       fault = error instanceof Error ? (error.stack ?? error.message) : String(error)
     }
@@ -36,4 +41,17 @@ export async function runCases(dial: Dial, orders: Orders): Promise<void> {
 /** The orders from the command line. */
 export function readOrders(): Orders {
   return JSON.parse(process.argv.at(-1) ?? '') as Orders
+}
+
+/** A case that hangs fails, and the others still run. */
+async function orGiveUp(run: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing happened for ${CASE_LIMIT} ms`)), CASE_LIMIT)
+  })
+  try {
+    await Promise.race([run, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
