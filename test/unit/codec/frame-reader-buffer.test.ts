@@ -393,6 +393,19 @@ describe('read targets', () => {
     b.fill(0xdd)
     expect([...(reader.next()?.bytes ?? [])]).toEqual([1, 2, 3, 4])
   })
+  test('a close message keeps its reason while bytes arrive behind it', () => {
+    const reader = open({ bufferCapacity: 2_048 })
+    const [target] = reader.targets(1, 256, 512) as [Uint8Array]
+    target.set(hex('88 05 03 e8 62 79 65'))
+    reader.commit(target.byteOffset, 7)
+    const message = reader.next()
+    target.fill(0xee)
+    reader.commit(target.byteOffset, 256)
+    expect(message?.text).toBe('bye')
+    expect(message?.closeCode).toBe(1000)
+    expect(reader.next()).toBeNull()
+    expect(reader.error).toBeNull()
+  })
   test.each([139, 140, 255, 256, 257, 600])('a frame around the in-place limit comes whole (%i bytes)', (size) => {
     for (const count of [1, 2] as const) {
       const reader = open({ bufferCapacity: 4_096 })
@@ -453,6 +466,20 @@ describe('linear memory', () => {
     expect(new Set(places).size).toBe(1)
     keep.read(hex('81 01 61'))
     expect(keep.next()?.text).toBe('a')
+  })
+  test('a released reader that is asked once more leaves the memory’s new owner alone', () => {
+    const own = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const old = new FrameReader(own, { bufferCapacity: 2_048 })
+    old.targets(1, 512, 256)
+    old.release()
+    const reader = new FrameReader(own, { bufferCapacity: 2_048 })
+    reader.read(hex('81 05 48 65 6c'))
+    expect(reader.next()).toBeNull()
+    const before = reader.u8.slice(4_096, 4_096 + 16_384)
+    expect([old.next(), old.poll(), old.error, old.isClosed, old.isMidMessage]).toEqual([null, false, null, false, false])
+    expect(Buffer.compare(reader.u8.subarray(4_096, 4_096 + 16_384), before)).toBe(0)
+    reader.read(hex('6c 6f'))
+    expect(reader.next()?.text).toBe('Hello')
   })
   test('readers do not see each other’s bytes', () => {
     const own = new Codec(() => CODEC_BASE64, webTextDecoding())

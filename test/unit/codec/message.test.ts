@@ -81,6 +81,11 @@ describe('a borrowed message', () => {
     })
   })
 
+  test('refuses an index that is not a number, rather than reading what lies at the beginning of memory', () => {
+    const message = first(hex('82 08 30 31 32 33 34 35 36 37'))
+    expect(() => message.getUint8(Number.NaN)).toThrow(RangeError)
+    expect(() => message.getFloat64(Number.NaN)).toThrow(RangeError)
+  })
   test('json parses the text', () => expect(first(frame({ opcode: 1, payload: utf8('{"a":[1,"é"]}') })).json()).toEqual({ a: [1, 'é'] }))
   test('bytes of a binary message that are no UTF-8 become U+FFFD as text', () => expect(first(hex('82 03 61 ff 62')).text).toBe('a\ufffdb'))
   test('a close code is 0 for other kinds, 1005 for an empty close', () => {
