@@ -4,46 +4,50 @@
 import { parseArgs } from 'node:util'
 import { INSTRUMENTS } from './market.js'
 
-const SYMBOLS = INSTRUMENTS.map(({ name }) => String(name))
+/** @type {string[]} */
+const SYMBOLS = INSTRUMENTS.map(({ name }) => name)
 const DEFAULT_SYMBOLS = SYMBOLS.slice(0, 6)
 
 export const HELP = `\
-nexus-async-net demo: a market-data feed over WebSocket, and a client that stays right.
+nexus-async-net demo: a market-data feed over WebSocket, and a client that
+stays right.
 
-  npm run demo -- [options]           Node.js
-  npx deno run -A demo/main.js [options]
-  npx bun demo/main.js [options]
+  npm run demo -- [options]                    on Node.js
+  npx deno run -A demo/main.js [options]       on Deno
+  npx bun demo/main.js [options]               on Bun
 
 Without --url
-  An exchange runs on a thread of its own and serves order books: snapshots as JSON,
-  deltas as 24-byte binary messages. It leaves out deltas and cuts the connection on
-  purpose. The client finds every gap, repairs it with a new snapshot, reconnects, and
-  compares its books with the exchange's in the end.
+  An exchange runs on a thread of its own and serves order books: snapshots
+  as JSON, deltas as 24-byte binary messages. It leaves out deltas and cuts
+  the connection on purpose. The client finds every gap, repairs it with a new
+  snapshot, reconnects, and in the end compares its books with the exchange's.
 
-  --symbols A,B    what to trade (default ${DEFAULT_SYMBOLS.slice(0, 3).join(',')},
-                   ${DEFAULT_SYMBOLS.slice(3).join(',')}; also ${SYMBOLS.slice(6).join(', ')})
+  --symbols A,B    what to trade; default the first six of
+                   ${SYMBOLS.slice(0, 4).join(', ')},
+                   ${SYMBOLS.slice(4).join(', ')}
   --rate N         deltas a second, 1 to 2000000 (default 20000)
   --gaps N         deltas to leave out, 0 to 100, as time allows (default 3)
-  --drops N        times to cut the connection, 0 to 100, as time allows (default 2)
+  --drops N        times to cut the connection, likewise (default 2)
   --seed N         the same seed makes the same market (default 1)
 
 With --url
-  --url ws[s]://…  connects there instead; prints the first messages, rates and sizes
+  --url ws[s]://…  connects there instead; shows the first messages, then
+                   rates and sizes
   --send TEXT      sent when connected; may be given more than once
 
 Both
   --seconds N      how long, 1 to 3600 (default 6)
-  --plain          a line a second instead of a table redrawn in place; also when
-                   NO_COLOR is set or the output is no terminal
-  --help
+  --plain          a line a second instead of a table redrawn in place; also
+                   when NO_COLOR is set or the output is no terminal
+  --help           this
 
 Examples
   npm run demo -- --rate 200000 --seconds 10
   npm run demo -- --symbols BTC-USD,ETH-USD --drops 5 --gaps 10
-  npm run demo -- --url wss://ws.example.com/feed --send '{"op":"subscribe","channel":"trades"}'
+  npm run demo -- --url wss://ws.example.com/feed --send '{"op":"subscribe"}'
 
 Exit codes: 0 everything adds up, 1 something does not, 2 wrong arguments.
-How it is made: client.js receives, exchange.js serves, protocol.js is what they say.
+How it is made: client.js receives, exchange.js serves, protocol.js says what.
 `
 
 /** The arguments cannot be used; the message says why. */

@@ -74,6 +74,7 @@ describe.each(runtimes)('the demo on %s', (...runtime) => {
     const { code, out, err } = await demo(runtime, '--help')
     expect(out).toContain('--symbols A,B')
     expect(out).toContain('Exit codes')
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThan(80)
     expect(err).toBe('')
     expect(code).toBe(0)
   })
