@@ -129,19 +129,19 @@ function certificateFault(facts: Facts): string | null {
 function tlsFault(facts: Facts): string | null {
   const all = `${facts.names.join('\n')}\n${facts.text}`
   if (
-    /wrong.version.number|corrupt message|unexpected.message|unexpected handshake message|InvalidContentType|http.request|packet length too long/i.test(
+    /wrong.?version.?number|corrupt message|unexpected.message|unexpected handshake message|InvalidContentType|http.?request|packet length too long/i.test(
       all,
     )
   ) {
     return `the server does not speak TLS on that port (${facts.text})`
   }
-  if (/protocol.version|unsupported.protocol|NoServerProtocol|PeerIncompatible|ServerDoesNotSupportTls/i.test(all)) {
+  if (/protocol.?version|unsupported.?protocol|NoServerProtocol|PeerIncompatible|ServerDoesNotSupportTls/i.test(all)) {
     return `no TLS version or cipher in common; see tls.minVersion (${facts.text})`
   }
-  if (/certificate.required|handshake.failure|bad.certificate|unknown.ca/i.test(all)) {
+  if (/certificate.?required|handshake.?failure|bad.?certificate|unknown.?ca/i.test(all)) {
     return `the server refused us, perhaps for want of a client certificate that it trusts: see tls.cert and tls.key (${facts.text})`
   }
-  if (/no.application.protocol/i.test(all)) return `no protocol in common: see tls.alpnProtocols (${facts.text})`
+  if (/no.?application.?protocol/i.test(all)) return `no protocol in common: see tls.alpnProtocols (${facts.text})`
   if (/\bERR_SSL_|\bERR_TLS_|\bERR_OSSL|\bEPROTO\b|\bInvalidData\b|\balert\b|\btls\b|\bssl\b|handshake/i.test(all)) return facts.text
   return null
 }

@@ -1,9 +1,10 @@
 /**
- * Deno connections as transports: `read` fills linear memory itself.
+ * Deno connections as transports: `read` fills linear memory itself. Needs Deno 2.9: before, `close` left a read that waits where it was.
  *
- * Deno's own TLS trusts `caCerts` beside its roots, never instead of them; it can't lower or raise the version, nor leave the certificate
- * unchecked, nor set TCP options on a connection with a client certificate. Options that need any of it go through `node:tls`, which Deno
- * implements in full; everything else takes the direct way.
+ * Deno's own TLS trusts `caCerts` beside its roots, never instead of them; it can't raise the version, nor leave the certificate unchecked,
+ * nor set TCP options on a connection with a client certificate; and keep-alive has no time. Options that need any of it go through
+ * `node:net` and `node:tls`, which Deno implements in full; everything else takes the direct way, measured at 1.3 times the throughput and
+ * nine tenths of the round trip with TLS. It has one blemish: a handshake that is given up keeps its socket until the peer answers or ends.
  */
 
 import { lostError, printAddress } from './connect-errors.ts'

@@ -44,6 +44,17 @@ const flood: Behaviour = (socket) => {
   send()
 }
 
+/** Accepts and says nothing, until it is released. */
+function silent(name: string): Behaviour {
+  return (socket, notes) => {
+    notes.set(`${name} opened`, true)
+    void notes.get(`release ${name}`).then(() => socket.destroy())
+    socket.resume()
+    socket.on('end', () => socket.end())
+    socket.on('close', () => notes.set(`${name} closed`, true))
+  }
+}
+
 const behaviours: Record<string, Behaviour> = {
   echo,
   flood,
@@ -112,19 +123,8 @@ const behaviours: Record<string, Behaviour> = {
     socket.on('end', write)
     socket.on('close', () => notes.set(`${socket instanceof tls.TLSSocket ? 'tls ' : ''}patient closed`, true))
   },
-  /** Accepts and says nothing. */
-  silent: (socket, notes) => {
-    notes.set('silent opened', true)
-    socket.resume()
-    socket.on('end', () => socket.end())
-    socket.on('close', () => notes.set('silent closed', true))
-  },
-  silentToo: (socket, notes) => {
-    notes.set('silentToo opened', true)
-    socket.resume()
-    socket.on('end', () => socket.end())
-    socket.on('close', () => notes.set('silentToo closed', true))
-  },
+  silent: silent('silent'),
+  silentToo: silent('silentToo'),
 }
 
 /** Starts everything. */
