@@ -10,14 +10,14 @@ import { OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG } from '../../assembly/abi.ts'
 import { checkControlPayload, closePayload, type FrameWriter } from '../codec/frame-writer.ts'
 import { EncodeError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
+import { Overflow } from './overflow.ts'
 
 const TICK = Promise.resolve()
 
 /** Sends frames over one transport. */
 export class Sender {
   /** Frames that the write buffer could not hold, oldest first, on the heap. */
-  private readonly overflow: Uint8Array[] = []
-  private overflowBytes = 0
+  private readonly overflow = new Overflow()
   /** Bytes that the transport has and has not let go of. */
   private inFlight = 0
   private inFlightOverflow = false
@@ -39,7 +39,7 @@ export class Sender {
 
   /** Bytes, headers included, that have not left. */
   get bufferedAmount(): number {
-    return this.writer.length + this.overflowBytes
+    return this.writer.length + this.overflow.bytes
   }
 
   /** The transport has not taken everything. */
@@ -49,12 +49,12 @@ export class Sender {
 
   text(text: string): undefined | Promise<void> {
     // Three bytes at most for each UTF-16 unit: mostly there is no need to count.
-    if (text.length * 3 <= this.maxMessageSize && this.overflow.length === 0 && this.writer.encodeText(text)) return this.sent()
+    if (text.length * 3 <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeText(text)) return this.sent()
     return this.large('text', new TextEncoder().encode(text))
   }
 
   binary(bytes: Uint8Array): undefined | Promise<void> {
-    if (bytes.length <= this.maxMessageSize && this.overflow.length === 0 && this.writer.encodeBinary(bytes)) return this.sent()
+    if (bytes.length <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeBinary(bytes)) return this.sent()
     return this.large('binary', bytes)
   }
 
@@ -87,8 +87,7 @@ export class Sender {
   /** Nothing more will leave: what waits is dropped, and who waits is told. */
   stop(error: Error): void {
     this.stopped = true
-    this.overflow.length = 0
-    this.overflowBytes = 0
+    this.overflow.clear()
     this.drain?.reject(error)
     this.drain = null
   }
@@ -98,7 +97,7 @@ export class Sender {
     if (this.inFlight !== 0 || this.stopped) return
     for (;;) {
       this.inFlightOverflow = this.writer.length === 0
-      const bytes = this.inFlightOverflow ? this.overflow[0] : this.writer.data()
+      const bytes = this.inFlightOverflow ? this.overflow.peek() : this.writer.data()
       if (bytes === undefined) break
       this.inFlight = bytes.length
       if (!this.transport.write(bytes)) return
@@ -114,7 +113,6 @@ export class Sender {
     if (this.stopped) return
     if (this.inFlightOverflow) {
       this.overflow.shift()
-      this.overflowBytes -= bytes
     } else {
       this.writer.advance(bytes)
     }
@@ -130,7 +128,7 @@ export class Sender {
       this.write()
     }
     // From half a buffer on, the caller had better wait.
-    return this.overflow.length !== 0 || this.writer.room < this.writer.capacity >> 1 ? this.backlog() : undefined
+    return !this.overflow.isEmpty || this.writer.room < this.writer.capacity >> 1 ? this.backlog() : undefined
   }
 
   /** A message that the write buffer has no room for now, or ever. */
@@ -144,30 +142,25 @@ export class Sender {
       )
     }
     this.write()
-    if (this.overflow.length === 0 && (kind === 'text' ? this.writer.encodeUtf8(payload) : this.writer.encodeBinary(payload))) {
+    if (this.overflow.isEmpty && (kind === 'text' ? this.writer.encodeUtf8(payload) : this.writer.encodeBinary(payload))) {
       return this.sent()
     }
     this.checkRoom(this.writer.encodedLength(payload.length))
-    this.queue(this.writer.encodeDetached(kind, payload))
+    this.overflow.push(this.writer.encodeDetached(kind, payload))
     this.write()
     return this.bufferedAmount === 0 ? undefined : this.backlog()
   }
 
   /** A control frame, which is small enough to be worth a copy when the write buffer is full. */
   private control(opcode: number, payload: Uint8Array): undefined | Promise<void> {
-    if (this.overflow.length === 0) {
+    if (this.overflow.isEmpty) {
       if (this.writer.encodeControl(opcode, payload)) return this.sent()
       this.write()
       if (this.writer.encodeControl(opcode, payload)) return this.sent()
     }
-    this.queue(this.writer.detachedControl(opcode, payload))
+    this.overflow.push(this.writer.detachedControl(opcode, payload))
     this.write()
     return this.bufferedAmount === 0 ? undefined : this.backlog()
-  }
-
-  private queue(frame: Uint8Array): void {
-    this.overflow.push(frame)
-    this.overflowBytes += frame.length
   }
 
   private checkRoom(bytes: number): void {

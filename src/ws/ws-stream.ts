@@ -34,7 +34,7 @@ export class WsStream extends WsConnection {
    * }
    * ```
    *
-   * @param url `ws:` or `wss:`; user and password in it become Basic credentials
+   * @param url `ws:` or `wss:` (`http:` and `https:` mean the same); user and password in it become Basic credentials
    */
   static async connect<Stream extends WsStream>(this: WsStreamClass<Stream>, url: string | URL, options: ConnectOptions = {}): Promise<Stream> {
     return new this(this.runtime, await dialAndOpen(this.runtime, url, options))
