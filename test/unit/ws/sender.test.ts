@@ -167,7 +167,7 @@ describe('a backlog', () => {
   test('who waits is told when the connection is lost', async () => {
     const world = makeWorld()
     const { client, serverEnd } = await openPair(world, { memory: { capacity: 100 } })
-    const sent = client.sendBinary(new Uint8Array(10_000)) as Promise<void>
+    const sent = client.sendBinary(new Uint8Array(100_000)) as Promise<void>
     const outcomes = Promise.allSettled([sent, client.flush(), client.recv()])
     serverEnd.reset()
     await world.settle()

@@ -1,0 +1,344 @@
+import { describe, expect, test } from 'vitest'
+import { memoryPair } from '../../../src/transport/memory.ts'
+import { CLOSE, makeWorld, openClientTo, openPair, openServerTo, type Pair, PING, spell, stateOf, TEXT, type World } from './harness.ts'
+
+const code = (number: number): Uint8Array => Uint8Array.of(number >> 8, number & 255)
+
+describe('the closing handshake', () => {
+  test('client first: both see its code, and the server ends the connection', async () => {
+    const world = makeWorld()
+    const { client, server } = await openPair(world)
+    const received = server.recv()
+    const closed = client.close(4001, 'done')
+    expect(client.readyState).toBe('closing')
+    expect(await received).toMatchObject({ kind: 'close', closeCode: 4001, text: 'done' })
+    expect(await server.recv()).toBeNull()
+    expect(await closed).toEqual({ code: 4001, reason: '', wasClean: true, error: null })
+    expect(await server.closed).toEqual({ code: 4001, reason: 'done', wasClean: true, error: null })
+    expect([client.readyState, server.readyState, world.clock.pending]).toEqual(['closed', 'closed', 0])
+  })
+
+  test('server first', async () => {
+    const world = makeWorld()
+    const { client, server } = await openPair(world)
+    const received = client.recv()
+    const closed = server.close(1012, 'restart')
+    expect(await received).toMatchObject({ kind: 'close', closeCode: 1012, text: 'restart' })
+    expect(await client.recv()).toBeNull()
+    expect(await closed).toMatchObject({ code: 1012, wasClean: true })
+    expect(await client.closed).toMatchObject({ code: 1012, reason: 'restart', wasClean: true })
+    expect(world.clock.pending).toBe(0)
+  })
+
+  test('both at once', async () => {
+    const world = makeWorld()
+    const { client, server } = await openPair(world, { memory: { latency: 10 } })
+    const both = Promise.all([client.close(4001), server.close(4002)])
+    await world.clock.advance(100)
+    const [ours, theirs] = await both
+    expect([ours.code, ours.wasClean, theirs.code, theirs.wasClean]).toEqual([4002, true, 4001, true])
+    expect(world.clock.pending).toBe(0)
+  })
+
+  test('the client waits for the server to end the connection (RFC 6455 section 7.1.1)', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    const closed = ws.close(1000)
+    await world.settle()
+    peer.sendFrame(CLOSE, code(1000))
+    await world.settle()
+    expect([await stateOf(world, closed), peer.ended]).toEqual(['pending', false])
+    peer.end.end()
+    expect(await closed).toMatchObject({ code: 1000, wasClean: true })
+  })
+
+  test('the server ends the connection itself', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openServerTo(world)
+    const closed = ws.close(1000)
+    await world.settle()
+    expect([spell(peer.received), peer.ended]).toEqual([[`${CLOSE}:1000`], false])
+    peer.sendFrame(CLOSE, code(1000), { masked: true })
+    await world.settle()
+    expect(peer.ended).toBe(true)
+    peer.end.end()
+    expect(await closed).toMatchObject({ code: 1000, wasClean: true })
+  })
+
+  test('a close frame of the peer is answered with its code when it is taken, once', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    peer.sendFrame(TEXT, 'first')
+    peer.sendFrame(CLOSE, Buffer.concat([code(4321), Buffer.from('why')]))
+    await world.settle()
+    expect((await ws.recv())?.text).toBe('first')
+    await world.settle()
+    expect([peer.received.length, ws.readyState]).toEqual([0, 'open'])
+    expect(await ws.recv()).toMatchObject({ kind: 'close', closeCode: 4321, text: 'why' })
+    expect(ws.readyState).toBe('closing')
+    ws.close(1000)
+    await world.settle()
+    expect(spell(peer.received)).toEqual([`${CLOSE}:4321`])
+    peer.end.end()
+    expect(await ws.closed).toMatchObject({ code: 4321, reason: 'why', wasClean: true })
+  })
+
+  test('an empty close frame is 1005, and answered with an empty one', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openServerTo(world)
+    peer.sendFrame(CLOSE, '', { masked: true })
+    expect(await ws.recv()).toMatchObject({ kind: 'close', closeCode: 1005, length: 0 })
+    await world.settle()
+    expect(spell(peer.received)).toEqual([`${CLOSE}:`])
+    peer.end.end()
+    expect(await ws.closed).toMatchObject({ code: 1005, wasClean: true })
+  })
+
+  test('closeTimeout cuts a peer that does not answer, and one that does not end', async () => {
+    const world = makeWorld()
+    const silent = await openClientTo(world, { closeTimeout: 3_000 })
+    const lingering = await openClientTo(world, { closeTimeout: 3_000 })
+    const closed = [silent.ws.close(), lingering.ws.close()]
+    await world.settle()
+    lingering.peer.sendFrame(CLOSE, code(1000))
+    await world.clock.advance(2_999)
+    expect(await stateOf(world, Promise.race(closed))).toBe('pending')
+    await world.clock.advance(1)
+    expect(await Promise.all(closed)).toMatchObject([
+      { code: 1006, wasClean: false },
+      { code: 1000, wasClean: true },
+    ])
+    expect(world.clock.pending).toBe(0)
+  })
+
+  test('messages that arrive after our close are dropped, pings are not answered', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    const closed = ws.close(1000)
+    for (let i = 0; i < 100; i++) peer.sendFrame(TEXT, 'x'.repeat(10_000))
+    peer.sendFrame(PING, 'there?')
+    peer.sendFrame(CLOSE, code(1000))
+    await world.settle()
+    peer.end.end()
+    expect(await closed).toMatchObject({ code: 1000, wasClean: true })
+    expect([ws.next(), await ws.recv()]).toEqual([null, null])
+    expect(spell(peer.received)).toEqual([`${CLOSE}:1000`])
+  })
+
+  test('what was queued before the close leaves before it', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openServerTo(world, {}, { capacity: 500 })
+    for (let i = 0; i < 20; i++) ws.sendBinary(new Uint8Array(10_000).fill(i))
+    const closed = ws.close(1000)
+    await world.settle()
+    expect(spell(peer.received).map((each) => each.slice(0, 3))).toEqual([
+      ...Array.from({ length: 20 }, (_, i) => `2:${String.fromCharCode(i)}`),
+      '8:1',
+    ])
+    peer.sendFrame(CLOSE, code(1000), { masked: true })
+    peer.end.end()
+    expect(await closed).toMatchObject({ wasClean: true })
+  })
+
+  test('destroy cuts at once and ends every pending call', async () => {
+    const world = makeWorld()
+    const { client, server } = await openPair(world)
+    const pending = [client.readable(), client.recv(), client[Symbol.asyncIterator]().next()]
+    const seen = server.recv()
+    client.destroy()
+    expect(client.readyState).toBe('closed')
+    expect(await Promise.all(pending)).toEqual([false, null, { done: true, value: undefined }])
+    expect(await client.closed).toMatchObject({ code: 1006, wasClean: false, error: null })
+    expect(await seen).toBeNull()
+    expect(await server.closed).toMatchObject({ code: 1006, wasClean: false })
+    client.destroy()
+    await client.close()
+  })
+
+  test('sends after a close, ours or the peer’s, are NotOpen', async () => {
+    const world = makeWorld()
+    const { client, server } = await openPair(world)
+    const closing = client.close()
+    expect((await server.recv())?.kind).toBe('close')
+    for (const ws of [client, server]) {
+      for (const send of [() => ws.sendText('x'), () => ws.sendBinary(Uint8Array.of(1)), () => ws.sendPing(), () => ws.sendPong()]) {
+        expect(send).toThrow(expect.objectContaining({ name: 'UsageError', code: 'NotOpen' }))
+      }
+    }
+    await closing
+    expect(() => client.sendText('x')).toThrow(expect.objectContaining({ code: 'NotOpen' }))
+  })
+})
+
+describe('a loss', () => {
+  test('in mid-message is UnexpectedEnd, between messages an end without a close', async () => {
+    for (const [opcode, fin, cut] of [
+      [TEXT, true, 1],
+      [TEXT, true, 2],
+      [TEXT, true, 5],
+      [TEXT, false, 7],
+    ] as const) {
+      const world = makeWorld()
+      const { ws, peer } = await openClientTo(world)
+      peer.end.cut(cut, 'end')
+      peer.sendFrame(opcode, 'hello', { fin })
+      await expect(ws.recv()).rejects.toMatchObject({ name: 'TransportError', code: 'UnexpectedEnd' })
+      expect(await ws.closed).toMatchObject({ code: 1006, wasClean: false, error: { code: 'UnexpectedEnd' } })
+    }
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    peer.end.cut(7, 'end')
+    peer.sendFrame(TEXT, 'hello')
+    expect((await ws.recv())?.text).toBe('hello')
+    expect(await ws.recv()).toBeNull()
+    expect(await ws.closed).toEqual({ code: 1006, reason: '', wasClean: false, error: null })
+  })
+
+  test('messages that came before a reset are still delivered, then it fails, every time it is asked', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    for (let i = 0; i < 5; i++) peer.sendFrame(TEXT, `${i}`)
+    await ws.readable()
+    peer.end.reset()
+    await world.settle()
+    for (let i = 0; i < 5; i++) expect((await ws.recv())?.text).toBe(`${i}`)
+    for (let i = 0; i < 3; i++) {
+      await expect(ws.recv()).rejects.toMatchObject({ code: 'ConnectionReset' })
+      await expect(ws.readable()).rejects.toMatchObject({ code: 'ConnectionReset' })
+    }
+  })
+
+  test('a message in the caller’s hands stays valid until the caller’s next call', async () => {
+    for (const how of ['reset', 'end'] as const) {
+      for (const opcode of [TEXT, CLOSE]) {
+        const world = makeWorld()
+        const { ws, peer } = await openClientTo(world)
+        peer.sendFrame(opcode, opcode === TEXT ? 'held' : Buffer.concat([code(1001), Buffer.from('held')]))
+        const message = await ws.recv()
+        peer.end[how]()
+        await world.settle()
+        const { client, server } = await openPair(world)
+        client.sendText('overwrites what is free')
+        expect((await server.recv())?.text).toBe('overwrites what is free')
+        expect([how, opcode, message?.text]).toEqual([how, opcode, 'held'])
+        if (opcode === CLOSE) expect(message?.closeCode).toBe(1001)
+        client.destroy()
+        server.destroy()
+        await ws.recv().catch(() => {})
+        expect(() => message?.text).toThrow(expect.objectContaining({ code: 'StaleMessage' }))
+        ws.destroy()
+      }
+    }
+  })
+
+  test('a close frame among the last messages makes it a clean end after all', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    peer.sendFrame(TEXT, 'last')
+    peer.sendFrame(CLOSE, code(1001))
+    await ws.readable()
+    peer.end.reset()
+    await world.settle()
+    expect((await ws.recv())?.text).toBe('last')
+    expect((await ws.recv())?.kind).toBe('close')
+    expect(await ws.recv()).toBeNull()
+  })
+})
+
+describe('a broken protocol', () => {
+  async function broken(world: World, role: 'client' | 'server', bytes: string): Promise<Awaited<ReturnType<typeof openClientTo>>> {
+    const opened = await (role === 'client' ? openClientTo(world, { closeTimeout: 500 }) : openServerTo(world, { closeTimeout: 500 }))
+    opened.peer.send(Buffer.from(bytes, 'hex'))
+    return opened
+  }
+
+  test.each([
+    ['client', 'c100', 'ReservedBitsSet', 1002],
+    ['client', '818100000000ff', 'MaskedFrameFromServer', 1002],
+    ['client', '8101ff', 'InvalidUtf8', 1007],
+    ['client', '827f0000000005f5e100', 'PayloadTooLarge', 1009],
+    ['server', '810161', 'UnmaskedFrameFromClient', 1002],
+    ['server', '818100000000ff', 'InvalidUtf8', 1007],
+    ['server', '82ff0000000005f5e10000000000', 'PayloadTooLarge', 1009],
+  ] as const)('%s: %s is %s; the peer is told %i and given time to read it', async (role, bytes, error, closeCode) => {
+    const world = makeWorld()
+    const { ws, peer } = await broken(world, role, bytes)
+    await expect(ws.recv()).rejects.toMatchObject({ name: 'ProtocolError', code: error, closeCode })
+    await world.settle()
+    expect([spell(peer.received), peer.ended, peer.closed]).toEqual([[`${CLOSE}:${closeCode}`], true, undefined])
+    // Nothing that still comes is interpreted.
+    peer.send(Buffer.from('810474657374c100', 'hex'))
+    await world.settle()
+    await expect(ws.recv()).rejects.toMatchObject({ code: error })
+    expect(await ws.closed).toMatchObject({ code: 1006, wasClean: false, error: { code: error } })
+    await world.clock.advance(500)
+    expect(world.clock.pending).toBe(0)
+  })
+
+  test('messages before it are delivered first', async () => {
+    const world = makeWorld()
+    const { ws } = await broken(world, 'client', '810161810162c100')
+    expect([(await ws.recv())?.text, (await ws.recv())?.text]).toEqual(['a', 'b'])
+    await expect(ws.recv()).rejects.toMatchObject({ code: 'ReservedBitsSet' })
+  })
+
+  test('found while closing, it fails the close without a second close frame', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    const closed = ws.close(1000)
+    peer.send(Buffer.from('c100', 'hex'))
+    await world.settle()
+    peer.end.end()
+    expect(await closed).toMatchObject({ code: 1006, wasClean: false, error: { code: 'ReservedBitsSet' } })
+    expect(spell(peer.received)).toEqual([`${CLOSE}:1000`])
+  })
+})
+
+test('whatever the order of the ends, both sides come to one and leave no timer', async () => {
+  type Step = (pair: Pair) => unknown
+  const steps: readonly Step[] = [
+    ({ client }) => client.close(4001),
+    ({ server }) => server.close(4002),
+    ({ client }) => client.recv().catch(() => {}),
+    ({ server }) => server.recv().catch(() => {}),
+    ({ client }) => client.sendText('x'),
+    ({ server }) => server.sendText('y'),
+    ({ client }) => client.destroy(),
+    ({ server }) => server.destroy(),
+    ({ clientEnd }) => clientEnd.reset(),
+    ({ serverEnd }) => serverEnd.cut(1, 'end'),
+    ({ clientEnd }) => clientEnd.freeze(),
+    ({ clientEnd }) => clientEnd.thaw(),
+  ]
+  let seed = 99
+  const random = (limit: number): number => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
+    return (seed >>> 8) % limit
+  }
+  for (let run = 0; run < 300; run++) {
+    const world = makeWorld()
+    const pair = await openPair(world, { memory: { latency: random(3), seed: run, maxDelivery: 1 + random(10) } })
+    for (let i = 0; i < 6; i++) {
+      try {
+        const result = steps[random(steps.length)]?.(pair)
+        if (result instanceof Promise) result.catch(() => {})
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'NotOpen' })
+      }
+      await world.clock.advance(random(4))
+    }
+    pair.clientEnd.thaw()
+    const both = [pair.client.close(), pair.server.close()]
+    await world.clock.advance(30_000)
+    expect(await stateOf(world, Promise.all(both)), `run ${run}`).toBe('resolved')
+    expect([pair.client.readyState, pair.server.readyState, world.clock.pending], `run ${run}`).toEqual(['closed', 'closed', 0])
+  }
+})
+
+test('a transport that is gone before the stream is made is an end', async () => {
+  const world = makeWorld()
+  const [end, other] = memoryPair()
+  other.destroy()
+  await world.settle()
+  await expect(world.Stream.connectWith(end, 'ws://x/')).rejects.toMatchObject({ code: 'ClosedDuringHandshake' })
+})
