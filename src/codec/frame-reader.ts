@@ -244,6 +244,7 @@ export class FrameReader implements MessageSource {
 
   /** Moves the unparsed bytes to the start of the buffer. Does nothing while messages that were parsed have not been taken. */
   compact(): void {
+    this.checkUsable()
     if (!this.isDrained) return
     this.live = -1
     this.exports.readerCompact(this.record)
@@ -251,6 +252,7 @@ export class FrameReader implements MessageSource {
 
   /** The writable rest of the buffer: put bytes at its beginning, then call {@link FrameReader.filled}. Empty when there is no room. */
   spare(): Uint8Array {
+    this.checkUsable()
     this.makeRoom()
     const from = this.get(READER_TAIL)
     const to = this.slab + this.capacity
@@ -260,6 +262,7 @@ export class FrameReader implements MessageSource {
 
   /** The first `length` bytes of the last {@link FrameReader.spare} have been filled. Throws `BufferFull` when there was no such room. */
   filled(length: number): void {
+    this.checkUsable()
     if (!Number.isInteger(length) || length < 0 || length > this.remaining) {
       throw bufferFull(length, this.remaining)
     }
@@ -268,6 +271,7 @@ export class FrameReader implements MessageSource {
 
   /** Copies `bytes` in, all or nothing. Throws `BufferFull` with `needed` and `available` when they do not fit. */
   read(bytes: Uint8Array): void {
+    this.checkUsable()
     if (bytes.length > this.remaining) this.makeRoom()
     if (bytes.length > this.remaining && this.isDrained) this.compact()
     if (bytes.length > this.remaining) throw bufferFull(bytes.length, this.remaining)
@@ -464,6 +468,10 @@ export class FrameReader implements MessageSource {
     if (!this.isDrained) return
     this.live = -1
     if (this.buffered === 0 || this.shouldCompact || this.remaining === 0) this.exports.readerCompact(this.record)
+  }
+
+  private checkUsable(): void {
+    if (this.released) throw new UsageError('NotOpen', 'the reader was released: its memory may belong to another one')
   }
 
   private get(offset: number): number {

@@ -1,7 +1,7 @@
 /** The sending half of a WebSocket, sans IO: messages in, bytes out. */
 
 import { MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../assembly/abi.ts'
-import { checkInteger, EncodeError } from '../errors.ts'
+import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import type { Role } from './frame-reader.ts'
 import { MaskKeys } from './mask-keys.ts'
 import { align, type Codec, type Region } from './memory.ts'
@@ -138,9 +138,11 @@ export class FrameWriter {
     // A length below 0 would be one near 2^32 to the codec, which would mask the memory of every other connection.
     checkInteger('length', length, 0, 2 ** 31 - 1, 'bytes')
     if (length > this.room) return false
-    const at = this.tail + MAX_FRAME_HEADER
+    const { tail } = this
+    const at = tail + MAX_FRAME_HEADER
     const payload = this.u8.subarray(at, at + length).fill(0)
     fill(payload)
+    if (this.tail !== tail) throw new UsageError('InvalidOption', 'fill must not use the writer that it fills')
     this.frame(at, length, kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY)
     return true
   }

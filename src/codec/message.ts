@@ -155,7 +155,7 @@ export class Message {
 
   private dataView(index: number, width: number): DataView {
     this.check()
-    if (index < 0 || index + width > this.size) {
+    if (!(index >= 0 && index + width <= this.size)) {
       throw new RangeError(`${width} bytes at ${index} are outside the message's ${this.size} bytes`)
     }
     if (this.flags & ASSEMBLED) {

@@ -37,7 +37,7 @@ export function protocolError(code: number, a: number, b: number): ProtocolError
     case ERROR_MASKED_FRAME_FROM_SERVER:
       return new ProtocolError('MaskedFrameFromServer', 'a server sent a masked frame', CloseCode.Protocol)
     case ERROR_NON_MINIMAL_LENGTH:
-      return new ProtocolError('NonMinimalLength', `a length of ${a} was encoded in ${b} bytes more than the minimum`, CloseCode.Protocol, {
+      return new ProtocolError('NonMinimalLength', `a length of ${a} was encoded in ${b} bytes, more than the minimum`, CloseCode.Protocol, {
         size: a,
       })
     case ERROR_CONTROL_FRAME_TOO_LARGE:
