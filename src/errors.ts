@@ -132,7 +132,7 @@ export type EncodeErrorCode =
   | 'OutgoingCloseCodeInvalid'
   | 'SendBufferFull'
   | 'HeaderInjection'
-  | 'HeadTooLarge'
+  | 'OutgoingHeadTooLarge'
 
 /** Something was asked to be sent that may not be sent. Not one byte of it was written; the connection is as it was. */
 export class EncodeError extends NexusError {

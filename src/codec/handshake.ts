@@ -171,7 +171,7 @@ class HeadMemory {
   reserve(bytes: number): number {
     if (this.at + bytes + 256 > this.outEnd) {
       throw new EncodeError(
-        'HeadTooLarge',
+        'OutgoingHeadTooLarge',
         `the head does not fit in the write buffer: use a larger writeBufferCapacity`,
         bytes,
         this.outEnd - this.at,
@@ -241,9 +241,9 @@ class HeadMemory {
   }
 
   private stage(text: string, at: number): [address: number, length: number] {
-    if (text.length > this.textEnd - at) throw new EncodeError('HeadTooLarge', 'a header field is over 12 KiB', text.length)
+    if (text.length > this.textEnd - at) throw new EncodeError('OutgoingHeadTooLarge', 'a header field is over 12 KiB', text.length)
     const { read, written } = this.encoder.encodeInto(text, this.reader.u8.subarray(at, this.textEnd))
-    if (read !== text.length) throw new EncodeError('HeadTooLarge', 'a header field is over 12 KiB', text.length)
+    if (read !== text.length) throw new EncodeError('OutgoingHeadTooLarge', 'a header field is over 12 KiB', text.length)
     return [at, written]
   }
 }

@@ -112,6 +112,8 @@ const FINAL: ReadonlySet<string> = new Set([
   'TlsOptionInvalid',
   'TlsOptionUnsupported',
   'CodecMismatch',
+  'HeaderInjection',
+  'OutgoingHeadTooLarge',
 ])
 
 function isWorthRetrying(error: unknown): boolean {

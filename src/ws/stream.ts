@@ -183,7 +183,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   // Sending.
 
   /**
-   * Sends a text message. `undefined`: it left, or leaves when this tick ends. A promise: there is a backlog, await it. Sending does not make
+   * Sends a text message. `undefined`: it left, leaves when this tick ends, or follows what the transport is still writing. A promise: half of
+   * the write buffer waits, so await it before the next one; {@link WsConnection.flush} tells when everything is out. Sending does not make
    * received messages stale. Throws `NotOpen`, `OutgoingMessageTooLarge` or `SendBufferFull`, and has then sent nothing.
    */
   sendText(text: string): undefined | Promise<void> {
