@@ -751,7 +751,7 @@ const BAD_OPTIONS: readonly (readonly [Record<string, unknown>, string, string])
   [{ headers: { 'Bad Name': 'a' } }, 'EncodeError', 'HeaderInjection'],
   [{ headers: { '': 'a' } }, 'EncodeError', 'HeaderInjection'],
   [{ headers: { Host: 'a b\n' } }, 'EncodeError', 'HeaderInjection'],
-  [{ headers: { 'X-Long': 'y'.repeat(100_000) } }, 'EncodeError', 'HeadTooLarge'],
+  [{ headers: { 'X-Long': 'y'.repeat(100_000) } }, 'EncodeError', 'OutgoingHeadTooLarge'],
 ]
 
 for (const [options, name, code] of BAD_OPTIONS) {

@@ -126,7 +126,7 @@ describe('a client', () => {
     expect(caught(() => client(hello)).code).toBe('HeaderInjection')
   })
   test('refuses a header that does not fit, having written nothing', () => {
-    expect(caught(() => client({ headers: [['X', 'a'.repeat(20_000)]] })).code).toBe('HeadTooLarge')
+    expect(caught(() => client({ headers: [['X', 'a'.repeat(20_000)]] })).code).toBe('OutgoingHeadTooLarge')
   })
 
   test('opens on the response of the RFC, cut anywhere, and leaves the bytes behind it alone', () => {
