@@ -2,7 +2,7 @@
 
 import { Backoff, type BackoffOptions } from '../backoff.ts'
 import { sleep } from '../clock.ts'
-import { checkRange, EncodeError, NexusError } from '../errors.ts'
+import { checkRange, NexusError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ConnectOptions } from './options.ts'
 import type { CloseInfo, WsConnection } from './stream.ts'
@@ -117,7 +117,5 @@ const FINAL: ReadonlySet<string> = new Set([
 ])
 
 function isWorthRetrying(error: unknown): boolean {
-  // A request that cannot be written; the same code of a HandshakeError is about the server's answer.
-  if (error instanceof EncodeError && (error.code === 'HeaderInjection' || error.code === 'HeadTooLarge')) return false
   return !(error instanceof NexusError && FINAL.has(error.code))
 }
