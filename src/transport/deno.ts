@@ -2,13 +2,15 @@
  * Deno connections as transports: `read` fills linear memory itself. Needs Deno 2.9: before, `close` left a read that waits where it was.
  *
  * Deno's own TLS trusts `caCerts` beside its roots, never instead of them; it can't raise the version, nor leave the certificate unchecked,
- * nor set TCP options on a connection with a client certificate; and keep-alive has no time. Options that need any of it go through
- * `node:net` and `node:tls`, which Deno implements in full; everything else takes the direct way, measured at 1.3 times the throughput and
- * nine tenths of the round trip with TLS. It has one blemish: a handshake that is given up keeps its socket until the peer answers or ends.
+ * nor set TCP options on a connection with a client certificate. Settings that need any of it take the engine of `node:tls` (deno-tls.ts);
+ * all others take the direct way, at twice the throughput. It has one blemish: a handshake that is given up keeps its socket until the peer
+ * answers or ends.
  */
 
+import { UsageError } from '../errors.ts'
 import { lostError, printAddress } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
+import { secureDenoConn } from './deno-tls.ts'
 import { checkTcpOptions, type TcpSettings } from './dial-options.ts'
 import { dialNode } from './node.ts'
 import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
@@ -167,11 +169,17 @@ export function denoTransport(conn: DenoConn, alpnProtocol?: string): Transport 
   return new DenoTransport(conn, alpnProtocol)
 }
 
-/** Connects with `Deno.connect`, or with `node:net` and `node:tls` where only they have the option. All of {@link DialOptions} are honoured. */
+/**
+ * Connects with `Deno.connect`. All of {@link DialOptions} are honoured but `keepAlive` together with TLS: Deno can set its time only on
+ * sockets of `node:net`, whose TLS would read without bounds. It is refused with `OptionUnsupported`; a heartbeat serves the same end.
+ */
 export const dialDeno: Dial = async (address, options) => {
   const tcp = checkTcpOptions(options)
   const tls = address.secure ? checkTlsConfig(options.tls) : null
-  if (tcp.keepAlive !== false || (tls !== null && !isServedByDeno(tls))) return dialNode(address, options)
+  if (tcp.keepAlive !== false) {
+    if (tls === null) return dialNode(address, options)
+    throw new UsageError('OptionUnsupported', 'keepAlive cannot be set on TLS connections on Deno; use heartbeat instead')
+  }
   return withDeadline<Transport>(
     address,
     options,
@@ -217,7 +225,9 @@ class Attempt {
     if (this.conn !== null) closeQuietly(this.conn)
   }
 
-  private async secure(tcp: DenoTcpConn, { serverName, alpnProtocols }: TlsSettings): Promise<Transport> {
+  private async secure(tcp: DenoTcpConn, settings: TlsSettings): Promise<Transport> {
+    if (!isServedByDeno(settings)) return secureDenoConn(tcp, this.address.hostname, settings)
+    const { serverName, alpnProtocols } = settings
     const conn = await Deno.startTls(tcp, {
       hostname: serverName ?? this.address.hostname,
       ...(alpnProtocols.length === 0 ? {} : { alpnProtocols: [...alpnProtocols] }),

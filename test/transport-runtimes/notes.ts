@@ -1,5 +1,7 @@
 /** Values by name, each set once; whoever asks early waits. */
 export class Notes {
+  /** Values that change, as they are now. */
+  readonly live: Map<string, number> = new Map()
   private readonly notes = new Map<string, { promise: Promise<unknown>; resolve: (value: unknown) => void }>()
 
   set(name: string, value: unknown): void {

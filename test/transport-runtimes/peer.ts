@@ -27,12 +27,14 @@ const echo: Behaviour = (socket) => {
 }
 
 /** Sends the pattern as fast as the other side reads. */
-const flood: Behaviour = (socket) => {
+const flood: Behaviour = (socket, notes) => {
+  const name = socket instanceof tls.TLSSocket ? 'tls flood' : 'flood'
   let sent = 0
   const send = (): void => {
     while (sent < FLOOD_SIZE) {
       const length = Math.min(65_536, FLOOD_SIZE - sent)
       sent += length
+      notes.live.set(name, sent)
       if (!socket.write(patternAt(sent - length, length))) {
         socket.once('drain', send)
         return
@@ -173,7 +175,10 @@ export async function startPeer(certificates: TestCertificates): Promise<Peer> {
       echo(socket, seen)
     })
   }
-  await listen('control', net.createServer({ allowHalfOpen: true }, (socket) => answer(socket, notes)))
+  await listen(
+    'control',
+    net.createServer({ allowHalfOpen: true }, (socket) => answer(socket, notes)),
+  )
   // A port where nobody listens: one that was free a moment ago.
   const free = net.createServer()
   await listen('refused', free)
@@ -190,7 +195,7 @@ export async function startPeer(certificates: TestCertificates): Promise<Peer> {
   }
 }
 
-/** One request, one answer: `name` waits for a note, `!name` makes one. */
+/** One request, one answer: `name` waits for a note, `!name` makes one, `?name` asks for a live value. */
 function answer(socket: net.Socket, notes: Notes): void {
   let request = ''
   socket.on('data', (chunk) => {
@@ -200,6 +205,8 @@ function answer(socket: net.Socket, notes: Notes): void {
     if (request.startsWith('!')) {
       notes.set(request.slice(1), true)
       socket.end('true')
+    } else if (request.startsWith('?')) {
+      socket.end(String(notes.live.get(request.slice(1)) ?? 0))
     } else {
       void notes.get(request).then((value) => socket.end(JSON.stringify(value)))
     }

@@ -22,30 +22,35 @@ function settle(): Promise<void> {
   return new VirtualClock().advance(0)
 }
 
-test.each([{}, { maxDelivery: 1 }, { maxDelivery: 7, seed: 1 }, { deferWrites: true }, { deliverInResume: true, maxDelivery: 1 }, { targetCount: 2 as const, capacity: 10 }])(
-  'everything arrives in order, both ways, and both ends close: %o',
-  async (options: MemoryOptions) => {
-    const [a, b] = pair(options, 1000)
-    const both = [a, b].map(async ({ end, probe }) => {
-      let count = 0
-      let fault: string | null = null
-      const received = probe.drain((bytes) => {
-        fault ??= patternFault(bytes, count)
-        count += bytes.length
-      })
-      for (let i = 0; i < 20; i++) {
-        const bytes = patternAt(i * 500, 500).slice()
-        await probe.write(bytes)
-        bytes.fill(255)
-      }
-      end.end()
-      await received
-      expect(await probe.closed).toBe(null)
-      expect([count, fault, end.bytesDelivered, probe.faults]).toEqual([10_000, null, 10_000, []])
+test.each([
+  {},
+  { maxDelivery: 1 },
+  { maxDelivery: 7, seed: 1 },
+  { deferWrites: true },
+  { deliverInResume: true, maxDelivery: 1 },
+  { targetCount: 2 as const, capacity: 10 },
+])('everything arrives in order, both ways, and both ends close: %o', async (options: MemoryOptions) => {
+  const [a, b] = pair(options, 1000)
+  const both = [a, b].map(async ({ end, probe }) => {
+    let count = 0
+    let fault: string | null = null
+    const received = probe.drain((bytes) => {
+      fault ??= patternFault(bytes, count)
+      count += bytes.length
     })
-    await Promise.all(both)
-  },
-)
+    for (let i = 0; i < 20; i++) {
+      const bytes = patternAt(i * 500, 500).slice()
+      await probe.write(bytes)
+      bytes.fill(255)
+    }
+    end.end()
+    await received
+    expect(await probe.closed).toBe(null)
+    expect([count, fault, probe.faults]).toEqual([10_000, null, []])
+  })
+  await Promise.all(both)
+  expect([a.end.bytesDelivered, b.end.bytesDelivered]).toEqual([10_000, 10_000])
+})
 
 test('nothing is delivered unasked, and everything asynchronously', async () => {
   const [a, b] = pair()

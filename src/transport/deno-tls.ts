@@ -1,0 +1,168 @@
+/**
+ * TLS on Deno with every option: the engine of `node:tls` over a connection that stays ours.
+ *
+ * Left to itself, Deno's `node:tls` reads on while it is paused, and keeps all of it: a peer that sends faster than we read would fill the
+ * memory. Here it gets ciphertext only while somebody waits for plaintext; and closing the connection closes it, whatever TLS is at.
+ */
+
+import { Buffer } from 'node:buffer'
+import { isIP } from 'node:net'
+import { Duplex } from 'node:stream'
+import tls from 'node:tls'
+import type { DenoConn } from './deno.ts'
+import { type NodeSocket, nodeTransport } from './node.ts'
+import type { TlsSettings } from './tls-options.ts'
+import type { Transport } from './transport.ts'
+
+/** Most ciphertext that is read at once: four full records. What was read when the gate closes waits as plaintext. */
+const READ_SIZE = 65_536
+
+/** A Deno connection as a Node stream, with a gate before its reads. */
+class GatedStream extends Duplex {
+  private readonly buffer = new Uint8Array(READ_SIZE)
+  private open = true
+  /** The stream wants more and has not been given it. */
+  private wanted = false
+
+  constructor(private readonly conn: DenoConn) {
+    super({ allowHalfOpen: true })
+  }
+
+  /** Lets ciphertext in, or stops it after the read that is under way. */
+  setGate(open: boolean): void {
+    this.open = open
+    this.pull()
+  }
+
+  override _read(): void {
+    this.wanted = true
+    this.pull()
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
+    const onWritten = (length: number): void => {
+      if (length === chunk.length) done()
+      else this._write(chunk.subarray(length), _encoding, done)
+    }
+    this.conn.write(chunk).then(onWritten, done)
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    // With the peer gone already there is nobody left to tell.
+    const ignore = (): void => done()
+    this.conn.closeWrite().then(ignore, ignore)
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    try {
+      this.conn.close()
+    } catch {
+      // It was closed before, by whoever gave the attempt up.
+    }
+    done(error)
+  }
+
+  private pull(): void {
+    if (!this.open || !this.wanted || this.destroyed) return
+    this.wanted = false
+    this.conn.read(this.buffer).then(
+      (length) => this.push(length === null ? null : Buffer.from(this.buffer.slice(0, length))),
+      (error: Error) => this.destroy(error),
+    )
+  }
+}
+
+/** The TLS socket as the Node adapter wants it, with the gate behind `pause` and `resume`. */
+class GatedSocket implements NodeSocket {
+  readonly alpnProtocol: string | false | null
+  readonly remoteAddress: string | undefined
+  readonly remotePort: number | undefined
+
+  constructor(
+    private readonly socket: tls.TLSSocket,
+    private readonly stream: GatedStream,
+    remote: unknown,
+  ) {
+    const { hostname, port } = remote as { hostname?: string; port?: number }
+    this.remoteAddress = hostname
+    this.remotePort = port
+    this.alpnProtocol = socket.alpnProtocol
+  }
+
+  get writableLength(): number {
+    return this.socket.writableLength
+  }
+
+  get destroyed(): boolean {
+    return this.socket.destroyed
+  }
+
+  get readableEnded(): boolean {
+    return this.socket.readableEnded
+  }
+
+  write(bytes: Uint8Array, callback: () => void): boolean {
+    return this.socket.write(bytes, callback)
+  }
+
+  end(): void {
+    this.socket.end()
+  }
+
+  destroy(): void {
+    this.socket.destroy()
+    this.stream.destroy()
+  }
+
+  pause(): void {
+    this.stream.setGate(false)
+    this.socket.pause()
+  }
+
+  resume(): void {
+    this.socket.resume()
+    this.stream.setGate(true)
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as in NodeSocket
+  on(event: string, listener: (...args: any[]) => void): void {
+    this.socket.on(event, listener)
+  }
+}
+
+/**
+ * Does the TLS handshake on an open connection, which belongs to the transport from then on.
+ *
+ * @param hostname what was connected to
+ * @returns rejects with the runtime's error; the connection is closed then
+ */
+export function secureDenoConn(conn: DenoConn, hostname: string, settings: TlsSettings): Promise<Transport> {
+  const { ca, identity, alpnProtocols, serverName, minVersion, dangerNoVerify } = settings
+  const name = serverName ?? hostname
+  const stream = new GatedStream(conn)
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      stream.destroy()
+      reject(error)
+    }
+    stream.on('error', (error) => socket.destroy(error))
+    const socket = tls.connect({
+      socket: stream,
+      // The name that the certificate is checked against; SNI carries names only (RFC 6066 section 3).
+      host: name,
+      ...(isIP(name) === 0 ? { servername: name } : {}),
+      ...(ca === null ? {} : { ca: [...ca] }),
+      ...identity,
+      ...(alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...alpnProtocols] }),
+      minVersion: minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
+      rejectUnauthorized: !dangerNoVerify,
+      // biome-ignore lint/suspicious/noExplicitAny: `allowHalfOpen` is honoured by tls.connect, but missing in its types
+      ...({ allowHalfOpen: true } as any),
+    })
+    // For good: an attempt that is given up fails more than once.
+    socket.on('error', fail)
+    socket.once('secureConnect', () => {
+      resolve(nodeTransport(new GatedSocket(socket, stream, conn.remoteAddr)))
+    })
+  })
+}
