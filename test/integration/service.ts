@@ -56,9 +56,9 @@ async function behave(ws: Nexus.WsStream, url: URL): Promise<void> {
       ws.destroy()
       return
     case '/half':
-      // Half a message is under way when the connection is cut.
-      ws.sendBinary(new Uint8Array(8 * 1024 * 1024))
+      // The connection is cut while a message is under way that the system cannot have taken whole.
       await ws.recv()
+      ws.sendBinary(new Uint8Array(16 * 1024 * 1024))
       ws.destroy()
       return
     case '/ping': {

@@ -1,0 +1,138 @@
+/** Our client against Python's server; the same on every runtime. */
+
+import type * as Nexus from '../../src/entry/node.ts'
+import { equal, fails, hex, ok, randomBytes, sameBytes } from '../integration/assert.ts'
+
+/** What a check works with. */
+export interface InteropContext {
+  readonly nexus: typeof Nexus
+  /** The server, `ws://…` or `wss://…`. */
+  readonly base: string
+  readonly ca: string
+}
+
+const CODES = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
+
+function open({ nexus, base, ca }: InteropContext, path: string, options: Nexus.ConnectOptions = {}): Promise<Nexus.WsStream> {
+  return nexus.WsStream.connect(base + path, { ...options, tls: { ca } })
+}
+
+async function echo(ws: Nexus.WsStream, bytes: Uint8Array): Promise<void> {
+  const sent = ws.sendBinary(bytes)
+  const message = await ws.recv()
+  equal(message?.kind, 'binary')
+  sameBytes(message?.bytes as Uint8Array, bytes)
+  await sent
+}
+
+async function clean(ws: Nexus.WsStream): Promise<void> {
+  equal((await ws.close()).wasClean, true, 'the close is clean')
+}
+
+export const clientChecks: Readonly<Record<string, (context: InteropContext) => Promise<void>>> = {
+  async 'text and empty messages'(context) {
+    const ws = await open(context, '/echo')
+    for (const text of ['hello', '', 'Grüße, 世界 🌍', 'é'.repeat(100_000)]) {
+      ws.sendText(text)
+      const message = await ws.recv()
+      equal([message?.kind, message?.text], ['text', text])
+    }
+    await echo(ws, new Uint8Array(0))
+    await clean(ws)
+  },
+
+  async 'binary messages of 1 byte to 16 MiB'(context) {
+    const ws = await open(context, '/echo')
+    for (const size of [1, 125, 126, 127, 1_000, 65_535, 65_536, 1_000_003, 16 * 1024 * 1024]) await echo(ws, randomBytes(size))
+    await clean(ws)
+  },
+
+  async 'fragmented messages'(context) {
+    for (const [size, length] of [
+      [1, 100],
+      [1_000, 300_000],
+      [65_536, 16 * 1024 * 1024],
+    ] as const) {
+      const ws = await open(context, `/fragments?size=${size}`)
+      await echo(ws, randomBytes(length))
+      await clean(ws)
+    }
+    const ws = await open(context, '/fragments?size=1')
+    const text = 'a€𝄞é'.repeat(30)
+    ws.sendText(text)
+    equal((await ws.recv())?.text, text)
+    await clean(ws)
+  },
+
+  async 'pings of the server'(context) {
+    for (const payload of ['00', '616263', hex(randomBytes(125))]) {
+      const ws = await open(context, `/ping?payload=${payload}`)
+      const ping = await ws.recv()
+      equal([ping?.kind, hex(ping?.bytes as Uint8Array)], ['ping', payload])
+      equal((await ws.recv())?.text, 'pong received')
+      await clean(ws)
+    }
+  },
+
+  async 'pings of ours'(context) {
+    const ws = await open(context, '/echo')
+    for (const length of [0, 1, 125]) {
+      const bytes = randomBytes(length)
+      ws.sendPing(bytes)
+      const pong = await ws.recv()
+      equal(pong?.kind, 'pong')
+      sameBytes(pong?.bytes as Uint8Array, bytes)
+    }
+    await clean(ws)
+  },
+
+  async 'closes of ours, with every legal code'(context) {
+    for (const code of CODES) {
+      const id = `${Math.random()}`
+      const ws = await open(context, `/echo?id=${id}`)
+      const info = await ws.close(code, `reason ${code}`)
+      equal([info.code, info.wasClean], [code, true])
+      const other = await open(context, `/ending?of=${id}`)
+      equal((await other.recv())?.json(), { code, reason: `reason ${code}` })
+      await clean(other)
+    }
+  },
+
+  async 'closes of the server, with every legal code'(context) {
+    for (const code of CODES) {
+      const ws = await open(context, `/close?code=${code}&reason=bye`)
+      const message = await ws.recv()
+      equal([message?.kind, message?.closeCode, message?.text], ['close', code, 'bye'])
+      equal(await ws.recv(), null)
+      const info = await ws.closed
+      equal([info.code, info.reason, info.wasClean, info.error], [code, 'bye', true, null])
+    }
+  },
+
+  async 'an abrupt end'(context) {
+    const ws = await open(context, '/abort')
+    ws.sendText('now')
+    // A reset or an end, as the system has it: not clean in any case.
+    await ws.recv().catch((error: { code: string }) => equal(error.code, 'ConnectionReset'))
+    const info = await ws.closed
+    equal([info.code, info.wasClean], [1006, false])
+    await fails(() => ws.sendText('x'), 'UsageError', 'NotOpen')
+  },
+
+  async 'a subprotocol'(context) {
+    const ws = await open(context, '/protocol', { protocols: ['v3.feed', 'v2.feed'] })
+    equal([ws.protocol, (await ws.recv())?.text], ['v2.feed', 'v2.feed'])
+    await clean(ws)
+  },
+
+  async 'many small messages in flight'(context) {
+    const ws = await open(context, '/echo')
+    const count = 5_000
+    for (let i = 0; i < count; i++) ws.sendText(`message ${i}`)
+    for (let i = 0; i < count; ) {
+      ok(await ws.readable(), 'more comes')
+      for (let message = ws.next(); message !== null; message = ws.next()) equal(message.text, `message ${i++}`)
+    }
+    await clean(ws)
+  },
+}
