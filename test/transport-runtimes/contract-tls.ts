@@ -56,6 +56,7 @@ export const secured: Record<string, ContractCase> = {
     assert.equal(await outcome(context, 'tls echo', { serverName: 'elsewhere.test' }), 'CertificateRejected')
     assert.equal(await outcome(context, 'tls echo', { serverName: '127.0.0.1' }, 'localhost'), 'echo')
     assert.equal(await outcome(context, 'tls wrong name', { serverName: '127.0.0.1' }, 'localhost'), 'CertificateRejected')
+    assert.equal(await outcome(context, 'tls echo', { serverName: '192.0.2.1' }, 'localhost'), 'CertificateRejected')
   },
   'TLS: an expired one and a self-signed one are rejected': async (context) => {
     assert.equal(await outcome(context, 'tls expired'), 'CertificateRejected')
