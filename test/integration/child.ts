@@ -51,9 +51,9 @@ export class Child {
     return value
   }
 
-  /** What it wrote to standard error. */
-  get stderr(): string {
-    return this.errors
+  /** Writes a line to its standard input. */
+  tell(line: string): void {
+    this.process.stdin?.write(`${line}\n`)
   }
 
   /** Ends it, unless it has ended; children end by themselves when their standard input does. */
