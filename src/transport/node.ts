@@ -311,6 +311,8 @@ function connectTls(address: Address, tcp: TcpSettings, config: TlsSettings, lan
     onread: landing.onread,
     // SNI carries names only (RFC 6066 section 3); an address is verified all the same.
     ...(net.isIP(name) === 0 ? { servername: name } : {}),
+    // That is done against the name that was given, which with an address would otherwise be the host that is connected to.
+    checkServerIdentity: (_: string, certificate: tls.PeerCertificate) => tls.checkServerIdentity(name, certificate),
     ...(config.ca === null ? {} : { ca: [...config.ca] }),
     ...config.identity,
     ...(config.alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...config.alpnProtocols] }),
