@@ -1,12 +1,14 @@
 /** `nexus-async-net/codec`: the sans-IO codec alone, for anyone with an event loop of their own. No runtime API is imported. */
 
 import { CODEC_BASE64 } from '../codec/binary.ts'
-import { FrameReader as BaseFrameReader, type FrameReaderOptions } from '../codec/frame-reader.ts'
-import { FrameWriter as BaseFrameWriter, type FrameWriterOptions } from '../codec/frame-writer.ts'
+import { FrameReader as BaseFrameReader, DEFAULT_BUFFER_CAPACITY, type FrameReaderOptions, type Role } from '../codec/frame-reader.ts'
+import { FrameWriter as BaseFrameWriter, DEFAULT_WRITE_BUFFER_CAPACITY, type FrameWriterOptions } from '../codec/frame-writer.ts'
+import type { RandomSource } from '../codec/mask-keys.ts'
 import { Codec } from '../codec/memory.ts'
 import { webTextDecoding } from '../codec/text.ts'
+import { CodecTools } from '../codec/tools.ts'
 
-export type { Role } from '../codec/frame-reader.ts'
+export { ClientHandshake, type ClientHello, type Fields, type FieldsInit, ServerHandshake, type ServerHello } from '../codec/handshake.ts'
 export { MaskKeys, type RandomSource } from '../codec/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/message.ts'
 export {
@@ -27,10 +29,66 @@ export {
   UsageError,
   type UsageErrorCode,
 } from '../errors.ts'
-export type { FrameReaderOptions, FrameWriterOptions }
+export type { FrameReaderOptions, FrameWriterOptions, Role }
 
 /** This thread's codec: compiled on first use, its memories shared by every reader and writer made here. */
 const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
+const tools = new CodecTools(codec)
+
+/**
+ * Masks or unmasks a payload in place (RFC 6455 section 5.3). Throws `InvalidOption` unless `key` has 4 bytes.
+ *
+ * ```ts
+ * const payload = new TextEncoder().encode('Hello')
+ * applyMask(payload, new Uint8Array([0x37, 0xfa, 0x21, 0x3d])) // 7f 9f 4d 51 58
+ * ```
+ *
+ * @param offset place of the first byte in its payload, for one that comes in pieces. Default 0
+ */
+export function applyMask(bytes: Uint8Array, key: Uint8Array, offset = 0): void {
+  tools.applyMask(bytes, key, offset)
+}
+
+/** A fresh `Sec-WebSocket-Key` (RFC 6455 section 4.1): 24 characters, from the platform's CSPRNG unless another source is given. */
+export function generateKey(random?: RandomSource): string {
+  return tools.generateKey(random)
+}
+
+/**
+ * The `Sec-WebSocket-Accept` that answers a key (RFC 6455 section 4.2.2). Throws `InvalidOption` for what is no key.
+ *
+ * ```ts
+ * computeAcceptKey('dGhlIHNhbXBsZSBub25jZQ==') // 's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
+ * ```
+ */
+export function computeAcceptKey(key: string): string {
+  return tools.acceptKey(key)
+}
+
+/**
+ * A reader and a writer for one end of a connection, in one run of linear memory, as {@link ClientHandshake} and {@link ServerHandshake}
+ * need them. `release()` gives the memory back.
+ */
+export function pair(role: Role, options: FrameReaderOptions & FrameWriterOptions = {}): FramePair {
+  const { bufferCapacity = DEFAULT_BUFFER_CAPACITY, writeBufferCapacity = DEFAULT_WRITE_BUFFER_CAPACITY } = options
+  const region = codec.region(BaseFrameReader.regionBytes(bufferCapacity) + BaseFrameWriter.regionBytes(writeBufferCapacity))
+  const reader = new BaseFrameReader(codec, { ...options, bufferCapacity, role }, region)
+  const writer = new BaseFrameWriter(codec, { ...options, writeBufferCapacity, role }, region)
+  const release = (): void => {
+    reader.release()
+    writer.release()
+    region.release()
+  }
+  return { reader, writer, release }
+}
+
+/** What {@link pair} makes. */
+export interface FramePair {
+  readonly reader: BaseFrameReader
+  readonly writer: BaseFrameWriter
+  /** Gives the memory back; neither may be used afterwards. */
+  release(): void
+}
 
 /**
  * Reads WebSocket frames (RFC 6455 section 5) from bytes that arrive in any cut.

@@ -12,7 +12,17 @@ import { type NodeSocket, nodeTransport } from '../transport/node.ts'
 import { NodeServerWsStream, type UpgradeIncoming } from './node-server.ts'
 
 export * from '../ws/index.ts'
-export { FrameReader, type FrameReaderOptions, FrameWriter, type FrameWriterOptions, type Role } from './codec.ts'
+export {
+  applyMask,
+  computeAcceptKey,
+  FrameReader,
+  type FrameReaderOptions,
+  FrameWriter,
+  type FrameWriterOptions,
+  generateKey,
+  pair,
+  type Role,
+} from './codec.ts'
 export { type DenoConn, denoTransport, type NodeSocket, nodeTransport, type UpgradeIncoming }
 
 /** A WebSocket (RFC 6455), client or server. */

@@ -11,7 +11,17 @@ import { dialNode, type NodeSocket, nodeTransport } from '../transport/node.ts'
 import { NodeServerWsStream, type UpgradeIncoming } from './node-server.ts'
 
 export * from '../ws/index.ts'
-export { FrameReader, type FrameReaderOptions, FrameWriter, type FrameWriterOptions, type Role } from './codec.ts'
+export {
+  applyMask,
+  computeAcceptKey,
+  FrameReader,
+  type FrameReaderOptions,
+  FrameWriter,
+  type FrameWriterOptions,
+  generateKey,
+  pair,
+  type Role,
+} from './codec.ts'
 export { type NodeSocket, nodeTransport, type UpgradeIncoming }
 
 /** A WebSocket (RFC 6455), client or server. */
