@@ -18,19 +18,12 @@ interface Run {
   readonly gaps: Readonly<Record<string, { readonly reason: string; readonly failure: string }>>
 }
 
-const IGNORES_PAUSE = 'node:tls of Deno, which alone can trust an authority instead of its own, reads on when it is paused'
-const HIDES_RESET = 'node:tls of Deno reports a reset as an end'
-
 const runs: readonly Run[] = [
   {
     title: 'Deno',
     runtime: 'Deno',
     isTrusted: false,
-    gaps: {
-      'a consumer that does not read stops its peer, over TLS': { reason: IGNORES_PAUSE, failure: 'the peer is not through' },
-      'messages before an abrupt reset are delivered, then receiving fails, over TLS': { reason: HIDES_RESET, failure: 'expected a TransportError' },
-      'a loss ends every pending call, over TLS': { reason: HIDES_RESET, failure: 'expected a TransportError' },
-    },
+    gaps: {},
   },
   { title: 'Deno with its own TLS', runtime: 'Deno', isTrusted: true, gaps: {} },
   { title: 'Bun', runtime: 'Bun', isTrusted: false, gaps: {} },
