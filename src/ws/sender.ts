@@ -13,6 +13,7 @@ import type { Transport } from '../transport/transport.ts'
 import { Overflow } from './overflow.ts'
 
 const TICK = Promise.resolve()
+const NOTHING = new Uint8Array(0)
 
 /** Sends frames over one transport. */
 export class Sender {
@@ -66,6 +67,16 @@ export class Sender {
   pong(bytes: Uint8Array): undefined | Promise<void> {
     this.checkRoom(bytes.length)
     return this.control(OPCODE_PONG, checkControlPayload(bytes))
+  }
+
+  /** A heartbeat's ping: nobody would catch its failure, and there is one at a time, so it passes the limit. */
+  ownPing(): void {
+    this.control(OPCODE_PING, NOTHING)
+  }
+
+  /** The answer to a ping of at most 125 bytes; as {@link Sender.ownPing}. */
+  ownPong(bytes: Uint8Array): void {
+    this.control(OPCODE_PONG, bytes)
   }
 
   close(code: number, reason: string): undefined | Promise<void> {

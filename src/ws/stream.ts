@@ -284,7 +284,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     const pong = this.owedPong
     if (pong === null || this.state !== 'open') return
     this.owedPong = null
-    this.connection.sender.pong(pong)
+    this.connection.sender.ownPong(pong)
   }
 
   /** @internal */
@@ -333,7 +333,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
       this.answerClose()
     } else if (kind === OPCODE_PING && this.options.autoPong && this.state === 'open') {
       if (this.connection.sender.isBlocked) this.owedPong = message.bytes.slice()
-      else this.connection.sender.pong(message.bytes)
+      else this.connection.sender.ownPong(message.bytes)
     }
     return message
   }
@@ -452,7 +452,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
         this.finish(new TransportError('DataTimeout', `no text or binary message came within ${this.options.dataTimeout} ms`))
         return
       case 'ping':
-        if (!this.connection.sender.isBlocked) this.connection.sender.ping(EMPTY)
+        this.connection.sender.ownPing()
         break
       case 'nothing':
     }

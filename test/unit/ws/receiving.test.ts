@@ -143,6 +143,36 @@ describe('pings of the peer', () => {
     ws.destroy()
   })
 
+  test('an answer that finds the queue full is no error of anybody', async () => {
+    const world = makeWorld()
+    const options = { maxBufferedAmount: 50_000, writeBufferCapacity: 4_096 }
+    const { ws, peer } = await openServerTo(world, options, { capacity: 1, maxDelivery: 1 })
+    peer.reading = false
+    await world.settle()
+    ws.sendText('x')
+    ws.sendText('y')
+    const full = (size: number): boolean => {
+      try {
+        ws.sendBinary(new Uint8Array(size))
+        return false
+      } catch {
+        return true
+      }
+    }
+    for (const size of [990, 100, 10, 1]) while (!full(size));
+    for (let i = 0; i < 3; i++) {
+      peer.sendFrame(PING, Buffer.alloc(125, i), { masked: true })
+      expect((await ws.recv())?.kind).toBe('ping')
+    }
+    peer.resume()
+    await ws.flush()
+    await world.settle()
+    const pongs = spell(peer.received).filter((each) => each.startsWith(`${PONG}:`))
+    expect(pongs.at(-1)).toBe(`${PONG}:${'\u0002'.repeat(125)}`)
+    expect(ws.readyState).toBe('open')
+    ws.destroy()
+  })
+
   test('with autoPong off they are left to the application', async () => {
     const world = makeWorld()
     const { ws, peer } = await openClientTo(world, { autoPong: false })
