@@ -96,7 +96,7 @@ function summary() {
     `| machine | ${first.cpu}, ${first.cores} cores, ${first.memory} GiB, ${first.platform} |`,
     `| runtimes | ${names.map((name) => `${name} ${reports[name][0].version}`).join(', ')} |`,
     `| ws | ${wsVersion} |`,
-    `| rounds | ${first.rounds} of ${first.seconds} s for each contender, in turn, each in a process of its own |`,
+    `| rounds | ${first.rounds} of ${first.seconds} s for each contender, in turn, in ${first.lives} successive processes of its own |`,
     '',
     'Every figure is the median of its rounds; ± is half the range of the middle half of them. Ratios (÷) are taken within a round, and the',
     'median of those is given: what disturbs the machine disturbs both. Everything runs over loopback, so sender and receiver share the cores.',

@@ -43,8 +43,14 @@ import { median, spread } from './stats.mjs'
  * @property {readonly Case[]} cases
  * @property {(c: any) => Record<string, Contender>} contenders
  * @property {number} [seconds] length of a round; default 0.5
- * @property {number} [rounds] default 7
+ * @property {number} [rounds] for each of the processes that a contender lives in; default 3
  */
+
+/**
+ * A compiler's decisions depend on the moment at which it makes them, and stay: one process is one sample of them, so that a
+ * contender lives several times.
+ */
+const LIVES = 3
 
 /** Thrown by `start` when a contender does not exist here; said in the table, not an error. */
 export class Unavailable extends Error {}
@@ -91,7 +97,7 @@ async function contend(bench) {
           const started = performance.now()
           const result = await run(JSON.parse(line).amount)
           const { user, system } = process.cpuUsage(before)
-          say({ cpu: (user + system) / 1000 / (performance.now() - started), ...result })
+          say({ cpu: (user + system) / 1000 / (performance.now() - started), cpuSeconds: (user + system) / 1e6, ...result })
         } catch (error) {
           process.stderr.write(`${bench.name} ${c?.id} ${contender.title}: ${/** @type {any} */ (error)?.stack ?? error}\n`)
           say({ failed: String(error) })
@@ -105,7 +111,8 @@ async function contend(bench) {
 /** @param {Bench} bench */
 async function control(bench) {
   const quick = process.argv.includes('--quick')
-  const rounds = Number(option('rounds') ?? (quick ? 3 : (bench.rounds ?? 7)))
+  const rounds = Number(option('rounds') ?? (quick ? 3 : (bench.rounds ?? 3)))
+  const lives = Number(option('lives') ?? (quick ? 1 : LIVES))
   const seconds = Number(option('seconds') ?? (bench.seconds ?? 0.5) * (quick ? 0.4 : 1))
   const only = option('cases')?.split(',')
   const chosen = option('contenders')?.split(',')
@@ -126,7 +133,8 @@ async function control(bench) {
     runtime,
     version,
     ...machine(),
-    rounds,
+    rounds: lives * rounds,
+    lives,
     seconds,
     baselines: bench.baselines,
     metrics: bench.metrics.map(({ id, unit }) => ({ id, unit })),
@@ -136,7 +144,7 @@ async function control(bench) {
   for (const c of bench.cases) {
     if (only !== undefined && !only.includes(c.id)) continue
     if (c.oneCore && !canPin) continue
-    const result = await runCase(bench, c, peers, rounds, seconds, chosen)
+    const result = await runCase(bench, c, peers, rounds, lives, seconds, chosen)
     report.cases.push(result)
     process.stderr.write(`${table(bench, result)}\n`)
   }
@@ -155,48 +163,54 @@ async function control(bench) {
  * @param {Case} c
  * @param {any} peers
  * @param {number} rounds
+ * @param {number} lives
  * @param {number} seconds
  * @param {readonly string[] | undefined} chosen
  */
-async function runCase(bench, c, peers, rounds, seconds, chosen) {
-  /** @type {{ id: string, title: string, child: Child, amount: number, turns: any[], failure: string }[]} */
-  const entrants = []
-  for (const [id, contender] of Object.entries(bench.contenders(c))) {
-    if (chosen !== undefined && !chosen.includes(id)) continue
-    const args = ['--contender', id, '--case', c.id, '--peers', JSON.stringify(peers)]
-    const [program, rest] = pinned(c.oneCore ?? false, ...command(fileURLToPath(bench.file), args, contender.flags ?? []))
-    // The one way to make a runtime's own WebSocket trust a private authority.
-    const ca = Object.values(peers).find((peer) => peer.caFile !== undefined)?.caFile
-    const child = new Child(program, rest, { ...contender.env, ...(ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca, DENO_CERT: ca }) })
-    const entrant = { id, title: contender.title, child, amount: contender.first ?? 20_000, turns: [], failure: '' }
-    const hello = await child.read(20_000).catch((error) => ({ unavailable: String(error) }))
-    if (hello.unavailable !== undefined) entrant.failure = hello.unavailable
-    entrants.push(entrant)
-  }
+async function runCase(bench, c, peers, rounds, lives, seconds, chosen) {
+  /** @type {{ id: string, title: string, contender: Contender, child: Child | null, amount: number, turns: any[], failure: string }[]} */
+  const entrants = Object.entries(bench.contenders(c))
+    .filter(([id]) => chosen === undefined || chosen.includes(id))
+    .map(([id, contender]) => ({ id, title: contender.title, contender, child: null, amount: contender.first ?? 20_000, turns: [], failure: '' }))
+  // The one way to make a runtime's own WebSocket trust a private authority.
+  const ca = Object.values(peers).find((peer) => peer.caFile !== undefined)?.caFile
+  const trust = ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca, DENO_CERT: ca }
   const take = async (/** @type {typeof entrants[0]} */ entrant, /** @type {number} */ amount) => {
-    entrant.child.write({ amount })
-    const turn = await entrant.child.read(60_000).catch((error) => ({ failed: String(error) }))
+    const child = /** @type {Child} */ (entrant.child)
+    child.write({ amount })
+    const turn = await child.read(60_000).catch((error) => ({ failed: String(error) }))
     if (turn.failed !== undefined) entrant.failure = turn.failed
     return turn
   }
-  // Unmeasured turns, growing until one is long enough to tell how much a round should do.
-  for (const entrant of entrants) {
-    for (let i = 0; i < 12 && entrant.failure === ''; i++) {
-      const turn = await take(entrant, entrant.amount)
-      if (turn.failed !== undefined) break
-      const factor = seconds / Math.max(turn.seconds, 1e-4)
-      entrant.amount = Math.max(1, Math.round(entrant.amount * Math.min(factor, 8)))
-      if (factor < 2) break
+  for (let life = 0; life < lives; life++) {
+    const alive = entrants.filter(({ failure }) => failure === '')
+    for (const entrant of alive) {
+      const { id, contender } = entrant
+      const args = ['--contender', id, '--case', c.id, '--peers', JSON.stringify(peers)]
+      const [program, rest] = pinned(c.oneCore ?? false, ...command(fileURLToPath(bench.file), args, contender.flags ?? []))
+      entrant.child = new Child(program, rest, { ...contender.env, ...trust })
+      const hello = await entrant.child.read(20_000).catch((error) => ({ unavailable: String(error) }))
+      if (hello.unavailable !== undefined) entrant.failure = hello.unavailable
     }
-  }
-  for (let round = 0; round < rounds; round++) {
-    for (let i = 0; i < entrants.length; i++) {
-      const entrant = entrants[(i + round) % entrants.length]
-      if (entrant.failure !== '') continue
-      entrant.turns.push(await take(entrant, entrant.amount))
+    // Unmeasured turns, growing until one is long enough to tell how much a round should do.
+    for (const entrant of alive) {
+      if (life > 0) entrant.amount = Math.ceil(entrant.amount / 8)
+      for (let i = 0; i < 12 && entrant.failure === ''; i++) {
+        const turn = await take(entrant, entrant.amount)
+        if (turn.failed !== undefined) break
+        const factor = seconds / Math.max(turn.seconds, 1e-4)
+        entrant.amount = Math.max(1, Math.round(entrant.amount * Math.min(factor, 8)))
+        if (factor < 2) break
+      }
     }
+    for (let round = 0; round < rounds; round++) {
+      for (let i = 0; i < alive.length; i++) {
+        const entrant = alive[(i + round + life) % alive.length]
+        if (entrant.failure === '') entrant.turns.push(await take(entrant, entrant.amount))
+      }
+    }
+    for (const { child } of alive) await child?.stop()
   }
-  for (const { child } of entrants) await child.stop()
 
   const results = entrants.map(({ id, title, amount, turns, failure }) => {
     /** @type {Record<string, any>} */

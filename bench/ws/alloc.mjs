@@ -89,7 +89,6 @@ main({
   cases,
   peers: { flood: 'ws/producer.mjs' },
   baselines: [],
-  rounds: 5,
   metrics: [
     { id: 'perMessage', unit: 'bytes a message', higherIsBetter: false, of: ({ perMessage }) => perMessage },
     { id: 'perRead', unit: 'bytes a read', higherIsBetter: false, of: ({ perRead }) => perRead },
