@@ -433,10 +433,10 @@ export class FrameReader implements MessageSource {
       return this.deliver(0, size, (kind === KIND_END_TEXT ? OPCODE_TEXT : OPCODE_BINARY) | (word & DESCRIPTOR_ASCII) | ASSEMBLED)
     }
     if (kind !== OPCODE_CLOSE) return this.deliver(offset, length, kind)
-    if (length < 2) return this.deliver(offset, 0, kind, CloseCode.NoStatus)
-    // Reading goes on behind a close message, to see the connection end, so its reason must not lie where bytes arrive.
+    // Reading goes on behind a close message, to see the connection end, and then its memory goes: the reason is kept apart.
     this.assembly = this.u8.slice(offset + 2, offset + length)
-    return this.deliver(0, length - 2, kind | ASSEMBLED, this.view.getUint16(offset))
+    const status = length < 2 ? CloseCode.NoStatus : this.view.getUint16(offset)
+    return this.deliver(0, this.assembly.length, kind | ASSEMBLED, status)
   }
 
   private deliver(offset: number, size: number, flags: number, status = 0): Message {

@@ -406,6 +406,19 @@ describe('read targets', () => {
     expect(reader.next()).toBeNull()
     expect(reader.error).toBeNull()
   })
+  test.each([
+    ['88 05 03 e8 62 79 65', 1000, 'bye'],
+    ['88 02 03 e9', 1001, ''],
+    ['88 00', 1005, ''],
+  ])('the close message %j outlives the memory of its reader', (bytes, code, reason) => {
+    const reader = open()
+    reader.read(hex(bytes))
+    const message = reader.next()
+    reader.release()
+    expect([message?.kind, message?.closeCode, message?.text]).toEqual(['close', code, reason])
+    expect(reader.next()).toBeNull()
+    expect(() => message?.text).toThrow(expect.objectContaining({ code: 'StaleMessage' }))
+  })
   test.each([139, 140, 255, 256, 257, 600])('a frame around the in-place limit comes whole (%i bytes)', (size) => {
     for (const count of [1, 2] as const) {
       const reader = open({ bufferCapacity: 4_096 })
