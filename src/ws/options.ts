@@ -19,7 +19,7 @@ export interface HeartbeatOptions {
 export interface StreamOptions {
   /** Bytes of the read buffer, 4 KiB to 16 MiB. Default 1 MiB of address space; pages that are never touched cost nothing. */
   bufferCapacity?: number
-  /** Most bytes that one read brings in, 1 KiB to 3/8 of `bufferCapacity`. Default `bufferCapacity / 8`. Smaller: better tail latency; larger: fewer reads. */
+  /** Most bytes that one read brings in, 1 KiB to 3/8 of `bufferCapacity`. Default `bufferCapacity / 4`. Smaller: better tail latency under load; larger: fewer reads. */
   maxReadSize?: number
   /**
    * Share of `bufferCapacity` up to which an unfinished frame is compacted to just before the next read and completed in place,
@@ -111,7 +111,7 @@ export function resolveOptions(options: StreamOptions): ResolvedOptions {
   const bufferCapacity = checkInteger('bufferCapacity', options.bufferCapacity ?? DEFAULT_BUFFER_CAPACITY, 4_096, 16 * MIB, 'bytes')
   const maxReadSize = checkInteger(
     'maxReadSize',
-    options.maxReadSize ?? Math.max(1_024, bufferCapacity >> 3),
+    options.maxReadSize ?? Math.max(1_024, bufferCapacity >> 2),
     1_024,
     Math.floor((bufferCapacity * 3) / 8),
     'bytes',

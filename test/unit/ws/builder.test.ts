@@ -124,7 +124,7 @@ describe('the builder', () => {
 test('the defaults are those of the design', () => {
   expect(resolveOptions({})).toMatchObject({
     bufferCapacity: 1024 * 1024,
-    maxReadSize: 128 * 1024,
+    maxReadSize: 256 * 1024,
     maxFrameSize: 16 * 1024 * 1024,
     maxMessageSize: 16 * 1024 * 1024,
     writeBufferCapacity: 64 * 1024,
