@@ -4,6 +4,8 @@
  *     NexusError                    fault
  *     ├── ProtocolError             remote      the peer broke RFC 6455; `closeCode` is what it is told
  *     ├── HandshakeError            remote      no WebSocket came of the connection; `status`, `headers`, `body` when there was a response
+ *     ├── HttpError                 remote      the peer broke HTTP/1.1 (RFC 9112), or went over a limit of ours
+ *     ├── RestError                 varies      a request failed; `requestSent` says how far it got, `cause` why
  *     ├── EncodeError               local       what was to be sent may not be sent; nothing was written
  *     ├── TransportError            transport   the connection could not be made, or was lost
  *     ├── TlsError                  transport   … while securing it, or a TLS option that this runtime cannot honour
@@ -125,8 +127,93 @@ export class HandshakeError extends NexusError {
   }
 }
 
+/** Codes of {@link HttpError}. */
+export type HttpErrorCode =
+  | 'MalformedHead'
+  | 'UnsupportedVersion'
+  | 'HeadTooLarge'
+  | 'TooManyHeaders'
+  | 'InvalidContentLength'
+  | 'ConflictingFraming'
+  | 'UnsupportedTransferCoding'
+  | 'MalformedChunk'
+  | 'ChunkExtensionTooLong'
+  | 'MalformedTrailer'
+  | 'TrailersTooLarge'
+  | 'BodyTooLarge'
+  | 'TooManyInterim'
+  | 'UnexpectedUpgrade'
+  | 'UnexpectedEnd'
+  | 'UnexpectedData'
+
+/** The peer's message breaks HTTP/1.1 (RFC 9112), or is over a limit. No byte after it is interpreted. */
+export class HttpError extends NexusError {
+  readonly fault = 'remote'
+  /**
+   * @param size the size in question, when there is one (bytes or fields)
+   * @param max the limit that was passed
+   */
+  constructor(
+    readonly code: HttpErrorCode,
+    message: string,
+    readonly size?: number,
+    readonly max?: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/**
+ * How much of a request may have left this process. `nothing` is certain: the server cannot have seen it, so sending it again is safe whatever
+ * its method. `partly` and `fully`: the server may have acted on it.
+ */
+export type RequestSent = 'nothing' | 'partly' | 'fully'
+
+/** What a request was waiting for when it failed. */
+export type RequestPhase = 'queue' | 'send' | 'first byte' | 'body'
+
+/** Codes of {@link RestError}. */
+export type RestErrorCode =
+  | 'ConnectionPoisoned'
+  | 'ConnectionBusy'
+  | 'ConnectionClosed'
+  | 'ConnectionReset'
+  | 'TransportFailed'
+  | 'RequestTimeout'
+  | 'RequestAborted'
+  | 'RequestBodyFailed'
+  | 'ResponseInvalid'
+  | 'AcquireTimeout'
+  | 'PoolQueueFull'
+  | 'PoolClosed'
+  | 'SlotReleased'
+
+/** A request failed. The connection it was sent on is not used again, so a late response can't be taken for another's. */
+export class RestError extends NexusError {
+  readonly fault: Fault
+  /** How far the request got. */
+  readonly requestSent: RequestSent
+  /** What it was waiting for. */
+  readonly phase: RequestPhase
+  /** Milliseconds from the call to the failure, when measured. */
+  readonly elapsed: number | undefined
+  constructor(
+    readonly code: RestErrorCode,
+    message: string,
+    options: ErrorOptions & { fault: Fault; requestSent: RequestSent; phase: RequestPhase; elapsed?: number },
+  ) {
+    super(message, options)
+    this.fault = options.fault
+    this.requestSent = options.requestSent
+    this.phase = options.phase
+    this.elapsed = options.elapsed
+  }
+}
+
 /** Codes of {@link EncodeError}. */
 export type EncodeErrorCode =
+  | 'RequestTooLarge'
   | 'ControlPayloadTooLarge'
   | 'OutgoingMessageTooLarge'
   | 'OutgoingCloseCodeInvalid'
@@ -202,6 +289,9 @@ export type UsageErrorCode =
   | 'NotOpen'
   | 'ConcurrentReceive'
   | 'CodecMismatch'
+  | 'RequestOutOfOrder'
+  | 'StaleRequest'
+  | 'StaleResponse'
 
 /** The caller asked for what cannot be. */
 export class UsageError extends NexusError {
