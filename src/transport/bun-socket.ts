@@ -7,7 +7,7 @@
 
 import { TransportError } from '../errors.ts'
 import { lostError, printAddress } from './connect-errors.ts'
-import type { Transport, TransportHandler } from './transport.ts'
+import type { Transport, TransportHandler, WriteProgress } from './transport.ts'
 
 /** The part of a Bun `Socket` that is used. */
 export interface BunSocket {
@@ -45,8 +45,11 @@ export class BunTransport implements Transport {
   readonly remoteAddress: string | undefined
   /** Known once TLS is set up; the socket forgets it when it closes. */
   alpnProtocol: string | undefined
+  lastWrite: WriteProgress = 'nothing'
   private handler: TransportHandler | null = null
-  private target: Uint8Array = NOTHING
+  private targets: readonly Uint8Array[] = []
+  /** Which target is filled next. */
+  private filling = 0
   /** Copies of what came unasked, oldest first. */
   private readonly held: Uint8Array[] = []
   private paused = false
@@ -71,7 +74,7 @@ export class BunTransport implements Transport {
 
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
-    this.target = targets[0] as Uint8Array
+    this.targets = targets
     if (this.closed && this.failure !== null) queueMicrotask(() => this.report())
   }
 
@@ -82,9 +85,14 @@ export class BunTransport implements Transport {
   }
 
   write(bytes: Uint8Array): boolean {
+    this.lastWrite = 'nothing'
     if (this.closed) return false
     const taken = this.take(bytes)
-    if (taken === bytes.length) return true
+    if (taken === bytes.length) {
+      this.lastWrite = 'fully'
+      return true
+    }
+    if (taken > 0) this.lastWrite = 'partly'
     this.unwritten = bytes.subarray(taken)
     return false
   }
@@ -128,10 +136,12 @@ export class BunTransport implements Transport {
     if (this.unwritten.length === 0 || this.closed) return
     const taken = this.take(this.unwritten)
     if (taken < this.unwritten.length) {
+      if (taken > 0) this.lastWrite = 'partly'
       this.unwritten = this.unwritten.subarray(taken)
       return
     }
     this.unwritten = NOTHING
+    this.lastWrite = 'fully'
     if (this.endAsked) this.socket.shutdown()
     this.handler?.onWritten()
   }
@@ -161,11 +171,14 @@ export class BunTransport implements Transport {
     let used = 0
     this.delivering = true
     while (this.asked && !this.destroyed && used < chunk.length) {
-      const length = Math.min(chunk.length - used, this.target.length)
-      this.target.set(length === chunk.length ? chunk : chunk.subarray(used, used + length))
+      const index = this.filling
+      const target = this.targets[index] as Uint8Array
+      const length = Math.min(chunk.length - used, target.length)
+      target.set(length === chunk.length ? chunk : chunk.subarray(used, used + length))
       used += length
       this.asked = false
-      this.handler?.onRead(0, length)
+      this.filling = (index + 1) % this.targets.length
+      this.handler?.onRead(index, length)
     }
     this.delivering = false
     return used

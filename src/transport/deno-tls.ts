@@ -101,7 +101,14 @@ class GatedSocket implements NodeSocket {
     return this.socket.readableEnded
   }
 
-  write(bytes: Uint8Array, callback: () => void): boolean {
+  get errored(): Error | null {
+    return this.socket.errored
+  }
+
+  /** As `TLSSocket` says of itself. */
+  readonly encrypted = true
+
+  write(bytes: Uint8Array, callback: (error?: Error | null) => void): boolean {
     return this.socket.write(bytes, callback)
   }
 

@@ -14,7 +14,7 @@ import { secureDenoConn } from './deno-tls.ts'
 import { checkTcpOptions, type TcpSettings } from './dial-options.ts'
 import { dialNode } from './node.ts'
 import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
-import type { Address, Dial, Transport, TransportHandler } from './transport.ts'
+import type { Address, Dial, Transport, TransportHandler, WriteProgress } from './transport.ts'
 
 /** The part of a `Deno.Conn` that is used: a `Deno.TcpConn` or `Deno.TlsConn`. */
 export interface DenoConn {
@@ -43,8 +43,11 @@ const NOTHING = new Uint8Array(0)
 class DenoTransport implements Transport {
   readonly targetCount = 1
   readonly remoteAddress: string | undefined
+  lastWrite: WriteProgress = 'nothing'
   private handler: TransportHandler | null = null
-  private target: Uint8Array = NOTHING
+  private targets: readonly Uint8Array[] = []
+  /** Which target is filled next. */
+  private filling = 0
   /** What is still to be written; empty when no write is under way. */
   private unwritten: Uint8Array = NOTHING
   /** A read is under way. */
@@ -64,18 +67,20 @@ class DenoTransport implements Transport {
 
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
-    this.target = targets[0] as Uint8Array
+    this.targets = targets
   }
 
   resume(): void {
     if (this.reading || this.readEnded || this.closed) return
     this.reading = true
-    this.conn.read(this.target).then(this.onRead, this.onReadFailed)
+    this.conn.read(this.targets[this.filling] as Uint8Array).then(this.onRead, this.onReadFailed)
   }
 
   write(bytes: Uint8Array): boolean {
+    this.lastWrite = 'nothing'
     if (this.closed) return false
     this.unwritten = bytes
+    this.lastWrite = 'partly'
     this.conn.write(bytes).then(this.onWrote, this.onLost)
     return false
   }
@@ -98,7 +103,9 @@ class DenoTransport implements Transport {
     this.reading = false
     if (this.closed) return
     if (length !== null) {
-      this.handler?.onRead(0, length)
+      const index = this.filling
+      this.filling = (index + 1) % this.targets.length
+      this.handler?.onRead(index, length)
       return
     }
     this.readEnded = true
@@ -120,6 +127,7 @@ class DenoTransport implements Transport {
       return
     }
     this.unwritten = NOTHING
+    this.lastWrite = 'fully'
     if (this.endAsked) this.closeWrite()
     this.handler?.onWritten()
   }

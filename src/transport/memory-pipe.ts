@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts'
 import { checkInteger } from '../errors.ts'
+import type { WriteProgress } from './transport.ts'
 
 /** How a direction behaves: the options of a pair, checked. */
 export interface Link {
@@ -62,6 +63,8 @@ export class Pipe {
   private reader: PipeReader | null = null
   /** Bytes given to the reader so far. */
   delivered = 0
+  /** How much of the last write is on its way. */
+  lastWrite: WriteProgress = 'nothing'
 
   constructor(
     private readonly link: Link,
@@ -153,6 +156,8 @@ export class Pipe {
     }
     // Behind a cut there is room for everything.
     this.waiting = taken === waiting.length || this.sealed || this.deaf ? null : waiting.subarray(taken)
+    if (this.waiting === null) this.lastWrite = 'fully'
+    else if (taken > 0) this.lastWrite = 'partly'
     if (this.waiting === null && this.endWanted) this.seal('end')
     return this.waiting === null
   }

@@ -6,7 +6,7 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { checkInteger, checkRange, TransportError } from '../errors.ts'
 import { type Link, Pipe, type PipeReader, type PipeWriter } from './memory-pipe.ts'
-import type { Transport, TransportHandler } from './transport.ts'
+import type { Transport, TransportHandler, WriteProgress } from './transport.ts'
 
 /** How the connection of a {@link memoryPair} behaves; the same both ways. */
 export interface MemoryOptions {
@@ -100,6 +100,10 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
     this.remoteAddress = facts.remoteAddress
   }
 
+  get lastWrite(): WriteProgress {
+    return this.outgoing.lastWrite
+  }
+
   get bytesDelivered(): number {
     return this.outgoing.delivered
   }
@@ -111,7 +115,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
 
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
-    this.targets = targets.slice(0, this.targetCount)
+    this.targets = targets
   }
 
   resume(): void {
@@ -121,8 +125,8 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.closed) return false
-    return this.outgoing.write(bytes)
+    this.outgoing.lastWrite = 'nothing'
+    return this.closed ? false : this.outgoing.write(bytes)
   }
 
   end(): void {
@@ -157,7 +161,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
     if (this.closed) return
     const { index } = this
     this.asked = false
-    this.index = (index + 1) % this.targetCount
+    this.index = (index + 1) % this.targets.length
     this.handler?.onRead(index, length)
   }
 

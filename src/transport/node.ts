@@ -11,17 +11,19 @@ import { lostError } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
 import { checkTcpOptions, type TcpSettings } from './dial-options.ts'
 import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
-import type { Address, Dial, Transport, TransportHandler } from './transport.ts'
+import type { Address, Dial, Transport, TransportHandler, WriteProgress } from './transport.ts'
 
 /** The part of Node's `net.Socket` that is used. */
 export interface NodeSocket {
   readonly writableLength: number
   readonly destroyed: boolean
   readonly readableEnded: boolean
+  readonly errored?: Error | null
+  readonly encrypted?: boolean
   readonly alpnProtocol?: string | false | null
   readonly remoteAddress?: string | undefined
   readonly remotePort?: number | undefined
-  write(bytes: Uint8Array, callback: () => void): boolean
+  write(bytes: Uint8Array, callback: (error?: Error | null) => void): boolean
   end(): unknown
   destroy(): unknown
   pause(): unknown
@@ -36,6 +38,7 @@ abstract class NodeTransport implements Transport {
   abstract readonly targetCount: 1 | 2
   readonly alpnProtocol: string | undefined
   readonly remoteAddress: string | undefined
+  lastWrite: WriteProgress = 'nothing'
   protected handler: TransportHandler | null = null
   /** `resume` has asked and has not been answered. */
   protected asked = false
@@ -48,9 +51,15 @@ abstract class NodeTransport implements Transport {
   private failure: unknown = null
   /** Callbacks still to come for writes that were complete when `write` returned. */
   private settledWrites = 0
-  private readonly onWriteDone = (): void => {
-    if (this.settledWrites > 0) this.settledWrites--
-    else if (!this.closed) this.handler?.onWritten()
+  private readonly onWriteDone = (error?: Error | null): void => {
+    if (this.settledWrites > 0) {
+      this.settledWrites--
+      return
+    }
+    // A failed write is told by the close that follows.
+    if (error || this.closed) return
+    this.lastWrite = 'fully'
+    this.handler?.onWritten()
   }
 
   constructor(protected readonly socket: NodeSocket) {
@@ -85,12 +94,19 @@ abstract class NodeTransport implements Transport {
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.closed) return false
-    this.socket.write(bytes, this.onWriteDone)
+    const { socket } = this
+    this.lastWrite = 'nothing'
+    if (this.closed || socket.destroyed) return false
+    socket.write(bytes, this.onWriteDone)
     // What the system call took is gone from the queue; the rest is kept by reference until the callback.
-    if (this.socket.writableLength !== 0) return false
-    this.settledWrites++
-    return true
+    if (socket.writableLength === 0 && !socket.errored) {
+      this.lastWrite = 'fully'
+      this.settledWrites++
+      return true
+    }
+    // The first system call of a plain socket failed at once: it took nothing. What a TLS engine had written before that is not known.
+    if (!socket.errored || socket.encrypted === true) this.lastWrite = 'partly'
+    return false
   }
 
   end(): void {
@@ -239,7 +255,9 @@ class Landing {
 /** A socket that came from a server: its bytes arrive as `'data'`. */
 class AcceptedTransport extends NodeTransport {
   readonly targetCount = 1
-  private target: Uint8Array = new Uint8Array(0)
+  private targets: readonly Uint8Array[] = []
+  /** Which target is filled next. */
+  private filling = 0
 
   constructor(socket: NodeSocket, early: Uint8Array | undefined) {
     super(socket)
@@ -253,10 +271,12 @@ class AcceptedTransport extends NodeTransport {
   }
 
   protected override deliver(): boolean {
-    const length = this.takeSpill(this.target)
+    const index = this.filling
+    const length = this.takeSpill(this.targets[index] as Uint8Array)
     if (length === 0) return false
+    this.filling = (index + 1) % this.targets.length
     this.asked = false
-    this.handler?.onRead(0, length)
+    this.handler?.onRead(index, length)
     return true
   }
 
@@ -265,7 +285,7 @@ class AcceptedTransport extends NodeTransport {
   }
 
   protected override useTargets(targets: readonly Uint8Array[]): void {
-    this.target = targets[0] as Uint8Array
+    this.targets = targets
   }
 }
 

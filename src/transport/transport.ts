@@ -9,6 +9,12 @@
 
 import type { TlsConfig } from './tls-config.ts'
 
+/**
+ * How much of a write has left this process. `nothing` is certain: no byte of it can have reached the peer. `partly` means that some may have;
+ * `fully` that the system has taken all of it.
+ */
+export type WriteProgress = 'nothing' | 'partly' | 'fully'
+
 /** What a transport tells its user. */
 export interface TransportHandler {
   /** `length` bytes (at least 1) lie at the beginning of `targets[index]`. May be called from inside `resume`. */
@@ -23,13 +29,15 @@ export interface TransportHandler {
 
 /** An open connection. */
 export interface Transport {
-  /** How many read targets the transport fills in turn: 2 when its runtime may read ahead into the next one. */
+  /** How many read targets it needs at least: 2 when its runtime may read ahead into the next one. It fills all that it is given, in turn. */
   readonly targetCount: 1 | 2
+  /** How much of what the last `write` was given has left; still true once the connection is gone. */
+  readonly lastWrite: WriteProgress
   /** The protocol that TLS negotiated (ALPN), when it did. */
   readonly alpnProtocol?: string | undefined
   /** The peer's address, when the runtime tells: `192.0.2.1:443`, `[2001:db8::1]:443`. */
   readonly remoteAddress?: string | undefined
-  /** Tells where to read to and whom to tell. Called once, before anything else. Nothing is read before `resume`. */
+  /** Tells where to read to, at least {@link Transport.targetCount} targets, and whom to tell. Called once, before anything else. Nothing is read before `resume`. */
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void
   /** Everything delivered has been used: exactly one `onRead`, `onEnd` or `onClosed` will follow. Harmless when already asked for. */
   resume(): void

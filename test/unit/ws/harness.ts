@@ -103,6 +103,9 @@ export function record(inner: Transport): { transport: Transport; writes: Uint8A
   const writes: Uint8Array[] = []
   const transport: Transport = {
     targetCount: inner.targetCount,
+    get lastWrite() {
+      return inner.lastWrite
+    },
     alpnProtocol: inner.alpnProtocol,
     remoteAddress: inner.remoteAddress,
     start: (handler, targets) => inner.start(handler, targets),
