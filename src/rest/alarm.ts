@@ -1,0 +1,54 @@
+/**
+ * One timer for many deadlines: a request that is answered in time costs no timer of its own.
+ *
+ * The timer is armed for the earliest deadline it was ever told of and left alone when that one is called off; when it fires early, it is
+ * armed again for what is due then. So a deadline that moves on with every request is two stores, and still kept to the millisecond.
+ */
+
+import type { Clock } from '../clock.ts'
+
+/** Longest delay that the runtimes' timers take. */
+const TIMER_MAX = 2 ** 31 - 1
+
+/** Calls back at a deadline that moves often and is rarely met. */
+export class Alarm {
+  private due: number = Number.POSITIVE_INFINITY
+  private timer: unknown = null
+  private timerDue: number = Number.POSITIVE_INFINITY
+  private readonly onTimer = (): void => {
+    this.timer = null
+    this.timerDue = Number.POSITIVE_INFINITY
+    if (this.due === Number.POSITIVE_INFINITY) return
+    if (this.clock.now() < this.due) {
+      this.start()
+      return
+    }
+    this.due = Number.POSITIVE_INFINITY
+    this.onDue()
+  }
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly onDue: () => void,
+  ) {}
+
+  /** Moves the deadline to `due`, in the clock's ms. `Infinity` calls it off. */
+  set(due: number): void {
+    this.due = due
+    if (due < this.timerDue) this.start()
+  }
+
+  /** Calls the deadline off and stops the timer: for the last time. */
+  stop(): void {
+    this.due = Number.POSITIVE_INFINITY
+    if (this.timer !== null) this.clock.clear(this.timer)
+    this.timer = null
+    this.timerDue = Number.POSITIVE_INFINITY
+  }
+
+  private start(): void {
+    if (this.timer !== null) this.clock.clear(this.timer)
+    this.timerDue = this.due
+    this.timer = this.clock.set(this.onTimer, Math.min(TIMER_MAX, Math.max(1, Math.ceil(this.due - this.clock.now()))))
+  }
+}

@@ -1,0 +1,61 @@
+/** What a pool tells those who want to know: one method for each thing that happens. None is called for who does not ask. */
+
+import type { RestError } from '../errors.ts'
+
+/** A slot, by its number: 0 to `connections` - 1. */
+export interface SlotEvent {
+  readonly slot: number
+}
+
+/** A connection was lost or given up. */
+export interface SlotDownEvent extends SlotEvent {
+  /** Why; null when the server ended it without an error, or the pool renewed it. */
+  readonly error: Error | null
+  /** Was a request under way? */
+  readonly inUse: boolean
+  /** Requests that were answered on it, and how old it was in ms. */
+  readonly requests: number
+  readonly age: number
+}
+
+/** A connection is there. */
+export interface SlotUpEvent extends SlotEvent {
+  /** Attempts that this took, the successful one counted. */
+  readonly attempts: number
+  /** Milliseconds without a connection; 0 for the first one and for a renewal. */
+  readonly outage: number
+  readonly reason: 'first' | 'heal' | 'renewal'
+}
+
+/** An attempt to connect failed; another will be made. */
+export interface SlotAttemptEvent extends SlotEvent {
+  readonly error: unknown
+  /** Which attempt this was, from 1. */
+  readonly attempt: number
+  /** Milliseconds until the next one. */
+  readonly retryIn: number
+}
+
+/** A request has ended. */
+export interface RequestEvent extends SlotEvent {
+  /** Null when it failed. */
+  readonly status: number | null
+  readonly error: RestError | null
+  /** Milliseconds from sending to the end. */
+  readonly duration: number
+}
+
+/** Methods that a pool calls as things happen; each is optional. They must not throw. */
+export interface PoolObserver {
+  onSlotUp?(event: SlotUpEvent): void
+  onSlotDown?(event: SlotDownEvent): void
+  onAttemptFailed?(event: SlotAttemptEvent): void
+  /** A slot has been held for `leakTimeout` without a request: did its holder forget to release it? */
+  onLeak?(event: SlotEvent & { readonly heldFor: number }): void
+  /** A caller has to wait for a slot; `waiting` counts it. */
+  onWait?(event: { readonly waiting: number }): void
+  onRequest?(event: RequestEvent): void
+}
+
+/** The names of {@link PoolObserver}'s methods. */
+export type PoolEventName = keyof PoolObserver
