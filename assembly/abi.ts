@@ -6,7 +6,7 @@
  */
 
 /** Grows whenever a constant below changes; the binary exports it, so a stale binary is refused at load. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 // Roles (RFC 6455 section 5.3: a client masks, a server never does).
 export const ROLE_CLIENT = 0;
@@ -102,6 +102,107 @@ export const HEAD_METHOD = 28;
 export const HEAD_METHOD_LENGTH = 32;
 export const HEAD_TARGET = 36;
 export const HEAD_TARGET_LENGTH = 40;
+export const HEAD_CONNECTION = 44;
+export const HEAD_CONTENT_LENGTH = 48;
+export const HEAD_KEEP_ALIVE_TIMEOUT = 56;
+export const HEAD_KEEP_ALIVE_MAX = 60;
+
+// HEAD_CONNECTION: 1 when the connection may carry another message afterwards (RFC 9112 section 9.3).
+export const CONNECTION_CLOSE = 0;
+export const CONNECTION_PERSISTENT = 1;
+
+// How long a body is (RFC 9112 section 6.3).
+export const BODY_NONE = 0;
+export const BODY_LENGTH = 1;
+export const BODY_CHUNKED = 2;
+export const BODY_UNTIL_CLOSE = 3;
+export const BODY_TUNNEL = 4;
+
+// Methods that decide about the body of their response.
+export const METHOD_OTHER = 0;
+export const METHOD_HEAD = 1;
+export const METHOD_CONNECT = 2;
+
+// What is wrong with an HTTP message, in the order of HttpErrorCode (src/errors.ts).
+export const HTTP_ERROR_NONE = 0;
+export const HTTP_ERROR_MALFORMED_HEAD = 1;
+export const HTTP_ERROR_UNSUPPORTED_VERSION = 2;
+export const HTTP_ERROR_HEAD_TOO_LARGE = 3;
+export const HTTP_ERROR_TOO_MANY_HEADERS = 4;
+export const HTTP_ERROR_INVALID_CONTENT_LENGTH = 5;
+export const HTTP_ERROR_CONFLICTING_FRAMING = 6;
+export const HTTP_ERROR_UNSUPPORTED_TRANSFER_CODING = 7;
+export const HTTP_ERROR_MALFORMED_CHUNK = 8;
+export const HTTP_ERROR_CHUNK_EXTENSION_TOO_LONG = 9;
+export const HTTP_ERROR_MALFORMED_TRAILER = 10;
+export const HTTP_ERROR_TRAILERS_TOO_LARGE = 11;
+export const HTTP_ERROR_BODY_TOO_LARGE = 12;
+export const HTTP_ERROR_TOO_MANY_INTERIM = 13;
+export const HTTP_ERROR_UNEXPECTED_UPGRADE = 14;
+export const HTTP_ERROR_UNEXPECTED_END = 15;
+export const HTTP_ERROR_UNEXPECTED_DATA = 16;
+
+// Chunked body record: a head record for the trailer fields, then these.
+export const CHUNKED_BYTES = 128;
+export const CHUNKED_LIMIT = 64;
+export const CHUNKED_ERROR_A = 88;
+export const CHUNKED_ERROR = 96;
+export const CHUNKED_INPUT = 100;
+export const CHUNKED_OUTPUT = 104;
+export const CHUNKED_MAX_EXTENSION = 108;
+export const CHUNKED_TRAILER = 112;
+export const CHUNKED_MAX_TRAILER = 116;
+
+// What decoding of chunks ended with.
+export const CHUNKS_MORE = 0;
+export const CHUNKS_FULL = 1;
+export const CHUNKS_DONE = 2;
+export const CHUNKS_FAILED = 3;
+
+// Response reader record: a head record, then these; a chunked body record follows it.
+export const INCOMING_BYTES = 192;
+export const INCOMING_STATE = 64;
+export const INCOMING_ERROR = 68;
+export const INCOMING_ERROR_A = 72;
+export const INCOMING_ERROR_B = 80;
+export const INCOMING_INPUT = 88;
+export const INCOMING_TAIL = 92;
+export const INCOMING_STORE = 96;
+export const INCOMING_STORE_BYTES = 100;
+export const INCOMING_MAX_HEAD = 104;
+export const INCOMING_MAX_BODY = 108;
+export const INCOMING_METHOD = 112;
+export const INCOMING_STREAMING = 116;
+export const INCOMING_HELD = 120;
+export const INCOMING_INTERIM = 124;
+export const INCOMING_START = 128;
+export const INCOMING_START_LENGTH = 132;
+export const INCOMING_FRAMING = 136;
+export const INCOMING_BODY_BYTES = 144;
+export const INCOMING_DATA = 156;
+export const INCOMING_DATA_LENGTH = 160;
+
+// Response reader states.
+export const INCOMING_IDLE = 0;
+export const INCOMING_IN_HEAD = 1;
+export const INCOMING_IN_BODY = 2;
+export const INCOMING_DONE = 3;
+export const INCOMING_FAILED = 4;
+
+// What the response reader ended a step with.
+export const RESPONSE_MORE = 0;
+export const RESPONSE_INTERIM = 1;
+export const RESPONSE_HEAD = 2;
+export const RESPONSE_DATA = 3;
+export const RESPONSE_COMPLETE = 4;
+export const RESPONSE_FAILED = 5;
+
+/** Most interim responses before the final one; more is a peer that wants to keep us busy. */
+export const MAX_INTERIM_RESPONSES = 16;
+
+// What sealing a header field or request line gives instead of an address.
+export const SEAL_REFUSED = 0;
+export const SEAL_RESERVED = 1;
 
 // Outcomes of the opening handshake checks, client side then server side, in the order of the checks.
 export const HANDSHAKE_OK = 0;

@@ -1,13 +1,18 @@
 // The codec's exports, and nothing else: no state, no allocation, no import but the memory.
 
 import { ABI_VERSION } from "./abi";
+import { checkChunkedLayout } from "./http/chunked";
 import { checkHeadLayout } from "./http/head";
+import { checkIncomingLayout } from "./http/response";
 import { checkReaderLayout } from "./ws/reader";
 
 export { maskCopy, rotateKey } from "./bytes/mask";
-export { utf8Validate } from "./bytes/utf8";
+export { isAsciiRun, utf8Validate } from "./bytes/utf8";
+export { chunkedDecode, chunkedReset } from "./http/chunked";
+export { requestFraming } from "./http/framing";
 export { headScan, parseRequestHead, parseResponseHead, startsLikeResponse } from "./http/head";
-export { putEndOfHead, putField, putRequestLine, putStatusLine } from "./http/writer";
+export { incomingCommit, incomingParse } from "./http/response";
+export { putContentLength, putEndOfHead, putField, putRequestLine, putStatusLine, sealField, sealRequestLine } from "./http/writer";
 export {
   checkUpgradeRequest, checkUpgradeResponse, handshakeAccept, handshakeKey, putUpgradeRequestFields, putUpgradeResponse,
   requestKeyAddress,
@@ -19,5 +24,7 @@ export { writeFrame, writeHeader } from "./ws/writer";
 export function abiVersion(): u32 {
   checkReaderLayout();
   checkHeadLayout();
+  checkChunkedLayout();
+  checkIncomingLayout();
   return ABI_VERSION;
 }

@@ -50,6 +50,11 @@ export function isAscii(pointer: usize, length: usize): bool {
   return seen < 0x80;
 }
 
+/** {@link isAscii} for JavaScript. */
+export function isAsciiRun(pointer: usize, length: usize): bool {
+  return isAscii(pointer, length);
+}
+
 /** Feeds `length` bytes to the DFA and returns its state; UTF8_REJECT stays UTF8_REJECT. */
 export function utf8Validate(state: u32, pointer: usize, length: usize): u32 {
   const end = pointer + length;

@@ -4,11 +4,11 @@
 // docs/architecture.md says: obs-fold becomes spaces, HTTP/1.x above 1.1 reads as 1.1, an empty reason may lack its space.
 
 import {
-  FIELD_BYTES, HEAD_FIELD_CAPACITY, HEAD_FIELD_COUNT, HEAD_FIELDS, HEAD_INCOMPLETE, HEAD_MALFORMED, HEAD_METHOD, HEAD_METHOD_LENGTH,
-  HEAD_MINOR_VERSION, HEAD_REASON, HEAD_REASON_LENGTH, HEAD_RECORD_BYTES, HEAD_STATUS, HEAD_TARGET, HEAD_TARGET_LENGTH,
-  HEAD_TOO_MANY_FIELDS,
+  FIELD_BYTES, HEAD_CONNECTION, HEAD_CONTENT_LENGTH, HEAD_FIELD_CAPACITY, HEAD_FIELD_COUNT, HEAD_FIELDS, HEAD_INCOMPLETE,
+  HEAD_KEEP_ALIVE_MAX, HEAD_KEEP_ALIVE_TIMEOUT, HEAD_MALFORMED, HEAD_METHOD, HEAD_METHOD_LENGTH, HEAD_MINOR_VERSION, HEAD_REASON,
+  HEAD_REASON_LENGTH, HEAD_RECORD_BYTES, HEAD_STATUS, HEAD_TARGET, HEAD_TARGET_LENGTH, HEAD_TOO_MANY_FIELDS,
 } from "../abi";
-import { equalsIgnoreCase, isTarget, isTokenByte, isValueByte } from "./token";
+import { equalsIgnoreCase, isTarget, skipToken, skipValue } from "./token";
 
 const CR: u32 = 0x0d;
 const LF: u32 = 0x0a;
@@ -28,9 +28,11 @@ export class Head {
   methodLength: u32; //  32
   target: u32; //        36
   targetLength: u32; //  40
-  reserved1: u32; //     44
-  reserved2: u64; //     48
-  reserved3: u64; //     56
+  // What http/framing.ts makes of the fields.
+  connection: u32; //        44  may the connection be used again?
+  contentLength: f64; //     48  -1 for none
+  keepAliveTimeout: i32; //  56  seconds, -1 for none
+  keepAliveMax: i32; //      60  requests, -1 for none
 }
 
 /** Compile-time proof that the record is where abi.ts says it is. */
@@ -41,7 +43,9 @@ export function checkHeadLayout(): void {
     offsetof<Head>("minorVersion") != HEAD_MINOR_VERSION || offsetof<Head>("status") != HEAD_STATUS ||
     offsetof<Head>("reason") != HEAD_REASON || offsetof<Head>("reasonLength") != HEAD_REASON_LENGTH ||
     offsetof<Head>("method") != HEAD_METHOD || offsetof<Head>("methodLength") != HEAD_METHOD_LENGTH ||
-    offsetof<Head>("target") != HEAD_TARGET || offsetof<Head>("targetLength") != HEAD_TARGET_LENGTH
+    offsetof<Head>("target") != HEAD_TARGET || offsetof<Head>("targetLength") != HEAD_TARGET_LENGTH ||
+    offsetof<Head>("connection") != HEAD_CONNECTION || offsetof<Head>("contentLength") != HEAD_CONTENT_LENGTH ||
+    offsetof<Head>("keepAliveTimeout") != HEAD_KEEP_ALIVE_TIMEOUT || offsetof<Head>("keepAliveMax") != HEAD_KEEP_ALIVE_MAX
   ) {
     ERROR("assembly/abi.ts and the Head record differ");
   }
@@ -52,13 +56,29 @@ export function checkHeadLayout(): void {
  * its CR. `scanned` bytes were seen by an earlier call and are not looked at again, so that a slow head costs linear time.
  */
 export function headScan(head: usize, length: u32, scanned: u32): i32 {
-  for (let i = scanned; i < length; i++) {
+  let i = scanned;
+  for (; i + 16 <= length; i += 16) {
+    let feeds = i8x16.bitmask(i8x16.eq(v128.load(head + i), i8x16.splat(<i8>LF)));
+    for (; feeds != 0; feeds &= feeds - 1) {
+      const end = lineEnd(head, i + ctz(feeds));
+      if (end != HEAD_INCOMPLETE) return end;
+    }
+  }
+  for (; i < length; i++) {
     if (<u32>load<u8>(head + i) != LF) continue;
-    if (i == 0 || <u32>load<u8>(head + i - 1) != CR) return HEAD_MALFORMED;
-    if (i >= 3 && <u32>load<u8>(head + i - 2) == LF) return i + 1;
-    if (i == 1) return HEAD_MALFORMED; // a head cannot begin with an empty line
+    const end = lineEnd(head, i);
+    if (end != HEAD_INCOMPLETE) return end;
   }
   return HEAD_INCOMPLETE;
+}
+
+/** What the LF at index `i` ends: the head (its length), a line of it (HEAD_INCOMPLETE), or nothing that may be (HEAD_MALFORMED). */
+// @ts-ignore: decorator
+@inline
+function lineEnd(head: usize, i: u32): i32 {
+  if (i == 0 || <u32>load<u8>(head + i - 1) != CR) return HEAD_MALFORMED;
+  if (i >= 3 && <u32>load<u8>(head + i - 2) == LF) return i + 1;
+  return i == 1 ? HEAD_MALFORMED : HEAD_INCOMPLETE; // a head cannot begin with an empty line
 }
 
 /** Could these first bytes begin a response? False as soon as they cannot, so that a stray protocol fails at once. */
@@ -87,7 +107,7 @@ export function parseResponseHead(record: usize, head: usize, length: u32): i32 
   if (<u32>load<u8>(at) == SP) at++;
   else if (<u32>load<u8>(at) != CR) return HEAD_MALFORMED;
   h.reason = <u32>at;
-  while (isValueByte(load<u8>(at))) at++;
+  at = skipValue(at, head + length);
   h.reasonLength = <u32>at - h.reason;
   if (<u32>load<u16>(at) != (CR | (LF << 8))) return HEAD_MALFORMED;
   return parseFields(h, at + 2, head + length - 2);
@@ -98,7 +118,7 @@ export function parseRequestHead(record: usize, head: usize, length: u32): i32 {
   const h = changetype<Head>(record);
   let at = head;
   h.method = <u32>at;
-  while (isTokenByte(load<u8>(at))) at++;
+  at = skipToken(at, head + length);
   h.methodLength = <u32>(at - head);
   if (h.methodLength == 0 || <u32>load<u8>(at) != SP) return HEAD_MALFORMED;
   h.target = <u32>++at;
@@ -138,8 +158,11 @@ function version(h: Head, at: usize): bool {
   return true;
 }
 
-/** Field lines from `at` to the blank line at `end`. The scan has proved that a CRLF ends each, so no load leaves the head. */
-function parseFields(h: Head, start: usize, end: usize): i32 {
+/**
+ * Field lines from `start` to the blank line at `end`. The scan has proved that a CRLF ends each, so no load leaves the head.
+ * Returns their number or a negative HEAD code; fieldCount then says how many were good.
+ */
+export function parseFields(h: Head, start: usize, end: usize): i32 {
   let at = start;
   let count: u32 = 0;
   h.fieldCount = 0;
@@ -156,30 +179,31 @@ function parseFields(h: Head, start: usize, end: usize): i32 {
         while (<u32>load<u8>(at) == SP || <u32>load<u8>(at) == HTAB) at++;
         value = <u32>at;
       }
-      at = parseValue(previous, value, at);
+      at = parseValue(previous, value, at, end);
       if (at == 0) return HEAD_MALFORMED;
       continue;
     }
     if (count == h.fieldCapacity) return HEAD_TOO_MANY_FIELDS;
     const field = h.fields + count * FIELD_BYTES;
     const name = at;
-    while (isTokenByte(load<u8>(at))) at++;
+    at = skipToken(at, end);
     if (at == name || load<u8>(at) != 0x3a) return HEAD_MALFORMED;
     store<u32>(field, <u32>name);
     store<u32>(field, <u32>(at - name), 4);
     at++;
     while (<u32>load<u8>(at) == SP || <u32>load<u8>(at) == HTAB) at++;
-    at = parseValue(field, <u32>at, at);
+    at = parseValue(field, <u32>at, at, end);
     if (at == 0) return HEAD_MALFORMED;
-    count++;
+    h.fieldCount = ++count;
   }
-  h.fieldCount = count;
   return count;
 }
 
 /** Ends the value that begins at `value`, reading on from `at`. Returns the start of the next line, or 0. */
-function parseValue(field: usize, value: u32, at: usize): usize {
-  while (isValueByte(load<u8>(at))) at++;
+// @ts-ignore: decorator
+@inline
+function parseValue(field: usize, value: u32, at: usize, end: usize): usize {
+  at = skipValue(at, end);
   if (<u32>load<u16>(at) != (CR | (LF << 8))) return 0;
   let length = <u32>at - value;
   while (length != 0) {

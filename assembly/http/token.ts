@@ -18,14 +18,42 @@ export function isValueByte(byte: u32): bool {
   return byte >= 0x20 ? byte != 0x7f : byte == 0x09;
 }
 
+/** First byte in [at, end) that may not stand in a token, or `end`. Reads nothing outside the run. */
+export function skipToken(at: usize, end: usize): usize {
+  while (at + 16 <= end) {
+    // tchar by nibbles: bit `high` of the entry for `low` is set when the byte is one. Bytes from 0x80 on have no bit.
+    const bytes = v128.load(at);
+    const rows = i8x16.swizzle(
+      i8x16(-24, -4, -8, -4, -4, -4, -4, -4, -8, -8, -12, 84, -48, 84, -12, 112), v128.and(bytes, i8x16.splat(15)),
+    );
+    const bits = i8x16.swizzle(i8x16(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0), i8x16.shr_u(bytes, 4));
+    const foreign = i8x16.bitmask(i8x16.eq(v128.and(rows, bits), i8x16.splat(0)));
+    if (foreign != 0) return at + ctz(foreign);
+    at += 16;
+  }
+  while (at < end && isTokenByte(load<u8>(at))) at++;
+  return at;
+}
+
+/** First byte in [at, end) that may not stand in a field value, or `end`. Reads nothing outside the run. */
+export function skipValue(at: usize, end: usize): usize {
+  while (at + 16 <= end) {
+    const bytes = v128.load(at);
+    const controls = v128.andnot(i8x16.lt_u(bytes, i8x16.splat(0x20)), i8x16.eq(bytes, i8x16.splat(0x09)));
+    const foreign = i8x16.bitmask(v128.or(controls, i8x16.eq(bytes, i8x16.splat(0x7f))));
+    if (foreign != 0) return at + ctz(foreign);
+    at += 16;
+  }
+  while (at < end && isValueByte(load<u8>(at))) at++;
+  return at;
+}
+
 export function isToken(pointer: usize, length: u32): bool {
-  for (let i: u32 = 0; i < length; i++) if (!isTokenByte(load<u8>(pointer + i))) return false;
-  return length != 0;
+  return length != 0 && skipToken(pointer, pointer + length) == pointer + length;
 }
 
 export function isFieldValue(pointer: usize, length: u32): bool {
-  for (let i: u32 = 0; i < length; i++) if (!isValueByte(load<u8>(pointer + i))) return false;
-  return true;
+  return skipValue(pointer, pointer + length) == pointer + length;
 }
 
 /** A request target holds visible ASCII only: no space, no control, no raw multi-byte text (RFC 9112 section 3.2). */
@@ -65,6 +93,23 @@ export function listContains(pointer: usize, length: u32, literal: string): bool
 
 // @ts-ignore: decorator
 @inline
-function isListGap(byte: u32): bool {
+export function isListGap(byte: u32): bool {
   return byte == 0x20 || byte == 0x09 || byte == 0x2c;
 }
+
+/** The number that the run spells, or -1 when it is no number of digits alone up to 2^53 - 1 (RFC 9110 section 8.6). */
+export function decimal(pointer: usize, length: u32): i64 {
+  if (length == 0) return -1;
+  let value: i64 = 0;
+  for (let i: u32 = 0; i < length; i++) {
+    const digit = <u32>load<u8>(pointer + i) - 0x30;
+    if (digit > 9) return -1;
+    // Checked at each digit: a long run of them cannot wrap around.
+    value = value * 10 + digit;
+    if (value > MAX_EXACT) return -1;
+  }
+  return value;
+}
+
+/** 2^53 - 1: beyond it JavaScript would round a length, and two ends could disagree by one byte. */
+export const MAX_EXACT: i64 = 9007199254740991;

@@ -8,6 +8,7 @@ export interface CodecExports {
   abiVersion(): number
   maskCopy(target: number, source: number, length: number, key: number): void
   rotateKey(key: number, offset: number): number
+  isAsciiRun(pointer: number, length: number): number
   utf8Validate(state: number, pointer: number, length: number): number
   headScan(head: number, length: number, scanned: number): number
   startsLikeResponse(head: number, length: number): number
@@ -17,6 +18,14 @@ export interface CodecExports {
   putStatusLine(at: number, status: number, reason: number, reasonLength: number): number
   putField(at: number, name: number, nameLength: number, value: number, valueLength: number): number
   putEndOfHead(at: number): number
+  putContentLength(at: number, length: number): number
+  sealRequestLine(line: number, methodLength: number, end: number, prefix: number, prefixLength: number): number
+  sealField(line: number, nameLength: number, end: number): number
+  requestFraming(record: number): number
+  incomingCommit(record: number, address: number, length: number): number
+  incomingParse(record: number): number
+  chunkedReset(record: number): void
+  chunkedDecode(record: number, from: number, to: number, target: number, targetEnd: number): number
   putUpgradeRequestFields(at: number, key: number): number
   putUpgradeResponse(at: number, key: number, scratch: number): number
   checkUpgradeRequest(head: number): number

@@ -5,12 +5,18 @@ import { FrameReader as BaseFrameReader, DEFAULT_BUFFER_CAPACITY, type FrameRead
 import { FrameWriter as BaseFrameWriter, DEFAULT_WRITE_BUFFER_CAPACITY, type FrameWriterOptions } from '../codec/frame-writer.ts'
 import type { RandomSource } from '../codec/mask-keys.ts'
 import { Codec } from '../codec/memory.ts'
+import { RequestWriter as BaseRequestWriter, type RequestWriterOptions } from '../codec/request-writer.ts'
+import { ResponseReader as BaseResponseReader, type ResponseReaderOptions } from '../codec/response-reader.ts'
 import { webTextDecoding } from '../codec/text.ts'
 import { CodecTools } from '../codec/tools.ts'
 
 export { ClientHandshake, type ClientHello, type Fields, type FieldsInit, ServerHandshake, type ServerHello } from '../codec/handshake.ts'
 export { MaskKeys, type RandomSource } from '../codec/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/message.ts'
+export type { BodySource, Request } from '../codec/request.ts'
+export type { HeadersPhase, QueryPhase, QueryValue, ReadyPhase } from '../codec/request-builder.ts'
+export { type HttpVersion, OwnedResponse, RestResponse } from '../codec/response.ts'
+export type { InterimResponse } from '../codec/response-reader.ts'
 export {
   EncodeError,
   type EncodeErrorCode,
@@ -18,6 +24,8 @@ export {
   HandshakeError,
   type HandshakeErrorCode,
   type HandshakeResponse,
+  HttpError,
+  type HttpErrorCode,
   NexusError,
   ProtocolError,
   type ProtocolErrorCode,
@@ -29,7 +37,7 @@ export {
   UsageError,
   type UsageErrorCode,
 } from '../errors.ts'
-export type { FrameReaderOptions, FrameWriterOptions, Role }
+export type { FrameReaderOptions, FrameWriterOptions, RequestWriterOptions, ResponseReaderOptions, Role }
 
 /** This thread's codec: compiled on first use, its memories shared by every reader and writer made here. */
 const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
@@ -125,5 +133,43 @@ export class FrameWriter extends BaseFrameWriter {
   /** Throws `InvalidOption` for an option outside its range. */
   constructor(options?: FrameWriterOptions) {
     super(codec, options)
+  }
+}
+
+/**
+ * Reads HTTP/1.1 responses (RFC 9112) from bytes that arrive in any cut.
+ *
+ * ```ts
+ * import { ResponseReader } from 'nexus-async-net/codec'
+ *
+ * const reader = new ResponseReader()
+ * reader.begin('GET')
+ * reader.read(new TextEncoder().encode('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'))
+ * const response = reader.next()
+ * console.log(response?.status, response?.header('content-length'), response?.text()) // 200 2 hi
+ * ```
+ */
+export class ResponseReader extends BaseResponseReader {
+  /** Throws `InvalidOption` for an option outside its range. */
+  constructor(options?: ResponseReaderOptions) {
+    super(codec, options)
+  }
+}
+
+/**
+ * Encodes HTTP/1.1 requests (RFC 9112) into a fixed buffer.
+ *
+ * ```ts
+ * import { RequestWriter } from 'nexus-async-net/codec'
+ *
+ * const writer = new RequestWriter('api.example', { defaultHeaders: { Accept: '*' + '/*' } })
+ * const request = writer.get('/orders').query('symbol', 'BTC-USD').finish()
+ * console.log(request.method, request.target, request.bytes.length) // GET /orders?symbol=BTC-USD 99
+ * ```
+ */
+export class RequestWriter extends BaseRequestWriter {
+  /** Throws `InvalidOption` for a host that is none, or an option outside its range. */
+  constructor(host: string, options?: RequestWriterOptions) {
+    super(codec, host, options)
   }
 }

@@ -49,7 +49,25 @@ test('every name is used by the codec or by its faces', () => {
 })
 
 describe('numbers that must be told apart are', () => {
-  test.each(['ERROR_', 'STATE_', 'OPCODE_', 'HANDSHAKE_(?!.*_BYTES$)', 'ROLE_', 'READER_(?!BYTES)', 'HEAD_(?!RECORD_BYTES)'])('%s', (pattern) => {
+  test.each([
+    'ERROR_',
+    'STATE_',
+    'OPCODE_',
+    'HANDSHAKE_(?!.*_BYTES$)',
+    'ROLE_',
+    'READER_(?!BYTES)',
+    'HEAD_(?!RECORD_BYTES)',
+    'BODY_',
+    'METHOD_',
+    'CONNECTION_',
+    'HTTP_ERROR_',
+    'CHUNKED_(?!BYTES)',
+    'CHUNKS_',
+    'INCOMING_(?:IDLE|IN_HEAD|IN_BODY|DONE|FAILED)$',
+    'INCOMING_(?!BYTES|(?:IDLE|IN_HEAD|IN_BODY|DONE|FAILED)$)',
+    'RESPONSE_',
+    'SEAL_',
+  ])('%s', (pattern) => {
     const group = Object.entries(abi).filter(([name]) => new RegExp(`^${pattern}`).test(name))
     // HEAD_INCOMPLETE, MALFORMED and TOO_MANY are results, HEAD_FIELDS and so on are offsets.
     const results = group.filter(([name]) => /^HEAD_(?:INCOMPLETE|MALFORMED|TOO_MANY_FIELDS)$/.test(name))
@@ -123,6 +141,8 @@ describe('the compiler', () => {
     ['READER_BYTES', 'the Reader record'],
     ['HEAD_STATUS', 'the Head record'],
     ['HEAD_RECORD_BYTES', 'the Head record'],
+    ['CHUNKED_INPUT', 'the Chunked record'],
+    ['INCOMING_DATA', 'the Incoming record'],
   ])('refuses an abi.ts whose %s is wrong', { timeout: 60_000 }, async (name, record) => {
     const tampered = source.replace(new RegExp(`(export const ${name} = )(\\d+)`), (_, before, value) => `${before}${Number(value) + 4}`)
     expect(tampered).not.toBe(source)

@@ -15,12 +15,18 @@ const EXPORTS: readonly (keyof CodecExports)[] = [
   'abiVersion',
   'checkUpgradeRequest',
   'checkUpgradeResponse',
+  'chunkedDecode',
+  'chunkedReset',
   'handshakeAccept',
   'handshakeKey',
   'headScan',
+  'incomingCommit',
+  'incomingParse',
+  'isAsciiRun',
   'maskCopy',
   'parseRequestHead',
   'parseResponseHead',
+  'putContentLength',
   'putEndOfHead',
   'putField',
   'putRequestLine',
@@ -31,8 +37,11 @@ const EXPORTS: readonly (keyof CodecExports)[] = [
   'readerCompact',
   'readerParse',
   'readerReset',
+  'requestFraming',
   'requestKeyAddress',
   'rotateKey',
+  'sealField',
+  'sealRequestLine',
   'startsLikeResponse',
   'utf8Validate',
   'writeFrame',
@@ -146,7 +155,44 @@ function exercise({ codec, put, u8, view }: Linear): Set<string> {
   run.writeFrame(OUT + 1_500, OUT, 100, 0x82, 1, 7)
   run.maskCopy(OUT, OUT, 100, 7)
   run.utf8Validate(0, OUT, 100)
+  run.isAsciiRun(OUT, 100)
   run.rotateKey(7, 1)
+
+  const LINE = OUT + 2_000
+  put(LINE, 'GET /')
+  put(LINE + 500, 'Name: value')
+  expect(run.sealRequestLine(LINE, 3, LINE + 5, OUT, 4)).toBe(LINE + 5 + 11 + 4)
+  expect(run.sealField(LINE + 500, 4, LINE + 511)).toBe(LINE + 513)
+  expect(run.putContentLength(LINE + 600, 10)).toBe(LINE + 622)
+  expect(run.requestFraming(HEAD_RECORD)).toBe(abi.BODY_NONE)
+
+  const INCOMING = FREE + 110_016
+  const CHUNKED = INCOMING + abi.INCOMING_BYTES
+  const STORE = FREE + 120_000
+  for (const [offset, value] of [
+    [abi.HEAD_FIELDS, INCOMING + 512],
+    [abi.HEAD_FIELD_CAPACITY, 8],
+    [abi.INCOMING_STATE, abi.INCOMING_IN_HEAD],
+    [abi.INCOMING_STORE, STORE],
+    [abi.INCOMING_STORE_BYTES, 2_048],
+    [abi.INCOMING_MAX_HEAD, 1_024],
+    [abi.INCOMING_MAX_BODY, 1_024],
+    [abi.INCOMING_BYTES + abi.HEAD_FIELDS, INCOMING + 1_024],
+    [abi.INCOMING_BYTES + abi.HEAD_FIELD_CAPACITY, 8],
+    [abi.INCOMING_BYTES + abi.CHUNKED_MAX_EXTENSION, 16],
+    [abi.INCOMING_BYTES + abi.CHUNKED_TRAILER, INCOMING + 2_048],
+    [abi.INCOMING_BYTES + abi.CHUNKED_MAX_TRAILER, 256],
+  ] as const) {
+    view.setUint32(INCOMING + offset, value, true)
+  }
+  const chunks = '2;a="b"\r\nhi\r\n0\r\nT: x\r\n\r\n'
+  const chunked = put(HEAD, `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=5, max=9\r\n\r\n${chunks}`)
+  expect(run.incomingCommit(INCOMING, HEAD, 50)).toBe(abi.RESPONSE_MORE)
+  expect(run.incomingCommit(INCOMING, HEAD + 50, chunked - 50)).toBe(abi.RESPONSE_COMPLETE)
+  expect(run.incomingParse(INCOMING)).toBe(abi.RESPONSE_COMPLETE)
+  put(HEAD, chunks)
+  run.chunkedReset(CHUNKED)
+  expect(run.chunkedDecode(CHUNKED, HEAD, HEAD + chunks.length, OUT, OUT + 100)).toBe(abi.CHUNKS_DONE)
   run.abiVersion()
   expect(u8.length).toBe(4 * 65_536)
   return called

@@ -1,0 +1,294 @@
+// The response reader: chunks of a connection in, one step of a response out (RFC 9112).
+//
+// Rule 1: all state lives in the record; a call may stop anywhere and the next one goes on.
+// Rule 2: once failed, no further byte is interpreted.
+// Rule 3: what comes out does not depend on how the bytes were cut.
+//
+// A chunk lies at [input, tail), in a target of the transport. A response that ends in the chunk it began in stays there: its body
+// is decoded in place. One that goes on is moved to the store at the end of its first chunk, once, and the rest is appended there:
+//
+//   target  | head | body ... | surplus |        store  | head | body so far | free ........ |
+//
+// A body that the store cannot hold, or that is to be streamed, is handed out in pieces instead, each decoded in place in its chunk.
+
+import {
+  BODY_CHUNKED, BODY_LENGTH, BODY_UNTIL_CLOSE, CHUNKS_DONE, CHUNKS_FAILED, CHUNKS_FULL, FIELD_BYTES,
+  HEAD_INCOMPLETE, HEAD_RECORD_BYTES, HEAD_TOO_MANY_FIELDS, HTTP_ERROR_BODY_TOO_LARGE, HTTP_ERROR_HEAD_TOO_LARGE,
+  HTTP_ERROR_MALFORMED_HEAD, HTTP_ERROR_TOO_MANY_HEADERS, HTTP_ERROR_TOO_MANY_INTERIM, HTTP_ERROR_UNEXPECTED_DATA,
+  HTTP_ERROR_UNEXPECTED_UPGRADE, HTTP_ERROR_UNSUPPORTED_VERSION, INCOMING_BODY_BYTES, INCOMING_BYTES, INCOMING_DATA,
+  INCOMING_DATA_LENGTH, INCOMING_DONE, INCOMING_ERROR, INCOMING_ERROR_A, INCOMING_ERROR_B, INCOMING_FAILED, INCOMING_FRAMING,
+  INCOMING_HELD, INCOMING_IDLE, INCOMING_IN_BODY, INCOMING_IN_HEAD, INCOMING_INPUT, INCOMING_INTERIM, INCOMING_MAX_BODY,
+  INCOMING_MAX_HEAD, INCOMING_METHOD, INCOMING_START, INCOMING_START_LENGTH, INCOMING_STATE, INCOMING_STORE, INCOMING_STORE_BYTES,
+  INCOMING_STREAMING, INCOMING_TAIL, MAX_INTERIM_RESPONSES, RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD,
+  RESPONSE_INTERIM, RESPONSE_MORE,
+} from "../abi";
+import { Chunked, chunkedDecode, chunkedReset } from "./chunked";
+import { responseFraming } from "./framing";
+import { Head, headScan, parseResponseHead, startsLikeResponse } from "./head";
+
+/** An unfinished head is looked through in steps of this, so that the body behind it is not copied for nothing. */
+const HEAD_STEP: u32 = 1024;
+
+@unmanaged
+export class Incoming extends Head {
+  state: u32; //        64
+  error: u32; //        68
+  errorA: f64; //       72  the numbers of the error
+  errorB: f64; //       80
+  input: u32; //        88  first byte of the chunk that is not used yet
+  tail: u32; //         92  one past its last
+  store: u32; //        96  memory for what does not end in its first chunk, set by the caller
+  storeBytes: u32; //  100
+  maxHead: u32; //     104  limits, set by the caller
+  maxBody: u32; //     108
+  asked: u32; //       112  METHOD number of the request, set by the caller
+  streaming: u32; //   116  hand out the body in pieces? Set by the caller
+  held: u32; //        120  bytes of an unfinished head, in the store
+  interim: u32; //     124  interim responses so far
+  start: u32; //       128  address of the head
+  startLength: u32; // 132  … and its length
+  framing: u32; //     136  BODY number
+  inPieces: u32; //    140  the body is handed out
+  bodyBytes: u32; //   144  decoded so far
+  remaining: u32; //   148  bytes that Content-Length still promises
+  output: u32; //      152  where the next byte of a kept body goes
+  data: u32; //        156  a piece of the body
+  dataLength: u32; //  160
+  reserved1: u32; //   164
+  reserved2: u64; //   168
+  reserved3: u64; //   176
+  reserved4: u64; //   184
+}
+
+/** Compile-time proof that the record is where abi.ts says it is. */
+export function checkIncomingLayout(): void {
+  if (
+    offsetof<Incoming>() != INCOMING_BYTES || offsetof<Incoming>("state") != INCOMING_STATE || INCOMING_STATE != HEAD_RECORD_BYTES ||
+    offsetof<Incoming>("error") != INCOMING_ERROR || offsetof<Incoming>("errorA") != INCOMING_ERROR_A ||
+    offsetof<Incoming>("errorB") != INCOMING_ERROR_B || offsetof<Incoming>("input") != INCOMING_INPUT ||
+    offsetof<Incoming>("tail") != INCOMING_TAIL || offsetof<Incoming>("store") != INCOMING_STORE ||
+    offsetof<Incoming>("storeBytes") != INCOMING_STORE_BYTES || offsetof<Incoming>("maxHead") != INCOMING_MAX_HEAD ||
+    offsetof<Incoming>("maxBody") != INCOMING_MAX_BODY || offsetof<Incoming>("asked") != INCOMING_METHOD ||
+    offsetof<Incoming>("streaming") != INCOMING_STREAMING || offsetof<Incoming>("held") != INCOMING_HELD ||
+    offsetof<Incoming>("interim") != INCOMING_INTERIM || offsetof<Incoming>("start") != INCOMING_START ||
+    offsetof<Incoming>("startLength") != INCOMING_START_LENGTH || offsetof<Incoming>("framing") != INCOMING_FRAMING ||
+    offsetof<Incoming>("bodyBytes") != INCOMING_BODY_BYTES || offsetof<Incoming>("data") != INCOMING_DATA ||
+    offsetof<Incoming>("dataLength") != INCOMING_DATA_LENGTH
+  ) {
+    ERROR("assembly/abi.ts and the Incoming record differ");
+  }
+}
+
+function fail(r: Incoming, error: u32, a: f64 = 0, b: f64 = 0): u32 {
+  r.state = INCOMING_FAILED;
+  r.error = error;
+  r.errorA = a;
+  r.errorB = b;
+  return RESPONSE_FAILED;
+}
+
+/** `length` bytes were put at `address`, and the chunk before them is used up. Returns a RESPONSE number. */
+export function incomingCommit(record: usize, address: u32, length: u32): u32 {
+  const r = changetype<Incoming>(record);
+  if (r.state == INCOMING_FAILED) return RESPONSE_FAILED;
+  r.input = address;
+  r.tail = address + length;
+  // Nobody has asked for these bytes: taken for an answer, they would answer the wrong request.
+  if (r.state == INCOMING_IDLE || r.state == INCOMING_DONE) return fail(r, HTTP_ERROR_UNEXPECTED_DATA, length);
+  return incomingParse(record);
+}
+
+/** Goes on with what is left of the chunk. Returns a RESPONSE number. */
+export function incomingParse(record: usize): u32 {
+  const r = changetype<Incoming>(record);
+  if (r.state == INCOMING_IN_HEAD) {
+    const result = readHead(r);
+    if (result != RESPONSE_HEAD) return result;
+    if (r.streaming) return RESPONSE_HEAD;
+  }
+  if (r.state == INCOMING_IN_BODY) return readBody(r);
+  return r.state == INCOMING_DONE ? RESPONSE_COMPLETE : r.state == INCOMING_FAILED ? RESPONSE_FAILED : RESPONSE_MORE;
+}
+
+function readHead(r: Incoming): u32 {
+  let length = findHead(r);
+  if (length == HEAD_INCOMPLETE) return r.state == INCOMING_FAILED ? RESPONSE_FAILED : RESPONSE_MORE;
+  const record = changetype<usize>(r);
+  const head: usize = r.start;
+  r.startLength = length;
+  const fields = parseResponseHead(record, head, length);
+  if (fields == HEAD_TOO_MANY_FIELDS) return fail(r, HTTP_ERROR_TOO_MANY_HEADERS, r.fieldCapacity + 1, r.fieldCapacity);
+  if (fields < 0) return fail(r, HTTP_ERROR_MALFORMED_HEAD);
+  if (r.status == 101) return fail(r, HTTP_ERROR_UNEXPECTED_UPGRADE);
+  if (r.status < 200) {
+    if (++r.interim > <u32>MAX_INTERIM_RESPONSES) return fail(r, HTTP_ERROR_TOO_MANY_INTERIM, r.interim, MAX_INTERIM_RESPONSES);
+    return RESPONSE_INTERIM;
+  }
+  const framing = responseFraming(record, r.asked);
+  if (framing < 0) return fail(r, -framing);
+  r.framing = framing;
+  r.bodyBytes = 0;
+  r.inPieces = r.streaming;
+  if (framing == BODY_LENGTH) {
+    if (r.contentLength > <f64>r.maxBody) return fail(r, HTTP_ERROR_BODY_TOO_LARGE, r.contentLength, r.maxBody);
+    r.remaining = <u32>r.contentLength;
+    if (length + r.remaining > r.storeBytes) r.inPieces = 1;
+  } else if (framing == BODY_CHUNKED) {
+    const chunked = changetype<Chunked>(record + INCOMING_BYTES);
+    chunkedReset(record + INCOMING_BYTES);
+    chunked.limit = r.maxBody;
+  }
+  // The pieces come and go in the targets; the head has to outlive them.
+  if (r.inPieces) moveHead(r, length);
+  r.output = r.start + length;
+  r.state = INCOMING_IN_BODY;
+  return RESPONSE_HEAD;
+}
+
+/** Length of the head at `start`, with `input` behind it; HEAD_INCOMPLETE when there is none yet, or none can come (`state` says which). */
+function findHead(r: Incoming): u32 {
+  const available = r.tail - r.input;
+  if (r.held == 0) {
+    if (available == 0) return HEAD_INCOMPLETE;
+    const window = min<u32>(available, r.maxHead);
+    const length = scan(r, r.input, window, 0);
+    if (r.state == INCOMING_FAILED) return HEAD_INCOMPLETE;
+    if (length != HEAD_INCOMPLETE) {
+      r.start = r.input;
+      r.input += length;
+      return length;
+    }
+    if (available > window) {
+      fail(r, HTTP_ERROR_HEAD_TOO_LARGE, 0, r.maxHead);
+      return HEAD_INCOMPLETE;
+    }
+    memory.copy(r.store, r.input, available);
+    r.held = available;
+    r.input = r.tail;
+    return HEAD_INCOMPLETE;
+  }
+  while (r.input != r.tail) {
+    const seen = r.held;
+    if (seen == r.maxHead) {
+      fail(r, HTTP_ERROR_HEAD_TOO_LARGE, 0, r.maxHead);
+      return HEAD_INCOMPLETE;
+    }
+    const take = min<u32>(min<u32>(r.tail - r.input, r.maxHead - seen), HEAD_STEP);
+    memory.copy(r.store + seen, r.input, take);
+    r.held = seen + take;
+    const length = scan(r, r.store, r.held, seen);
+    if (r.state == INCOMING_FAILED) return HEAD_INCOMPLETE;
+    if (length != HEAD_INCOMPLETE) {
+      r.start = r.store;
+      r.input += length - seen;
+      r.held = 0;
+      return length;
+    }
+    r.input += take;
+  }
+  return HEAD_INCOMPLETE;
+}
+
+/** Length of the head at `head`, or HEAD_INCOMPLETE. What cannot become a response fails before its end has come. */
+// @ts-ignore: decorator
+@inline
+function scan(r: Incoming, head: usize, length: u32, seen: u32): u32 {
+  if (seen < 7 && !startsLikeResponse(head, length)) {
+    const hasName = length >= 5 && load<u32>(head) == 0x50545448 && <u32>load<u8>(head, 4) == 0x2f; // "HTTP" "/"
+    fail(r, hasName ? HTTP_ERROR_UNSUPPORTED_VERSION : HTTP_ERROR_MALFORMED_HEAD);
+    return HEAD_INCOMPLETE;
+  }
+  const end = headScan(head, length, seen);
+  if (end >= 0) return end;
+  fail(r, HTTP_ERROR_MALFORMED_HEAD);
+  return HEAD_INCOMPLETE;
+}
+
+function readBody(r: Incoming): u32 {
+  const from: usize = r.input;
+  const available = r.tail - r.input;
+  const inPlace = r.start != r.store;
+  let result: u32 = RESPONSE_MORE;
+  let piece: u32 = 0;
+  const framing = r.framing;
+  if (framing == BODY_CHUNKED) {
+    const record = changetype<usize>(r) + INCOMING_BYTES;
+    const c = changetype<Chunked>(record);
+    // In place, what is decoded is shorter than what it is decoded from, so that nothing but the chunk itself bounds it.
+    const target: usize = r.inPieces ? from : r.output;
+    const end: usize = r.inPieces || inPlace ? r.tail : r.store + r.storeBytes;
+    const outcome = chunkedDecode(record, from, r.tail, target, end);
+    r.input = c.input;
+    piece = c.output - <u32>target;
+    if (outcome == CHUNKS_DONE) {
+      r.state = INCOMING_DONE;
+      result = RESPONSE_COMPLETE;
+    } else if (outcome == CHUNKS_FAILED) {
+      result = fail(r, c.error, c.errorA, c.error == HTTP_ERROR_BODY_TOO_LARGE ? <f64>r.maxBody : 0);
+    } else if (outcome == CHUNKS_FULL) {
+      r.output += piece;
+      r.bodyBytes += piece;
+      return spill(r);
+    }
+  } else if (framing == BODY_LENGTH) {
+    piece = min<u32>(available, r.remaining);
+    r.remaining -= piece;
+    keep(r, from, piece);
+    if (r.remaining == 0) {
+      r.state = INCOMING_DONE;
+      result = RESPONSE_COMPLETE;
+    }
+  } else if (framing == BODY_UNTIL_CLOSE) {
+    piece = min<u32>(available, r.maxBody - r.bodyBytes);
+    if (!r.inPieces && !inPlace && r.output + piece > r.store + r.storeBytes) return spill(r);
+    keep(r, from, piece);
+    if (piece != available) result = fail(r, HTTP_ERROR_BODY_TOO_LARGE, <f64>r.maxBody + 1, r.maxBody);
+  } else {
+    r.state = INCOMING_DONE;
+    return RESPONSE_COMPLETE;
+  }
+  r.bodyBytes += piece;
+  if (r.inPieces) {
+    if (piece == 0) return result;
+    // The piece first; a further step then tells how things stand behind it.
+    r.data = <u32>from;
+    r.dataLength = piece;
+    return RESPONSE_DATA;
+  }
+  r.output += piece;
+  if (result == RESPONSE_MORE && inPlace) moveHead(r, r.output - r.start);
+  return result;
+}
+
+/** Takes `length` plain bytes of the body from the chunk, to where a kept one grows. */
+// @ts-ignore: decorator
+@inline
+function keep(r: Incoming, from: usize, length: u32): void {
+  r.input += length;
+  if (!r.inPieces && r.output != <u32>from) memory.copy(r.output, from, length);
+}
+
+/** The body has outgrown the store: what there is of it is handed out as the first piece, and the rest follows in pieces. */
+function spill(r: Incoming): u32 {
+  r.inPieces = 1;
+  const body = r.start + r.startLength;
+  if (r.output == body) return readBody(r);
+  r.data = body;
+  r.dataLength = r.output - body;
+  return RESPONSE_DATA;
+}
+
+/** Moves the first `length` bytes of the response to the store, unless it is there, with all that points into them. */
+function moveHead(r: Incoming, length: u32): void {
+  const by = r.store - r.start;
+  if (by == 0) return;
+  memory.copy(r.store, r.start, length);
+  r.start = r.store;
+  r.output += by;
+  r.reason += by;
+  const end: usize = r.fields + r.fieldCount * FIELD_BYTES;
+  for (let field: usize = r.fields; field < end; field += FIELD_BYTES) {
+    store<u32>(field, load<u32>(field) + by);
+    store<u32>(field, load<u32>(field, 8) + by, 8);
+  }
+}

@@ -1,0 +1,415 @@
+/** Builds one request, part by part, straight into the writer's memory. */
+
+import { SEAL_REFUSED, SEAL_RESERVED } from '../../assembly/abi.ts'
+import { checkInteger, EncodeError, type NexusError, UsageError } from '../errors.ts'
+import type { CodecExports } from './module.ts'
+import { type BodySource, Request } from './request.ts'
+import type { RequestWriter } from './request-writer.ts'
+
+/** A query value; numbers and booleans are written as `String` does. */
+export type QueryValue = string | number | boolean
+
+/** The last phase: nothing is missing. */
+export interface ReadyPhase {
+  /**
+   * Ends the request. Throws the first error of the steps before: `HeaderInjection` for what may not stand where it was put, `RequestTooLarge`
+   * when it does not fit in the write buffer, `InvalidUrl` for a path that does not begin with `/`.
+   */
+  finish(): Request
+}
+
+/** Headers may follow, then a body. */
+export interface HeadersPhase extends ReadyPhase {
+  /** A header field, in this case and at this place. The value goes out as UTF-8 where it is not ASCII. */
+  header(name: string, value: string): HeadersPhase
+  /** The whole body, with its Content-Length. Strings go out as UTF-8. */
+  body(content: string | Uint8Array): ReadyPhase
+  /**
+   * Lets `fill` write the body straight into linear memory; it returns how many bytes it used. What is sent is what {@link HeadersPhase.body}
+   * would send. When `fill` throws, so does this, and the request can go on without that body.
+   */
+  bodyWriter(fill: (writable: Uint8Array) => number): ReadyPhase
+  /** Lets `fill` write a body of exactly `length` bytes, zeroed before, straight into linear memory. */
+  bodyFixed(length: number, fill: (writable: Uint8Array) => void): ReadyPhase
+  /** A body that is produced while it is sent: in chunks (RFC 9112 section 7.1), or as exactly `length` bytes when that is given. */
+  stream(source: BodySource, length?: number): ReadyPhase
+}
+
+/** Query parameters may follow, then headers, then a body. */
+export interface QueryPhase extends HeadersPhase {
+  /** A query parameter; name and value are percent-encoded as UTF-8, all but the unreserved characters of RFC 3986 section 2.3. */
+  query(name: string, value: QueryValue): QueryPhase
+  /** A piece of query as it is: `a=1&b=2`. What may not stand in a request target is refused. */
+  queryRaw(query: string): QueryPhase
+}
+
+const PHASE_QUERY = 0
+const PHASE_HEADERS = 1
+const PHASE_READY = 2
+const PHASE_FINISHED = 3
+
+/** Strings up to this length are copied character by character, which is quicker than a call of `encodeInto` (and its view). */
+const LOOP_UP_TO = 128
+/** Bytes that every step leaves free, for what is written without asking for room: separators, line ends, `Content-Length: 0` (21 bytes). */
+const SLACK = 32
+/** `Content-Length: `, ten digits and the blank line. */
+const LENGTH_FIELD = 16 + 4
+/** Least room for the chunks of a streamed body. */
+const MIN_CHUNK_ROOM = 512
+
+/** 1 for the unreserved characters of RFC 3986 section 2.3, by their code. */
+const UNRESERVED = Uint8Array.from({ length: 128 }, (_, code) => (/[A-Za-z0-9\-._~]/.test(String.fromCharCode(code)) ? 1 : 0))
+/** Upper case, as RFC 3986 section 2.1 asks for. */
+const HEX = Uint8Array.from('0123456789ABCDEF', (digit) => digit.charCodeAt(0))
+
+const NO_BODY = 0
+const IN_BUFFER = 1
+const IN_CHUNKS = 2
+const DECLARED = 3
+
+/** All phases in one object, of which each writer has a few that take turns. */
+export class RequestBuilder implements QueryPhase {
+  private readonly u8: Uint8Array<ArrayBuffer>
+  private readonly exports: CodecExports
+  private readonly start: number
+  private readonly end: number
+  private serial = -1
+  private phase = PHASE_FINISHED
+  private at = 0
+  private method = ''
+  private targetLength = 0
+  private hasQuery = false
+  private bodyKind = NO_BODY
+  private bodyStart = 0
+  private source: BodySource | null = null
+  private declared = 0
+  private error: NexusError | null = null
+
+  constructor(
+    private readonly writer: RequestWriter,
+    exports: CodecExports,
+    private readonly encoder: TextEncoder,
+  ) {
+    this.u8 = writer.u8
+    this.exports = exports
+    this.start = writer.address
+    this.end = writer.address + writer.capacity
+  }
+
+  /** Begins request number `serial` of the writer. */
+  begin(serial: number, method: string, basePath: string, path: string): this {
+    this.serial = serial
+    this.phase = PHASE_QUERY
+    this.at = this.start
+    this.method = method
+    this.hasQuery = false
+    this.bodyKind = NO_BODY
+    this.source = null
+    this.error = null
+    this.put(String(method))
+    this.putByte(0x20)
+    if (typeof path !== 'string' || path.charCodeAt(0) !== 0x2f) {
+      if (path === '*' && method === 'OPTIONS') this.put(path)
+      else this.fail(wrongPath(path))
+      return this
+    }
+    if (basePath !== '') this.put(basePath)
+    this.put(path)
+    this.hasQuery = path.includes('?')
+    return this
+  }
+
+  query(name: string, value: QueryValue): this {
+    this.enter(PHASE_QUERY, PHASE_QUERY)
+    this.putByte(this.hasQuery ? 0x26 : 0x3f)
+    this.hasQuery = true
+    this.putPercent(String(name))
+    this.putByte(0x3d)
+    this.putPercent(String(value))
+    return this
+  }
+
+  queryRaw(query: string): this {
+    this.enter(PHASE_QUERY, PHASE_QUERY)
+    this.putByte(this.hasQuery ? 0x26 : 0x3f)
+    this.hasQuery = true
+    this.put(String(query))
+    return this
+  }
+
+  header(name: string, value: string): this {
+    this.enter(PHASE_HEADERS, PHASE_HEADERS)
+    const line = this.at
+    this.put(String(name))
+    const nameLength = this.at - line
+    this.putByte(0x3a)
+    this.putByte(0x20)
+    this.put(String(value))
+    if (this.error !== null) return this
+    const end = this.exports.sealField(line, nameLength, this.at)
+    if (end <= SEAL_RESERVED) this.fail(refusedField(end, name))
+    else this.at = end
+    return this
+  }
+
+  body(content: string | Uint8Array): this {
+    this.enter(PHASE_HEADERS, PHASE_READY)
+    if (this.error !== null) return this
+    if (typeof content === 'string') {
+      // As if it were ASCII; when it is not, and its length has a digit more, it is moved once.
+      const at = this.at + LENGTH_FIELD + digits(content.length)
+      const length = this.write(content, at)
+      if (length >= 0) this.placeBody(at, length)
+      else this.tooLarge(at + content.length)
+    } else if (content instanceof Uint8Array) {
+      const at = this.at + LENGTH_FIELD + digits(content.length)
+      if (at + content.length <= this.end) {
+        this.u8.set(content, at)
+        this.placeBody(at, content.length)
+      } else this.tooLarge(at + content.length)
+    } else {
+      this.fail(new UsageError('InvalidOption', 'a body is a string or a Uint8Array; for other sources use stream()'))
+    }
+    return this
+  }
+
+  bodyWriter(fill: (writable: Uint8Array) => number): this {
+    this.enter(PHASE_HEADERS, PHASE_HEADERS)
+    if (this.error === null) {
+      const at = this.at + LENGTH_FIELD + digits(this.end - this.at)
+      if (at > this.end) this.tooLarge(at)
+      else {
+        const writable = this.u8.subarray(at, this.end)
+        const used = this.fill(fill, writable)
+        if (Number.isInteger(used) && used >= 0 && used <= writable.length) this.placeBody(at, used)
+        else this.fail(new UsageError('InvalidOption', `fill must return how many of the ${writable.length} bytes it used, not ${String(used)}`))
+      }
+    }
+    this.phase = PHASE_READY
+    return this
+  }
+
+  bodyFixed(length: number, fill: (writable: Uint8Array) => void): this {
+    this.enter(PHASE_HEADERS, PHASE_HEADERS)
+    checkInteger('length', length, 0, 2 ** 31 - 1, 'bytes')
+    if (this.error === null) {
+      const at = this.at + LENGTH_FIELD + digits(length)
+      if (at + length > this.end) this.tooLarge(at + length)
+      else {
+        this.fill(fill, this.u8.subarray(at, at + length).fill(0))
+        this.placeBody(at, length)
+      }
+    }
+    this.phase = PHASE_READY
+    return this
+  }
+
+  stream(source: BodySource, length?: number): this {
+    this.enter(PHASE_HEADERS, PHASE_READY)
+    if (length !== undefined) checkInteger('length', length, 0, Number.MAX_SAFE_INTEGER, 'bytes')
+    this.source = source
+    this.declared = length ?? 0
+    this.bodyKind = length === undefined ? IN_CHUNKS : DECLARED
+    this.put(length === undefined ? 'Transfer-Encoding: chunked\r\n\r\n' : `Content-Length: ${length}\r\n\r\n`)
+    if (this.error === null && this.at + MIN_CHUNK_ROOM > this.end) this.tooLarge(this.at + MIN_CHUNK_ROOM)
+    return this
+  }
+
+  finish(): Request {
+    this.enter(PHASE_READY, PHASE_FINISHED)
+    if (this.error !== null) throw this.error
+    const { bodyKind, method, serial } = this
+    if (bodyKind === NO_BODY) {
+      // Servers answer 411 to a POST that does not say that it is empty (RFC 9110 section 8.6).
+      if (method === 'POST' || method === 'PUT' || method === 'PATCH') this.at = this.exports.putContentLength(this.at, 0)
+      else {
+        this.u8[this.at++] = 0x0d
+        this.u8[this.at++] = 0x0a
+      }
+      this.bodyStart = this.at
+    } else if (bodyKind !== IN_BUFFER) {
+      this.bodyStart = this.at
+      this.writer.streamFrom(this.at)
+    }
+    const declared = bodyKind === DECLARED ? this.declared : null
+    const { bodyStart, source, start, targetLength } = this
+    this.source = null
+    return new Request(this.writer, serial, method, targetLength, bodyStart - start, this.at - bodyStart, source, declared)
+  }
+
+  /** Is a step for phase `latest` or earlier allowed now? Then the request goes on in phase `next`. Closes the request line when it is left. */
+  private enter(latest: number, next: number): void {
+    if (this.serial !== this.writer.serial || this.phase > latest) throw outOfOrder(this.serial !== this.writer.serial, this.phase)
+    if (this.phase === PHASE_QUERY && next !== PHASE_QUERY) this.sealLine()
+    this.phase = next
+  }
+
+  private sealLine(): void {
+    if (this.error !== null) return
+    const { prefix, prefixLength } = this.writer
+    const { at, method, start } = this
+    const needed = at + 11 + prefixLength + SLACK
+    if (needed > this.end) {
+      this.tooLarge(needed)
+      return
+    }
+    this.targetLength = at - start - method.length - 1
+    const sealed = this.exports.sealRequestLine(start, method.length, at, prefix, prefixLength)
+    if (sealed === SEAL_REFUSED) this.fail(refusedLine(this.writer.ascii(0, at - start)))
+    else this.at = sealed
+  }
+
+  /** Gives the body at `at` its Content-Length, and moves it to behind that when it is not there. */
+  private placeBody(at: number, length: number): void {
+    const { u8 } = this
+    const place = this.at + LENGTH_FIELD + digits(length)
+    if (place !== at) {
+      if (place + length > this.end) {
+        this.tooLarge(place + length)
+        return
+      }
+      u8.copyWithin(place, at, at + length)
+    }
+    this.exports.putContentLength(this.at, length)
+    this.bodyKind = IN_BUFFER
+    this.bodyStart = place
+    this.at = place + length
+  }
+
+  private fill<T>(fill: (writable: Uint8Array) => T, writable: Uint8Array): T {
+    const { at } = this
+    const result = fill(writable)
+    if (this.serial !== this.writer.serial || this.phase !== PHASE_HEADERS || this.at !== at) {
+      throw new UsageError('InvalidOption', 'fill must not use the writer that it fills')
+    }
+    return result
+  }
+
+  private putByte(byte: number): void {
+    if (this.error === null) this.u8[this.at++] = byte
+  }
+
+  /** Appends a string, and leaves SLACK bytes free behind it. */
+  private put(text: string): void {
+    if (this.error !== null) return
+    const { at } = this
+    const length = this.write(text, at)
+    if (length >= 0 && at + length + SLACK <= this.end) this.at = at + length
+    else this.tooLarge(at + text.length + SLACK)
+  }
+
+  /** Writes a string as UTF-8 to `at`; returns the bytes, or -1 when there is no room. */
+  private write(text: string, at: number): number {
+    const { length } = text
+    if (at + length > this.end) return -1
+    if (length <= LOOP_UP_TO) {
+      const { u8 } = this
+      let i = 0
+      for (; i < length; i++) {
+        const code = text.charCodeAt(i)
+        if (code > 0x7f) break
+        u8[at + i] = code
+      }
+      if (i === length) return length
+    }
+    const { read, written } = this.encoder.encodeInto(text, this.u8.subarray(at, this.end))
+    return read === length ? written : -1
+  }
+
+  /** Appends a string percent-encoded as UTF-8, all but the unreserved characters (RFC 3986 section 2). */
+  private putPercent(text: string): void {
+    if (this.error !== null) return
+    const { length } = text
+    const limit = this.end - SLACK
+    for (let i = 0; i < length; i++) {
+      if (this.at > limit) {
+        this.tooLarge(this.at + length - i)
+        return
+      }
+      let code = text.charCodeAt(i)
+      if (code < 0x80) {
+        if (UNRESERVED[code] === 1) this.u8[this.at++] = code
+        else this.escape(code)
+      } else if (code < 0x800) {
+        this.escape(0xc0 | (code >> 6))
+        this.escape(0x80 | (code & 0x3f))
+      } else {
+        if (code >= 0xd800 && code <= 0xdfff) {
+          const low = text.charCodeAt(i + 1)
+          if (code <= 0xdbff && low >= 0xdc00 && low <= 0xdfff) {
+            i++
+            code = 0x10000 + ((code & 0x3ff) << 10) + (low & 0x3ff)
+            this.escape(0xf0 | (code >> 18))
+            this.escape(0x80 | ((code >> 12) & 0x3f))
+            this.escape(0x80 | ((code >> 6) & 0x3f))
+            this.escape(0x80 | (code & 0x3f))
+            continue
+          }
+          // Half a pair has no UTF-8: U+FFFD, as TextEncoder has it.
+          code = 0xfffd
+        }
+        this.escape(0xe0 | (code >> 12))
+        this.escape(0x80 | ((code >> 6) & 0x3f))
+        this.escape(0x80 | (code & 0x3f))
+      }
+    }
+    if (this.at > limit) this.tooLarge(this.at)
+  }
+
+  private escape(byte: number): void {
+    const { at, u8 } = this
+    u8[at] = 0x25
+    u8[at + 1] = HEX[byte >> 4] as number
+    u8[at + 2] = HEX[byte & 15] as number
+    this.at = at + 3
+  }
+
+  private fail(error: NexusError): void {
+    this.error ??= error
+  }
+
+  private tooLarge(end: number): void {
+    const size = end - this.start
+    const max = this.end - this.start
+    this.fail(new EncodeError('RequestTooLarge', `a request of at least ${size} bytes is over writeBufferCapacity (${max} bytes)`, size, max))
+  }
+}
+
+/** Decimal digits of a length. */
+function digits(length: number): number {
+  let count = 1
+  for (let rest = length; rest > 9; rest = Math.floor(rest / 10)) count++
+  return count
+}
+
+function outOfOrder(superseded: boolean, phase: number): UsageError {
+  return new UsageError(
+    'RequestOutOfOrder',
+    superseded
+      ? 'this request was superseded: its writer has begun another one'
+      : phase === PHASE_FINISHED
+        ? 'this request is finished'
+        : 'the order is: query, headers, body, finish',
+  )
+}
+
+function wrongPath(path: unknown): UsageError {
+  return new UsageError('InvalidUrl', `a path begins with "/" (or is "*", for OPTIONS), but this one is ${JSON.stringify(path)}`)
+}
+
+function refusedLine(line: string): EncodeError {
+  return new EncodeError(
+    'HeaderInjection',
+    `the request line ${JSON.stringify(line)} has bytes that may not stand there (RFC 9112 section 3): percent-encode them`,
+  )
+}
+
+/** The value is left out: it may be a secret. */
+export function refusedField(seal: number, name: string): EncodeError {
+  return new EncodeError(
+    'HeaderInjection',
+    seal === SEAL_RESERVED
+      ? `the header field ${name} is set by the writer itself: given by hand it could contradict how the request is framed`
+      : `the header field ${JSON.stringify(name)} has bytes in its name or value that may not stand there (RFC 9110 section 5)`,
+  )
+}

@@ -1,0 +1,634 @@
+/** The client's receiving half of HTTP/1.1, sans IO: bytes in, responses out. */
+
+import {
+  BODY_CHUNKED,
+  BODY_LENGTH,
+  BODY_UNTIL_CLOSE,
+  CHUNKED_BYTES,
+  CHUNKED_MAX_EXTENSION,
+  CHUNKED_MAX_TRAILER,
+  CHUNKED_TRAILER,
+  FIELD_BYTES,
+  HEAD_CONNECTION,
+  HEAD_CONTENT_LENGTH,
+  HEAD_FIELD_CAPACITY,
+  HEAD_FIELD_COUNT,
+  HEAD_FIELDS,
+  HEAD_KEEP_ALIVE_MAX,
+  HEAD_KEEP_ALIVE_TIMEOUT,
+  HEAD_MINOR_VERSION,
+  HEAD_REASON,
+  HEAD_REASON_LENGTH,
+  HEAD_STATUS,
+  HTTP_ERROR_CHUNK_EXTENSION_TOO_LONG,
+  HTTP_ERROR_NONE,
+  HTTP_ERROR_TRAILERS_TOO_LARGE,
+  HTTP_ERROR_UNEXPECTED_END,
+  INCOMING_BODY_BYTES,
+  INCOMING_BYTES,
+  INCOMING_DATA,
+  INCOMING_DATA_LENGTH,
+  INCOMING_DONE,
+  INCOMING_ERROR,
+  INCOMING_ERROR_A,
+  INCOMING_ERROR_B,
+  INCOMING_FAILED,
+  INCOMING_FRAMING,
+  INCOMING_HELD,
+  INCOMING_IDLE,
+  INCOMING_IN_BODY,
+  INCOMING_IN_HEAD,
+  INCOMING_INPUT,
+  INCOMING_INTERIM,
+  INCOMING_MAX_BODY,
+  INCOMING_MAX_HEAD,
+  INCOMING_METHOD,
+  INCOMING_START,
+  INCOMING_START_LENGTH,
+  INCOMING_STATE,
+  INCOMING_STORE,
+  INCOMING_STORE_BYTES,
+  INCOMING_STREAMING,
+  INCOMING_TAIL,
+  METHOD_CONNECT,
+  METHOD_HEAD,
+  METHOD_OTHER,
+  RESPONSE_COMPLETE,
+  RESPONSE_DATA,
+  RESPONSE_FAILED,
+  RESPONSE_HEAD,
+  RESPONSE_INTERIM,
+  RESPONSE_MORE,
+} from '../../assembly/abi.ts'
+import { checkInteger, HttpError, UsageError } from '../errors.ts'
+import type { Fields } from './handshake.ts'
+import { httpError } from './http-error.ts'
+import { equalsName, HeadText, latin1 } from './http-text.ts'
+import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
+import type { CodecExports } from './module.ts'
+import { type ResponseSource, RestResponse } from './response.ts'
+import type { TextDecoding } from './text.ts'
+
+/** Options of a {@link ResponseReader}. */
+export interface ResponseReaderOptions {
+  /**
+   * Bytes of one whole response, head and body, that is handed out as views of the reader's memory; a larger body goes on the heap. 1 KiB to
+   * 16 MiB. Default 32 KiB. It is also the size of a read.
+   */
+  capacity?: number
+  /** Longest head in bytes, its blank line included; 16 to `capacity`. Default 16 KiB, or `capacity` when that is less; Node takes 16 KiB too. */
+  maxHeadSize?: number
+  /** Most fields of a head, and most trailer fields; 1 to 1,000. Default 100, as h11 and Apache. */
+  maxHeaders?: number
+  /** Longest body in bytes after decoding, 0 to 2^31 - 1. Default 16 MiB. Checked from the head, and from each chunk's size. */
+  maxBodySize?: number
+  /** Longest trailer section in bytes, its blank line included; 0 to 64 KiB. Default 4 KiB; 0 refuses trailers. */
+  maxTrailerSize?: number
+  /** Most bytes of extensions on one chunk's size line, 0 to 64 KiB. Default 256; nobody sends any. */
+  maxChunkExtension?: number
+}
+
+/** An interim response (RFC 9110 section 15.2) other than 101: 100 Continue, 103 Early Hints and the like. Owned. */
+export interface InterimResponse {
+  readonly status: number
+  readonly reason: string
+  readonly headers: Fields
+}
+
+export const DEFAULT_RESPONSE_CAPACITY: number = 32 * 1024
+const DEFAULT_MAX_HEAD = 16 * 1024
+const DEFAULT_MAX_HEADERS = 100
+const DEFAULT_MAX_BODY = 16 * 1024 * 1024
+const DEFAULT_MAX_TRAILER = 4 * 1024
+const DEFAULT_MAX_EXTENSION = 256
+const SIZE_LIMIT = 2 ** 31 - 1
+/** Serials stay small integers to every engine. */
+const SERIAL_MASK = 2 ** 30 - 1
+
+interface Limits {
+  capacity: number
+  maxHead: number
+  maxHeaders: number
+  maxBody: number
+  maxTrailer: number
+  maxExtension: number
+}
+
+/**
+ * Reads HTTP/1.1 responses (RFC 9112) from bytes that arrive in any cut. Strict: what two parsers could read in two ways is an error; the table
+ * in docs/architecture.md names each decision.
+ *
+ * Order of calls: `begin(method)` for each request, in the order in which they were sent; `read(bytes)`, or `spare()` and `filled(n)`; then
+ * `next()` until it is null; then look at {@link ResponseReader.error}. `end()` when the peer has ended the connection. Receiving never throws
+ * for a broken peer: it ends in `error`, and no byte after it is interpreted.
+ */
+export class ResponseReader implements ResponseSource {
+  /** Bytes of a response that is handed out in place. */
+  readonly capacity: number
+  /** @internal */ serial = 0
+  /** @internal */ readonly u8: Uint8Array<ArrayBuffer>
+
+  private readonly limits: Limits
+  private readonly memory: CodecMemory
+  private readonly i32: Int32Array
+  private readonly view: DataView
+  private readonly exports: CodecExports
+  private readonly text: TextDecoding
+  private readonly headText: HeadText
+  private readonly region: Region
+  private readonly ownsRegion: boolean
+  private readonly record: number
+  /** Word index of the record, and of the field tables of head and trailers. */
+  private readonly words: number
+  private readonly table: number
+  private readonly trailerTable: number
+  /** Addresses of the two read targets. */
+  private readonly first: number
+  private readonly second: number
+  private readonly views: [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>]
+
+  private failure: HttpError | null = null
+  private cached: RestResponse | null = null
+  /** The response under way, or the last one, has its head (and is whole). */
+  private hasHead = false
+  private isComplete = false
+  /** `next` has handed it out. */
+  private taken = false
+  private begun = false
+  private released = false
+  private latest: InterimResponse | null = null
+  /** A body that the store could not hold. */
+  private heap: Uint8Array<ArrayBuffer> | null = null
+  private heapBytes = 0
+  /** The one of the two targets that bytes are put in by `spare` and `read`. */
+  private current: number
+  private spareView: Uint8Array<ArrayBuffer> | null = null
+
+  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own */
+  constructor(codec: Codec, options: ResponseReaderOptions = {}, region?: Region) {
+    const limits = checkLimits(options)
+    this.limits = limits
+    this.capacity = limits.capacity
+    this.ownsRegion = region === undefined
+    this.region = region ?? codec.region(ResponseReader.regionBytes(options))
+    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
+    this.memory = this.region.memory
+    this.u8 = this.memory.u8
+    this.i32 = this.memory.i32
+    this.view = this.memory.view
+    this.exports = this.memory.exports
+    this.text = codec.text
+    this.headText = new HeadText(this.memory, codec.text)
+
+    this.record = this.region.carve(INCOMING_BYTES + CHUNKED_BYTES)
+    const table = this.region.carve(limits.maxHeaders * FIELD_BYTES)
+    const trailerTable = this.region.carve(limits.maxHeaders * FIELD_BYTES)
+    const trailer = this.region.carve(limits.maxTrailer + 2)
+    this.first = this.region.carve(limits.capacity)
+    this.second = this.region.carve(limits.capacity)
+    const store = this.region.carve(limits.capacity)
+    this.words = this.record >> 2
+    this.table = table >> 2
+    this.trailerTable = trailerTable >> 2
+    this.current = this.first
+    this.views = [this.u8.subarray(this.first, this.first + this.capacity), this.u8.subarray(this.second, this.second + this.capacity)]
+
+    this.u8.fill(0, this.record, this.record + INCOMING_BYTES + CHUNKED_BYTES)
+    this.set(HEAD_FIELDS, table)
+    this.set(HEAD_FIELD_CAPACITY, limits.maxHeaders)
+    this.set(INCOMING_STORE, store)
+    this.set(INCOMING_STORE_BYTES, limits.capacity)
+    this.set(INCOMING_MAX_HEAD, limits.maxHead)
+    this.set(INCOMING_MAX_BODY, limits.maxBody)
+    this.set(INCOMING_BYTES + HEAD_FIELDS, trailerTable)
+    this.set(INCOMING_BYTES + HEAD_FIELD_CAPACITY, limits.maxHeaders)
+    this.set(INCOMING_BYTES + CHUNKED_MAX_EXTENSION, limits.maxExtension)
+    this.set(INCOMING_BYTES + CHUNKED_TRAILER, trailer)
+    this.set(INCOMING_BYTES + CHUNKED_MAX_TRAILER, limits.maxTrailer)
+    this.set(INCOMING_INPUT, this.first)
+    this.set(INCOMING_TAIL, this.first)
+  }
+
+  /** Bytes of a region for a reader with these options. @internal */
+  static regionBytes(options: ResponseReaderOptions = {}): number {
+    const { capacity, maxHeaders, maxTrailer } = checkLimits(options)
+    return align(INCOMING_BYTES + CHUNKED_BYTES) + 2 * align(maxHeaders * FIELD_BYTES) + align(maxTrailer + 2) + 3 * align(capacity)
+  }
+
+  /**
+   * The next response answers a request with this method (upper case): a response to `HEAD` has no body, one to `CONNECT` that succeeds makes
+   * the connection a tunnel. The previous response is stale from here on. Throws `RequestOutOfOrder` while a response is unfinished. Without a
+   * call, `next` takes the request for a GET.
+   */
+  begin(method: string): void {
+    if (this.released) throw releasedReader()
+    const { i32, words } = this
+    const state = i32[words + (INCOMING_STATE >> 2)] as number
+    this.serial = (this.serial + 1) & SERIAL_MASK
+    this.cached = null
+    this.heap = null
+    this.hasHead = this.isComplete = this.taken = false
+    if (state === INCOMING_FAILED) return
+    if (state === INCOMING_IN_BODY || (state === INCOMING_IN_HEAD && this.begun)) throw unfinished()
+    this.headText.clear()
+    this.begun = i32[words + (INCOMING_INPUT >> 2)] !== i32[words + (INCOMING_TAIL >> 2)]
+    i32[words + (INCOMING_STATE >> 2)] = INCOMING_IN_HEAD
+    i32[words + (INCOMING_METHOD >> 2)] = method === 'HEAD' ? METHOD_HEAD : method === 'CONNECT' ? METHOD_CONNECT : METHOD_OTHER
+    i32[words + (INCOMING_STREAMING >> 2)] = 0
+    i32[words + (INCOMING_HELD >> 2)] = 0
+    i32[words + (INCOMING_INTERIM >> 2)] = 0
+  }
+
+  /**
+   * The next whole response; interim ones are skipped. It is valid until `begin` or `next` is called. Null when more bytes are needed, and after
+   * a failure, which {@link ResponseReader.error} tells apart.
+   */
+  next(): RestResponse | null {
+    if (!this.isComplete || this.taken) {
+      const state = this.get(INCOMING_STATE)
+      if (state === INCOMING_IDLE || state === INCOMING_DONE) {
+        if (this.surplus === 0) return null
+        this.begin('GET')
+      }
+      this.set(INCOMING_STREAMING, 0)
+      let code = this.advance()
+      while (code === RESPONSE_INTERIM) code = this.advance()
+      if (code !== RESPONSE_COMPLETE) return null
+    }
+    this.taken = true
+    return this.response
+  }
+
+  /** The writable rest of the buffer: put bytes at its beginning, then call {@link ResponseReader.filled}. Empty when there is no room. */
+  spare(): Uint8Array {
+    if (this.released) throw releasedReader()
+    this.makeRoom(1)
+    const from = this.get(INCOMING_TAIL)
+    if (this.spareView === null || this.spareView.byteOffset !== from) this.spareView = this.u8.subarray(from, this.current + this.capacity)
+    return this.spareView
+  }
+
+  /** The first `length` bytes of the last {@link ResponseReader.spare} have been filled. Throws `BufferFull` when there was no such room. */
+  filled(length: number): void {
+    const { remaining } = this
+    if (!Number.isInteger(length) || length < 0 || length > remaining) throw bufferFull(length, remaining)
+    this.add(length)
+  }
+
+  /** Copies `bytes` in, all or nothing. Throws `BufferFull` with `needed` and `available` when they do not fit; `next` makes room. */
+  read(bytes: Uint8Array): void {
+    if (this.released) throw releasedReader()
+    this.makeRoom(bytes.length)
+    if (bytes.length > this.remaining) throw bufferFull(bytes.length, this.remaining)
+    this.u8.set(bytes, this.get(INCOMING_TAIL))
+    this.add(bytes.length)
+  }
+
+  /**
+   * The peer has ended the connection. RESPONSE_COMPLETE (4) when that ends a response that reaches until there, which `next` then gives, or when
+   * none was under way; else RESPONSE_FAILED (5) with `UnexpectedEnd`. Take what is whole with `next` first.
+   */
+  end(): number {
+    if (this.failure !== null) return RESPONSE_FAILED
+    const state = this.get(INCOMING_STATE)
+    if (state === INCOMING_IDLE || state === INCOMING_DONE) return RESPONSE_COMPLETE
+    if (state === INCOMING_IN_BODY && this.get(INCOMING_FRAMING) === BODY_UNTIL_CLOSE) {
+      this.set(INCOMING_STATE, INCOMING_DONE)
+      this.isComplete = true
+      return RESPONSE_COMPLETE
+    }
+    this.set(INCOMING_STATE, INCOMING_FAILED)
+    this.set(INCOMING_ERROR, HTTP_ERROR_UNEXPECTED_END)
+    this.failure = new HttpError('UnexpectedEnd', `the connection ended ${this.whereabouts(state)}`)
+    return RESPONSE_FAILED
+  }
+
+  /** Why the connection has failed, null while it has not. No byte after the failure is interpreted; `reset` makes the reader usable again. */
+  get error(): HttpError | null {
+    return this.failure
+  }
+
+  /** Drops everything and starts over, as for a new connection. */
+  reset(): void {
+    this.serial = (this.serial + 1) & SERIAL_MASK
+    this.failure = this.cached = this.heap = this.latest = null
+    this.hasHead = this.isComplete = this.taken = this.begun = false
+    this.current = this.first
+    if (this.released) return
+    this.headText.clear()
+    this.set(INCOMING_STATE, INCOMING_IDLE)
+    this.set(INCOMING_ERROR, HTTP_ERROR_NONE)
+    this.set(INCOMING_INPUT, this.first)
+    this.set(INCOMING_TAIL, this.first)
+  }
+
+  /** Gives the memory back. The reader must not be used afterwards, and its response is stale. A second call does nothing. */
+  release(): void {
+    if (this.released) return
+    this.reset()
+    this.released = true
+    if (this.ownsRegion) this.region.release()
+  }
+
+  // For adapters that read into fixed places of the memory.
+
+  /** The two read targets, of `capacity` bytes each. Fill them in turn: a response that is held lies in the one that was filled last. @internal */
+  targets(): [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>] {
+    return this.views
+  }
+
+  /** `length` bytes lie at the start of target `index`. Returns a RESPONSE number; call `advance` after INTERIM, HEAD and DATA. @internal */
+  commit(index: 0 | 1, length: number): number {
+    const target = index === 0 ? this.first : this.second
+    if (length === 0 || this.surplus !== 0) return this.commitRest(target, length)
+    this.current = target
+    this.begun = true
+    return this.settle(this.exports.incomingCommit(this.record, target, length))
+  }
+
+  /** Goes on with what is left of the chunk. @internal */
+  advance(): number {
+    return this.settle(this.exports.incomingParse(this.record))
+  }
+
+  /** Hand the body out in pieces? To be set between `begin` and the first byte. @internal */
+  get streaming(): boolean {
+    return this.get(INCOMING_STREAMING) !== 0
+  }
+  /** @internal */
+  set streaming(value: boolean) {
+    this.set(INCOMING_STREAMING, value ? 1 : 0)
+  }
+
+  /** Has any byte of the response under way arrived? @internal */
+  get hasBegun(): boolean {
+    return this.begun && this.get(INCOMING_STATE) !== INCOMING_IDLE && this.get(INCOMING_STATE) !== INCOMING_DONE
+  }
+
+  /** Bytes that have arrived and belong to no response yet. @internal */
+  get surplus(): number {
+    return this.get(INCOMING_TAIL) - this.get(INCOMING_INPUT)
+  }
+
+  /** Address of the piece of body that RESPONSE_DATA stands for. @internal */
+  get dataAddress(): number {
+    return this.get(INCOMING_DATA)
+  }
+
+  /** Its length in bytes. @internal */
+  get dataLength(): number {
+    return this.get(INCOMING_DATA_LENGTH)
+  }
+
+  /** The interim response that RESPONSE_INTERIM stands for. @internal */
+  get interim(): InterimResponse {
+    if (this.latest === null) throw new UsageError('NotOpen', 'no interim response has arrived')
+    return this.latest
+  }
+
+  /** May the connection carry another request (RFC 9112 section 9.3)? Known once the response is complete. @internal */
+  get reusable(): boolean {
+    return this.isComplete && this.failure === null && this.get(HEAD_CONNECTION) !== 0
+  }
+
+  /** `Keep-Alive: timeout=` in ms, -1 when not told. @internal */
+  get keepAliveTimeout(): number {
+    const seconds = this.get(HEAD_KEEP_ALIVE_TIMEOUT)
+    return this.hasHead && seconds >= 0 ? seconds * 1_000 : -1
+  }
+
+  /** `Keep-Alive: max=`, requests that the server still takes; -1 when not told. @internal */
+  get keepAliveMax(): number {
+    return this.hasHead ? this.get(HEAD_KEEP_ALIVE_MAX) : -1
+  }
+
+  /** The response whose head is complete; a small object, made when it is first asked for. Throws `NotOpen` when there is none. @internal */
+  get response(): RestResponse {
+    if (!this.hasHead) throw new UsageError('NotOpen', 'no response has arrived yet')
+    this.cached ??= new RestResponse(this)
+    return this.cached
+  }
+
+  // ResponseSource: the response checks that it is not stale, then asks.
+
+  /** @internal */
+  get status(): number {
+    return this.get(HEAD_STATUS)
+  }
+
+  /** @internal */
+  get minorVersion(): number {
+    return this.get(HEAD_MINOR_VERSION)
+  }
+
+  /** @internal */
+  get reason(): string {
+    return this.headText.cut(this.get(INCOMING_START), this.get(INCOMING_START_LENGTH), this.get(HEAD_REASON), this.get(HEAD_REASON_LENGTH))
+  }
+
+  /** @internal */
+  get fieldCount(): number {
+    return this.get(HEAD_FIELD_COUNT)
+  }
+
+  /** Index of the first field of that name, -1 for none. @internal */
+  findField(name: string): number {
+    const { i32, u8 } = this
+    const count = this.get(HEAD_FIELD_COUNT)
+    const { length } = name
+    for (let i = 0, at = this.table; i < count; i++, at += FIELD_BYTES >> 2) {
+      if (i32[at + 1] === length && equalsName(u8, i32[at] as number, name)) return i
+    }
+    return -1
+  }
+
+  /** @internal */
+  fieldName(index: number): string {
+    const at = this.table + index * (FIELD_BYTES >> 2)
+    return this.headText.cut(this.get(INCOMING_START), this.get(INCOMING_START_LENGTH), this.i32[at] as number, this.i32[at + 1] as number)
+  }
+
+  /** @internal */
+  fieldValue(index: number): string {
+    const at = this.table + index * (FIELD_BYTES >> 2)
+    return this.headText.cut(this.get(INCOMING_START), this.get(INCOMING_START_LENGTH), this.i32[at + 2] as number, this.i32[at + 3] as number)
+  }
+
+  /** @internal */
+  fieldBytes(index: number): Uint8Array {
+    const at = this.table + index * (FIELD_BYTES >> 2)
+    const start = this.i32[at + 2] as number
+    return this.u8.subarray(start, start + (this.i32[at + 3] as number))
+  }
+
+  /** @internal */
+  trailers(): [name: string, value: string][] {
+    const list: [string, string][] = []
+    if (!this.isComplete || this.get(INCOMING_FRAMING) !== BODY_CHUNKED) return list
+    const count = this.get(INCOMING_BYTES + HEAD_FIELD_COUNT)
+    for (let i = 0, at = this.trailerTable; i < count; i++, at += FIELD_BYTES >> 2) {
+      list.push([this.textAt(at), this.textAt(at + 2)])
+    }
+    return list
+  }
+
+  /** @internal */
+  get bodyLength(): number {
+    return this.get(INCOMING_BODY_BYTES)
+  }
+
+  /** The body: bytes `[start, start + bodyLength)` of these. Empty when it is streamed. @internal */
+  get bodyBytes(): Uint8Array {
+    if (this.heap !== null) return this.heap.length === this.heapBytes ? this.heap : this.heap.subarray(0, this.heapBytes)
+    const length = this.streaming ? 0 : this.get(INCOMING_BODY_BYTES)
+    const start = this.get(INCOMING_START) + this.get(INCOMING_START_LENGTH)
+    return this.u8.subarray(start, start + length)
+  }
+
+  /** The body as text. @internal */
+  bodyText(): string {
+    const { heap } = this
+    const bytes = heap ?? this.u8
+    const start = heap === null ? this.get(INCOMING_START) + this.get(INCOMING_START_LENGTH) : 0
+    const end = start + (heap === null ? (this.streaming ? 0 : this.get(INCOMING_BODY_BYTES)) : this.heapBytes)
+    const hasMark = end - start >= 3 && bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf
+    return this.text.utf8(bytes, hasMark ? start + 3 : start, end)
+  }
+
+  /** What the WASM step led to. */
+  private settle(code: number): number {
+    if (code === RESPONSE_COMPLETE) {
+      this.hasHead = this.isComplete = true
+      return code
+    }
+    return code === RESPONSE_MORE ? code : this.settleRest(code)
+  }
+
+  private settleRest(step: number): number {
+    let code = step
+    while (code === RESPONSE_DATA && !this.streaming) {
+      this.append(this.dataAddress, this.dataLength)
+      code = this.exports.incomingParse(this.record)
+    }
+    if (code === RESPONSE_HEAD) this.hasHead = true
+    else if (code === RESPONSE_COMPLETE) this.hasHead = this.isComplete = true
+    else if (code === RESPONSE_INTERIM) this.latest = this.takeInterim()
+    else if (code === RESPONSE_FAILED) this.failure ??= this.makeError()
+    return code
+  }
+
+  /** A chunk of nothing, or one that comes while something of the chunk before it is still there. */
+  private commitRest(target: number, length: number): number {
+    if (length === 0) return this.advance()
+    // What is left of the chunk before belongs to the response that was begun since: it first.
+    const code = this.get(INCOMING_STATE) === INCOMING_IN_HEAD ? this.advance() : RESPONSE_COMPLETE
+    if (code === RESPONSE_FAILED) return code
+    if (code !== RESPONSE_MORE) this.set(INCOMING_STATE, INCOMING_DONE)
+    this.current = target
+    return this.settle(this.exports.incomingCommit(this.record, target, length))
+  }
+
+  private append(address: number, length: number): void {
+    const needed = this.heapBytes + length
+    if (this.heap === null) {
+      this.heapBytes = 0
+      // The length was checked against maxBodySize before it got here.
+      const exact = this.get(INCOMING_FRAMING) === BODY_LENGTH
+      this.heap = new Uint8Array(exact ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : Math.max(2 * this.capacity, 2 * length))
+    } else if (needed > this.heap.length) {
+      const grown = new Uint8Array(Math.min(this.limits.maxBody, Math.max(needed, 2 * this.heap.length)))
+      grown.set(this.heap.subarray(0, this.heapBytes))
+      this.heap = grown
+    }
+    this.heap.set(this.u8.subarray(address, address + length), this.heapBytes)
+    this.heapBytes += length
+  }
+
+  private takeInterim(): InterimResponse {
+    this.headText.clear()
+    const headers = Array.from({ length: this.fieldCount }, (_, i) => [this.fieldName(i), this.fieldValue(i)] as const)
+    const interim = { status: this.status, reason: this.reason, headers }
+    this.headText.clear()
+    return interim
+  }
+
+  private makeError(): HttpError {
+    const code = this.get(INCOMING_ERROR)
+    const size = this.view.getFloat64(this.record + INCOMING_ERROR_A, true)
+    const max = this.view.getFloat64(this.record + INCOMING_ERROR_B, true)
+    const { maxExtension, maxTrailer } = this.limits
+    const limit = code === HTTP_ERROR_CHUNK_EXTENSION_TOO_LONG ? maxExtension : code === HTTP_ERROR_TRAILERS_TOO_LARGE ? maxTrailer : max
+    return httpError(code, 'response', size, limit)
+  }
+
+  private whereabouts(state: number): string {
+    if (state === INCOMING_IN_HEAD) return this.begun ? 'in the head of the response' : 'before the first byte of the response'
+    const received = this.get(INCOMING_BODY_BYTES)
+    if (this.get(INCOMING_FRAMING) !== BODY_LENGTH) return `in the body of the response, after ${received} bytes and before the last chunk`
+    return `in the body of the response, after ${received} of ${this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true)} bytes`
+  }
+
+  /** Bytes that fit behind those that have arrived. */
+  private get remaining(): number {
+    return this.current + this.capacity - this.get(INCOMING_TAIL)
+  }
+
+  /** Sees to it that `wanted` bytes fit, if they can. A response that is held is left alone: it lies in the current target, or in the store. */
+  private makeRoom(wanted: number): void {
+    const { surplus } = this
+    const from = this.get(INCOMING_INPUT)
+    if (surplus !== 0 && (wanted <= this.remaining || from === this.current)) return
+    const other = this.current === this.first ? this.second : this.first
+    if (surplus !== 0) this.u8.copyWithin(other, from, from + surplus)
+    this.current = other
+    this.set(INCOMING_INPUT, other)
+    this.set(INCOMING_TAIL, other + surplus)
+  }
+
+  private add(length: number): void {
+    if (length === 0) return
+    this.set(INCOMING_TAIL, this.get(INCOMING_TAIL) + length)
+    this.begun = true
+  }
+
+  private textAt(word: number): string {
+    const start = this.i32[word] as number
+    return latin1(this.memory, this.text, start, start + (this.i32[word + 1] as number))
+  }
+
+  private get(offset: number): number {
+    return this.i32[this.words + (offset >> 2)] as number
+  }
+
+  private set(offset: number, value: number): void {
+    this.i32[this.words + (offset >> 2)] = value
+  }
+}
+
+function checkLimits(options: ResponseReaderOptions): Limits {
+  const capacity = checkInteger('capacity', options.capacity ?? DEFAULT_RESPONSE_CAPACITY, 1_024, 16 * 1024 * 1024, 'bytes')
+  return {
+    capacity,
+    maxHead: checkInteger('maxHeadSize', options.maxHeadSize ?? Math.min(DEFAULT_MAX_HEAD, capacity), 16, capacity, 'bytes'),
+    maxHeaders: checkInteger('maxHeaders', options.maxHeaders ?? DEFAULT_MAX_HEADERS, 1, 1_000, 'fields'),
+    maxBody: checkInteger('maxBodySize', options.maxBodySize ?? DEFAULT_MAX_BODY, 0, SIZE_LIMIT, 'bytes'),
+    maxTrailer: checkInteger('maxTrailerSize', options.maxTrailerSize ?? DEFAULT_MAX_TRAILER, 0, 64 * 1024, 'bytes'),
+    maxExtension: checkInteger('maxChunkExtension', options.maxChunkExtension ?? DEFAULT_MAX_EXTENSION, 0, 64 * 1024, 'bytes'),
+  }
+}
+
+function unfinished(): UsageError {
+  return new UsageError('RequestOutOfOrder', 'a response is still under way; reset() the reader before it is used for another connection')
+}
+
+function releasedReader(): UsageError {
+  return new UsageError('NotOpen', 'the reader was released: its memory may belong to another one')
+}
+
+function bufferFull(needed: number, available: number): UsageError {
+  return new UsageError(
+    'BufferFull',
+    `${needed} bytes do not fit: there is room for ${available}. Take the responses with next() first, or use a larger capacity`,
+    { needed, available },
+  )
+}

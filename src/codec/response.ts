@@ -1,0 +1,224 @@
+/** Responses: borrowed ones that point into the reader's memory, owned ones that keep their data. */
+
+import { UsageError } from '../errors.ts'
+
+/** Where borrowed responses get their data from: the response reader. */
+export interface ResponseSource {
+  /** Serial of the response that is valid now. */
+  readonly serial: number
+  readonly status: number
+  readonly minorVersion: number
+  readonly reason: string
+  readonly fieldCount: number
+  findField(name: string): number
+  fieldName(index: number): string
+  fieldValue(index: number): string
+  fieldBytes(index: number): Uint8Array
+  trailers(): [name: string, value: string][]
+  readonly bodyLength: number
+  readonly bodyBytes: Uint8Array
+  bodyText(): string
+}
+
+/** `HTTP/1.0` or `HTTP/1.1`, as which any later 1.x is read too. */
+export type HttpVersion = '1.0' | '1.1'
+
+/**
+ * A borrowed response. It is valid until the next send (or `begin`, or `next`) on the same reader; using it later throws `StaleResponse`. What it
+ * returns by value (strings, numbers, pairs, `toOwned()`) stays yours; `body` and `headerBytes` are views of memory that will be written again.
+ *
+ * ```ts
+ * if (res.status === 200) onOrder(res.json())
+ * else log(res.status, res.header('retry-after'), res.text())
+ * ```
+ */
+export class RestResponse {
+  private readonly source: ResponseSource
+  private readonly serial: number
+
+  /** The response that `source` holds now. @internal */
+  constructor(source: ResponseSource) {
+    this.source = source
+    this.serial = source.serial
+  }
+
+  /** Status code, 200 to 999. */
+  get status(): number {
+    return this.check().status
+  }
+
+  /** Reason phrase, often empty; it means nothing (RFC 9112 section 4). */
+  get reason(): string {
+    return this.check().reason
+  }
+
+  /** Protocol version of the server. */
+  get version(): HttpVersion {
+    return this.check().minorVersion === 0 ? '1.0' : '1.1'
+  }
+
+  /** Field lines of the head. */
+  get headerCount(): number {
+    return this.check().fieldCount
+  }
+
+  /**
+   * Value of the first field of that name, whatever the case of either; null when there is none. Text is Latin-1 where it is not ASCII.
+   * Nothing but the string is allocated.
+   */
+  header(name: string): string | null {
+    const source = this.check()
+    const index = source.findField(name)
+    return index < 0 ? null : source.fieldValue(index)
+  }
+
+  /** The bytes of that value as a view, valid as long as the response; null when there is none. */
+  headerBytes(name: string): Uint8Array | null {
+    const source = this.check()
+    const index = source.findField(name)
+    return index < 0 ? null : source.fieldBytes(index)
+  }
+
+  /** All fields, in the order and case in which they came. */
+  headers(): [name: string, value: string][] {
+    const source = this.check()
+    return Array.from({ length: source.fieldCount }, (_, i) => [source.fieldName(i), source.fieldValue(i)])
+  }
+
+  /** Name of field `index`, 0 to `headerCount` - 1, in its own case. Throws `RangeError` outside. */
+  fieldName(index: number): string {
+    return this.checkIndex(index).fieldName(index)
+  }
+
+  /** Value of field `index`, 0 to `headerCount` - 1. Throws `RangeError` outside. */
+  fieldValue(index: number): string {
+    return this.checkIndex(index).fieldValue(index)
+  }
+
+  /** Fields that came behind a chunked body (RFC 9112 section 7.1.2), in order; none while the body is unfinished. */
+  trailers(): [name: string, value: string][] {
+    return this.check().trailers()
+  }
+
+  /** The body, decoded from its chunks: a view of the reader's memory, or an array of its own when it was too large for that. */
+  get body(): Uint8Array {
+    return this.check().bodyBytes
+  }
+
+  /** Bytes of the body; of one that is streamed, those that have come so far. */
+  get bodyLength(): number {
+    return this.check().bodyLength
+  }
+
+  /** The body as UTF-8, decoded on each call, without its byte order mark; U+FFFD for what is not UTF-8, as `fetch` does. */
+  text(): string {
+    return this.check().bodyText()
+  }
+
+  /** `JSON.parse` of {@link RestResponse.text}; throws its `SyntaxError`. */
+  json<T = unknown>(): T {
+    return JSON.parse(this.check().bodyText()) as T
+  }
+
+  /** A copy that stays valid. */
+  toOwned(): OwnedResponse {
+    const { reason, status, version } = this
+    return new OwnedResponse(status, reason, version, this.headers(), this.trailers(), this.body.slice())
+  }
+
+  /** The source, while it still holds this response. @internal */
+  protected check(): ResponseSource {
+    const { source } = this
+    if (source.serial !== this.serial) throw staleResponse()
+    return source
+  }
+
+  private checkIndex(index: number): ResponseSource {
+    const source = this.check()
+    if (!(Number.isInteger(index) && index >= 0 && index < source.fieldCount)) {
+      throw new RangeError(`field ${index} is outside the response's ${source.fieldCount} fields`)
+    }
+    return source
+  }
+}
+
+function staleResponse(): UsageError {
+  return new UsageError(
+    'StaleResponse',
+    'this response is no longer valid: its memory may hold another one. Use it before the next send on the same reader, or keep toOwned()',
+  )
+}
+
+/** A response that owns its data: all of {@link RestResponse}, for as long as it is kept. */
+export class OwnedResponse {
+  constructor(
+    /** Status code, 200 to 999. */
+    readonly status: number,
+    /** Reason phrase, often empty. */
+    readonly reason: string,
+    /** Protocol version of the server. */
+    readonly version: HttpVersion,
+    private readonly fields: readonly (readonly [name: string, value: string])[],
+    private readonly trailerFields: readonly (readonly [name: string, value: string])[],
+    /** The body, decoded from its chunks. */
+    readonly body: Uint8Array,
+  ) {}
+
+  /** Field lines of the head. */
+  get headerCount(): number {
+    return this.fields.length
+  }
+
+  /** Value of the first field of that name, whatever the case of either; null when there is none. */
+  header(name: string): string | null {
+    const wanted = name.toLowerCase()
+    return this.fields.find(([each]) => each.toLowerCase() === wanted)?.[1] ?? null
+  }
+
+  /** The bytes of that value; null when there is none. */
+  headerBytes(name: string): Uint8Array | null {
+    const value = this.header(name)
+    return value === null ? null : Uint8Array.from(value, (character) => character.charCodeAt(0))
+  }
+
+  /** All fields, in the order and case in which they came. */
+  headers(): [name: string, value: string][] {
+    return this.fields.map(([name, value]) => [name, value])
+  }
+
+  /** Name of field `index`, 0 to `headerCount` - 1, in its own case. Throws `RangeError` outside. */
+  fieldName(index: number): string {
+    return this.field(index)[0]
+  }
+
+  /** Value of field `index`, 0 to `headerCount` - 1. Throws `RangeError` outside. */
+  fieldValue(index: number): string {
+    return this.field(index)[1]
+  }
+
+  /** Fields that came behind a chunked body, in order. */
+  trailers(): [name: string, value: string][] {
+    return this.trailerFields.map(([name, value]) => [name, value])
+  }
+
+  /** Bytes of the body. */
+  get bodyLength(): number {
+    return this.body.length
+  }
+
+  /** The body as UTF-8, without its byte order mark; U+FFFD for what is not UTF-8. */
+  text(): string {
+    return new TextDecoder().decode(this.body)
+  }
+
+  /** `JSON.parse` of {@link OwnedResponse.text}; throws its `SyntaxError`. */
+  json<T = unknown>(): T {
+    return JSON.parse(this.text()) as T
+  }
+
+  private field(index: number): readonly [name: string, value: string] {
+    const field = this.fields[index]
+    if (field === undefined) throw new RangeError(`field ${index} is outside the response's ${this.fields.length} fields`)
+    return field
+  }
+}
