@@ -63,9 +63,7 @@ export const DEFAULT_BUFFER_CAPACITY: number = 1024 * 1024
 
 const TABLE_ENTRIES = 1024
 const SIZE_LIMIT = 2 ** 31 - 1
-/** Serials stay small integers to every engine. */
-const SERIAL_MASK = 2 ** 28 - 1
-/** Borrowed messages take turns by their serial, so that one kept too long is told apart from its successors. A power of two. */
+/** Borrowed messages take turns, so that one kept too long is told apart from its successors. */
 const RING = 8
 /** First size of the assembly buffer, and the size above which it is not kept for the next message. */
 const ASSEMBLY_INITIAL = 4_096
@@ -83,7 +81,6 @@ export class FrameReader implements MessageSource {
   readonly role: Role
   /** Bytes of the read buffer. */
   readonly capacity: number
-  /** @internal */ live = -1
   /** @internal */ readonly u8: Uint8Array
   /** @internal */ readonly view: DataView
   /** @internal */ assembly: Uint8Array = EMPTY
@@ -98,12 +95,11 @@ export class FrameReader implements MessageSource {
   private readonly words: number
   private readonly table: number
   private readonly compactThreshold: number
-  private readonly ring: readonly Message[]
-  /** What makes a message's serial of its descriptor's word index: so that numbering goes on from one parse to the next. */
-  private serialBase = 0
+  /** The message that was taken last. */
+  private held: Message
   /** Word indexes of the next descriptor and of the end of those parsed. */
-  private cursor: number
-  private end: number
+  private cursor = 0
+  private end = 0
   /** Bytes may lie unparsed that a parse could make something of. */
   private unparsed = false
   private assembled = 0
@@ -156,7 +152,9 @@ export class FrameReader implements MessageSource {
     this.view.setBigUint64(this.record + READER_MAX_MESSAGE, BigInt(maxMessage), true)
     this.exports.readerReset(this.record)
 
-    this.ring = Array.from({ length: RING }, () => new Message(this))
+    const ring = Array.from({ length: RING }, () => new Message(this))
+    for (let i = 0; i < RING; i++) (ring[i] as Message).follower = ring[(i + 1) % RING] as Message
+    this.held = ring[0] as Message
   }
 
   /** Bytes of a region for a reader of this capacity. @internal */
@@ -169,16 +167,13 @@ export class FrameReader implements MessageSource {
    * are needed, after a close message, and after a failure; {@link FrameReader.error} tells the last apart.
    */
   next(): Message | null {
+    if (this.cursor === this.end && !this.parse()) return null
     const at = this.cursor
-    if (at === this.end) return this.parseNext()
     const word = this.i32[at + 1] as number
     const kind = word & DESCRIPTOR_KIND_MASK
     if (kind > OPCODE_BINARY) return this.nextSpecial(at, word, kind)
     this.cursor = at + 2
-    const serial = at + this.serialBase
-    this.live = serial
-    const message = this.ring[(serial >> 1) & (RING - 1)] as Message
-    message.serial = serial
+    const message = this.takeTurn()
     message.offset = this.i32[at] as number
     message.size = word >>> DESCRIPTOR_LENGTH_SHIFT
     message.flags = word & (DESCRIPTOR_KIND_MASK | DESCRIPTOR_ASCII)
@@ -188,10 +183,7 @@ export class FrameReader implements MessageSource {
   /** Is a whole message ready for `next`? Parses and joins what has arrived. */
   poll(): boolean {
     for (;;) {
-      if (this.cursor === this.end) {
-        this.live = -1
-        if (!this.parse()) return false
-      }
+      if (this.cursor === this.end && !this.parse()) return false
       const word = this.i32[this.cursor + 1] as number
       if ((word & DESCRIPTOR_KIND_MASK) !== KIND_PART) return true
       this.append(this.i32[this.cursor] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
@@ -246,7 +238,7 @@ export class FrameReader implements MessageSource {
   compact(): void {
     this.checkUsable()
     if (!this.isDrained) return
-    this.live = -1
+    this.held.isLive = false
     this.exports.readerCompact(this.record)
   }
 
@@ -284,7 +276,7 @@ export class FrameReader implements MessageSource {
   /** Drops everything and starts over, as for a new connection. */
   reset(): void {
     this.exports.readerReset(this.record)
-    this.live = -1
+    this.held.isLive = false
     this.cursor = this.end = this.table
     this.unparsed = false
     this.assembled = 0
@@ -298,19 +290,18 @@ export class FrameReader implements MessageSource {
    */
   release(): void {
     if (this.released) return
-    const { live } = this
-    const kept = live !== -1 && ((this.ring[(live >> 1) & (RING - 1)] as Message).flags & ASSEMBLED) !== 0
+    const kept = this.held.isLive && (this.held.flags & ASSEMBLED) !== 0
     this.reset()
     this.released = true
     this.onlyTarget = 0
-    if (kept) this.live = live
+    if (kept) this.held.isLive = true
     else this.assembly = EMPTY
     if (this.ownsRegion) this.region.release()
   }
 
   /** A message has been handed out and is still valid. @internal */
   get isHeld(): boolean {
-    return this.live !== -1
+    return this.held.isLive
   }
 
   // For adapters that read into fixed places of the buffer.
@@ -400,15 +391,11 @@ export class FrameReader implements MessageSource {
     return ascii ? this.text.latin1(this.assembly, 0, length) : this.text.utf8(this.assembly, 0, length)
   }
 
-  private parseNext(): Message | null {
-    this.live = -1
-    return this.parse() ? this.next() : null
-  }
-
+  /** Everything parsed has been taken: parses what came since. True when that gave something. */
   private parse(): boolean {
+    this.held.isLive = false
     if (this.unparsed) {
       this.blockEnd = 0
-      this.serialBase = (this.serialBase + this.end - this.table) & SERIAL_MASK
       const count = this.exports.readerParse(this.record)
       this.cursor = this.table
       this.end = this.table + count * (DESCRIPTOR_BYTES >> 2)
@@ -439,11 +426,17 @@ export class FrameReader implements MessageSource {
     return this.deliver(0, this.assembly.length, kind | ASSEMBLED, status)
   }
 
+  private takeTurn(): Message {
+    const { held } = this
+    held.isLive = false
+    const message = held.follower
+    message.isLive = true
+    this.held = message
+    return message
+  }
+
   private deliver(offset: number, size: number, flags: number, status = 0): Message {
-    const serial = this.cursor - 2 + this.serialBase
-    this.live = serial
-    const message = this.ring[(serial >> 1) & (RING - 1)] as Message
-    message.serial = serial
+    const message = this.takeTurn()
     message.offset = offset
     message.size = size
     message.flags = flags
@@ -466,7 +459,7 @@ export class FrameReader implements MessageSource {
   /** Frees what has been consumed, when it is free of charge or due. */
   private makeRoom(): void {
     if (!this.isDrained) return
-    this.live = -1
+    this.held.isLive = false
     if (this.buffered === 0 || this.shouldCompact || this.remaining === 0) this.exports.readerCompact(this.record)
   }
 

@@ -1,6 +1,7 @@
 /** The WebSocket itself: messages in by pulling, messages out at once, a close that ends everything. */
 
 import { OPCODE_CLOSE, OPCODE_PING } from '../../assembly/abi.ts'
+import type { FrameReader } from '../codec/frame-reader.ts'
 import type { Fields } from '../codec/handshake.ts'
 import { CloseCode, type Message, type OwnedMessage } from '../codec/message.ts'
 import { ProtocolError, TransportError, UsageError } from '../errors.ts'
@@ -31,6 +32,8 @@ export type ReadyState = 'open' | 'closing' | 'closed'
 const YES = Promise.resolve(true)
 const NO = Promise.resolve(false)
 const EMPTY = new Uint8Array(0)
+/** The bit that close, ping and pong have. V8 folds a constant of this module, but not one that is imported. */
+const CONTROL = OPCODE_CLOSE
 
 /** An open WebSocket. Made by the static methods of the entry points' `WsStream`. */
 export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage> {
@@ -44,6 +47,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   readonly closed: Promise<CloseInfo>
 
   private readonly connection: Connection
+  private readonly reader: FrameReader
   private readonly transport: Transport
   private readonly options: ResolvedOptions
   private readonly runtime: Runtime
@@ -75,6 +79,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   ) {
     this.runtime = runtime
     this.connection = opened.connection
+    this.reader = opened.connection.reader
     this.transport = opened.connection.transport
     this.options = opened.options
     this.protocol = opened.protocol
@@ -140,8 +145,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    * they are taken here. Nothing is allocated.
    */
   next(): Message | null {
-    const message = this.connection.reader.next()
-    if (message !== null) return (message.flags & OPCODE_CLOSE) === 0 ? message : this.control(message)
+    const message = this.reader.next()
+    if (message !== null) return (message.flags & CONTROL) === 0 ? message : this.control(message)
     if (this.state === 'closed') this.free()
     return null
   }
@@ -167,7 +172,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     try {
       while (await this.readable()) {
         for (let message = this.next(); message !== null; message = this.next()) {
-          if ((message.flags & OPCODE_CLOSE) === 0) yield message.toOwned()
+          if ((message.flags & CONTROL) === 0) yield message.toOwned()
         }
       }
     } finally {
