@@ -6,11 +6,14 @@ import { CODEC_BASE64 } from '../codec/binary.ts'
 import { MaskKeys } from '../codec/mask-keys.ts'
 import { Codec } from '../codec/memory.ts'
 import { type BufferSlices, bufferTextDecoding } from '../codec/text.ts'
+import { ClientPool as BaseClientPool } from '../rest/client-pool.ts'
+import { HttpConnection as BaseHttpConnection } from '../rest/connection.ts'
 import type { Runtime } from '../runtime.ts'
 import { type BunHandlers, bunAcceptor, dialBun } from '../transport/bun.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node.ts'
 import { NodeServerWsStream, type UpgradeIncoming } from './node-server.ts'
 
+export * from '../rest/index.ts'
 export * from '../ws/index.ts'
 export {
   applyMask,
@@ -21,18 +24,35 @@ export {
   type FrameWriterOptions,
   generateKey,
   pair,
+  RequestWriter,
+  ResponseReader,
   type Role,
 } from './codec.ts'
 export { type BunHandlers, bunAcceptor, type NodeSocket, nodeTransport, type UpgradeIncoming }
 
+/** What everything of this entry stands on: the codec of this thread, the way to connect, the time, and random numbers. */
+const runtime: Runtime = {
+  codec: new Codec(() => CODEC_BASE64, bufferTextDecoding(Buffer.prototype as unknown as BufferSlices)),
+  dial: dialBun,
+  clock: systemClock,
+  maskKeys: new MaskKeys(),
+  random: Math.random,
+}
+
 /** A WebSocket (RFC 6455), client or server. */
 export class WsStream extends NodeServerWsStream {
   /** @internal */
-  static override readonly runtime: Runtime = {
-    codec: new Codec(() => CODEC_BASE64, bufferTextDecoding(Buffer.prototype as unknown as BufferSlices)),
-    dial: dialBun,
-    clock: systemClock,
-    maskKeys: new MaskKeys(),
-    random: Math.random,
-  }
+  static override readonly runtime: Runtime = runtime
+}
+
+/** A keep-alive connection to an HTTP/1.1 server (RFC 9112). */
+export class HttpConnection extends BaseHttpConnection {
+  /** @internal */
+  static override readonly runtime: Runtime = runtime
+}
+
+/** Keep-alive connections to one server, open before they are needed, that heal themselves. */
+export class ClientPool extends BaseClientPool {
+  /** @internal */
+  static override readonly runtime: Runtime = runtime
 }

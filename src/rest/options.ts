@@ -132,3 +132,9 @@ export function resolvePoolOptions(options: ClientPoolOptions): ResolvedPoolOpti
     leakTimeout: checkTimeout('leakTimeout', options.leakTimeout ?? 60_000),
   }
 }
+
+/** The checks of connections that need no connection. Throws `InvalidOption`. */
+export function checkHttpOptions(options: { readonly timeout?: number | undefined; readonly closeTimeout?: number | undefined }): void {
+  checkTimeout('timeout', options.timeout ?? 0)
+  checkTimeout('closeTimeout', options.closeTimeout ?? 0)
+}

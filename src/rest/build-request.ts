@@ -1,0 +1,24 @@
+/** A request from a bag of options, for `pool.request` and `pool.fetch`. */
+
+import { pairsOf } from '../codec/fields.ts'
+import type { Request } from '../codec/request.ts'
+import type { HeadersPhase, QueryPhase } from '../codec/request-builder.ts'
+import type { RequestWriter } from '../codec/request-writer.ts'
+import type { PoolRequestOptions } from './options.ts'
+
+/** Builds a request in `writer`. Throws what its `finish` throws. */
+export function buildRequest(
+  writer: RequestWriter,
+  method: string,
+  path: string,
+  { query, headers, body }: Pick<PoolRequestOptions, 'query' | 'headers' | 'body'>,
+): Request {
+  let builder: QueryPhase = writer.request(method, path)
+  if (query !== undefined) {
+    const pairs = Symbol.iterator in query ? (query as Iterable<readonly [string, string | number | boolean]>) : Object.entries(query)
+    for (const [name, value] of pairs) builder = builder.query(name, value)
+  }
+  let phase: HeadersPhase = builder
+  if (headers !== undefined) for (const [name, value] of pairsOf(headers)) phase = phase.header(name, value)
+  return body === undefined ? phase.finish() : phase.body(body).finish()
+}

@@ -1,0 +1,201 @@
+/** `ClientPool`: connections that are open before they are needed, and heal themselves. */
+
+import { pairsOf } from '../codec/fields.ts'
+import { RequestWriter } from '../codec/request-writer.ts'
+import { ResponseReader } from '../codec/response-reader.ts'
+import { checkInteger, RestError, UsageError } from '../errors.ts'
+import type { Runtime } from '../runtime.ts'
+import { buildRequest } from './build-request.ts'
+import { ClientPoolBuilder } from './builder.ts'
+import { poolFetch } from './fetch.ts'
+import type { PoolObserver } from './observer.ts'
+import { type ClientPoolOptions, checkHttpOptions, checkTimeout, type PoolRequestOptions, resolvePoolOptions } from './options.ts'
+import { PoolCore, type PoolStats } from './pool-core.ts'
+import { OwnedHttpResponse } from './response.ts'
+import { type ClientSlot, Slot } from './slot.ts'
+import { parseHttpUrl } from './url.ts'
+
+/** The class whose static method was called: an entry point's, or one that its user derived from it. */
+export interface ClientPoolClass<Self extends ClientPool> {
+  readonly runtime: Runtime
+  new (core: PoolCore, place: PoolPlace, timeout: number): Self
+}
+
+/** Where a pool's requests go. */
+export interface PoolPlace {
+  /** Scheme, host and port: `https://api.example`. */
+  readonly origin: string
+  /** What is put before each path, without a slash at its end. */
+  readonly basePath: string
+}
+
+/** Options of {@link ClientPool.acquire}. */
+export interface AcquireOptions {
+  /** Milliseconds to wait, 1 to 2^31 - 1, or 0 for no limit. Default: the pool's `acquireTimeout`. */
+  timeout?: number | undefined
+  /** Leaves the queue, with `RequestAborted`. */
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * Keep-alive connections to one server.
+ *
+ * ```ts
+ * const pool = await ClientPool.connect('https://api.example/v3', { connections: 4, defaultHeaders: { 'X-Api-Key': key } })
+ * using slot = pool.tryAcquire()
+ * if (slot !== null) {
+ *   const res = await slot.send(slot.writer.post('/order').body(json).finish())
+ *   console.log(res.status, res.json())
+ * }
+ * ```
+ */
+export class ClientPool {
+  /** What an entry point supplies. @internal */
+  static readonly runtime: Runtime
+
+  /** @internal */
+  constructor(
+    private readonly core: PoolCore,
+    private readonly place: PoolPlace,
+    private readonly timeout: number,
+  ) {}
+
+  /**
+   * Opens `connections` connections to the server of `url`, all at the same time. When one can't be made, the others are closed gracefully
+   * and the promise rejects: `InvalidUrl`, `InvalidOption`, a {@link TransportError}, a {@link TlsError}, or the signal's reason.
+   *
+   * @param url `http:` or `https:`; its path is put before each request's, its user and password become Basic credentials
+   */
+  static async connect<Self extends ClientPool>(this: ClientPoolClass<Self>, url: string | URL, options: ClientPoolOptions = {}): Promise<Self> {
+    const { address, host, target, authorization } = parseHttpUrl(url)
+    if (target.includes('?')) throw new UsageError('InvalidUrl', 'the URL of a pool has no query: give it with each request')
+    const resolved = resolvePoolOptions(options)
+    checkHttpOptions(options)
+    const { runtime } = this
+    const { writeBufferCapacity } = options
+    const basePath = (options.basePath ?? target).replace(/\/+$/, '')
+    const defaultHeaders = pairsOf(options.defaultHeaders)
+    if (authorization !== undefined && !defaultHeaders.some(([name]) => name.toLowerCase() === 'authorization')) {
+      defaultHeaders.push(['Authorization', authorization])
+    }
+    const core = new PoolCore(runtime, address, options, resolved, (index, owner) => {
+      const writer = new RequestWriter(runtime.codec, host, { writeBufferCapacity, basePath, defaultHeaders })
+      return new Slot(index, writer, new ResponseReader(runtime.codec, options), owner)
+    })
+    await core.connect(options.signal)
+    return new this(core, { origin: `${address.secure ? 'https' : 'http'}://${host}`, basePath }, options.timeout ?? 30_000)
+  }
+
+  /** A builder with every option at its default. */
+  static builder<Self extends ClientPool>(this: ClientPoolClass<Self> & typeof ClientPool): ClientPoolBuilder<Self> {
+    return new ClientPoolBuilder<Self>(this as never)
+  }
+
+  /** Scheme, host and port of the server: `https://api.example`. */
+  get origin(): string {
+    return this.place.origin
+  }
+
+  /** Slots in all. */
+  get size(): number {
+    return this.core.slots.length
+  }
+
+  /** Slots that are healthy and free. */
+  get available(): number {
+    return this.stats.idle
+  }
+
+  /** Counts as they are now. */
+  get stats(): PoolStats {
+    return this.core.stats
+  }
+
+  /** Has `observer` told what happens from now on. The function that is returned ends that. */
+  observe(observer: PoolObserver): () => void {
+    return this.core.observers.add(observer)
+  }
+
+  /** A healthy free slot, the one last used first; null when there is none, or the pool is closed. Never waits, allocates nothing. */
+  tryAcquire(): ClientSlot | null {
+    return this.core.take()
+  }
+
+  /**
+   * Waits for a slot: first come, first served, woken by a release or by a connection that has healed. Rejects with a {@link RestError}:
+   * `AcquireTimeout`, `PoolQueueFull`, `PoolClosed`, `RequestAborted`.
+   */
+  acquire({ timeout, signal }: AcquireOptions = {}): Promise<ClientSlot> {
+    return this.core.acquire({
+      timeout: timeout === undefined ? this.core.options.acquireTimeout : checkTimeout('timeout', timeout),
+      signal,
+    })
+  }
+
+  /**
+   * Acquires, sends, copies the response out, releases. One `timeout` covers all of it.
+   *
+   * Rejects as {@link ClientPool.acquire} and `slot.send`, and with an {@link EncodeError} for what can't be sent. `requestSent` says whether
+   * the server can have seen the request; with `retryUnsent`, one that it cannot have seen is sent again.
+   *
+   * ```ts
+   * const res = await pool.request('GET', '/ticker', { query: { symbol: 'BTC-USD' }, timeout: 500 })
+   * console.log(res.status, res.json(), res.timings.queued)
+   * ```
+   */
+  async request(method: string, path: string, options: PoolRequestOptions = {}): Promise<OwnedHttpResponse> {
+    const { clock } = this.core.runtime
+    const timeout = options.timeout === undefined ? this.timeout : checkTimeout('timeout', options.timeout)
+    const { signal, onInterim } = options
+    let retries = checkInteger('retryUnsent', options.retryUnsent ?? 0, 0, 10, 'times')
+    const since = clock.now()
+    const left = (): number => (timeout === 0 ? 0 : Math.max(1, since + timeout - clock.now()))
+    for (;;) {
+      const slot = this.core.take() ?? (await this.inTime(this.core.acquire({ timeout: left(), signal }), timeout))
+      try {
+        const request = buildRequest(slot.writer, method, path, options)
+        const queued = clock.now() - since
+        const response = await slot.send(request, { timeout: left(), signal, onInterim })
+        return new OwnedHttpResponse(response, { ...response.timings, queued })
+      } catch (error) {
+        const again = retries-- > 0 && error instanceof RestError && error.requestSent === 'nothing' && !signal?.aborted
+        if (!again || (timeout !== 0 && clock.now() >= since + timeout)) throw error
+      } finally {
+        slot.release()
+      }
+    }
+  }
+
+  /**
+   * As the global `fetch`, over this pool's connections: resolves to a standard `Response`. A path is one of this pool's, as for
+   * {@link ClientPool.request}; a URL must be of its server, and below its base path. Redirects are not followed. Rejects with a `TypeError` whose `cause` is the {@link RestError}, or with the signal's reason.
+   */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    return poolFetch(this, this.place, input, init)
+  }
+
+  /**
+   * Ends the pool: nobody gets a slot any more, those who wait are told `PoolClosed`, free connections are closed gracefully now and the others
+   * when they are released. Resolves when all are closed.
+   *
+   * @param options `timeout`: ms after which requests under way are cut; 0, the default, is never
+   */
+  close(options: { timeout?: number | undefined } = {}): Promise<void> {
+    return this.core.close(checkTimeout('timeout', options.timeout ?? 0))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** The wait for a slot, as part of a request that has a limit of its own. */
+  private async inTime(waiting: Promise<ClientSlot>, timeout: number): Promise<ClientSlot> {
+    try {
+      return await waiting
+    } catch (error) {
+      if (!(error instanceof RestError) || error.code !== 'AcquireTimeout') throw error
+      const message = `no slot became free within the ${timeout} ms of the request (timeout); nothing was sent`
+      throw new RestError('RequestTimeout', message, { fault: 'transport', requestSent: 'nothing', phase: 'queue', elapsed: timeout, cause: error })
+    }
+  }
+}

@@ -1,0 +1,45 @@
+/** The global `fetch`, over a pool. */
+
+import { RestError, UsageError } from '../errors.ts'
+import type { PoolRequestOptions } from './options.ts'
+import type { OwnedHttpResponse } from './response.ts'
+
+/** Who sends. */
+interface Requester {
+  request(method: string, path: string, options: PoolRequestOptions): Promise<OwnedHttpResponse>
+}
+
+/** Statuses whose responses have no body (Fetch standard, "null body status"). */
+const NULL_BODY = new Set([101, 103, 204, 205, 304])
+/** Fields that the connection sees to itself. */
+const OWN = new Set(['connection', 'host', 'content-length', 'transfer-encoding', 'keep-alive', 'expect', 'te', 'upgrade'])
+
+/** Sends what `input` and `init` say, as the Fetch standard reads them, and makes a `Response` of the answer. */
+export async function poolFetch(
+  pool: Requester,
+  { origin, basePath }: { readonly origin: string; readonly basePath: string },
+  input: string | URL | Request,
+  init: RequestInit | undefined,
+): Promise<Response> {
+  const base = origin + basePath
+  const request = new Request(typeof input === 'string' && input.startsWith('/') ? base + input : input, init)
+  const { href, hash } = new URL(request.url)
+  if (!href.startsWith(`${base}/`)) throw new UsageError('InvalidUrl', `this pool is connected to ${base}/, which ${href} is not below`)
+  const path = href.slice(base.length, href.length - hash.length)
+  const headers = [...request.headers].filter(([name]) => !OWN.has(name))
+  const body = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer())
+  try {
+    const response = await pool.request(request.method, path, { headers, body, signal: request.signal })
+    return standardResponse(response)
+  } catch (error) {
+    if (request.signal.aborted) throw request.signal.reason
+    if (error instanceof RestError) throw new TypeError('fetch failed', { cause: error })
+    throw error
+  }
+}
+
+function standardResponse(response: OwnedHttpResponse): Response {
+  const { status, reason } = response
+  const body = NULL_BODY.has(status) ? null : (response.body as Uint8Array<ArrayBuffer>)
+  return new Response(body, { status, statusText: reason, headers: response.headers() as [string, string][] })
+}

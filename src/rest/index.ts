@@ -1,0 +1,26 @@
+/** The public names of the REST family. */
+
+export type { BackoffOptions } from '../backoff.ts'
+export type { Fields, FieldsInit } from '../codec/handshake.ts'
+export type { Request } from '../codec/request.ts'
+export type { HeadersPhase, QueryPhase, ReadyPhase } from '../codec/request-builder.ts'
+export type { RequestWriterOptions } from '../codec/request-writer.ts'
+export { type HttpVersion, OwnedResponse, RestResponse } from '../codec/response.ts'
+export type { InterimResponse, ResponseReaderOptions } from '../codec/response-reader.ts'
+export {
+  HttpError,
+  type HttpErrorCode,
+  type RequestPhase,
+  type RequestSent,
+  RestError,
+  type RestErrorCode,
+} from '../errors.ts'
+export { ClientPoolBuilder, HttpConnectionBuilder } from './builder.ts'
+export type { AcquireOptions } from './client-pool.ts'
+export type { ConnectionState } from './connection.ts'
+export type { PoolObserver, RequestEvent, SlotAttemptEvent, SlotDownEvent, SlotEvent, SlotUpEvent } from './observer.ts'
+export type { ClientPoolOptions, HttpOptions, KeepWarmOptions, PoolRequestOptions, SendOptions } from './options.ts'
+export type { PoolStats } from './pool-core.ts'
+export { HttpResponse, OwnedHttpResponse, type PoolTimings, type ResponseTimings } from './response.ts'
+export { ClientSlot } from './slot.ts'
+export { StreamedResponse } from './streamed-response.ts'

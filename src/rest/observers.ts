@@ -1,0 +1,42 @@
+/** Those who want to know what a pool does. */
+
+import type { Clock } from '../clock.ts'
+import { RestError } from '../errors.ts'
+import type { PoolObserver } from './observer.ts'
+import type { HttpResponse } from './response.ts'
+
+type EventOf<Name extends keyof PoolObserver> = Parameters<NonNullable<PoolObserver[Name]>>[0]
+
+/** A list of observers. Asking {@link Observers.any} first makes an event that nobody wants cost nothing. */
+export class Observers {
+  private readonly list: PoolObserver[] = []
+
+  get any(): boolean {
+    return this.list.length !== 0
+  }
+
+  /** Adds `observer`; the function that is returned removes it. */
+  add(observer: PoolObserver): () => void {
+    this.list.push(observer)
+    return () => {
+      const at = this.list.indexOf(observer)
+      if (at >= 0) this.list.splice(at, 1)
+    }
+  }
+
+  tell<Name extends keyof PoolObserver>(name: Name, event: EventOf<Name>): void {
+    for (const observer of [...this.list]) (observer[name] as ((event: EventOf<Name>) => void) | undefined)?.call(observer, event)
+  }
+
+  /** Tells how a request ends. */
+  watch(slot: number, sending: Promise<HttpResponse>, clock: Clock): void {
+    if (!this.list.some((observer) => observer.onRequest !== undefined)) return
+    const since = clock.now()
+    const ended = (status: number | null, error: RestError | null): void =>
+      this.tell('onRequest', { slot, status, error, duration: clock.now() - since })
+    sending.then(
+      (response) => ended(response.status, null),
+      (error: unknown) => ended(null, error instanceof RestError ? error : null),
+    )
+  }
+}

@@ -1,0 +1,354 @@
+/**
+ * The slots of a pool: who has them, who waits for one, and how a dead one comes back.
+ *
+ * Rule 1: a slot is always in exactly one state, and `move` is the only way from one to another.
+ * Rule 2: a slot whose connection is gone is out of rotation at once, and one task, `heal`, owns it until it has a new one.
+ * Rule 3: a free slot and a waiting caller never exist at the same time.
+ * Rule 4: no request is ever sent a second time here.
+ */
+
+import { Backoff, type BackoffOptions } from '../backoff.ts'
+import { sleep } from '../clock.ts'
+import type { Request } from '../codec/request.ts'
+import { RestError } from '../errors.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Address, Transport } from '../transport/transport.ts'
+import { HttpConnection } from './connection.ts'
+import { Observers } from './observers.ts'
+import type { ClientPoolOptions, ResolvedPoolOptions, SendOptions } from './options.ts'
+import type { HttpResponse } from './response.ts'
+import { type ClientSlot, type Slot, type SlotOwner, SlotState } from './slot.ts'
+import { Upkeep } from './upkeep.ts'
+import { WaiterQueue, type WaitOptions } from './waiters.ts'
+
+/** Counts of a pool. */
+export interface PoolStats {
+  /** Slots in all. */
+  readonly size: number
+  /** Healthy and free. */
+  readonly idle: number
+  /** Held. */
+  readonly leased: number
+  /** Without a connection, on the way to a new one. */
+  readonly healing: number
+  /** Callers that wait for a slot. */
+  readonly waiting: number
+  /** Requests answered, and requests that failed, since the pool was made. */
+  readonly requests: number
+  readonly failures: number
+  /** Connections lost; made anew for it; replaced for their age or idleness. */
+  readonly lost: number
+  readonly healed: number
+  readonly renewed: number
+  /** Attempts to connect that failed. */
+  readonly failedAttempts: number
+  /** Slots that were reported as leaked. */
+  readonly leaks: number
+}
+
+type Counters = { -readonly [Name in Exclude<keyof PoolStats, 'size' | 'idle' | 'leased' | 'healing' | 'waiting'>]: number }
+
+/** Delays between attempts to reconnect. */
+const HEAL_BACKOFF: Required<BackoffOptions> = { initial: 100, max: 5_000, factor: 2, jitter: 0.5 }
+/** A connection that answered nothing and did not last this long, in ms, says nothing good of the server: the next attempt is not made at once. */
+const PROVEN_AFTER = 1_000
+
+/** What the parts of a pool share. */
+export class PoolCore implements SlotOwner {
+  readonly slots: Slot[] = []
+  readonly observers: Observers = new Observers()
+  readonly counters: Counters = { requests: 0, failures: 0, lost: 0, healed: 0, renewed: 0, failedAttempts: 0, leaks: 0 }
+  readonly stopped: AbortController = new AbortController()
+  private readonly free: Slot[] = []
+  private readonly inState: number[] = [0, 0, 0, 0, 0]
+  private readonly waiters: WaiterQueue<ClientSlot>
+  private readonly upkeep: Upkeep
+  private readonly backoffs: Backoff[] = []
+  private closing: Promise<void> | null = null
+  private drained: (() => void) | null = null
+
+  constructor(
+    readonly runtime: Runtime,
+    private readonly address: Address,
+    private readonly dialOptions: ClientPoolOptions,
+    readonly options: ResolvedPoolOptions,
+    makeSlot: (index: number, owner: SlotOwner) => Slot,
+  ) {
+    this.waiters = new WaiterQueue(runtime.clock)
+    this.upkeep = new Upkeep(this)
+    if (dialOptions.observer !== undefined) this.observers.add(dialOptions.observer)
+    for (let i = 0; i < options.connections; i++) {
+      this.backoffs.push(new Backoff(dialOptions.backoff ?? {}, runtime.random, HEAL_BACKOFF))
+      this.slots.push(makeSlot(i, this))
+      this.inState[SlotState.Connecting]++
+    }
+  }
+
+  get stats(): PoolStats {
+    const [connecting = 0, idle = 0, leased = 0, healing = 0] = this.inState
+    let { requests } = this.counters
+    for (const { connection } of this.slots) requests += connection?.requests ?? 0
+    return { size: this.slots.length, idle, leased, healing: healing + connecting, waiting: this.waiters.length, ...this.counters, requests }
+  }
+
+  /** Opens every connection, all at the same time. When one fails, those that were opened are closed gracefully, and the error is thrown. */
+  async connect(signal: AbortSignal | undefined): Promise<void> {
+    const attempts = new AbortController()
+    const giveUp = (): void => attempts.abort(signal?.reason)
+    signal?.addEventListener('abort', giveUp, { once: true })
+    if (signal?.aborted) giveUp()
+    try {
+      const outcomes = await Promise.allSettled(
+        this.slots.map(async () => {
+          try {
+            return await this.dial(attempts.signal)
+          } catch (error) {
+            // The others need not go on; the first failure is the one that is told.
+            attempts.abort(error)
+            throw error
+          }
+        }),
+      )
+      if (outcomes.every((outcome) => outcome.status === 'fulfilled')) {
+        outcomes.forEach((outcome, i) => {
+          this.install(this.slots[i] as Slot, outcome.value, 'first', 1, 0)
+        })
+        return
+      }
+      await Promise.all(
+        outcomes.map((outcome, i) => (outcome.status === 'fulfilled' ? this.adopt(this.slots[i] as Slot, outcome.value).close() : null)),
+      )
+      throw attempts.signal.reason
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
+    }
+  }
+
+  /** A healthy free slot, the one last used first; null when there is none. */
+  take(): ClientSlot | null {
+    const { free } = this
+    const slot = free[free.length - 1]
+    if (slot === undefined) return null
+    this.move(slot, SlotState.Leased)
+    return slot.hold()
+  }
+
+  /** As {@link PoolCore.take}, but waits in line. */
+  acquire(options: WaitOptions): Promise<ClientSlot> {
+    if (this.closing !== null) return Promise.reject(poolClosed())
+    const slot = this.take()
+    if (slot !== null) return Promise.resolve(slot)
+    const { maxQueue } = this.options
+    if (this.waiters.length >= maxQueue) {
+      const message = `no slot is free, and ${this.waiters.length} callers wait for one already (maxQueue)`
+      return Promise.reject(new RestError('PoolQueueFull', message, { fault: 'local', requestSent: 'nothing', phase: 'queue' }))
+    }
+    const waiting = this.waiters.wait(options)
+    if (this.observers.any) this.observers.tell('onWait', { waiting: this.waiters.length })
+    return waiting
+  }
+
+  /** Waits until everything is closed; after `timeout` ms what is still in use is cut. 0: for as long as it takes. */
+  close(timeout: number): Promise<void> {
+    if (this.closing !== null) return this.closing
+    this.closing = new Promise((resolve) => {
+      this.drained = resolve
+    })
+    this.upkeep.stop()
+    this.stopped.abort(poolClosed())
+    this.waiters.rejectAll(poolClosed())
+    for (const slot of this.slots) if (slot.state === SlotState.Idle || slot.state === SlotState.Connecting) this.closeSlot(slot)
+    if (timeout > 0 && this.inState[SlotState.Closed] !== this.slots.length) {
+      const timer = this.runtime.clock.set(() => {
+        for (const slot of this.slots) if (slot.state === SlotState.Leased) slot.connection?.destroy()
+        for (const slot of this.slots) if (slot.state === SlotState.Leased) this.move(slot, SlotState.Closed)
+      }, timeout)
+      this.closing = this.closing.finally(() => this.runtime.clock.clear(timer))
+    }
+    this.checkDrained()
+    return this.closing
+  }
+
+  get isClosing(): boolean {
+    return this.closing !== null
+  }
+
+  // SlotOwner.
+
+  giveBack(slot: Slot): void {
+    const { connection } = slot
+    if (connection !== null && connection.state === 'idle' && this.closing === null && slot.successor === null) {
+      if (slot.reader.keepAliveTimeout !== slot.keepAlive) this.upkeep.onKeepAlive(slot, slot.reader.keepAliveTimeout)
+      this.move(slot, SlotState.Idle)
+      return
+    }
+    // A request that is still under way was abandoned by its caller.
+    if (connection !== null && connection.state === 'busy') connection.destroy()
+    if (slot.state === SlotState.Closed) return
+    if (this.closing !== null) this.closeSlot(slot)
+    else this.heal(slot)
+  }
+
+  send(slot: Slot, request: Request, options: SendOptions | undefined): Promise<HttpResponse> {
+    const { connection } = slot
+    if (connection === null) {
+      const message = 'the connection of this slot was lost: release it, and acquire another'
+      return Promise.reject(new RestError('ConnectionPoisoned', message, { fault: 'transport', requestSent: 'nothing', phase: 'send' }))
+    }
+    const sending = connection.send(request, slot.reader, options)
+    if (this.observers.any) this.observers.watch(slot.index, sending, this.runtime.clock)
+    return sending
+  }
+
+  private onDown(slot: Slot, error: Error | null, inUse: boolean): void {
+    if (slot.state === SlotState.Closed) return
+    this.counters.lost++
+    if (inUse) this.counters.failures++
+    if (this.observers.any) {
+      const { requests = 0, age = 0 } = slot.connection ?? {}
+      this.observers.tell('onSlotDown', { slot: slot.index, error, inUse, requests, age })
+    }
+    // Whoever holds it will learn of it, and give it back.
+    if (slot.state === SlotState.Idle) this.heal(slot)
+  }
+
+  // Making connections.
+
+  /** A connection that nothing has been done with. */
+  dial(signal: AbortSignal): Promise<Transport> {
+    return this.runtime.dial(this.address, { ...this.dialOptions, signal })
+  }
+
+  /** Gives a slot, which nobody has, the connection that was made for it. */
+  install(slot: Slot, transport: Transport, reason: 'first' | 'heal' | 'renewal', attempts: number, outage: number): void {
+    const connection = this.adopt(slot, transport)
+    connection.ownedBy({ onDown: (error, inUse) => this.onDown(slot, error, inUse) })
+    this.upkeep.onUp(slot)
+    if (this.observers.any) this.observers.tell('onSlotUp', { slot: slot.index, attempts, outage, reason })
+    if (connection.state === 'idle') this.move(slot, SlotState.Idle)
+    else this.heal(slot)
+  }
+
+  /** Lends a free slot to the pool itself. */
+  lend(slot: Slot): ClientSlot {
+    this.move(slot, SlotState.Leased)
+    return slot.hold()
+  }
+
+  /** Has a successor take over the slot's connection: now if it is free, else when it is given back. */
+  succeed(slot: Slot, successor: Transport): void {
+    slot.successor = successor
+    if (slot.state === SlotState.Idle) this.heal(slot)
+  }
+
+  /** Ends the connection of a slot without blaming anybody, and waits until its memory is free. */
+  private async discard(slot: Slot): Promise<void> {
+    const { connection } = slot
+    if (connection === null) return
+    this.counters.requests += connection.requests
+    slot.connection = null
+    connection.ownedBy(null)
+    connection.destroy()
+    await connection.closed
+  }
+
+  private adopt(slot: Slot, transport: Transport): HttpConnection {
+    slot.reader.reset()
+    const connection = new HttpConnection(this.runtime, transport, { ...this.dialOptions, reader: slot.reader })
+    slot.connection = connection
+    return connection
+  }
+
+  /** Brings a slot back whose connection is gone: at once, then with pauses, for ever. Its one task. */
+  private heal(slot: Slot): void {
+    this.move(slot, SlotState.Healing)
+    this.healing(slot).catch(() => {
+      // Only the end of the pool ends it.
+      if (slot.state !== SlotState.Closed) this.move(slot, SlotState.Closed)
+    })
+  }
+
+  private async healing(slot: Slot): Promise<void> {
+    const { clock } = this.runtime
+    const { signal } = this.stopped
+    const backoff = this.backoffs[slot.index] as Backoff
+    const since = clock.now()
+    const { connection } = slot
+    const isProven = connection === null || connection.requests > 0 || connection.age >= PROVEN_AFTER
+    const { successor } = slot
+    slot.successor = null
+    await this.discard(slot)
+    if (successor !== null) {
+      if (signal.aborted) {
+        successor.destroy()
+        throw signal.reason
+      }
+      this.counters.renewed++
+      this.install(slot, successor, 'renewal', 1, 0)
+      return
+    }
+    if (isProven) backoff.reset()
+    else await sleep(clock, backoff.next(), signal)
+    for (let attempt = 1; ; attempt++) {
+      signal.throwIfAborted()
+      try {
+        const transport = await this.dial(signal)
+        if (signal.aborted) {
+          transport.destroy()
+          throw signal.reason
+        }
+        this.counters.healed++
+        this.install(slot, transport, 'heal', attempt, clock.now() - since)
+        return
+      } catch (error) {
+        signal.throwIfAborted()
+        this.counters.failedAttempts++
+        const retryIn = backoff.next()
+        if (this.observers.any) this.observers.tell('onAttemptFailed', { slot: slot.index, error, attempt, retryIn })
+        await sleep(clock, retryIn, signal)
+      }
+    }
+  }
+
+  private closeSlot(slot: Slot): void {
+    const { connection, successor } = slot
+    slot.successor = null
+    successor?.destroy()
+    this.move(slot, SlotState.Closed)
+    connection?.close()
+  }
+
+  /** The one way from state to state. */
+  private move(slot: Slot, to: number): void {
+    const { free, inState } = this
+    const from = slot.state
+    if (from === SlotState.Idle) {
+      if (free[free.length - 1] === slot) free.pop()
+      else free.splice(free.indexOf(slot), 1)
+    }
+    ;(inState[from] as number)--
+    if (to === SlotState.Idle && this.waiters.length !== 0) {
+      slot.state = SlotState.Leased
+      ;(inState[SlotState.Leased] as number)++
+      this.waiters.serve(slot.hold())
+      return
+    }
+    slot.state = to
+    ;(inState[to] as number)++
+    if (to === SlotState.Idle) free.push(slot)
+    else if (to === SlotState.Closed) this.checkDrained()
+  }
+
+  private checkDrained(): void {
+    if (this.closing === null || this.inState[SlotState.Closed] !== this.slots.length) return
+    const { drained } = this
+    this.drained = null
+    if (drained === null) return
+    Promise.all(this.slots.map((slot) => slot.connection?.closed)).then(() => drained())
+  }
+}
+
+/** What everybody is told once a pool has been closed. */
+export function poolClosed(): RestError {
+  return new RestError('PoolClosed', 'the pool was closed', { fault: 'local', requestSent: 'nothing', phase: 'queue' })
+}

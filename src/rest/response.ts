@@ -1,0 +1,59 @@
+/** Responses as the shells give them out: the codec's, and how long they took. */
+
+import { OwnedResponse, RestResponse } from '../codec/response.ts'
+import type { ResponseReader } from '../codec/response-reader.ts'
+
+/** How an exchange went, in ms. */
+export interface ResponseTimings {
+  /** From sending until the first byte of the response. */
+  readonly firstByte: number
+  /** From sending until its last byte. */
+  readonly total: number
+  /** The connection had answered a request before. */
+  readonly reused: boolean
+  /** Age of the connection when the request was sent. */
+  readonly connectionAge: number
+  /** Requests that the connection has answered, this one counted. */
+  readonly requests: number
+}
+
+/** As {@link ResponseTimings}, with the wait for a slot. */
+export interface PoolTimings extends ResponseTimings {
+  /** From the call until the request was sent. */
+  readonly queued: number
+}
+
+/** Who measured. */
+interface Timed {
+  readonly timings: ResponseTimings
+}
+
+/** A response, borrowed: valid until the next request on the same reader. */
+export class HttpResponse extends RestResponse {
+  /** @internal */
+  constructor(
+    reader: ResponseReader,
+    private readonly exchange: Timed,
+  ) {
+    super(reader)
+  }
+
+  /** How long it took, and on what connection. */
+  get timings(): ResponseTimings {
+    // Throws when another request has been sent since: the times would be its.
+    void this.status
+    return this.exchange.timings
+  }
+}
+
+/** A response of `pool.request`: owned. */
+export class OwnedHttpResponse extends OwnedResponse {
+  /** @internal */
+  constructor(
+    response: HttpResponse,
+    /** How long it took, and on what connection. */
+    readonly timings: PoolTimings,
+  ) {
+    super(response.status, response.reason, response.version, response.headers(), response.trailers(), response.body.slice())
+  }
+}

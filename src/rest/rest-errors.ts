@@ -1,0 +1,40 @@
+/** Failures of requests as {@link RestError}s. */
+
+import { NexusError, type RequestPhase, type RequestSent, RestError, type RestErrorCode, TransportError } from '../errors.ts'
+
+/** What is true of a request that was refused before anything was done. */
+export const REFUSED = { fault: 'local', requestSent: 'nothing', phase: 'send' } as const
+
+/** A request that the connection could not take. */
+export function refusedRequest(code: 'ConnectionBusy' | 'ConnectionPoisoned', cause: Error | null): RestError {
+  const message =
+    code === 'ConnectionBusy'
+      ? 'another request is under way on this connection: await its response, or use a pool'
+      : 'the connection is gone or an earlier request on it failed: it can’t be used again'
+  return new RestError(code, message, { ...REFUSED, ...(cause === null ? {} : { cause }) })
+}
+
+/** The failure of a request whose connection was lost. What is a RestError already stays as it is. */
+export function lostRequest(
+  error: Error | null,
+  outcome: { readonly requestSent: RequestSent; readonly phase: RequestPhase; readonly elapsed: number },
+): RestError {
+  if (error instanceof RestError) return error
+  const [code, message] = describe(error)
+  const sent =
+    outcome.requestSent === 'nothing'
+      ? 'nothing of the request was sent'
+      : outcome.requestSent === 'partly'
+        ? 'the request may have been sent in part'
+        : 'the request was sent: the server may have acted on it'
+  return new RestError(code, `${message}; ${sent}`, { ...outcome, fault: 'transport', ...(error === null ? {} : { cause: error }) })
+}
+
+function describe(error: Error | null): readonly [RestErrorCode, string] {
+  if (error === null) return ['ConnectionClosed', 'the server closed the connection before its response was complete']
+  if (error instanceof TransportError) {
+    if (error.code === 'ConnectionReset') return ['ConnectionReset', error.message]
+    if (error.code === 'ConnectionClosed' || error.code === 'UnexpectedEnd') return ['ConnectionClosed', error.message]
+  }
+  return ['TransportFailed', error instanceof NexusError ? error.message : `the connection failed: ${error.message}`]
+}

@@ -1,0 +1,145 @@
+/**
+ * A slot of a pool: a writer, a reader, and the connection that they belong to for now; and the handle under which it is held.
+ *
+ * Rule 1: writer and reader live as long as the pool; connections come and go.
+ * Rule 2: a handle stands for one lease. Handles take turns, so one that is used after its release is found out, and acquiring allocates nothing.
+ */
+
+import type { Request } from '../codec/request.ts'
+import type { RequestWriter } from '../codec/request-writer.ts'
+import type { ResponseReader } from '../codec/response-reader.ts'
+import { RestError } from '../errors.ts'
+import type { Transport } from '../transport/transport.ts'
+import type { HttpConnection } from './connection.ts'
+import type { SendOptions } from './options.ts'
+import type { HttpResponse } from './response.ts'
+import type { StreamedResponse } from './streamed-response.ts'
+
+/** Where a slot stands: always in exactly one of these. */
+export const SlotState = {
+  /** Without a connection yet: the pool is being made. */
+  Connecting: 0,
+  /** Healthy, and free. */
+  Idle: 1,
+  /** Held by a caller, or by the pool itself while it keeps the connection warm. */
+  Leased: 2,
+  /** Without a connection, or on the way to a new one. One task owns it. */
+  Healing: 3,
+  /** The pool has ended. */
+  Closed: 4,
+} as const
+
+/** Handles of a slot that take turns: how many leases later a handle that was kept by mistake would be mistaken for another. A power of two. */
+const HANDLES = 32
+
+/** What a slot asks of its pool. */
+export interface SlotOwner {
+  /** The holder is done with it. */
+  giveBack(slot: Slot): void
+  send(slot: Slot, request: Request, options: SendOptions | undefined): Promise<HttpResponse>
+}
+
+/** The pool's side of a slot. */
+export class Slot {
+  state: number = SlotState.Connecting
+  connection: HttpConnection | null = null
+  /** Counts the leases. */
+  lease = 0
+  /** When the connection is to be renewed for its age, in the clock's ms. */
+  expiresAt: number = Number.POSITIVE_INFINITY
+  /** What the server last said about how long it keeps an idle connection, in ms; -1 when it has not. */
+  keepAlive = -1
+  /** A successor of the connection is being made. */
+  renewing = false
+  /** It is there, and takes over when the slot is given back. Nothing has been read from it. */
+  successor: Transport | null = null
+  /** When renewing may be tried again after a failure, in the clock's ms. */
+  renewAfter = 0
+  /** What the last look for leaks saw. */
+  readonly seen = { lease: 0, requests: 0, since: 0, reported: false }
+  private readonly handles: readonly ClientSlot[]
+
+  constructor(
+    readonly index: number,
+    readonly writer: RequestWriter,
+    readonly reader: ResponseReader,
+    readonly owner: SlotOwner,
+  ) {
+    this.handles = Array.from({ length: HANDLES }, () => new ClientSlot(this))
+  }
+
+  /** The handle of a new lease. */
+  hold(): ClientSlot {
+    const handle = this.handles[++this.lease & (HANDLES - 1)] as ClientSlot
+    handle.held = true
+    return handle
+  }
+}
+
+/**
+ * A slot that you hold: build a request with `writer`, send it with {@link ClientSlot.send}, use the response, then release the slot.
+ *
+ * ```ts
+ * using slot = await pool.acquire()
+ * const res = await slot.send(slot.writer.post('/order').body(json).finish())
+ * ```
+ *
+ * Without the `using` syntax, call `release()` in a `finally`: it is the same thing.
+ */
+export class ClientSlot {
+  /** Makes this slot's requests; keeps its default headers over reconnects. */
+  readonly writer: RequestWriter
+  /** Reads this slot's responses. */
+  readonly reader: ResponseReader
+  /** @internal */ held = false
+
+  /** @internal */
+  constructor(private readonly slot: Slot) {
+    this.writer = slot.writer
+    this.reader = slot.reader
+  }
+
+  /** The connection under the slot; null when it was lost and the slot was released. */
+  get connection(): HttpConnection | null {
+    return this.held ? this.slot.connection : null
+  }
+
+  /** Number of the slot, 0 to `connections` - 1; as in the pool's events. */
+  get index(): number {
+    return this.slot.index
+  }
+
+  /**
+   * Sends a request and reads its response, which is valid until the next request on this slot, or its release. Rejects with a
+   * {@link RestError}: as `HttpConnection.send`, and `SlotReleased` when the slot is no longer yours. Nothing is ever sent twice.
+   */
+  send(request: Request, options?: SendOptions): Promise<HttpResponse> {
+    if (!this.held) return Promise.reject(released())
+    return this.slot.owner.send(this.slot, request, options)
+  }
+
+  /** As {@link ClientSlot.send}, with the body read piece by piece. Keep the slot until the body has ended. */
+  sendStreaming(request: Request, options?: SendOptions): Promise<StreamedResponse> {
+    if (!this.held) return Promise.reject(released())
+    return (this.slot.connection as HttpConnection).sendStreaming(request, options)
+  }
+
+  /** Gives the slot back. With a request under way, that is abandoned and the connection replaced. A second call does nothing. */
+  release(): void {
+    if (!this.held) return
+    this.held = false
+    this.slot.owner.giveBack(this.slot)
+  }
+
+  [Symbol.dispose](): void {
+    this.release()
+  }
+}
+
+function released(): RestError {
+  return new RestError('SlotReleased', 'this slot was released: it may belong to somebody else now', {
+    fault: 'local',
+    requestSent: 'nothing',
+    phase: 'send',
+  })
+}

@@ -1,0 +1,110 @@
+/** A response whose body is read as it comes: pull-based, so a consumer that does not keep up stops the server, not the heap. */
+
+import type { HttpResponse } from './response.ts'
+
+/** What a streamed body asks of its connection. */
+export interface BodySource {
+  /** The consumer has taken everything: read on. */
+  more(): void
+  /** The consumer wants no more. */
+  cancel(): void
+}
+
+/**
+ * Head and streamed body. Accessors of the head are valid until the next request on the same connection.
+ *
+ * ```ts
+ * const res = await conn.sendStreaming(writer.get('/export').finish())
+ * for await (const piece of res) file.write(piece)
+ * ```
+ */
+export class StreamedResponse implements AsyncIterable<Uint8Array> {
+  private readonly pieces: Uint8Array[] = []
+  private ended = false
+  private failure: Error | null = null
+  private wake: (() => void) | null = null
+
+  /** @internal */
+  constructor(
+    /** Status and fields. Its `body` is empty. */
+    readonly head: HttpResponse,
+    private readonly source: BodySource,
+  ) {}
+
+  /** Status code. */
+  get status(): number {
+    return this.head.status
+  }
+
+  /** Reading on is worth while: nothing waits to be taken. @internal */
+  get wantsMore(): boolean {
+    return this.pieces.length === 0
+  }
+
+  /** @internal */
+  push(piece: Uint8Array): void {
+    this.pieces.push(piece)
+    this.wakeUp()
+  }
+
+  /** @internal */
+  end(error: Error | null): void {
+    this.ended = true
+    this.failure = error
+    this.wakeUp()
+  }
+
+  /** The next piece of the body, yours to keep; null at its end. Rejects with the {@link RestError} of a failure. */
+  async read(): Promise<Uint8Array | null> {
+    for (;;) {
+      const piece = this.pieces.shift()
+      if (piece !== undefined) return piece
+      if (this.failure !== null) throw this.failure
+      if (this.ended) return null
+      const woken = new Promise<void>((resolve) => {
+        this.wake = resolve
+      })
+      this.source.more()
+      await woken
+    }
+  }
+
+  /** Gives the rest of the body up. The connection is closed, as the rest would have to be read to use it again. */
+  cancel(): void {
+    this.pieces.length = 0
+    if (!this.ended) this.source.cancel()
+    this.failure = null
+    this.ended = true
+    this.wakeUp()
+  }
+
+  /** The pieces of the body. Leaving the loop early closes the connection. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      for (let piece = await this.read(); piece !== null; piece = await this.read()) yield piece
+    } finally {
+      this.cancel()
+    }
+  }
+
+  /** The body as a WHATWG stream of bytes. */
+  readable(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          const piece = await this.read()
+          if (piece === null) controller.close()
+          else controller.enqueue(piece)
+        },
+        cancel: () => this.cancel(),
+      },
+      { highWaterMark: 0 },
+    )
+  }
+
+  private wakeUp(): void {
+    const { wake } = this
+    this.wake = null
+    wake?.()
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * What a pool does for its connections while nobody asks: renews them before the server drops them or they grow too old, keeps them warm, and
+ * looks for slots that were never given back.
+ *
+ * One timer for all, armed for the earliest thing to do. A connection is replaced only when its successor is there, and one at a time in
+ * four, so renewing never leaves the pool short.
+ */
+
+import { Alarm } from './alarm.ts'
+import type { HttpConnection } from './connection.ts'
+import type { PoolCore } from './pool-core.ts'
+import { type Slot, SlotState } from './slot.ts'
+
+/** Pause after a renewal that failed, in ms: the old connection still serves. */
+const RENEW_RETRY = 1_000
+/** How often, in a leak timeout, slots are looked at. */
+const LOOKS = 4
+
+/** Looks after the connections of a pool. */
+export class Upkeep {
+  private readonly alarm: Alarm
+  private renewing = 0
+  private warming = false
+  private nextLook: number
+
+  constructor(private readonly core: PoolCore) {
+    const { clock } = core.runtime
+    this.alarm = new Alarm(clock, () => this.run())
+    this.nextLook = core.options.leakTimeout === 0 ? Number.POSITIVE_INFINITY : clock.now() + core.options.leakTimeout / LOOKS
+  }
+
+  /** A slot has a new connection. */
+  onUp(slot: Slot): void {
+    const { maxAge } = this.core.options
+    const { clock, random } = this.core.runtime
+    slot.renewAfter = 0
+    slot.keepAlive = -1
+    slot.expiresAt = maxAge === 0 ? Number.POSITIVE_INFINITY : clock.now() + maxAge * (1 - 0.1 * random())
+    this.alarm.set(Math.min(this.nextLook, this.earliest()))
+  }
+
+  /** The server has said something new about how long it keeps an idle connection. */
+  onKeepAlive(slot: Slot, timeout: number): void {
+    slot.keepAlive = timeout
+    this.alarm.set(Math.min(this.nextLook, this.earliest()))
+  }
+
+  stop(): void {
+    this.alarm.stop()
+  }
+
+  private run(): void {
+    const now = this.core.runtime.clock.now()
+    if (now >= this.nextLook) {
+      this.lookForLeaks(now)
+      this.nextLook = now + this.core.options.leakTimeout / LOOKS
+    }
+    for (const slot of this.core.slots) {
+      const { connection } = slot
+      if (connection === null || connection.state === 'poisoned') continue
+      if (this.renewalDue(slot, connection) <= now) this.renew(slot)
+      else if (this.warmDue(slot, connection) <= now) this.keepWarm(slot, connection)
+    }
+    this.alarm.set(Math.max(now + 1, Math.min(this.nextLook, this.earliest())))
+  }
+
+  /** When something is to be done next. What waits for others is seen to when they are done. */
+  private earliest(): number {
+    let due = Number.POSITIVE_INFINITY
+    const canRenew = this.renewing < this.mostRenewing
+    for (const slot of this.core.slots) {
+      const { connection } = slot
+      if (connection === null || connection.state === 'poisoned') continue
+      if (canRenew && !slot.renewing && slot.successor === null) due = Math.min(due, this.renewalDue(slot, connection))
+      if (!this.warming) due = Math.min(due, this.warmDue(slot, connection))
+    }
+    return due
+  }
+
+  private get mostRenewing(): number {
+    return Math.max(1, this.core.slots.length >> 2)
+  }
+
+  private renewalDue(slot: Slot, connection: HttpConnection): number {
+    const { maxIdle, keepAliveMargin } = this.core.options
+    const { keepAlive } = slot
+    let due = slot.expiresAt
+    if (slot.state === SlotState.Idle) {
+      if (maxIdle > 0) due = Math.min(due, connection.lastUsed + maxIdle)
+      if (keepAlive >= 0) due = Math.min(due, connection.lastUsed + keepAlive - Math.min(keepAliveMargin, keepAlive / 2))
+    }
+    return Math.max(due, slot.renewAfter)
+  }
+
+  private warmDue(slot: Slot, connection: HttpConnection): number {
+    const { keepWarm } = this.core.options
+    return keepWarm === null || slot.state !== SlotState.Idle ? Number.POSITIVE_INFINITY : connection.lastUsed + keepWarm.interval
+  }
+
+  /** Connects the successor while the old connection serves on. */
+  private renew(slot: Slot): void {
+    if (slot.renewing || slot.successor !== null || this.renewing >= this.mostRenewing) return
+    slot.renewing = true
+    this.renewing++
+    const { core } = this
+    const old = slot.connection
+    core
+      .dial(core.stopped.signal)
+      .then(
+        (transport) => {
+          // It healed in the meantime, or the pool ended.
+          if (slot.connection !== old || core.isClosing) transport.destroy()
+          else core.succeed(slot, transport)
+        },
+        (error: unknown) => {
+          if (core.isClosing) return
+          core.counters.failedAttempts++
+          slot.renewAfter = core.runtime.clock.now() + RENEW_RETRY
+          if (core.observers.any) core.observers.tell('onAttemptFailed', { slot: slot.index, error, attempt: 1, retryIn: RENEW_RETRY })
+        },
+      )
+      .finally(() => {
+        slot.renewing = false
+        this.renewing--
+        if (!core.isClosing) this.run()
+      })
+  }
+
+  /** Sends the caller's request on an idle connection; one at a time, so that the others stay free. */
+  private keepWarm(slot: Slot, connection: HttpConnection): void {
+    const { keepWarm } = this.core.options
+    if (this.warming || keepWarm === null) return
+    this.warming = true
+    const { core } = this
+    const handle = core.lend(slot)
+    Promise.resolve()
+      .then(() => connection.send(keepWarm.request(slot.writer), slot.reader, { timeout: keepWarm.timeout }))
+      .catch(() => {
+        // Its loss has been told; a request that can't be built must not be tried without pause.
+        if (connection.state === 'idle') connection.destroy()
+      })
+      .finally(() => {
+        handle.release()
+        this.warming = false
+        if (!core.isClosing) this.run()
+      })
+  }
+
+  private lookForLeaks(now: number): void {
+    const { core } = this
+    for (const slot of core.slots) {
+      const { seen } = slot
+      const requests = slot.connection?.requests ?? 0
+      if (slot.state !== SlotState.Leased || slot.connection?.state === 'busy' || seen.lease !== slot.lease || seen.requests !== requests) {
+        Object.assign(seen, { lease: slot.lease, requests, since: now, reported: false })
+        continue
+      }
+      if (seen.reported || now - seen.since < core.options.leakTimeout) continue
+      seen.reported = true
+      core.counters.leaks++
+      core.observers.tell('onLeak', { slot: slot.index, heldFor: now - seen.since })
+    }
+  }
+}
