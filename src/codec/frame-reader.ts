@@ -10,6 +10,8 @@ import {
   KIND_PART,
   OPCODE_BINARY,
   OPCODE_CLOSE,
+  OPCODE_PING,
+  OPCODE_PONG,
   OPCODE_TEXT,
   READER_BYTES,
   READER_CONTROLS,
@@ -35,7 +37,7 @@ import {
 } from '../../assembly/abi.ts'
 import { checkInteger, checkRange, type ProtocolError, UsageError } from '../errors.ts'
 import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
-import { ASSEMBLED, CloseCode, Message, type MessageSource } from './message.ts'
+import { ASSEMBLED, CloseCode, Message, type MessageKind, type MessageSource } from './message.ts'
 import type { CodecExports } from './module.ts'
 import { protocolError } from './protocol-error.ts'
 import type { TextDecoding } from './text.ts'
@@ -60,6 +62,15 @@ export interface FrameReaderOptions {
 /** 16 MiB: what the original allows; `ws` takes 100 MiB, undici 128 MiB, nginx's proxy_buffers far less. */
 export const DEFAULT_MAX_MESSAGE_SIZE: number = 16 * 1024 * 1024
 export const DEFAULT_BUFFER_CAPACITY: number = 1024 * 1024
+
+/** By opcode. */
+const KINDS: Readonly<Record<number, MessageKind>> = {
+  [OPCODE_TEXT]: 'text',
+  [OPCODE_BINARY]: 'binary',
+  [OPCODE_CLOSE]: 'close',
+  [OPCODE_PING]: 'ping',
+  [OPCODE_PONG]: 'pong',
+}
 
 const TABLE_ENTRIES = 1024
 const SIZE_LIMIT = 2 ** 31 - 1
@@ -173,7 +184,7 @@ export class FrameReader implements MessageSource {
     const kind = word & DESCRIPTOR_KIND_MASK
     if (kind > OPCODE_BINARY) return this.nextSpecial(at, word, kind)
     this.cursor = at + 2
-    const message = this.takeTurn()
+    const message = this.takeTurn(kind === OPCODE_TEXT ? 'text' : 'binary')
     message.offset = this.i32[at] as number
     message.size = word >>> DESCRIPTOR_LENGTH_SHIFT
     message.flags = word & (DESCRIPTOR_KIND_MASK | DESCRIPTOR_ASCII)
@@ -238,7 +249,7 @@ export class FrameReader implements MessageSource {
   compact(): void {
     this.checkUsable()
     if (!this.isDrained) return
-    this.held.isLive = false
+    this.held.live = null
     this.exports.readerCompact(this.record)
   }
 
@@ -276,7 +287,7 @@ export class FrameReader implements MessageSource {
   /** Drops everything and starts over, as for a new connection. */
   reset(): void {
     this.exports.readerReset(this.record)
-    this.held.isLive = false
+    this.held.live = null
     this.cursor = this.end = this.table
     this.unparsed = false
     this.assembled = 0
@@ -290,18 +301,18 @@ export class FrameReader implements MessageSource {
    */
   release(): void {
     if (this.released) return
-    const kept = this.held.isLive && (this.held.flags & ASSEMBLED) !== 0
+    const kept = (this.held.flags & ASSEMBLED) !== 0 ? this.held.live : null
     this.reset()
     this.released = true
     this.onlyTarget = 0
-    if (kept) this.held.isLive = true
-    else this.assembly = EMPTY
+    this.held.live = kept
+    if (kept === null) this.assembly = EMPTY
     if (this.ownsRegion) this.region.release()
   }
 
   /** A message has been handed out and is still valid. @internal */
   get isHeld(): boolean {
-    return this.held.isLive
+    return this.held.live !== null
   }
 
   // For adapters that read into fixed places of the buffer.
@@ -393,7 +404,7 @@ export class FrameReader implements MessageSource {
 
   /** Everything parsed has been taken: parses what came since. True when that gave something. */
   private parse(): boolean {
-    this.held.isLive = false
+    this.held.live = null
     if (this.unparsed) {
       this.blockEnd = 0
       const count = this.exports.readerParse(this.record)
@@ -426,17 +437,18 @@ export class FrameReader implements MessageSource {
     return this.deliver(0, this.assembly.length, kind | ASSEMBLED, status)
   }
 
-  private takeTurn(): Message {
+  /** The message that was taken last is stale from here on. */
+  private takeTurn(live: MessageKind): Message {
     const { held } = this
-    held.isLive = false
+    held.live = null
     const message = held.follower
-    message.isLive = true
+    message.live = live
     this.held = message
     return message
   }
 
   private deliver(offset: number, size: number, flags: number, status = 0): Message {
-    const message = this.takeTurn()
+    const message = this.takeTurn(KINDS[flags & DESCRIPTOR_KIND_MASK] as MessageKind)
     message.offset = offset
     message.size = size
     message.flags = flags
@@ -459,7 +471,7 @@ export class FrameReader implements MessageSource {
   /** Frees what has been consumed, when it is free of charge or due. */
   private makeRoom(): void {
     if (!this.isDrained) return
-    this.held.isLive = false
+    this.held.live = null
     if (this.buffered === 0 || this.shouldCompact || this.remaining === 0) this.exports.readerCompact(this.record)
   }
 

@@ -1,6 +1,6 @@
 /** Messages: borrowed ones that point into the reader's memory, owned ones that keep their data. */
 
-import { DESCRIPTOR_ASCII, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../assembly/abi.ts'
+import { DESCRIPTOR_ASCII, OPCODE_CLOSE } from '../../assembly/abi.ts'
 import { UsageError } from '../errors.ts'
 
 /** What a message is (RFC 6455 section 5.6 and 5.5). */
@@ -52,7 +52,7 @@ export const ASSEMBLED = 32
  * ```
  */
 export class Message {
-  /** May it be used? In the message itself, because every access asks. @internal */ isLive = false
+  /** What it is, as long as it may be used; in the message itself, because every access asks. @internal */ live: MessageKind | null = null
   /** The message whose turn is next. @internal */ follower: Message = this
   /** @internal */ flags = 0
   /** @internal */ offset = 0
@@ -62,18 +62,17 @@ export class Message {
   /** @internal */
   constructor(private readonly source: MessageSource) {}
 
-  // Hot and small: V8 inlines getters last, and those of more than 27 bytecodes only while its budget for the caller lasts.
+  // V8 inlines getters last, and those of more than 27 bytecodes, calls included, only while its budget for the caller lasts:
+  // what a loop asks of each message has to be smaller than that.
 
   /** What it is. */
   get kind(): MessageKind {
-    this.check()
-    const kind = this.flags & 15
-    return kind === OPCODE_BINARY ? 'binary' : kind === OPCODE_TEXT ? 'text' : controlKind(kind)
+    return this.live ?? stale()
   }
 
   /** Payload bytes; of a close message, those of the reason. */
   get length(): number {
-    this.check()
+    if (this.live === null) stale()
     return this.size
   }
 
@@ -157,12 +156,8 @@ export class Message {
   }
 
   private check(): void {
-    if (this.isLive === false) stale()
+    if (this.live === null) stale()
   }
-}
-
-function controlKind(opcode: number): MessageKind {
-  return opcode === OPCODE_PING ? 'ping' : opcode === OPCODE_PONG ? 'pong' : 'close'
 }
 
 function stale(): never {
