@@ -88,6 +88,7 @@ export const FIELD_BYTES = 16;
 export const HEAD_INCOMPLETE = 0;
 export const HEAD_MALFORMED = -1;
 export const HEAD_TOO_MANY_FIELDS = -2;
+export const HEAD_UNSUPPORTED_VERSION = -3;
 
 // HTTP head record, filled by the head parsers.
 export const HEAD_RECORD_BYTES = 64;
@@ -159,7 +160,7 @@ export const CHUNKS_FULL = 1;
 export const CHUNKS_DONE = 2;
 export const CHUNKS_FAILED = 3;
 
-// Response reader record: a head record, then these; a chunked body record follows it.
+// Record of the request and response readers: a head record, then these; for responses, a chunked body record follows it.
 export const INCOMING_BYTES = 192;
 export const INCOMING_STATE = 64;
 export const INCOMING_ERROR = 68;
@@ -182,14 +183,14 @@ export const INCOMING_BODY_BYTES = 144;
 export const INCOMING_DATA = 156;
 export const INCOMING_DATA_LENGTH = 160;
 
-// Response reader states.
+// Their states.
 export const INCOMING_IDLE = 0;
 export const INCOMING_IN_HEAD = 1;
 export const INCOMING_IN_BODY = 2;
 export const INCOMING_DONE = 3;
 export const INCOMING_FAILED = 4;
 
-// What the response reader ended a step with.
+// What a step of theirs ended with.
 export const RESPONSE_MORE = 0;
 export const RESPONSE_INTERIM = 1;
 export const RESPONSE_HEAD = 2;

@@ -3,14 +3,14 @@
 import { ABI_VERSION } from "./abi";
 import { checkChunkedLayout } from "./http/chunked";
 import { checkHeadLayout } from "./http/head";
-import { checkIncomingLayout } from "./http/response";
+import { checkIncomingLayout } from "./http/incoming";
 import { checkReaderLayout } from "./ws/reader";
 
 export { maskCopy, rotateKey } from "./bytes/mask";
 export { isAsciiRun, utf8Validate } from "./bytes/utf8";
 export { chunkedDecode, chunkedReset } from "./http/chunked";
-export { requestFraming } from "./http/framing";
 export { headScan, parseRequestHead, parseResponseHead, startsLikeResponse } from "./http/head";
+export { requestCompact, requestParse } from "./http/request";
 export { incomingCommit, incomingParse } from "./http/response";
 export { putContentLength, putEndOfHead, putField, putRequestLine, putStatusLine, sealField, sealRequestLine } from "./http/writer";
 export {

@@ -5,10 +5,11 @@
 
 import {
   BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, BODY_UNTIL_CLOSE, CONNECTION_CLOSE, CONNECTION_PERSISTENT, FIELD_BYTES,
-  HTTP_ERROR_CONFLICTING_FRAMING, HTTP_ERROR_INVALID_CONTENT_LENGTH, HTTP_ERROR_UNSUPPORTED_TRANSFER_CODING,
+  HTTP_ERROR_CONFLICTING_FRAMING, HTTP_ERROR_INVALID_CONTENT_LENGTH, HTTP_ERROR_MALFORMED_HEAD,
+  HTTP_ERROR_UNSUPPORTED_TRANSFER_CODING,
   METHOD_CONNECT, METHOD_HEAD,
 } from "../abi";
-import { Head } from "./head";
+import { findField, Head } from "./head";
 import { decimal, equalsIgnoreCase, isListGap, listContains } from "./token";
 
 /** How the body of a response to `method` ends: a BODY number, or an HTTP_ERROR number negated. */
@@ -34,7 +35,11 @@ export function responseFraming(record: usize, method: u32): i32 {
 
 /** How the body of a request ends: a BODY number, or an HTTP_ERROR number negated. */
 export function requestFraming(record: usize): i32 {
-  return readFields(changetype<Head>(record), true);
+  const h = changetype<Head>(record);
+  // RFC 9112 section 3.2: a server must refuse a request of HTTP/1.1 without Host, and any with two.
+  const host = findField(record, "host");
+  if (host < 0 ? h.minorVersion != 0 : findField(record, "host", host + 1) >= 0) return -HTTP_ERROR_MALFORMED_HEAD;
+  return readFields(h, true);
 }
 
 /** Content-Length, Transfer-Encoding, Connection and Keep-Alive, found by the lengths of their names. */

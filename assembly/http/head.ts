@@ -7,6 +7,7 @@ import {
   FIELD_BYTES, HEAD_CONNECTION, HEAD_CONTENT_LENGTH, HEAD_FIELD_CAPACITY, HEAD_FIELD_COUNT, HEAD_FIELDS, HEAD_INCOMPLETE,
   HEAD_KEEP_ALIVE_MAX, HEAD_KEEP_ALIVE_TIMEOUT, HEAD_MALFORMED, HEAD_METHOD, HEAD_METHOD_LENGTH, HEAD_MINOR_VERSION, HEAD_REASON,
   HEAD_REASON_LENGTH, HEAD_RECORD_BYTES, HEAD_STATUS, HEAD_TARGET, HEAD_TARGET_LENGTH, HEAD_TOO_MANY_FIELDS,
+  HEAD_UNSUPPORTED_VERSION,
 } from "../abi";
 import { equalsIgnoreCase, isTarget, skipToken, skipValue } from "./token";
 
@@ -91,6 +92,11 @@ export function startsLikeResponse(head: usize, length: u32): bool {
   return true;
 }
 
+/** Do five bytes say HTTP and a slash? Then what follows is a version, and perhaps none of ours. */
+export function isHttpName(at: usize): bool {
+  return load<u32>(at) == 0x50545448 && <u32>load<u8>(at, 4) == 0x2f;
+}
+
 /** Cuts a complete response head. Returns the field count or a negative HEAD code. */
 export function parseResponseHead(record: usize, head: usize, length: u32): i32 {
   const h = changetype<Head>(record);
@@ -126,7 +132,9 @@ export function parseRequestHead(record: usize, head: usize, length: u32): i32 {
   h.targetLength = <u32>at - h.target;
   if (!isTarget(h.target, h.targetLength) || <u32>load<u8>(at) != SP) return HEAD_MALFORMED;
   at++;
-  if (at + 10 > head + length || !version(h, at) || <u32>load<u16>(at, 8) != (CR | (LF << 8))) return HEAD_MALFORMED;
+  if (at + 10 > head + length) return HEAD_MALFORMED;
+  if (!version(h, at)) return isHttpName(at) && !startsLikeResponse(at, 7) ? HEAD_UNSUPPORTED_VERSION : HEAD_MALFORMED;
+  if (<u32>load<u16>(at, 8) != (CR | (LF << 8))) return HEAD_MALFORMED;
   return parseFields(h, at + 10, head + length - 2);
 }
 

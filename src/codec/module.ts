@@ -21,7 +21,8 @@ export interface CodecExports {
   putContentLength(at: number, length: number): number
   sealRequestLine(line: number, methodLength: number, end: number, prefix: number, prefixLength: number): number
   sealField(line: number, nameLength: number, end: number): number
-  requestFraming(record: number): number
+  requestParse(record: number): number
+  requestCompact(record: number): void
   incomingCommit(record: number, address: number, length: number): number
   incomingParse(record: number): number
   chunkedReset(record: number): void

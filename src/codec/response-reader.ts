@@ -16,7 +16,6 @@ import {
   HEAD_FIELDS,
   HEAD_KEEP_ALIVE_MAX,
   HEAD_KEEP_ALIVE_TIMEOUT,
-  HEAD_MINOR_VERSION,
   HEAD_REASON,
   HEAD_REASON_LENGTH,
   HEAD_STATUS,
@@ -62,8 +61,8 @@ import {
 } from '../../assembly/abi.ts'
 import { checkInteger, HttpError, UsageError } from '../errors.ts'
 import type { Fields } from './handshake.ts'
+import { HeadFields, latin1 } from './head-fields.ts'
 import { httpError } from './http-error.ts'
-import { equalsName, HeadText, latin1 } from './http-text.ts'
 import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
 import { type ResponseSource, RestResponse } from './response.ts'
@@ -127,6 +126,7 @@ export class ResponseReader implements ResponseSource {
   readonly capacity: number
   /** @internal */ serial = 0
   /** @internal */ readonly u8: Uint8Array<ArrayBuffer>
+  /** @internal */ readonly fields: HeadFields
 
   private readonly limits: Limits
   private readonly memory: CodecMemory
@@ -134,13 +134,11 @@ export class ResponseReader implements ResponseSource {
   private readonly view: DataView
   private readonly exports: CodecExports
   private readonly text: TextDecoding
-  private readonly headText: HeadText
   private readonly region: Region
   private readonly ownsRegion: boolean
   private readonly record: number
-  /** Word index of the record, and of the field tables of head and trailers. */
+  /** Word indexes of the record and of the trailers' field table. */
   private readonly words: number
-  private readonly table: number
   private readonly trailerTable: number
   /** Addresses of the two read targets. */
   private readonly first: number
@@ -178,7 +176,6 @@ export class ResponseReader implements ResponseSource {
     this.view = this.memory.view
     this.exports = this.memory.exports
     this.text = codec.text
-    this.headText = new HeadText(this.memory, codec.text)
 
     this.record = this.region.carve(INCOMING_BYTES + CHUNKED_BYTES)
     const table = this.region.carve(limits.maxHeaders * FIELD_BYTES)
@@ -188,13 +185,13 @@ export class ResponseReader implements ResponseSource {
     this.second = this.region.carve(limits.capacity)
     const store = this.region.carve(limits.capacity)
     this.words = this.record >> 2
-    this.table = table >> 2
     this.trailerTable = trailerTable >> 2
     this.current = this.first
     this.views = [this.u8.subarray(this.first, this.first + this.capacity), this.u8.subarray(this.second, this.second + this.capacity)]
 
     this.u8.fill(0, this.record, this.record + INCOMING_BYTES + CHUNKED_BYTES)
     this.set(HEAD_FIELDS, table)
+    this.fields = new HeadFields(this.memory, codec.text, this.record)
     this.set(HEAD_FIELD_CAPACITY, limits.maxHeaders)
     this.set(INCOMING_STORE, store)
     this.set(INCOMING_STORE_BYTES, limits.capacity)
@@ -230,7 +227,7 @@ export class ResponseReader implements ResponseSource {
     this.hasHead = this.isComplete = this.taken = false
     if (state === INCOMING_FAILED) return
     if (state === INCOMING_IN_BODY || (state === INCOMING_IN_HEAD && this.begun)) throw unfinished()
-    this.headText.clear()
+    this.fields.clear()
     this.begun = i32[words + (INCOMING_INPUT >> 2)] !== i32[words + (INCOMING_TAIL >> 2)]
     i32[words + (INCOMING_STATE >> 2)] = INCOMING_IN_HEAD
     i32[words + (INCOMING_METHOD >> 2)] = method === 'HEAD' ? METHOD_HEAD : method === 'CONNECT' ? METHOD_CONNECT : METHOD_OTHER
@@ -245,7 +242,7 @@ export class ResponseReader implements ResponseSource {
    */
   next(): RestResponse | null {
     if (!this.isComplete || this.taken) {
-      const state = this.get(INCOMING_STATE)
+      const state = this.word(INCOMING_STATE)
       if (state === INCOMING_IDLE || state === INCOMING_DONE) {
         if (this.surplus === 0) return null
         this.begin('GET')
@@ -263,7 +260,7 @@ export class ResponseReader implements ResponseSource {
   spare(): Uint8Array {
     if (this.released) throw releasedReader()
     this.makeRoom(1)
-    const from = this.get(INCOMING_TAIL)
+    const from = this.word(INCOMING_TAIL)
     if (this.spareView === null || this.spareView.byteOffset !== from) this.spareView = this.u8.subarray(from, this.current + this.capacity)
     return this.spareView
   }
@@ -280,7 +277,7 @@ export class ResponseReader implements ResponseSource {
     if (this.released) throw releasedReader()
     this.makeRoom(bytes.length)
     if (bytes.length > this.remaining) throw bufferFull(bytes.length, this.remaining)
-    this.u8.set(bytes, this.get(INCOMING_TAIL))
+    this.u8.set(bytes, this.word(INCOMING_TAIL))
     this.add(bytes.length)
   }
 
@@ -290,9 +287,9 @@ export class ResponseReader implements ResponseSource {
    */
   end(): number {
     if (this.failure !== null) return RESPONSE_FAILED
-    const state = this.get(INCOMING_STATE)
+    const state = this.word(INCOMING_STATE)
     if (state === INCOMING_IDLE || state === INCOMING_DONE) return RESPONSE_COMPLETE
-    if (state === INCOMING_IN_BODY && this.get(INCOMING_FRAMING) === BODY_UNTIL_CLOSE) {
+    if (state === INCOMING_IN_BODY && this.word(INCOMING_FRAMING) === BODY_UNTIL_CLOSE) {
       this.set(INCOMING_STATE, INCOMING_DONE)
       this.isComplete = true
       return RESPONSE_COMPLETE
@@ -315,7 +312,7 @@ export class ResponseReader implements ResponseSource {
     this.hasHead = this.isComplete = this.taken = this.begun = false
     this.current = this.first
     if (this.released) return
-    this.headText.clear()
+    this.fields.clear()
     this.set(INCOMING_STATE, INCOMING_IDLE)
     this.set(INCOMING_ERROR, HTTP_ERROR_NONE)
     this.set(INCOMING_INPUT, this.first)
@@ -353,7 +350,7 @@ export class ResponseReader implements ResponseSource {
 
   /** Hand the body out in pieces? To be set between `begin` and the first byte. @internal */
   get streaming(): boolean {
-    return this.get(INCOMING_STREAMING) !== 0
+    return this.word(INCOMING_STREAMING) !== 0
   }
   /** @internal */
   set streaming(value: boolean) {
@@ -362,22 +359,22 @@ export class ResponseReader implements ResponseSource {
 
   /** Has any byte of the response under way arrived? @internal */
   get hasBegun(): boolean {
-    return this.begun && this.get(INCOMING_STATE) !== INCOMING_IDLE && this.get(INCOMING_STATE) !== INCOMING_DONE
+    return this.begun && this.word(INCOMING_STATE) !== INCOMING_IDLE && this.word(INCOMING_STATE) !== INCOMING_DONE
   }
 
   /** Bytes that have arrived and belong to no response yet. @internal */
   get surplus(): number {
-    return this.get(INCOMING_TAIL) - this.get(INCOMING_INPUT)
+    return this.word(INCOMING_TAIL) - this.word(INCOMING_INPUT)
   }
 
   /** Address of the piece of body that RESPONSE_DATA stands for. @internal */
   get dataAddress(): number {
-    return this.get(INCOMING_DATA)
+    return this.word(INCOMING_DATA)
   }
 
   /** Its length in bytes. @internal */
   get dataLength(): number {
-    return this.get(INCOMING_DATA_LENGTH)
+    return this.word(INCOMING_DATA_LENGTH)
   }
 
   /** The interim response that RESPONSE_INTERIM stands for. @internal */
@@ -388,18 +385,18 @@ export class ResponseReader implements ResponseSource {
 
   /** May the connection carry another request (RFC 9112 section 9.3)? Known once the response is complete. @internal */
   get reusable(): boolean {
-    return this.isComplete && this.failure === null && this.get(HEAD_CONNECTION) !== 0
+    return this.isComplete && this.failure === null && this.word(HEAD_CONNECTION) !== 0
   }
 
   /** `Keep-Alive: timeout=` in ms, -1 when not told. @internal */
   get keepAliveTimeout(): number {
-    const seconds = this.get(HEAD_KEEP_ALIVE_TIMEOUT)
+    const seconds = this.word(HEAD_KEEP_ALIVE_TIMEOUT)
     return this.hasHead && seconds >= 0 ? seconds * 1_000 : -1
   }
 
   /** `Keep-Alive: max=`, requests that the server still takes; -1 when not told. @internal */
   get keepAliveMax(): number {
-    return this.hasHead ? this.get(HEAD_KEEP_ALIVE_MAX) : -1
+    return this.hasHead ? this.word(HEAD_KEEP_ALIVE_MAX) : -1
   }
 
   /** The response whose head is complete; a small object, made when it is first asked for. Throws `NotOpen` when there is none. @internal */
@@ -412,76 +409,26 @@ export class ResponseReader implements ResponseSource {
   // ResponseSource: the response checks that it is not stale, then asks.
 
   /** @internal */
-  get status(): number {
-    return this.get(HEAD_STATUS)
-  }
-
-  /** @internal */
-  get minorVersion(): number {
-    return this.get(HEAD_MINOR_VERSION)
-  }
-
-  /** @internal */
-  get reason(): string {
-    return this.headText.cut(this.get(INCOMING_START), this.get(INCOMING_START_LENGTH), this.get(HEAD_REASON), this.get(HEAD_REASON_LENGTH))
-  }
-
-  /** @internal */
-  get fieldCount(): number {
-    return this.get(HEAD_FIELD_COUNT)
-  }
-
-  /** Index of the first field of that name, -1 for none. @internal */
-  findField(name: string): number {
-    const { i32, u8 } = this
-    const count = this.get(HEAD_FIELD_COUNT)
-    const { length } = name
-    for (let i = 0, at = this.table; i < count; i++, at += FIELD_BYTES >> 2) {
-      if (i32[at + 1] === length && equalsName(u8, i32[at] as number, name)) return i
-    }
-    return -1
-  }
-
-  /** @internal */
-  fieldName(index: number): string {
-    const at = this.table + index * (FIELD_BYTES >> 2)
-    return this.headText.cut(this.get(INCOMING_START), this.get(INCOMING_START_LENGTH), this.i32[at] as number, this.i32[at + 1] as number)
-  }
-
-  /** @internal */
-  fieldValue(index: number): string {
-    const at = this.table + index * (FIELD_BYTES >> 2)
-    return this.headText.cut(this.get(INCOMING_START), this.get(INCOMING_START_LENGTH), this.i32[at + 2] as number, this.i32[at + 3] as number)
-  }
-
-  /** @internal */
-  fieldBytes(index: number): Uint8Array {
-    const at = this.table + index * (FIELD_BYTES >> 2)
-    const start = this.i32[at + 2] as number
-    return this.u8.subarray(start, start + (this.i32[at + 3] as number))
+  word(offset: number): number {
+    return this.i32[this.words + (offset >> 2)] as number
   }
 
   /** @internal */
   trailers(): [name: string, value: string][] {
     const list: [string, string][] = []
-    if (!this.isComplete || this.get(INCOMING_FRAMING) !== BODY_CHUNKED) return list
-    const count = this.get(INCOMING_BYTES + HEAD_FIELD_COUNT)
+    if (!this.isComplete || this.word(INCOMING_FRAMING) !== BODY_CHUNKED) return list
+    const count = this.word(INCOMING_BYTES + HEAD_FIELD_COUNT)
     for (let i = 0, at = this.trailerTable; i < count; i++, at += FIELD_BYTES >> 2) {
       list.push([this.textAt(at), this.textAt(at + 2)])
     }
     return list
   }
 
-  /** @internal */
-  get bodyLength(): number {
-    return this.get(INCOMING_BODY_BYTES)
-  }
-
-  /** The body: bytes `[start, start + bodyLength)` of these. Empty when it is streamed. @internal */
+  /** Empty when it is streamed. @internal */
   get bodyBytes(): Uint8Array {
     if (this.heap !== null) return this.heap.length === this.heapBytes ? this.heap : this.heap.subarray(0, this.heapBytes)
-    const length = this.streaming ? 0 : this.get(INCOMING_BODY_BYTES)
-    const start = this.get(INCOMING_START) + this.get(INCOMING_START_LENGTH)
+    const length = this.streaming ? 0 : this.word(INCOMING_BODY_BYTES)
+    const start = this.word(INCOMING_START) + this.word(INCOMING_START_LENGTH)
     return this.u8.subarray(start, start + length)
   }
 
@@ -489,8 +436,8 @@ export class ResponseReader implements ResponseSource {
   bodyText(): string {
     const { heap } = this
     const bytes = heap ?? this.u8
-    const start = heap === null ? this.get(INCOMING_START) + this.get(INCOMING_START_LENGTH) : 0
-    const end = start + (heap === null ? (this.streaming ? 0 : this.get(INCOMING_BODY_BYTES)) : this.heapBytes)
+    const start = heap === null ? this.word(INCOMING_START) + this.word(INCOMING_START_LENGTH) : 0
+    const end = start + (heap === null ? (this.streaming ? 0 : this.word(INCOMING_BODY_BYTES)) : this.heapBytes)
     const hasMark = end - start >= 3 && bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf
     return this.text.utf8(bytes, hasMark ? start + 3 : start, end)
   }
@@ -521,7 +468,7 @@ export class ResponseReader implements ResponseSource {
   private commitRest(target: number, length: number): number {
     if (length === 0) return this.advance()
     // What is left of the chunk before belongs to the response that was begun since: it first.
-    const code = this.get(INCOMING_STATE) === INCOMING_IN_HEAD ? this.advance() : RESPONSE_COMPLETE
+    const code = this.word(INCOMING_STATE) === INCOMING_IN_HEAD ? this.advance() : RESPONSE_COMPLETE
     if (code === RESPONSE_FAILED) return code
     if (code !== RESPONSE_MORE) this.set(INCOMING_STATE, INCOMING_DONE)
     this.current = target
@@ -533,7 +480,7 @@ export class ResponseReader implements ResponseSource {
     if (this.heap === null) {
       this.heapBytes = 0
       // The length was checked against maxBodySize before it got here.
-      const exact = this.get(INCOMING_FRAMING) === BODY_LENGTH
+      const exact = this.word(INCOMING_FRAMING) === BODY_LENGTH
       this.heap = new Uint8Array(exact ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : Math.max(2 * this.capacity, 2 * length))
     } else if (needed > this.heap.length) {
       const grown = new Uint8Array(Math.min(this.limits.maxBody, Math.max(needed, 2 * this.heap.length)))
@@ -545,15 +492,16 @@ export class ResponseReader implements ResponseSource {
   }
 
   private takeInterim(): InterimResponse {
-    this.headText.clear()
-    const headers = Array.from({ length: this.fieldCount }, (_, i) => [this.fieldName(i), this.fieldValue(i)] as const)
-    const interim = { status: this.status, reason: this.reason, headers }
-    this.headText.clear()
+    const { fields } = this
+    fields.clear()
+    const headers = Array.from({ length: fields.count }, (_, i) => [fields.name(i), fields.value(i)] as const)
+    const interim = { status: this.word(HEAD_STATUS), reason: fields.textOf(HEAD_REASON, HEAD_REASON_LENGTH), headers }
+    fields.clear()
     return interim
   }
 
   private makeError(): HttpError {
-    const code = this.get(INCOMING_ERROR)
+    const code = this.word(INCOMING_ERROR)
     const size = this.view.getFloat64(this.record + INCOMING_ERROR_A, true)
     const max = this.view.getFloat64(this.record + INCOMING_ERROR_B, true)
     const { maxExtension, maxTrailer } = this.limits
@@ -563,20 +511,20 @@ export class ResponseReader implements ResponseSource {
 
   private whereabouts(state: number): string {
     if (state === INCOMING_IN_HEAD) return this.begun ? 'in the head of the response' : 'before the first byte of the response'
-    const received = this.get(INCOMING_BODY_BYTES)
-    if (this.get(INCOMING_FRAMING) !== BODY_LENGTH) return `in the body of the response, after ${received} bytes and before the last chunk`
+    const received = this.word(INCOMING_BODY_BYTES)
+    if (this.word(INCOMING_FRAMING) !== BODY_LENGTH) return `in the body of the response, after ${received} bytes and before the last chunk`
     return `in the body of the response, after ${received} of ${this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true)} bytes`
   }
 
   /** Bytes that fit behind those that have arrived. */
   private get remaining(): number {
-    return this.current + this.capacity - this.get(INCOMING_TAIL)
+    return this.current + this.capacity - this.word(INCOMING_TAIL)
   }
 
   /** Sees to it that `wanted` bytes fit, if they can. A response that is held is left alone: it lies in the current target, or in the store. */
   private makeRoom(wanted: number): void {
     const { surplus } = this
-    const from = this.get(INCOMING_INPUT)
+    const from = this.word(INCOMING_INPUT)
     if (surplus !== 0 && (wanted <= this.remaining || from === this.current)) return
     const other = this.current === this.first ? this.second : this.first
     if (surplus !== 0) this.u8.copyWithin(other, from, from + surplus)
@@ -587,17 +535,13 @@ export class ResponseReader implements ResponseSource {
 
   private add(length: number): void {
     if (length === 0) return
-    this.set(INCOMING_TAIL, this.get(INCOMING_TAIL) + length)
+    this.set(INCOMING_TAIL, this.word(INCOMING_TAIL) + length)
     this.begun = true
   }
 
   private textAt(word: number): string {
     const start = this.i32[word] as number
     return latin1(this.memory, this.text, start, start + (this.i32[word + 1] as number))
-  }
-
-  private get(offset: number): number {
-    return this.i32[this.words + (offset >> 2)] as number
   }
 
   private set(offset: number, value: number): void {

@@ -1,27 +1,15 @@
 /** Responses: borrowed ones that point into the reader's memory, owned ones that keep their data. */
 
+import { HEAD_REASON, HEAD_REASON_LENGTH, HEAD_STATUS, INCOMING_BODY_BYTES } from '../../assembly/abi.ts'
 import { UsageError } from '../errors.ts'
+import { BorrowedHead, type HeadSource, type HttpVersion } from './borrowed-head.ts'
 
 /** Where borrowed responses get their data from: the response reader. */
-export interface ResponseSource {
-  /** Serial of the response that is valid now. */
-  readonly serial: number
-  readonly status: number
-  readonly minorVersion: number
-  readonly reason: string
-  readonly fieldCount: number
-  findField(name: string): number
-  fieldName(index: number): string
-  fieldValue(index: number): string
-  fieldBytes(index: number): Uint8Array
+export interface ResponseSource extends HeadSource {
   trailers(): [name: string, value: string][]
-  readonly bodyLength: number
   readonly bodyBytes: Uint8Array
   bodyText(): string
 }
-
-/** `HTTP/1.0` or `HTTP/1.1`, as which any later 1.x is read too. */
-export type HttpVersion = '1.0' | '1.1'
 
 /**
  * A borrowed response. It is valid until the next send (or `begin`, or `next`) on the same reader; using it later throws `StaleResponse`. What it
@@ -32,67 +20,15 @@ export type HttpVersion = '1.0' | '1.1'
  * else log(res.status, res.header('retry-after'), res.text())
  * ```
  */
-export class RestResponse {
-  private readonly source: ResponseSource
-  private readonly serial: number
-
-  /** The response that `source` holds now. @internal */
-  constructor(source: ResponseSource) {
-    this.source = source
-    this.serial = source.serial
-  }
-
+export class RestResponse extends BorrowedHead<ResponseSource> {
   /** Status code, 200 to 999. */
   get status(): number {
-    return this.check().status
+    return this.check().word(HEAD_STATUS)
   }
 
   /** Reason phrase, often empty; it means nothing (RFC 9112 section 4). */
   get reason(): string {
-    return this.check().reason
-  }
-
-  /** Protocol version of the server. */
-  get version(): HttpVersion {
-    return this.check().minorVersion === 0 ? '1.0' : '1.1'
-  }
-
-  /** Field lines of the head. */
-  get headerCount(): number {
-    return this.check().fieldCount
-  }
-
-  /**
-   * Value of the first field of that name, whatever the case of either; null when there is none. Text is Latin-1 where it is not ASCII.
-   * Nothing but the string is allocated.
-   */
-  header(name: string): string | null {
-    const source = this.check()
-    const index = source.findField(name)
-    return index < 0 ? null : source.fieldValue(index)
-  }
-
-  /** The bytes of that value as a view, valid as long as the response; null when there is none. */
-  headerBytes(name: string): Uint8Array | null {
-    const source = this.check()
-    const index = source.findField(name)
-    return index < 0 ? null : source.fieldBytes(index)
-  }
-
-  /** All fields, in the order and case in which they came. */
-  headers(): [name: string, value: string][] {
-    const source = this.check()
-    return Array.from({ length: source.fieldCount }, (_, i) => [source.fieldName(i), source.fieldValue(i)])
-  }
-
-  /** Name of field `index`, 0 to `headerCount` - 1, in its own case. Throws `RangeError` outside. */
-  fieldName(index: number): string {
-    return this.checkIndex(index).fieldName(index)
-  }
-
-  /** Value of field `index`, 0 to `headerCount` - 1. Throws `RangeError` outside. */
-  fieldValue(index: number): string {
-    return this.checkIndex(index).fieldValue(index)
+    return this.check().fields.textOf(HEAD_REASON, HEAD_REASON_LENGTH)
   }
 
   /** Fields that came behind a chunked body (RFC 9112 section 7.1.2), in order; none while the body is unfinished. */
@@ -107,7 +43,7 @@ export class RestResponse {
 
   /** Bytes of the body; of one that is streamed, those that have come so far. */
   get bodyLength(): number {
-    return this.check().bodyLength
+    return this.check().word(INCOMING_BODY_BYTES)
   }
 
   /** The body as UTF-8, decoded on each call, without its byte order mark; U+FFFD for what is not UTF-8, as `fetch` does. */
@@ -126,27 +62,13 @@ export class RestResponse {
     return new OwnedResponse(status, reason, version, this.headers(), this.trailers(), this.body.slice())
   }
 
-  /** The source, while it still holds this response. @internal */
-  protected check(): ResponseSource {
-    const { source } = this
-    if (source.serial !== this.serial) throw staleResponse()
-    return source
+  /** @internal */
+  protected override stale(): UsageError {
+    return new UsageError(
+      'StaleResponse',
+      'this response is no longer valid: its memory may hold another one. Use it before the next send on the same reader, or keep toOwned()',
+    )
   }
-
-  private checkIndex(index: number): ResponseSource {
-    const source = this.check()
-    if (!(Number.isInteger(index) && index >= 0 && index < source.fieldCount)) {
-      throw new RangeError(`field ${index} is outside the response's ${source.fieldCount} fields`)
-    }
-    return source
-  }
-}
-
-function staleResponse(): UsageError {
-  return new UsageError(
-    'StaleResponse',
-    'this response is no longer valid: its memory may hold another one. Use it before the next send on the same reader, or keep toOwned()',
-  )
 }
 
 /** A response that owns its data: all of {@link RestResponse}, for as long as it is kept. */

@@ -1,21 +1,28 @@
 /** `nexus-async-net/codec`: the sans-IO codec alone, for anyone with an event loop of their own. No runtime API is imported. */
 
 import { CODEC_BASE64 } from '../codec/binary.ts'
+import { ChunkedDecoder as BaseChunkedDecoder, type ChunkedDecoderOptions } from '../codec/chunked-decoder.ts'
 import { FrameReader as BaseFrameReader, DEFAULT_BUFFER_CAPACITY, type FrameReaderOptions, type Role } from '../codec/frame-reader.ts'
 import { FrameWriter as BaseFrameWriter, DEFAULT_WRITE_BUFFER_CAPACITY, type FrameWriterOptions } from '../codec/frame-writer.ts'
+import type { FieldsInit } from '../codec/handshake.ts'
+import { HttpMessages } from '../codec/http-messages.ts'
 import type { RandomSource } from '../codec/mask-keys.ts'
 import { Codec } from '../codec/memory.ts'
+import { RequestReader as BaseRequestReader, type RequestReaderOptions } from '../codec/request-reader.ts'
 import { RequestWriter as BaseRequestWriter, type RequestWriterOptions } from '../codec/request-writer.ts'
 import { ResponseReader as BaseResponseReader, type ResponseReaderOptions } from '../codec/response-reader.ts'
 import { webTextDecoding } from '../codec/text.ts'
 import { CodecTools } from '../codec/tools.ts'
 
+export { BorrowedHead, type HttpVersion } from '../codec/borrowed-head.ts'
+export type { DecodeStep } from '../codec/chunked-decoder.ts'
 export { ClientHandshake, type ClientHello, type Fields, type FieldsInit, ServerHandshake, type ServerHello } from '../codec/handshake.ts'
 export { MaskKeys, type RandomSource } from '../codec/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/message.ts'
 export type { BodySource, Request } from '../codec/request.ts'
 export type { HeadersPhase, QueryPhase, QueryValue, ReadyPhase } from '../codec/request-builder.ts'
-export { type HttpVersion, OwnedResponse, RestResponse } from '../codec/response.ts'
+export { type RequestFraming, RequestHead } from '../codec/request-reader.ts'
+export { OwnedResponse, RestResponse } from '../codec/response.ts'
 export type { InterimResponse } from '../codec/response-reader.ts'
 export {
   EncodeError,
@@ -37,11 +44,12 @@ export {
   UsageError,
   type UsageErrorCode,
 } from '../errors.ts'
-export type { FrameReaderOptions, FrameWriterOptions, RequestWriterOptions, ResponseReaderOptions, Role }
+export type { ChunkedDecoderOptions, FrameReaderOptions, FrameWriterOptions, RequestReaderOptions, RequestWriterOptions, ResponseReaderOptions, Role }
 
 /** This thread's codec: compiled on first use, its memories shared by every reader and writer made here. */
 const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
 const tools = new CodecTools(codec)
+const messages = new HttpMessages(codec)
 
 /**
  * Masks or unmasks a payload in place (RFC 6455 section 5.3). Throws `InvalidOption` unless `key` has 4 bytes.
@@ -172,4 +180,79 @@ export class RequestWriter extends BaseRequestWriter {
   constructor(host: string, options?: RequestWriterOptions) {
     super(codec, host, options)
   }
+}
+
+/**
+ * Reads HTTP/1.1 requests (RFC 9112) from bytes that arrive in any cut: the server's side, heads only, with the decision how the body is cut.
+ *
+ * ```ts
+ * import { RequestReader } from 'nexus-async-net/codec'
+ *
+ * const reader = new RequestReader()
+ * reader.read(new TextEncoder().encode('POST /order HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi'))
+ * const head = reader.next()
+ * console.log(head?.method, head?.target, head?.contentLength) // POST /order 2
+ * console.log(reader.remainder) // Uint8Array(2) [ 104, 105 ]
+ * reader.consume(2)
+ * ```
+ */
+export class RequestReader extends BaseRequestReader {
+  /** Throws `InvalidOption` for an option outside its range. */
+  constructor(options?: RequestReaderOptions) {
+    super(codec, options)
+  }
+}
+
+/**
+ * Decodes a chunked body (RFC 9112 section 7.1) from bytes that arrive in any cut.
+ *
+ * ```ts
+ * import { ChunkedDecoder } from 'nexus-async-net/codec'
+ *
+ * const decoder = new ChunkedDecoder()
+ * const output = new Uint8Array(16)
+ * console.log(decoder.decode(new TextEncoder().encode('2\r\nhi\r\n0\r\n\r\n'), output)) // { consumed: 12, produced: 2 }
+ * console.log(decoder.isDone) // true
+ * ```
+ */
+export class ChunkedDecoder extends BaseChunkedDecoder {
+  /** Throws `InvalidOption` for an option outside its range. */
+  constructor(options?: ChunkedDecoderOptions) {
+    super(codec, options)
+  }
+}
+
+/**
+ * Writes a request head, blank line included, at the start of `output` and returns its length. Nothing is added: no Host, no Content-Length.
+ *
+ * ```ts
+ * const output = new Uint8Array(requestSize('GET', '/', { Host: 'a' }))
+ * writeRequest('GET', '/', { Host: 'a' }, output) // GET / HTTP/1.1\r\nHost: a\r\n\r\n
+ * ```
+ *
+ * @param target path and query, visible ASCII
+ * @throws `HeaderInjection` for bytes that may not stand where they are, `BufferFull` when `output` is too short, `OutgoingHeadTooLarge` over 64 KiB
+ */
+export function writeRequest(method: string, target: string, headers: FieldsInit | undefined, output: Uint8Array): number {
+  return messages.writeRequest(method, target, headers, output)
+}
+
+/** Bytes that {@link writeRequest} writes for the same arguments. */
+export function requestSize(method: string, target: string, headers?: FieldsInit): number {
+  return messages.requestSize(method, target, headers)
+}
+
+/**
+ * Writes a response head, blank line included, at the start of `output` and returns its length. Nothing is added: no Date, no Content-Length.
+ *
+ * @param status 100 to 999
+ * @throws as {@link writeRequest}, and `InvalidOption` for another status
+ */
+export function writeResponse(status: number, reason: string, headers: FieldsInit | undefined, output: Uint8Array): number {
+  return messages.writeResponse(status, reason, headers, output)
+}
+
+/** Bytes that {@link writeResponse} writes for the same arguments. */
+export function responseSize(status: number, reason: string, headers?: FieldsInit): number {
+  return messages.responseSize(status, reason, headers)
 }

@@ -37,8 +37,9 @@ const EXPORTS: readonly (keyof CodecExports)[] = [
   'readerCompact',
   'readerParse',
   'readerReset',
-  'requestFraming',
+  'requestCompact',
   'requestKeyAddress',
+  'requestParse',
   'rotateKey',
   'sealField',
   'sealRequestLine',
@@ -164,7 +165,6 @@ function exercise({ codec, put, u8, view }: Linear): Set<string> {
   expect(run.sealRequestLine(LINE, 3, LINE + 5, OUT, 4)).toBe(LINE + 5 + 11 + 4)
   expect(run.sealField(LINE + 500, 4, LINE + 511)).toBe(LINE + 513)
   expect(run.putContentLength(LINE + 600, 10)).toBe(LINE + 622)
-  expect(run.requestFraming(HEAD_RECORD)).toBe(abi.BODY_NONE)
 
   const INCOMING = FREE + 110_016
   const CHUNKED = INCOMING + abi.INCOMING_BYTES
@@ -190,6 +190,11 @@ function exercise({ codec, put, u8, view }: Linear): Set<string> {
   expect(run.incomingCommit(INCOMING, HEAD, 50)).toBe(abi.RESPONSE_MORE)
   expect(run.incomingCommit(INCOMING, HEAD + 50, chunked - 50)).toBe(abi.RESPONSE_COMPLETE)
   expect(run.incomingParse(INCOMING)).toBe(abi.RESPONSE_COMPLETE)
+  view.setUint32(INCOMING + abi.INCOMING_STATE, abi.INCOMING_IN_HEAD, true)
+  view.setUint32(INCOMING + abi.INCOMING_INPUT, HEAD, true)
+  view.setUint32(INCOMING + abi.INCOMING_TAIL, HEAD + put(HEAD, 'GET / HTTP/1.1\r\nHost: a\r\n\r\nrest'), true)
+  expect(run.requestParse(INCOMING)).toBe(abi.RESPONSE_HEAD)
+  run.requestCompact(INCOMING)
   put(HEAD, chunks)
   run.chunkedReset(CHUNKED)
   expect(run.chunkedDecode(CHUNKED, HEAD, HEAD + chunks.length, OUT, OUT + 100)).toBe(abi.CHUNKS_DONE)

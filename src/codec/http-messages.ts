@@ -1,0 +1,100 @@
+/** Heads of requests and responses as single steps: checked, and written to any array. */
+
+import { checkInteger, EncodeError, UsageError } from '../errors.ts'
+import { pairsOf } from './fields.ts'
+import type { FieldsInit } from './handshake.ts'
+import type { Codec, Region } from './memory.ts'
+
+/** Longest head; what the readers take at most by default is a quarter of it. */
+const MAX_BYTES = 64 * 1024
+
+/** `HTTP/1.1` with its space and CRLF, on either kind of first line. */
+const VERSION_BYTES = 11
+
+type Pair = readonly [name: string, value: string]
+
+/** The steps, over a region of their own that is made when the first is used. */
+export class HttpMessages {
+  private region: Region | null = null
+  private readonly encoder = new TextEncoder()
+
+  constructor(private readonly codec: Codec) {}
+
+  /** Exact length of {@link HttpMessages.writeRequest}'s output. */
+  requestSize(method: string, target: string, headers?: FieldsInit): number {
+    return this.size(method) + 1 + this.size(target) + VERSION_BYTES + this.fieldsSize(pairsOf(headers))
+  }
+
+  /** Exact length of {@link HttpMessages.writeResponse}'s output. */
+  responseSize(status: number, reason: string, headers?: FieldsInit): number {
+    checkStatus(status)
+    return VERSION_BYTES + 4 + this.size(reason) + this.fieldsSize(pairsOf(headers))
+  }
+
+  /** Writes a request head at the start of `output`; returns its length. */
+  writeRequest(method: string, target: string, headers: FieldsInit | undefined, output: Uint8Array): number {
+    const pairs = pairsOf(headers)
+    return this.write(this.requestSize(method, target, pairs), pairs, output, (at, scratch) => {
+      const m = this.stage(method, scratch)
+      const t = this.stage(target, scratch + m)
+      const end = this.memory().exports.putRequestLine(at, scratch, m, scratch + m, t)
+      if (end === 0) throw injection(`the request line ${JSON.stringify(`${method} ${target}`)}`)
+      return end
+    })
+  }
+
+  /** Writes a response head at the start of `output`; returns its length. */
+  writeResponse(status: number, reason: string, headers: FieldsInit | undefined, output: Uint8Array): number {
+    const pairs = pairsOf(headers)
+    return this.write(this.responseSize(status, reason, pairs), pairs, output, (at, scratch) => {
+      const end = this.memory().exports.putStatusLine(at, status, scratch, this.stage(reason, scratch))
+      if (end === 0) throw injection(`the reason ${JSON.stringify(reason)}`)
+      return end
+    })
+  }
+
+  private write(size: number, pairs: readonly Pair[], output: Uint8Array, firstLine: (at: number, scratch: number) => number): number {
+    if (size > MAX_BYTES) throw new EncodeError('OutgoingHeadTooLarge', `a head of ${size} bytes is over ${MAX_BYTES}`, size, MAX_BYTES)
+    if (size > output.length) {
+      throw new UsageError('BufferFull', `a head of ${size} bytes does not fit in ${output.length}`, { needed: size, available: output.length })
+    }
+    const { exports, start, u8 } = this.memory()
+    const scratch = start + MAX_BYTES
+    let at = firstLine(start, scratch)
+    for (const [name, value] of pairs) {
+      const n = this.stage(name, scratch)
+      at = exports.putField(at, scratch, n, scratch + n, this.stage(value, scratch + n))
+      if (at === 0) throw injection(`the header field ${JSON.stringify(name)}`)
+    }
+    at = exports.putEndOfHead(at)
+    output.set(u8.subarray(start, at))
+    return at - start
+  }
+
+  private fieldsSize(pairs: readonly Pair[]): number {
+    return pairs.reduce((bytes, [name, value]) => bytes + this.size(name) + this.size(value) + 4, 2)
+  }
+
+  private size(text: string): number {
+    return this.encoder.encode(text).length
+  }
+
+  /** Puts a string where the codec can check it; the size of the whole was checked before. */
+  private stage(text: string, at: number): number {
+    const { u8 } = this.memory()
+    return this.encoder.encodeInto(text, u8.subarray(at)).written
+  }
+
+  private memory(): { exports: Region['memory']['exports']; u8: Uint8Array; start: number } {
+    this.region ??= this.codec.region(2 * MAX_BYTES)
+    return { exports: this.region.memory.exports, u8: this.region.memory.u8, start: this.region.start }
+  }
+}
+
+function checkStatus(status: number): void {
+  checkInteger('status', status, 100, 999, '(three digits)')
+}
+
+function injection(what: string): EncodeError {
+  return new EncodeError('HeaderInjection', `${what} has bytes that may not stand there (RFC 9110 section 5)`)
+}
