@@ -10,7 +10,7 @@
 import { Backoff, type BackoffOptions } from '../backoff.ts'
 import { sleep } from '../clock.ts'
 import type { Request } from '../codec/request.ts'
-import { RestError } from '../errors.ts'
+import { RestError, type RestErrorCode } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address, Transport } from '../transport/transport.ts'
 import { HttpConnection } from './connection.ts'
@@ -50,8 +50,11 @@ type Counters = { -readonly [Name in Exclude<keyof PoolStats, 'size' | 'idle' | 
 
 /** Delays between attempts to reconnect. */
 const HEAL_BACKOFF: Required<BackoffOptions> = { initial: 100, max: 5_000, factor: 2, jitter: 0.5 }
-/** A connection that answered nothing and did not last this long, in ms, says nothing good of the server: the next attempt is not made at once. */
+/** A connection that answered nothing and did not last this long, in ms, was of no use. After two in a row the next attempt is not made at once. */
 const PROVEN_AFTER = 1_000
+
+/** Failures that are the caller's decision, not the server's. */
+const OWN_DOING: ReadonlySet<RestErrorCode> = new Set<RestErrorCode>(['RequestTimeout', 'RequestAborted', 'RequestBodyFailed'])
 
 /** What the parts of a pool share. */
 export class PoolCore implements SlotOwner {
@@ -203,6 +206,7 @@ export class PoolCore implements SlotOwner {
   private onDown(slot: Slot, error: Error | null, inUse: boolean): void {
     if (slot.state === SlotState.Closed) return
     this.counters.lost++
+    this.judge(slot, error)
     if (inUse) this.counters.failures++
     if (this.observers.any) {
       const { requests = 0, age = 0 } = slot.connection ?? {}
@@ -210,6 +214,13 @@ export class PoolCore implements SlotOwner {
     }
     // Whoever holds it will learn of it, and give it back.
     if (slot.state === SlotState.Idle) this.heal(slot)
+  }
+
+  /** A server that takes connections and drops them must not be dialled in a loop. What we cut ourselves says nothing of it. */
+  private judge(slot: Slot, error: Error | null): void {
+    const { connection } = slot
+    if (connection === null || connection.requests > 0 || connection.age >= PROVEN_AFTER) slot.shortLived = 0
+    else if (!(error instanceof RestError && OWN_DOING.has(error.code))) slot.shortLived++
   }
 
   // Making connections.
@@ -273,8 +284,6 @@ export class PoolCore implements SlotOwner {
     const { signal } = this.stopped
     const backoff = this.backoffs[slot.index] as Backoff
     const since = clock.now()
-    const { connection } = slot
-    const isProven = connection === null || connection.requests > 0 || connection.age >= PROVEN_AFTER
     const { successor } = slot
     slot.successor = null
     await this.discard(slot)
@@ -287,7 +296,7 @@ export class PoolCore implements SlotOwner {
       this.install(slot, successor, 'renewal', 1, 0)
       return
     }
-    if (isProven) backoff.reset()
+    if (slot.shortLived < 2) backoff.reset()
     else await sleep(clock, backoff.next(), signal)
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted()

@@ -55,6 +55,8 @@ export class Slot {
   successor: Transport | null = null
   /** When renewing may be tried again after a failure, in the clock's ms. */
   renewAfter = 0
+  /** Connections in a row that the server dropped before they had been of any use. */
+  shortLived = 0
   /** What the last look for leaks saw. */
   readonly seen = { lease: 0, requests: 0, since: 0, reported: false }
   private readonly handles: readonly ClientSlot[]

@@ -13,6 +13,8 @@ import { type Slot, SlotState } from './slot.ts'
 
 /** Pause after a renewal that failed, in ms: the old connection still serves. */
 const RENEW_RETRY = 1_000
+/** What is due for idle connections is looked at again after this many ms when the slot is held just then. */
+const RECHECK = 100
 /** How often, in a leak timeout, slots are looked at. */
 const LOOKS = 4
 
@@ -58,21 +60,28 @@ export class Upkeep {
     for (const slot of this.core.slots) {
       const { connection } = slot
       if (connection === null || connection.state === 'poisoned') continue
-      if (this.renewalDue(slot, connection) <= now) this.renew(slot)
-      else if (this.warmDue(slot, connection) <= now) this.keepWarm(slot, connection)
+      const isIdle = slot.state === SlotState.Idle
+      if (slot.expiresAt <= now || (isIdle && this.idleEnd(slot, connection) <= now)) this.renew(slot, now)
+      else if (isIdle && this.warmDue(connection) <= now) this.keepWarm(slot, connection)
     }
     this.alarm.set(Math.max(now + 1, Math.min(this.nextLook, this.earliest())))
   }
 
   /** When something is to be done next. What waits for others is seen to when they are done. */
   private earliest(): number {
-    let due = Number.POSITIVE_INFINITY
+    const now = this.core.runtime.clock.now()
     const canRenew = this.renewing < this.mostRenewing
+    let due = Number.POSITIVE_INFINITY
     for (const slot of this.core.slots) {
       const { connection } = slot
       if (connection === null || connection.state === 'poisoned') continue
-      if (canRenew && !slot.renewing && slot.successor === null) due = Math.min(due, this.renewalDue(slot, connection))
-      if (!this.warming) due = Math.min(due, this.warmDue(slot, connection))
+      // It may be idle by then; if not, the next look is soon enough.
+      const soonest = slot.state === SlotState.Idle ? 0 : now + RECHECK
+      if (canRenew && !slot.renewing && slot.successor === null) {
+        const end = Math.min(slot.expiresAt, Math.max(soonest, this.idleEnd(slot, connection)))
+        due = Math.min(due, Math.max(end, slot.renewAfter))
+      }
+      if (!this.warming) due = Math.min(due, Math.max(soonest, this.warmDue(connection)))
     }
     return due
   }
@@ -81,25 +90,23 @@ export class Upkeep {
     return Math.max(1, this.core.slots.length >> 2)
   }
 
-  private renewalDue(slot: Slot, connection: HttpConnection): number {
+  /** Until when an idle connection can be trusted. */
+  private idleEnd(slot: Slot, connection: HttpConnection): number {
     const { maxIdle, keepAliveMargin } = this.core.options
     const { keepAlive } = slot
-    let due = slot.expiresAt
-    if (slot.state === SlotState.Idle) {
-      if (maxIdle > 0) due = Math.min(due, connection.lastUsed + maxIdle)
-      if (keepAlive >= 0) due = Math.min(due, connection.lastUsed + keepAlive - Math.min(keepAliveMargin, keepAlive / 2))
-    }
-    return Math.max(due, slot.renewAfter)
+    const ours = maxIdle === 0 ? Number.POSITIVE_INFINITY : maxIdle
+    const theirs = keepAlive < 0 ? Number.POSITIVE_INFINITY : keepAlive - Math.min(keepAliveMargin, keepAlive / 2)
+    return connection.lastUsed + Math.min(ours, theirs)
   }
 
-  private warmDue(slot: Slot, connection: HttpConnection): number {
+  private warmDue(connection: HttpConnection): number {
     const { keepWarm } = this.core.options
-    return keepWarm === null || slot.state !== SlotState.Idle ? Number.POSITIVE_INFINITY : connection.lastUsed + keepWarm.interval
+    return keepWarm === null ? Number.POSITIVE_INFINITY : connection.lastUsed + keepWarm.interval
   }
 
   /** Connects the successor while the old connection serves on. */
-  private renew(slot: Slot): void {
-    if (slot.renewing || slot.successor !== null || this.renewing >= this.mostRenewing) return
+  private renew(slot: Slot, now: number): void {
+    if (slot.renewing || slot.successor !== null || this.renewing >= this.mostRenewing || now < slot.renewAfter) return
     slot.renewing = true
     this.renewing++
     const { core } = this

@@ -1,0 +1,213 @@
+/** Connections and pools over memory and virtual time, with a server that does what the test says. */
+
+import { Buffer } from 'node:buffer'
+import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { MaskKeys } from '../../../src/codec/mask-keys.ts'
+import { Codec } from '../../../src/codec/memory.ts'
+import { RequestWriter } from '../../../src/codec/request-writer.ts'
+import { ResponseReader, type ResponseReaderOptions } from '../../../src/codec/response-reader.ts'
+import { type BufferSlices, bufferTextDecoding } from '../../../src/codec/text.ts'
+import { RestError } from '../../../src/errors.ts'
+import { ClientPool } from '../../../src/rest/client-pool.ts'
+import { HttpConnection } from '../../../src/rest/connection.ts'
+import type { HttpOptions } from '../../../src/rest/options.ts'
+import type { Runtime } from '../../../src/runtime.ts'
+import { VirtualClock } from '../../../src/testing/virtual-clock.ts'
+import { type MemoryOptions, type MemoryTransport, memoryPair } from '../../../src/transport/memory.ts'
+import type { Address, DialOptions, Transport, TransportHandler } from '../../../src/transport/transport.ts'
+
+export const codec: Codec = new Codec(() => CODEC_BASE64, bufferTextDecoding(Buffer.prototype as unknown as BufferSlices))
+
+/** A request as the server got it. */
+export interface SeenRequest {
+  readonly line: string
+  readonly method: string
+  readonly path: string
+  readonly head: string
+  readonly body: string
+}
+
+/** What a server does with a request: answers with this text, or does nothing (null), or acts on the peer by itself. */
+export type Responder = (request: SeenRequest, peer: ServerPeer) => string | null
+
+/** The server's end of one connection. */
+export class ServerPeer implements TransportHandler {
+  received = ''
+  readonly requests: SeenRequest[] = []
+  ended = false
+  /** How the connection went; undefined while it lasts. */
+  closed: Error | null | undefined = undefined
+  reading = true
+  private readonly target = new Uint8Array(65_536)
+  private readonly queue: Uint8Array[] = []
+  private writing = false
+
+  constructor(
+    readonly end: MemoryTransport,
+    private readonly server: FakeServer,
+  ) {
+    end.start(this, [this.target])
+    end.resume()
+  }
+
+  send(text: string | Uint8Array): void {
+    this.queue.push(typeof text === 'string' ? Buffer.from(text, 'latin1') : text)
+    this.pump()
+  }
+
+  onRead(_: number, length: number): void {
+    this.received += Buffer.from(this.target.subarray(0, length)).toString('latin1')
+    for (;;) {
+      const headEnd = this.received.indexOf('\r\n\r\n')
+      if (headEnd < 0) break
+      const head = this.received.slice(0, headEnd)
+      const length = Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? 0)
+      const end = headEnd + 4 + length
+      if (this.received.length < end || /^transfer-encoding:/im.test(head)) break
+      const [line = ''] = head.split('\r\n')
+      const [method = '', path = ''] = line.split(' ')
+      const request = { line, method, path, head, body: this.received.slice(headEnd + 4, end) }
+      this.received = this.received.slice(end)
+      this.requests.push(request)
+      this.server.requests.push(request)
+      const answer = this.server.respond(request, this)
+      if (answer !== null) this.send(answer)
+    }
+    if (this.reading) this.end.resume()
+  }
+
+  onEnd(): void {
+    this.ended = true
+    if (this.server.endsBack) this.end.end()
+  }
+
+  onWritten(): void {
+    this.writing = false
+    this.pump()
+  }
+
+  onClosed(error: Error | null): void {
+    this.closed = error
+  }
+
+  private pump(): void {
+    while (!this.writing) {
+      const bytes = this.queue.shift()
+      if (bytes === undefined) return
+      this.writing = !this.end.write(bytes)
+    }
+  }
+}
+
+/** A server that takes every connection, unless told otherwise. */
+export class FakeServer {
+  readonly peers: ServerPeer[] = []
+  readonly requests: SeenRequest[] = []
+  /** Every attempt to connect, with the time of the clock. */
+  readonly dials: number[] = []
+  /** Ends its side when the client has ended its own. */
+  endsBack = true
+  respond: Responder = ({ method, path }) => (method === 'HEAD' ? 'HTTP/1.1 204 No Content\r\n\r\n' : ok(`${method} ${path}`))
+  /** What the next attempts meet: an error, or a wait in ms before the connection is there. */
+  onDial: (attempt: number) => Error | number = () => 0
+
+  get last(): ServerPeer {
+    return this.peers.at(-1) as ServerPeer
+  }
+
+  /** Connections that have not ended. */
+  get open(): ServerPeer[] {
+    return this.peers.filter((peer) => peer.closed === undefined)
+  }
+}
+
+export interface RestWorld {
+  readonly clock: VirtualClock
+  readonly runtime: Runtime
+  readonly server: FakeServer
+  readonly Pool: typeof ClientPool
+  readonly Connection: typeof HttpConnection
+  /** Lets everything happen that needs no time. */
+  settle(): Promise<void>
+}
+
+export function makeRestWorld({ random = () => 0, memory = {} }: { random?: () => number; memory?: MemoryOptions } = {}): RestWorld {
+  const clock = new VirtualClock()
+  const server = new FakeServer()
+  const dial = (_: Address, { signal }: DialOptions): Promise<Transport> =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      server.dials.push(clock.now())
+      const outcome = server.onDial(server.dials.length)
+      if (outcome instanceof Error) return reject(outcome)
+      const connect = (): void => {
+        signal?.removeEventListener('abort', onAbort)
+        const [end, other] = memoryPair({ clock, ...memory })
+        server.peers.push(new ServerPeer(other, server))
+        resolve(end)
+      }
+      const timer = outcome === 0 ? null : clock.set(connect, outcome)
+      const onAbort = (): void => {
+        if (timer !== null) clock.clear(timer)
+        reject(signal?.reason)
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      if (timer === null) connect()
+    })
+  const runtime: Runtime = { codec, dial, clock, maskKeys: new MaskKeys(), random }
+  class Pool extends ClientPool {
+    static override readonly runtime: Runtime = runtime
+  }
+  class Connection extends HttpConnection {
+    static override readonly runtime: Runtime = runtime
+  }
+  return { clock, runtime, server, Pool, Connection, settle: () => clock.advance(0) }
+}
+
+/** A connection of a world of its own, with a writer for its requests. */
+export async function openConnection(
+  options: HttpOptions & { memory?: MemoryOptions } = {},
+): Promise<{ world: RestWorld; conn: HttpConnection; writer: RequestWriter; server: FakeServer }> {
+  const world = makeRestWorld({ memory: options.memory ?? {} })
+  const conn = await world.Connection.connect('http://server.test', options)
+  return { world, conn, writer: makeWriter(), server: world.server }
+}
+
+export function makeWriter(host: string = 'server.test'): RequestWriter {
+  return new RequestWriter(codec, host)
+}
+
+export function makeReader(options: ResponseReaderOptions = {}): ResponseReader {
+  return new ResponseReader(codec, options)
+}
+
+/** A response with a body, and fields if any. */
+export function ok(body: string, fields: string = ''): string {
+  return `HTTP/1.1 200 OK\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`
+}
+
+/** How a promise fails, as its error; fails the test when it does not. */
+export async function failure(promise: Promise<unknown>): Promise<RestError> {
+  try {
+    await promise
+  } catch (error) {
+    if (error instanceof RestError) return error
+    throw error
+  }
+  throw new Error('it did not fail')
+}
+
+/** What a promise has come to by now. */
+export async function outcomeOf<T>(world: RestWorld, promise: Promise<T>): Promise<T | Error | 'pending'> {
+  let outcome: T | Error | 'pending' = 'pending'
+  promise.then(
+    (value) => {
+      outcome = value
+    },
+    (error: Error) => {
+      outcome = error
+    },
+  )
+  await world.settle()
+  return outcome
+}

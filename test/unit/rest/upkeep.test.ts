@@ -1,0 +1,247 @@
+/** What a pool does while nobody asks: renewing, keeping warm, looking for leaks. */
+
+import { describe, expect, test } from 'vitest'
+import { TransportError } from '../../../src/errors.ts'
+import type { ClientPool } from '../../../src/rest/client-pool.ts'
+import type { ClientPoolOptions } from '../../../src/rest/options.ts'
+import type { ClientSlot } from '../../../src/rest/slot.ts'
+import { makeRestWorld, ok, outcomeOf, type RestWorld } from './harness.ts'
+
+async function openPool(options: ClientPoolOptions = {}, random: () => number = () => 0): Promise<{ pool: ClientPool; world: RestWorld }> {
+  const world = makeRestWorld({ random })
+  return { world, pool: await world.Pool.connect('http://server.test', options) }
+}
+
+async function get(pool: ClientPool, world: RestWorld): Promise<void> {
+  const asking = pool.request('GET', '/')
+  await world.settle()
+  await asking
+}
+
+describe('a connection is renewed', () => {
+  test('before the server’s Keep-Alive timeout, less the margin, counted from its last response', async () => {
+    const { pool, world } = await openPool({ keepAliveMargin: 1_000 })
+    world.server.respond = () => ok('', 'Keep-Alive: timeout=5, max=100\r\n')
+    await get(pool, world)
+    await world.clock.advance(3_000)
+    await get(pool, world)
+    await world.clock.advance(3_999)
+    expect([world.server.dials.length, pool.stats.renewed]).toEqual([1, 0])
+    await world.clock.advance(1)
+    expect([world.server.dials.length, pool.stats.renewed, pool.stats.lost]).toEqual([2, 1, 0])
+    expect([pool.available, world.server.open.length]).toEqual([1, 1])
+    // Of the new connection nothing is known yet.
+    await world.clock.advance(60_000)
+    expect(world.server.dials.length).toBe(2)
+  })
+
+  test.each([
+    [1, 500],
+    [2, 1_000],
+    [60, 59_000],
+  ])('with timeout=%i after %i ms', async (timeout, after) => {
+    const { pool, world } = await openPool()
+    world.server.respond = () => ok('', `Keep-Alive: timeout=${timeout}\r\n`)
+    await get(pool, world)
+    await world.clock.advance(after - 1)
+    expect(pool.stats.renewed).toBe(0)
+    await world.clock.advance(1)
+    expect(pool.stats.renewed).toBe(1)
+  })
+
+  test('after maxIdle', async () => {
+    const { pool, world } = await openPool({ maxIdle: 10_000 })
+    await world.clock.advance(9_000)
+    await get(pool, world)
+    await world.clock.advance(9_999)
+    expect(pool.stats.renewed).toBe(0)
+    await world.clock.advance(1)
+    expect(pool.stats.renewed).toBe(1)
+  })
+
+  test('at maxAge however busy, less up to a tenth at random, and never while it is held', async () => {
+    for (const [random, at] of [
+      [0, 1_000],
+      [0.5, 950],
+    ] as const) {
+      const { pool, world } = await openPool({ maxAge: 1_000 }, () => random)
+      await world.clock.advance(at - 1)
+      const slot = pool.tryAcquire() as ClientSlot
+      const { connection } = slot
+      await world.clock.advance(500)
+      // Its successor is there, and waits.
+      expect([world.server.dials.length, slot.connection === connection, connection?.state]).toEqual([2, true, 'idle'])
+      const sending = slot.send(slot.writer.get('/held').finish())
+      await world.settle()
+      expect((await sending).text()).toBe('GET /held')
+      slot.release()
+      await world.settle()
+      expect([pool.stats.renewed, pool.available, connection?.isPoisoned]).toEqual([1, 1, true])
+      await get(pool, world)
+      expect(world.server.peers[1]?.requests.length).toBe(1)
+    }
+  })
+
+  test('a few at a time, with the old one serving until the new one is there', async () => {
+    const { pool, world } = await openPool({ connections: 8, maxAge: 1_000 })
+    world.server.onDial = () => 100
+    await world.clock.advance(1_050)
+    expect([world.server.dials.length, pool.available]).toEqual([10, 8])
+    let least = 8
+    for (let i = 0; i < 500; i++) {
+      await world.clock.advance(1)
+      least = Math.min(least, pool.available)
+    }
+    // Half a second for eight connections, two at a time, 100 ms each: all have been renewed, and the pool was never short for a millisecond.
+    expect([pool.stats.renewed, least]).toEqual([8, 8])
+  })
+
+  test('again after a pause when its successor can’t be had; the old one serves on', async () => {
+    const { pool, world } = await openPool({ maxAge: 1_000 })
+    world.server.onDial = () => new TransportError('ConnectRefused', 'refused')
+    await world.clock.advance(3_500)
+    expect([pool.available, pool.stats.failedAttempts, pool.stats.renewed]).toEqual([1, 3, 0])
+    world.server.onDial = () => 0
+    await world.clock.advance(500)
+    expect([pool.available, pool.stats.renewed]).toEqual([1, 1])
+  })
+
+  test('by the successor that is there already when it dies in use', async () => {
+    const { pool, world } = await openPool({ maxAge: 1_000 })
+    const slot = pool.tryAcquire() as ClientSlot
+    await world.clock.advance(1_500)
+    world.server.onDial = () => new TransportError('ConnectRefused', 'refused')
+    world.server.peers[0]?.end.reset()
+    await world.settle()
+    slot.release()
+    await world.settle()
+    expect([pool.available, world.server.dials.length]).toEqual([1, 2])
+  })
+
+  test('not when the pool was closed in the meantime: the successor is closed too', async () => {
+    const { pool, world } = await openPool({ maxAge: 1_000 })
+    world.server.onDial = () => 100
+    await world.clock.advance(1_050)
+    const closing = pool.close()
+    await world.clock.advance(2_000)
+    expect(await outcomeOf(world, closing)).toBe(undefined)
+    expect([world.server.open.length, world.clock.pending]).toEqual([0, 0])
+    const held = await openPool({ maxAge: 1_000 })
+    const slot = held.pool.tryAcquire() as ClientSlot
+    await held.world.clock.advance(1_500)
+    const ending = held.pool.close()
+    slot.release()
+    await held.world.clock.advance(2_000)
+    expect(await outcomeOf(held.world, ending)).toBe(undefined)
+    expect(held.world.server.open.length).toBe(0)
+  })
+})
+
+describe('keepWarm', () => {
+  const keepWarm = { interval: 1_000, request: (writer: ClientSlot['writer']) => writer.head('/ping').finish() }
+
+  test('sends its request on each idle connection, one at a time, and none on a busy one', async () => {
+    const { pool, world } = await openPool({ connections: 3, keepWarm })
+    const held = pool.tryAcquire() as ClientSlot
+    let least = 2
+    world.server.respond = (_, peer) => {
+      world.clock.set(() => peer.send('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'), 20)
+      return null
+    }
+    for (let i = 0; i < 1_100; i++) {
+      await world.clock.advance(1)
+      least = Math.min(least, pool.available)
+    }
+    expect(world.server.requests.map(({ line }) => line)).toEqual(['HEAD /ping HTTP/1.1', 'HEAD /ping HTTP/1.1'])
+    expect([least, pool.available]).toEqual([1, 2])
+    held.release()
+    await world.clock.advance(1_000)
+    expect(world.server.requests.length).toBe(5)
+  })
+
+  test('waits as long again after a request of the caller’s', async () => {
+    const { pool, world } = await openPool({ keepWarm })
+    await world.clock.advance(900)
+    await get(pool, world)
+    await world.clock.advance(999)
+    expect(world.server.requests.length).toBe(1)
+    await world.clock.advance(1)
+    expect(world.server.requests.length).toBe(2)
+  })
+
+  test('finds a connection that is dead without an end, and has it healed', async () => {
+    const { pool, world } = await openPool({ keepWarm: { ...keepWarm, timeout: 200 } })
+    world.server.last.end.freeze()
+    await world.clock.advance(1_250)
+    expect(pool.stats).toMatchObject({ idle: 1, lost: 1, healed: 1 })
+  })
+
+  test('serves those who wait when it gives its slot back', async () => {
+    const { pool, world } = await openPool({ keepWarm })
+    world.server.respond = ({ method }, peer) => {
+      if (method !== 'HEAD') return ok('')
+      world.clock.set(() => peer.send('HTTP/1.1 204 No Content\r\n\r\n'), 50)
+      return null
+    }
+    await world.clock.advance(1_000)
+    const waiting = pool.request('GET', '/')
+    await world.clock.advance(50)
+    expect((await waiting).status).toBe(200)
+  })
+
+  test('whose request can’t be built does not spin', async () => {
+    const { world } = await openPool({
+      keepWarm: {
+        interval: 1_000,
+        request: () => {
+          throw new Error('a mistake')
+        },
+      },
+    })
+    await world.clock.advance(10_000)
+    expect(world.server.dials.length).toBeLessThan(12)
+  })
+})
+
+describe('a slot that is not given back', () => {
+  test('is reported once, after leakTimeout without a request', async () => {
+    const leaks: unknown[] = []
+    const { pool, world } = await openPool({ connections: 2, leakTimeout: 1_000, observer: { onLeak: (event) => leaks.push(event) } })
+    const slot = pool.tryAcquire() as ClientSlot
+    await world.clock.advance(900)
+    const sending = slot.send(slot.writer.get('/').finish())
+    await world.settle()
+    await sending
+    await world.clock.advance(900)
+    expect(leaks).toEqual([])
+    await world.clock.advance(1_000)
+    expect(leaks).toMatchObject([{ slot: 1 }])
+    await world.clock.advance(10_000)
+    expect([leaks.length, pool.stats.leaks]).toEqual([1, 1])
+    slot.release()
+    const other = pool.tryAcquire() as ClientSlot
+    await world.clock.advance(2_000)
+    expect([leaks.length, other.index]).toEqual([2, 1])
+  })
+
+  test('is not one whose request takes long', async () => {
+    const leaks: unknown[] = []
+    const { pool, world } = await openPool({ leakTimeout: 1_000, timeout: 0, observer: { onLeak: (event) => leaks.push(event) } })
+    world.server.respond = () => null
+    pool.request('GET', '/').catch(() => {})
+    await world.clock.advance(60_000)
+    expect(leaks).toEqual([])
+  })
+})
+
+test('without any of it, a pool has one timer, and none once it is closed', async () => {
+  const { pool, world } = await openPool({ connections: 16 })
+  expect(world.clock.pending).toBe(1)
+  await get(pool, world)
+  const closing = pool.close()
+  await world.settle()
+  await closing
+  expect(world.clock.pending).toBe(0)
+  const bare = await openPool({ connections: 16, leakTimeout: 0 })
+  expect(bare.world.clock.pending).toBe(0)
+})
