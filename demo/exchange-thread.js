@@ -8,7 +8,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 /**
  * A running exchange. `stop` ends it and tells what it has done, `kill` just ends it; `failed` rejects if it breaks down.
  *
- * @typedef {{ url: string, failed: Promise<never>, stop(): Promise<Totals>, kill(): Promise<unknown> }} RunningExchange
+ * @typedef {{ url: string, ordersUrl: string, failed: Promise<never>, stop(): Promise<Totals>, kill(): Promise<unknown> }} RunningExchange
  */
 
 /**
@@ -19,11 +19,12 @@ export async function openExchange(options) {
   const worker = new Worker(new URL(import.meta.url), { workerData: options })
   /** @type {Promise<never>} */
   const failed = new Promise((_, reject) => worker.once('error', reject))
-  const port = await Promise.race([answer(worker), failed])
+  const { port, orderPort } = await Promise.race([answer(worker), failed])
   // Whoever waits for it is told; nobody has to.
   failed.catch(() => {})
   return {
     url: `ws://127.0.0.1:${port}`,
+    ordersUrl: `http://127.0.0.1:${orderPort}`,
     failed,
     stop() {
       worker.postMessage('stop')

@@ -1,5 +1,5 @@
 // @ts-check
-/** An exchange in a box: a market-data feed over WebSocket, on a free port of this machine, with faults on purpose. */
+/** An exchange in a box: a market-data feed over WebSocket and orders over HTTP, on free ports of this machine, with faults on purpose. */
 
 import net from 'node:net'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
@@ -9,10 +9,14 @@ import { ASK, BID } from './book.js'
 import { now } from './clock.js'
 import { Faults } from './faults.js'
 import { Market } from './market.js'
+import { OrderDesk } from './order-desk.js'
 import { DeltaEncoder } from './protocol.js'
 
-/** @typedef {{ symbols: string[], rate: number, seed: number, faults: import('./faults.js').FaultOptions }} ExchangeOptions rate: deltas a second */
-/** @typedef {{ deltas: number, gaps: number, drops: number }} Totals what was sent, and what was done wrong */
+/**
+ * @typedef {{ symbols: string[], rate: number, seed: number, faults: import('./faults.js').FaultOptions,
+ *   orders: import('./order-desk.js').OrderDeskOptions }} ExchangeOptions rate: deltas a second
+ */
+/** @typedef {{ deltas: number, gaps: number, drops: number, orders: import('./order-desk.js').OrderTotals }} Totals what was sent, and what was done wrong */
 /** @typedef {{ socket: net.Socket, ws: WsStream, symbols: Set<number> }} Subscriber */
 
 /** Deltas of at most so many ms are made up for after a stall. */
@@ -30,18 +34,20 @@ export class Exchange {
   backlog = []
 
   /** @param {ExchangeOptions} options */
-  constructor({ symbols, rate, seed, faults }) {
+  constructor({ symbols, rate, seed, faults, orders }) {
     this.rate = rate
     this.market = new Market(symbols, seed)
     this.faults = new Faults(faults)
+    this.desk = new OrderDesk(new Set(symbols), orders)
     this.server = net.createServer((socket) => this.serve(socket))
   }
 
-  /** Opens the doors and lets the market run. Resolves with the port. */
+  /** Opens the doors and lets the market run. Resolves with the ports. */
   async start() {
     await new Promise((resolve) => this.server.listen(0, '127.0.0.1', () => resolve(null)))
+    const orderPort = await this.desk.start()
     this.trade()
-    return /** @type {net.AddressInfo} */ (this.server.address()).port
+    return { port: /** @type {net.AddressInfo} */ (this.server.address()).port, orderPort }
   }
 
   /** @returns {Promise<Totals>} */
@@ -49,7 +55,7 @@ export class Exchange {
     this.running = false
     this.server.close()
     await Promise.all([...this.subscribers].map(({ ws }) => ws.close(1001, 'the exchange closes')))
-    return { deltas: this.deltas, gaps: this.faults.gapsMade, drops: this.faults.dropsMade }
+    return { deltas: this.deltas, gaps: this.faults.gapsMade, drops: this.faults.dropsMade, orders: this.desk.stop() }
   }
 
   /**

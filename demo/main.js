@@ -35,7 +35,8 @@ async function main(args) {
       return (await probe(options.url, options, terminal)) ? 0 : 1
     }
     const { runExchange } = await import('./run-exchange.js')
-    const what = `${options.symbols.length} symbols, ${count(options.rate)} deltas/s, seed ${options.seed}`
+    const orders = options.orders === 0 ? '' : `, ${count(options.orders)} orders/s`
+    const what = `${options.symbols.length} symbols, ${count(options.rate)} deltas/s${orders}, seed ${options.seed}`
     terminal.print('', `  ${terminal.bold('nexus-async-net')} · ${runtime} · ${what}`, '')
     return (await runExchange(options, terminal)) ? 0 : 1
   } finally {

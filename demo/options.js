@@ -7,10 +7,12 @@ import { INSTRUMENTS } from './market.js'
 /** @type {string[]} */
 const SYMBOLS = INSTRUMENTS.map(({ name }) => name)
 const DEFAULT_SYMBOLS = SYMBOLS.slice(0, 6)
+/** What says nothing to a server of somebody else's. */
+const EXCHANGE_OPTIONS = /** @type {const} */ (['symbols', 'rate', 'gaps', 'drops', 'seed', 'orders', 'limit', 'kills', 'outage'])
 
 export const HELP = `\
-nexus-async-net demo: a market-data feed over WebSocket, and a client that
-stays right.
+nexus-async-net demo: market data over WebSocket, orders over HTTP, and a
+client that stays right.
 
   npm run demo -- [options]                    on Node.js
   npx deno run -A demo/main.js [options]       on Deno
@@ -21,6 +23,9 @@ Without --url
   as JSON, deltas as 24-byte binary messages. It leaves out deltas and cuts
   the connection on purpose. The client finds every gap, repairs it with a new
   snapshot, reconnects, and in the end compares its books with the exchange's.
+  Meanwhile it sends orders over a pool of four connections. The exchange cuts
+  them, idle or with an order in hand, and is gone for a while. In the end the
+  client's orders are compared with the exchange's ledger.
 
   --symbols A,B    what to trade; default the first six of
                    ${SYMBOLS.slice(0, 4).join(', ')},
@@ -29,6 +34,11 @@ Without --url
   --gaps N         deltas to leave out, 0 to 100, as time allows (default 3)
   --drops N        times to cut the connection, likewise (default 2)
   --seed N         the same seed makes the same market (default 1)
+  --orders N       orders a second, 0 to 5000 (default 300)
+  --limit N        orders a second that the exchange takes (default 250)
+  --kills N        times to cut order connections, 0 to 100 (default 8)
+  --outage S       seconds that orders cannot be sent, at most a third of
+                   all (default 2)
 
 With --url
   --url ws[s]://…  connects there instead; shows the first messages, then
@@ -47,7 +57,8 @@ Examples
   npm run demo -- --url wss://ws.example.com/feed --send '{"op":"subscribe"}'
 
 Exit codes: 0 everything adds up, 1 something does not, 2 wrong arguments.
-How it is made: client.js receives, exchange.js serves, protocol.js says what.
+How it is made: client.js receives, trader.js sends orders, exchange.js serves,
+protocol.js says what.
 `
 
 /** The arguments cannot be used; the message says why. */
@@ -55,7 +66,8 @@ export class ArgumentError extends Error {}
 
 /**
  * @typedef {{ help: boolean, plain: boolean, seconds: number, url: string | null, send: string[],
- *   symbols: string[], rate: number, gaps: number, drops: number, seed: number }} Options
+ *   symbols: string[], rate: number, gaps: number, drops: number, seed: number,
+ *   orders: number, limit: number, kills: number, outage: number }} Options
  */
 
 /**
@@ -67,7 +79,7 @@ export class ArgumentError extends Error {}
 export function parseOptions(args) {
   const { values } = parse(args)
   if (values.url === undefined && values.send !== undefined) throw new ArgumentError('--send needs --url: the built-in client knows what to say')
-  const alone = /** @type {const} */ (['symbols', 'rate', 'gaps', 'drops', 'seed']).find((name) => values[name] !== undefined)
+  const alone = EXCHANGE_OPTIONS.find((name) => values[name] !== undefined)
   if (values.url !== undefined && alone !== undefined) throw new ArgumentError(`--${alone} is for the built-in exchange and says nothing to --url`)
   return {
     help: values.help ?? false,
@@ -80,6 +92,10 @@ export function parseOptions(args) {
     gaps: number('gaps', values.gaps ?? '3', 0, 100),
     drops: number('drops', values.drops ?? '2', 0, 100),
     seed: number('seed', values.seed ?? '1', 0, 2 ** 32 - 1),
+    orders: number('orders', values.orders ?? '300', 0, 5_000),
+    limit: number('limit', values.limit ?? '250', 1, 1_000_000),
+    kills: number('kills', values.kills ?? '8', 0, 100),
+    outage: number('outage', values.outage ?? '2', 0, 60, false),
   }
 }
 
@@ -92,6 +108,7 @@ function parse(args) {
       args,
       options: {
         ...{ url: text, symbols: text, rate: text, gaps: text, drops: text, seed: text, seconds: text },
+        ...{ orders: text, limit: text, kills: text, outage: text },
         send: { type: 'string', multiple: true },
         plain: flag,
         help: { type: 'boolean', short: 'h' },

@@ -15,6 +15,15 @@
  *     4  u32 sequence number                 16  f64 when it was sent, ms since 1970
  *
  * Each symbol counts its deltas: the one after `seq` is `seq + 1`, or something was lost.
+ *
+ * Orders go over HTTP, to a port of their own. The client gives each one an id that it never uses again:
+ *
+ *     POST /orders  { clientOrderId, symbol, side, price, size }    ← 200 { clientOrderId, sequence }    booked
+ *                                                                   ← 422 { clientOrderId, error }       refused
+ *                                                                   ← 429 { clientOrderId, error }       too many this second
+ *     GET /orders/:clientOrderId                                    ← 200 as above, or 404               what has become of it?
+ *
+ * Answers to POST say how many more may come this second: `X-RateLimit-Limit`, `-Remaining`, and `-Reset`, the ms until it is over.
  */
 
 /** @typedef {import('./book.js').Level} Level */
@@ -23,6 +32,8 @@
 /** @typedef {{ type: 'unsubscribed', symbol: string, seq: number, checksum: number }} Unsubscribed */
 /** @typedef {{ type: 'error', message: string }} Refusal */
 /** @typedef {Snapshot | Unsubscribed | Refusal} Reply */
+/** @typedef {{ clientOrderId: string, symbol: string, side: 'buy' | 'sell', price: number, size: number }} Order */
+/** @typedef {{ clientOrderId: string, sequence: number } | { clientOrderId: string, error: string }} OrderReply */
 
 export const DELTA_BYTES = 24
 export const DELTA_SYMBOL = 0

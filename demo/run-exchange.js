@@ -6,7 +6,8 @@ import { MarketClient } from './client.js'
 import { now } from './clock.js'
 import { openExchange } from './exchange-thread.js'
 import { findings, summaryLines } from './summary.js'
-import { eventLine, second, table } from './view.js'
+import { Trader } from './trader.js'
+import { eventLine, orderSecond, second, table } from './view.js'
 
 /** Milliseconds between two pictures. */
 const FRAME = 100
@@ -20,11 +21,11 @@ const PATIENCE = 10_000
  * @param {import('./terminal.js').Terminal} terminal
  */
 export async function runExchange(options, terminal) {
-  const { symbols, rate, seed } = options
-  const exchange = await openExchange({ symbols, rate, seed, faults: options })
+  const { symbols, rate, seed, limit } = options
+  const exchange = await openExchange({ symbols, rate, seed, faults: options, orders: { limit, faults: options } })
   try {
-    const { client, took } = await watch(exchange, options, terminal)
-    const found = findings(client, await exchange.stop(), took)
+    const { client, trader, took } = await watch(exchange, options, terminal)
+    const found = findings(client, trader, await exchange.stop(), took)
     terminal.print(...summaryLines(terminal, found))
     return found.every(({ ok }) => ok)
   } finally {
@@ -33,36 +34,47 @@ export async function runExchange(options, terminal) {
 }
 
 /**
- * Lets a client run, and shows it. `took` is in seconds.
+ * Lets a client run and trade, and shows it. `took` is in seconds.
  *
  * @param {import('./exchange-thread.js').RunningExchange} exchange
  * @param {import('./options.js').Options} options
  * @param {import('./terminal.js').Terminal} terminal
  */
-async function watch(exchange, { symbols, seconds }, terminal) {
+async function watch(exchange, { symbols, seconds, orders }, terminal) {
   const since = now()
   const elapsed = () => (now() - since) / 1_000
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let ending
   const client = new MarketClient(exchange.url, symbols, (event) => {
+    tell(event)
+    if (event.kind === 'up') ending ??= setTimeout(finish, seconds * 1_000)
+  })
+  const trader = orders === 0 ? null : new Trader(exchange.ordersUrl, client.feeds, orders, (event) => tell(event))
+  const tell = (/** @type {import('./view.js').DemoEvent} */ event) => {
     terminal.print(eventLine(terminal, event, elapsed()))
     terminal.draw(picture())
-    if (event.kind === 'up') ending ??= setTimeout(() => client.finish(), seconds * 1_000)
-  })
-  const picture = () => table(terminal, client, Math.min(elapsed(), seconds), seconds)
+  }
+  const finish = () => {
+    client.finish()
+    trader?.finish()
+  }
+  const picture = () => table(terminal, client, trader, Math.min(elapsed(), seconds), seconds)
 
   const drawing = setInterval(() => terminal.draw(picture()), FRAME)
   const rolling = setInterval(() => {
     client.roll()
-    if (!terminal.live) terminal.print(second(client, elapsed()))
+    trader?.roll()
+    if (terminal.live) return
+    terminal.print(second(client, elapsed()))
+    if (trader !== null) terminal.print(orderSecond(trader))
   }, 1_000)
   const abort = new AbortController()
   const patience = setTimeout(() => abort.abort(), seconds * 1_000 + PATIENCE)
   // The first Ctrl-C ends the demo early, with its summary; the second one ends it at once.
-  const interrupt = () => (client.finishing ? abort.abort() : client.finish())
+  const interrupt = () => (client.finishing ? abort.abort() : finish())
   process.on('SIGINT', interrupt)
   try {
-    await Promise.race([client.run(abort.signal), exchange.failed])
+    await Promise.race([Promise.all([client.run(abort.signal), trader?.run(abort.signal)]), exchange.failed])
   } finally {
     clearInterval(drawing)
     clearInterval(rolling)
@@ -74,5 +86,6 @@ async function watch(exchange, { symbols, seconds }, terminal) {
   const took = elapsed()
   terminal.leave(picture())
   client.roll()
-  return { client, took }
+  trader?.roll()
+  return { client, trader, took }
 }

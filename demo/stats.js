@@ -29,7 +29,7 @@ export class Stats {
 
   /** @param {number} ms from sending to having it in hand */
   delay(ms) {
-    this.window.recordValue(Math.min(LONGEST, Math.max(1, Math.round(ms * 1_000))))
+    record(this.window, ms)
   }
 
   /** A second is over. */
@@ -48,6 +48,15 @@ export class Stats {
   }
 }
 
-function histogram() {
+/** Of times in µs. */
+export function histogram() {
   return build({ lowestDiscernibleValue: 1, highestTrackableValue: LONGEST, numberOfSignificantValueDigits: 3, useWebAssembly: false })
+}
+
+/**
+ * @param {ReturnType<typeof histogram>} times
+ * @param {number} ms
+ */
+export function record(times, ms) {
+  times.recordValue(Math.min(LONGEST, Math.max(1, Math.round(ms * 1_000))))
 }

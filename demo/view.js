@@ -5,7 +5,8 @@ import { ASK, BID } from './book.js'
 import * as format from './format.js'
 
 /** @typedef {import('./client.js').MarketClient} MarketClient */
-/** @typedef {import('./client.js').ClientEvent} ClientEvent */
+/** @typedef {import('./client.js').ClientEvent | import('./trader.js').TraderEvent} DemoEvent */
+/** @typedef {import('./trader.js').Trader} Trader */
 /** @typedef {import('./terminal.js').Terminal} Terminal */
 
 /** Columns of the table: it fits into 80. */
@@ -27,10 +28,11 @@ function row([first, ...rest]) {
  *
  * @param {Terminal} terminal
  * @param {MarketClient} client
+ * @param {Trader | null} trader
  * @param {number} elapsed seconds
  * @param {number} seconds
  */
-export function table(terminal, client, elapsed, seconds) {
+export function table(terminal, client, trader, elapsed, seconds) {
   const lines = ['', terminal.dim(`${row(['symbol', 'msg/s', 'bid', 'ask', 'spread', 'sequence'])}  state`), terminal.dim(`  ${RULE}`)]
   const { last, seconds: rolled } = client.stats
   // A rate that was not measured for a second yet is none.
@@ -48,6 +50,7 @@ export function table(terminal, client, elapsed, seconds) {
   lines.push(
     terminal.dim(`  ${RULE}`),
     `${terminal.bold(row(['all', perSecond(last.messages)]))}${rolled === 0 ? '' : `   ${rates(last)}`}`,
+    ...(trader === null ? [] : ['', orders(terminal, trader)]),
     '',
     `  ${terminal.cyan('━'.repeat(done))}${terminal.dim('━'.repeat(BAR - done))}  ${elapsed.toFixed(1)} of ${seconds} s`,
   )
@@ -65,6 +68,30 @@ export function second(client, elapsed) {
   return `${clock(elapsed)}${`${format.count(last.messages)} msg/s`.padStart(17)}   ${rates(last)}`
 }
 
+/**
+ * What has become of the orders, and how many connections there are for more.
+ *
+ * @param {Terminal} terminal
+ * @param {Trader} trader
+ */
+function orders(terminal, { orders: { size }, counts, connected, pool }) {
+  const failed = counts.failed + counts.unknown + counts.found + counts.absent
+  const cells = `${format.count(size)} orders: ${format.count(counts.acknowledged)} acknowledged, ${format.count(counts.limited + counts.refused)} rejected, ${format.count(failed)} failed`
+  const paint = connected === pool?.size ? terminal.green : connected === 0 ? terminal.red : terminal.yellow
+  return `  ${cells.padEnd(62)}${paint(`${connected} of ${pool?.size ?? 0} up`)}`
+}
+
+/**
+ * The same second's orders, below {@link second}.
+ *
+ * @param {Trader} trader
+ */
+export function orderSecond({ last, connected }) {
+  const rate = `${format.count(last.orders)} orders/s`
+  const times = last.orders === 0 ? '' : `latency p50 ${format.duration(last.p50).padStart(7)}   p99 ${format.duration(last.p99).padStart(7)}`
+  return `${rate.padStart(29)}${`${connected} up`.padStart(11)}   ${times}`.trimEnd()
+}
+
 /** @param {import('./stats.js').Second} last */
 function rates({ bytes, p50, p99 }) {
   const megabytes = `${(bytes / 1e6).toFixed(2)} MB/s`
@@ -73,7 +100,7 @@ function rates({ bytes, p50, p99 }) {
 
 /**
  * @param {Terminal} terminal
- * @param {ClientEvent} event
+ * @param {DemoEvent} event
  * @param {number} elapsed seconds
  */
 export function eventLine(terminal, event, elapsed) {
@@ -83,7 +110,7 @@ export function eventLine(terminal, event, elapsed) {
 
 /**
  * @param {Terminal} terminal
- * @param {ClientEvent} event
+ * @param {DemoEvent} event
  * @returns {[(text: string) => string, string, string]}
  */
 function describe(terminal, event) {
@@ -104,6 +131,15 @@ function describe(terminal, event) {
       return [terminal.green, 'repaired', `${event.symbol} after ${format.duration(event.ms * 1_000)}`]
     case 'refused':
       return [terminal.red, 'refused', event.message]
+    case 'orders lost':
+      return [terminal.red, 'orders', `no connection is left (${event.why})`]
+    case 'orders back':
+      return [terminal.green, 'orders', `all connections are back after ${format.duration(event.ms * 1_000)}`]
+    case 'asked': {
+      const { order, why } = event
+      const fate = order.state === 'found' ? `booked as ${format.count(order.sequence)}` : 'never arrived'
+      return [terminal.yellow, 'order', `${order.id}: ${order.requestSent} sent, no answer (${why}); asked: ${fate}`]
+    }
   }
 }
 

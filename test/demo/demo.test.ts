@@ -52,8 +52,25 @@ describe.each(runtimes)('the demo on %s', (...runtime) => {
     expect(numbers(out, /books +(\d+) of (\d+) equal/)).toEqual([6, 6])
     expect(out).toMatch(/latency +p50 .+ · p99 .+ · p99\.9 /)
     expect(out).toContain('everything adds up')
+    // Orders: each one is accounted for.
+    const [orders, acknowledged, rejected, failed] = numbers(out, /orders +([\d,]+) in .+: ([\d,]+) acknowledged, (\d+) rejected, ([\d,]+) failed/)
+    expect(acknowledged + rejected + failed).toBe(orders)
+    expect(acknowledged).toBeGreaterThan(100)
+    const [unsent, partly, fully] = numbers(out, /failed: ([\d,]+) with nothing sent, (\d+) partly, (\d+) fully sent/)
+    expect(unsent + partly + fully).toBe(failed)
+    expect(unsent).toBeGreaterThan(20)
+    const [asked, booked, absent] = numbers(out, /asked about (\d+): (\d+) booked, (\d+) never arrived/)
+    expect([asked, booked + absent]).toEqual([partly + fully, partly + fully])
+    const [healed, lost] = numbers(out, /pool +(\d+) reconnects after (\d+) losses: median .+, longest \d{3} ms/)
+    expect(healed).toBe(lost)
+    const [killed, idle] = numbers(out, /killed (\d+) with an order in hand, (\d+) idle; gone for \d{3} ms/)
+    expect(killed).toBe(6)
+    expect(idle).toBeGreaterThan(0)
+    expect(fully).toBeGreaterThanOrEqual(killed)
+    expect(numbers(out, /ledger +(\d+) booked: (\d+) lost, (\d+) doubled, (\d+) swapped/)).toEqual([acknowledged + booked, 0, 0, 0])
     // A line a second, and nothing that only a terminal understands.
     expect(out).toMatch(/1\.\d\d s +[\d,]+ msg\/s/)
+    expect(out).toMatch(/\d+ orders\/s +\d up/)
     expect(out).not.toContain('\x1b')
     expect(err).toBe('')
     expect(code).toBe(0)
@@ -62,11 +79,34 @@ describe.each(runtimes)('the demo on %s', (...runtime) => {
   it('does what its options say', async () => {
     const options = ['--seconds', '1', '--symbols', 'eth-usd,SOL-USD', '--rate', '2000', '--gaps', '4', '--drops', '0', '--seed', '7']
     const { code, out } = await demo(runtime, ...options)
-    expect(out).toContain('2 symbols, 2,000 deltas/s, seed 7')
+    expect(out).toContain('2 symbols, 2,000 deltas/s, 300 orders/s, seed 7')
     expect(numbers(out, /gaps +(\d+) made, (\d+) detected, (\d+) repaired/)).toEqual([4, 4, 4])
     expect(numbers(out, /reconnects +(\d+) after (\d+) drops/)).toEqual([0, 0])
     expect(numbers(out, /(\d+) more were on their way/)).toEqual([0])
     expect(numbers(out, /books +(\d+) of (\d+) equal/)).toEqual([2, 2])
+    expect(code).toBe(0)
+  })
+
+  it('heeds the limit of orders, and loses none when nothing goes wrong', async () => {
+    const options = ['--seconds', '1', '--orders', '800', '--limit', '100', '--kills', '0', '--outage', '0', '--drops', '0']
+    const { code, out } = await demo(runtime, ...options)
+    expect(out).toContain('800 orders/s')
+    const [orders, acknowledged, rejected, failed] = numbers(out, /orders +(\d+) in .+: (\d+) acknowledged, (\d+) rejected, (\d+) failed/)
+    // Two or three windows of a second.
+    expect(acknowledged).toBeGreaterThanOrEqual(90)
+    expect(acknowledged).toBeLessThanOrEqual(300)
+    expect(rejected + failed).toBe(orders - acknowledged)
+    expect(numbers(out, /heeded (\d+) time/)[0]).toBeGreaterThan(0)
+    expect(numbers(out, /, (\d+) over the limit/)[0]).toBeGreaterThan(0)
+    expect(numbers(out, /pool +(\d+) reconnects after (\d+) losses/)).toEqual([0, 0])
+    expect(out).toContain('killed 0 with an order in hand, 0 idle; gone never')
+    expect(code).toBe(0)
+  })
+
+  it('trades only when it shall', async () => {
+    const { code, out } = await demo(runtime, '--seconds', '1', '--orders', '0')
+    expect(out).not.toContain('orders')
+    expect(out).toContain('everything adds up')
     expect(code).toBe(0)
   })
 
@@ -85,6 +125,8 @@ describe.each(runtimes)('the demo on %s', (...runtime) => {
     [['--symbols', 'TULIP-NLG'], "'TULIP-NLG' is not traded here"],
     [['--send', '{}'], '--send needs --url'],
     [['--url', 'ws://127.0.0.1:1', '--gaps', '1'], '--gaps is for the built-in exchange'],
+    [['--url', 'ws://127.0.0.1:1', '--orders', '1'], '--orders is for the built-in exchange'],
+    [['--outage', '61'], '--outage must be a number from 0 to 60'],
     [['--url', 'nonsense'], '--url: '],
     [['--tulips'], '--tulips'],
   ])('refuses %j', async (options, message) => {
