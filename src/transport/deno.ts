@@ -12,7 +12,7 @@ import { lostError, printAddress } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
 import { secureDenoConn } from './deno-tls.ts'
 import { checkTcpOptions, type TcpSettings } from './dial-options.ts'
-import { dialNode } from './node.ts'
+import { dialNode } from './node-dial.ts'
 import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
 import type { Address, Dial, Transport, TransportHandler, WriteProgress } from './transport.ts'
 

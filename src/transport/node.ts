@@ -5,13 +5,8 @@
  * already decrypted even when stopped, so those go through a spill queue, bounded by what one read of ciphertext can hold.
  */
 
-import net from 'node:net'
-import tls from 'node:tls'
 import { lostError } from './connect-errors.ts'
-import { withDeadline } from './deadline.ts'
-import { checkTcpOptions, type TcpSettings } from './dial-options.ts'
-import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
-import type { Address, Dial, Transport, TransportHandler, WriteProgress } from './transport.ts'
+import type { Transport, TransportHandler, WriteProgress } from './transport.ts'
 
 /** The part of Node's `net.Socket` that is used. */
 export interface NodeSocket {
@@ -161,7 +156,7 @@ abstract class NodeTransport implements Transport {
 }
 
 /** A socket that we opened: the kernel writes into linear memory. */
-class DialedTransport extends NodeTransport {
+export class DialedTransport extends NodeTransport {
   readonly targetCount = 2
   private targets: readonly Uint8Array[] = []
   /** Which target Node fills next. */
@@ -232,7 +227,7 @@ class DialedTransport extends NodeTransport {
 }
 
 /** Where bytes land before there is a transport, and when both targets are taken. */
-class Landing {
+export class Landing {
   receiver: DialedTransport | null = null
   readonly early: Uint8Array[] = []
   private buffer: Uint8Array | null = null
@@ -242,7 +237,8 @@ class Landing {
     return this.buffer
   }
 
-  readonly onread = {
+  /** The option of that name of `net.connect` and `tls.connect`. */
+  readonly onread: { readonly buffer: () => Uint8Array; readonly callback: (length: number, buffer: Uint8Array) => boolean } = {
     buffer: (): Uint8Array => this.receiver?.nextBuffer() ?? this.scratch(),
     callback: (length: number, buffer: Uint8Array): boolean => {
       if (this.receiver !== null) return this.receiver.onRead(length, buffer)
@@ -299,56 +295,4 @@ class AcceptedTransport extends NodeTransport {
 export function nodeTransport(socket: NodeSocket, head?: Uint8Array): Transport {
   socket.setNoDelay?.(true)
   return new AcceptedTransport(socket, head)
-}
-
-/** Connects with `net` or `tls`. All of {@link DialOptions} are honoured. */
-export const dialNode: Dial = async (address, options) => {
-  const landing = new Landing()
-  const tcp = checkTcpOptions(options)
-  const tls = address.secure ? checkTlsConfig(options.tls) : null
-  const socket = await withDeadline<net.Socket>(
-    address,
-    options,
-    (done, failed) => {
-      const opening = tls === null ? net.connect({ ...socketOptions(address, tcp), onread: landing.onread }) : connectTls(address, tcp, tls, landing)
-      opening.once('error', failed)
-      opening.once(tls === null ? 'connect' : 'secureConnect', () => {
-        opening.off('error', failed)
-        done(opening)
-      })
-      return () => opening.destroy()
-    },
-    (late) => late.destroy(),
-  )
-  if (tcp.noDelay) socket.setNoDelay(true)
-  return new DialedTransport(socket, landing, tls === null && process.platform !== 'win32')
-}
-
-function connectTls(address: Address, tcp: TcpSettings, config: TlsSettings, landing: Landing): net.Socket {
-  const name = config.serverName ?? address.hostname
-  return tls.connect({
-    ...socketOptions(address, tcp),
-    onread: landing.onread,
-    // SNI carries names only (RFC 6066 section 3); an address is verified all the same.
-    ...(net.isIP(name) === 0 ? { servername: name } : {}),
-    // That is done against the name that was given, which with an address would otherwise be the host that is connected to.
-    checkServerIdentity: (_: string, certificate: tls.PeerCertificate) => tls.checkServerIdentity(name, certificate),
-    ...(config.ca === null ? {} : { ca: [...config.ca] }),
-    ...config.identity,
-    ...(config.alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...config.alpnProtocols] }),
-    minVersion: config.minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
-    rejectUnauthorized: !config.dangerNoVerify,
-    // biome-ignore lint/suspicious/noExplicitAny: `onread` and the TCP options are honoured by tls.connect, but missing in its types
-  } as any)
-}
-
-function socketOptions({ hostname, port }: Address, tcp: TcpSettings): net.TcpNetConnectOpts {
-  return {
-    host: hostname,
-    port,
-    // We decide when our side ends.
-    allowHalfOpen: true,
-    autoSelectFamily: true,
-    ...(tcp.keepAlive === false ? {} : { keepAlive: true, keepAliveInitialDelay: tcp.keepAlive }),
-  }
 }

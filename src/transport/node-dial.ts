@@ -1,0 +1,142 @@
+/**
+ * Connecting with Node: name lookup, overlapping attempts on the addresses (RFC 8305; Node's own try one after the other, and cut one that
+ * takes longer than 250 ms), TLS on the first that answers.
+ */
+
+import dns from 'node:dns'
+import net from 'node:net'
+import tls from 'node:tls'
+import { systemClock } from '../clock.ts'
+import { interleaveFamilies, type ResolvedAddress, raceAddresses } from './address-race.ts'
+import { withDeadline } from './deadline.ts'
+import { checkTcpOptions, type TcpSettings } from './dial-options.ts'
+import { DialedTransport, Landing } from './node.ts'
+import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
+import type { Address, Dial } from './transport.ts'
+
+/** Finds the addresses of a name; `dns.lookup` with `all`. */
+export type Lookup = (hostname: string, done: (error: Error | null, addresses: readonly ResolvedAddress[]) => void) => void
+
+/** A socket whose TCP connection is there, and where its bytes land. */
+interface Opening {
+  readonly socket: net.Socket
+  readonly landing: Landing
+}
+
+const systemLookup: Lookup = (hostname, done) => dns.lookup(hostname, { all: true }, done)
+
+/** Connects with `net` or `tls`. All of {@link DialOptions} are honoured. */
+export const dialNode: Dial = nodeDial(systemLookup)
+
+/** As {@link dialNode}, with a lookup of one's own. */
+export function nodeDial(lookup: Lookup): Dial {
+  return async (address, options) => {
+    const tcp = checkTcpOptions(options)
+    const tls = address.secure ? checkTlsConfig(options.tls) : null
+    const { socket, landing } = await withDeadline<Opening>(
+      address,
+      options,
+      (done, failed) => {
+        let giveUp = (): void => {}
+        let givenUp = false
+        resolve(lookup, address.hostname, (error, addresses) => {
+          if (givenUp) return
+          if (error !== null) {
+            failed(error)
+            return
+          }
+          const start = (ip: string, isThere: (opening: Opening) => void, isLost: (error: unknown) => void): (() => void) =>
+            startAttempt(ip, address, tcp, tls, isThere, isLost)
+          const win = (opening: Opening): void => {
+            if (tls === null) done(opening)
+            else giveUp = secure(opening, done, failed)
+          }
+          giveUp = raceAddresses(addresses, start, systemClock, win, failed)
+        })
+        return () => {
+          givenUp = true
+          giveUp()
+        }
+      },
+      (late) => late.socket.destroy(),
+    )
+    if (tcp.noDelay) socket.setNoDelay(true)
+    return new DialedTransport(socket, landing, tls === null && process.platform !== 'win32')
+  }
+}
+
+/** The addresses of `hostname` in the order in which they are tried. One that is an address is not looked up. */
+function resolve(lookup: Lookup, hostname: string, done: (error: Error | null, addresses: readonly string[]) => void): void {
+  if (net.isIP(hostname) !== 0) {
+    done(null, [hostname])
+    return
+  }
+  lookup(hostname, (error, addresses) => {
+    if (error === null && addresses.length === 0) done(Object.assign(new Error(`${hostname} has no address`), { code: 'ENOTFOUND' }), [])
+    else done(error, error === null ? interleaveFamilies(addresses) : [])
+  })
+}
+
+/** Begins to connect; TLS begins by itself with the TCP connection. */
+function startAttempt(
+  ip: string,
+  address: Address,
+  tcp: TcpSettings,
+  tls: TlsSettings | null,
+  done: (opening: Opening) => void,
+  failed: (error: unknown) => void,
+): () => void {
+  const landing = new Landing()
+  const where = socketOptions(ip, address.port, tcp)
+  const socket = tls === null ? net.connect({ ...where, onread: landing.onread }) : connectTls(where, address, tls, landing)
+  socket.on('error', failed)
+  socket.once('connect', () => {
+    socket.off('error', failed)
+    done({ socket, landing })
+  })
+  return () => {
+    // One that is given up may still fail, which is nobody's concern.
+    socket.off('error', failed)
+    socket.on('error', () => {})
+    socket.destroy()
+  }
+}
+
+/** Waits for the TLS handshake. */
+function secure(opening: Opening, done: (opening: Opening) => void, failed: (error: unknown) => void): () => void {
+  const { socket } = opening
+  socket.once('error', failed)
+  socket.once('secureConnect', () => {
+    socket.off('error', failed)
+    done(opening)
+  })
+  return () => socket.destroy()
+}
+
+function connectTls(where: net.TcpNetConnectOpts, address: Address, config: TlsSettings, landing: Landing): net.Socket {
+  const name = config.serverName ?? address.hostname
+  return tls.connect({
+    ...where,
+    onread: landing.onread,
+    // SNI carries names only (RFC 6066 section 3); an address is verified all the same.
+    ...(net.isIP(name) === 0 ? { servername: name } : {}),
+    // That is done against the name that was given, which with an address would otherwise be the host that is connected to.
+    checkServerIdentity: (_: string, certificate: tls.PeerCertificate) => tls.checkServerIdentity(name, certificate),
+    ...(config.ca === null ? {} : { ca: [...config.ca] }),
+    ...config.identity,
+    ...(config.alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...config.alpnProtocols] }),
+    minVersion: config.minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
+    rejectUnauthorized: !config.dangerNoVerify,
+    // biome-ignore lint/suspicious/noExplicitAny: `onread` and the TCP options are honoured by tls.connect, but missing in its types
+  } as any)
+}
+
+function socketOptions(host: string, port: number, tcp: TcpSettings): net.TcpNetConnectOpts {
+  return {
+    host,
+    port,
+    // We decide when our side ends.
+    allowHalfOpen: true,
+    ...(tcp.keepAlive === false ? {} : { keepAlive: true, keepAliveInitialDelay: tcp.keepAlive }),
+  }
+}
