@@ -28,6 +28,7 @@ export {
   ResponseReader,
   type Role,
 } from './codec.ts'
+export { publishDiagnostics } from './node-diagnostics.ts'
 export { type DenoConn, denoTransport, type NodeSocket, nodeTransport, type UpgradeIncoming }
 
 /** What everything of this entry stands on: the codec of this thread, the way to connect, the time, and random numbers. */

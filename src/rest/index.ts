@@ -1,11 +1,12 @@
 /** The public names of the REST family. */
 
 export type { BackoffOptions } from '../backoff.ts'
+export type { HttpVersion } from '../codec/borrowed-head.ts'
 export type { Fields, FieldsInit } from '../codec/handshake.ts'
 export type { Request } from '../codec/request.ts'
 export type { HeadersPhase, QueryPhase, ReadyPhase } from '../codec/request-builder.ts'
 export type { RequestWriterOptions } from '../codec/request-writer.ts'
-export { type HttpVersion, OwnedResponse, RestResponse } from '../codec/response.ts'
+export { OwnedResponse, RestResponse } from '../codec/response.ts'
 export type { InterimResponse, ResponseReaderOptions } from '../codec/response-reader.ts'
 export {
   HttpError,
