@@ -37,6 +37,8 @@ export interface HttpConnectionClass<Self extends HttpConnection> {
 export interface ConnectionOwner {
   /** It is out of use; `inUse`: a request was under way. Called once. */
   onDown(error: Error | null, inUse: boolean): void
+  /** The server has said something new about how long it keeps an idle connection, in ms. */
+  onKeepAlive(timeout: number): void
 }
 
 const NO_OPTIONS: SendOptions = {}
@@ -75,6 +77,8 @@ export class HttpConnection implements TransportHandler {
   private readonly alarm: Alarm
   private status: ConnectionState = 'idle'
   private answered = 0
+  /** What the server last said about how long it keeps an idle connection, in ms; -1 when nothing. */
+  private keepAlive = -1
   private owner: ConnectionOwner | null = null
   private isClosed = false
   private closeTimer: unknown = null
@@ -404,6 +408,10 @@ export class HttpConnection implements TransportHandler {
     const { streamed, resolve } = this
     this.times[COMPLETED] = this.times[READ] as number
     this.answered++
+    if (reader.keepAliveTimeout !== this.keepAlive) {
+      this.keepAlive = reader.keepAliveTimeout
+      this.owner?.onKeepAlive(this.keepAlive)
+    }
     const isLeftOver = reader.surplus !== 0
     // A response that overtook its request leaves the server in the middle of reading it.
     const reusable = reader.reusable && !isLeftOver && this.writing === null

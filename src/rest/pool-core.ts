@@ -62,8 +62,9 @@ export class PoolCore implements SlotOwner {
   readonly observers: Observers = new Observers()
   readonly counters: Counters = { requests: 0, failures: 0, lost: 0, healed: 0, renewed: 0, failedAttempts: 0, leaks: 0 }
   readonly stopped: AbortController = new AbortController()
+  /** The free slots are its first `freeCount` entries, last used last. */
   private readonly free: Slot[] = []
-  private readonly inState: number[] = [0, 0, 0, 0, 0]
+  private freeCount = 0
   private readonly waiters: WaiterQueue<ClientSlot>
   private readonly upkeep: Upkeep
   private readonly backoffs: Backoff[] = []
@@ -83,15 +84,20 @@ export class PoolCore implements SlotOwner {
     for (let i = 0; i < options.connections; i++) {
       this.backoffs.push(new Backoff(dialOptions.backoff ?? {}, runtime.random, HEAL_BACKOFF))
       this.slots.push(makeSlot(i, this))
-      this.inState[SlotState.Connecting]++
     }
+    this.free.push(...this.slots)
   }
 
   get stats(): PoolStats {
-    const [connecting = 0, idle = 0, leased = 0, healing = 0] = this.inState
-    let { requests } = this.counters
-    for (const { connection } of this.slots) requests += connection?.requests ?? 0
-    return { size: this.slots.length, idle, leased, healing: healing + connecting, waiting: this.waiters.length, ...this.counters, requests }
+    const { slots, waiters, counters } = this
+    let { requests } = counters
+    const inState = [0, 0, 0, 0, 0]
+    for (const { connection, state } of slots) {
+      requests += connection?.requests ?? 0
+      ;(inState[state] as number)++
+    }
+    const [connecting = 0, idle = 0, leased = 0, healing = 0] = inState
+    return { size: slots.length, idle, leased, healing: healing + connecting, waiting: waiters.length, ...counters, requests }
   }
 
   /** Opens every connection, all at the same time. When one fails, those that were opened are closed gracefully, and the error is thrown. */
@@ -129,9 +135,9 @@ export class PoolCore implements SlotOwner {
 
   /** A healthy free slot, the one last used first; null when there is none. */
   take(): ClientSlot | null {
-    const { free } = this
-    const slot = free[free.length - 1]
-    if (slot === undefined) return null
+    const { freeCount } = this
+    if (freeCount === 0) return null
+    const slot = this.free[freeCount - 1] as Slot
     this.move(slot, SlotState.Leased)
     return slot.hold()
   }
@@ -161,7 +167,7 @@ export class PoolCore implements SlotOwner {
     this.stopped.abort(poolClosed())
     this.waiters.rejectAll(poolClosed())
     for (const slot of this.slots) if (slot.state === SlotState.Idle || slot.state === SlotState.Connecting) this.closeSlot(slot)
-    if (timeout > 0 && this.inState[SlotState.Closed] !== this.slots.length) {
+    if (timeout > 0 && !this.isDrained) {
       const timer = this.runtime.clock.set(() => {
         for (const slot of this.slots) if (slot.state === SlotState.Leased) slot.connection?.destroy()
         for (const slot of this.slots) if (slot.state === SlotState.Leased) this.move(slot, SlotState.Closed)
@@ -181,7 +187,6 @@ export class PoolCore implements SlotOwner {
   giveBack(slot: Slot): void {
     const { connection } = slot
     if (connection !== null && connection.state === 'idle' && this.closing === null && slot.successor === null) {
-      if (slot.reader.keepAliveTimeout !== slot.keepAlive) this.upkeep.onKeepAlive(slot, slot.reader.keepAliveTimeout)
       this.move(slot, SlotState.Idle)
       return
     }
@@ -233,7 +238,10 @@ export class PoolCore implements SlotOwner {
   /** Gives a slot, which nobody has, the connection that was made for it. */
   install(slot: Slot, transport: Transport, reason: 'first' | 'heal' | 'renewal', attempts: number, outage: number): void {
     const connection = this.adopt(slot, transport)
-    connection.ownedBy({ onDown: (error, inUse) => this.onDown(slot, error, inUse) })
+    connection.ownedBy({
+      onDown: (error, inUse) => this.onDown(slot, error, inUse),
+      onKeepAlive: (timeout) => this.upkeep.onKeepAlive(slot, timeout),
+    })
     this.upkeep.onUp(slot)
     if (this.observers.any) this.observers.tell('onSlotUp', { slot: slot.index, attempts, outage, reason })
     if (connection.state === 'idle') this.move(slot, SlotState.Idle)
@@ -329,27 +337,30 @@ export class PoolCore implements SlotOwner {
 
   /** The one way from state to state. */
   private move(slot: Slot, to: number): void {
-    const { free, inState } = this
-    const from = slot.state
-    if (from === SlotState.Idle) {
-      if (free[free.length - 1] === slot) free.pop()
-      else free.splice(free.indexOf(slot), 1)
+    const { free } = this
+    if (slot.state === SlotState.Idle) {
+      this.freeCount--
+      // Nearly always the last one; the others close ranks.
+      if (free[this.freeCount] !== slot) free.copyWithin(free.indexOf(slot), free.indexOf(slot) + 1, this.freeCount + 1)
     }
-    ;(inState[from] as number)--
-    if (to === SlotState.Idle && this.waiters.length !== 0) {
+    if (to !== SlotState.Idle) {
+      slot.state = to
+      if (to === SlotState.Closed) this.checkDrained()
+    } else if (this.waiters.length === 0) {
+      slot.state = SlotState.Idle
+      free[this.freeCount++] = slot
+    } else {
       slot.state = SlotState.Leased
-      ;(inState[SlotState.Leased] as number)++
       this.waiters.serve(slot.hold())
-      return
     }
-    slot.state = to
-    ;(inState[to] as number)++
-    if (to === SlotState.Idle) free.push(slot)
-    else if (to === SlotState.Closed) this.checkDrained()
+  }
+
+  private get isDrained(): boolean {
+    return this.slots.every(({ state }) => state === SlotState.Closed)
   }
 
   private checkDrained(): void {
-    if (this.closing === null || this.inState[SlotState.Closed] !== this.slots.length) return
+    if (this.closing === null || !this.isDrained) return
     const { drained } = this
     this.drained = null
     if (drained === null) return
