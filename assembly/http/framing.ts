@@ -17,14 +17,14 @@ export function responseFraming(record: usize, method: u32): i32 {
   const h = changetype<Head>(record);
   const status = h.status;
   // Items 1 and 2: these have no body whatever their fields say, so framing fields are not even looked at.
-  if (method == METHOD_HEAD || status < 200 || status == 204 || status == 304) {
-    readFields(h, false);
-    return BODY_NONE;
-  }
-  if (method == METHOD_CONNECT && status < 300) {
+  if (method == METHOD_CONNECT && status >= 200 && status < 300) {
     readFields(h, false);
     h.connection = CONNECTION_CLOSE;
     return BODY_TUNNEL;
+  }
+  if (method == METHOD_HEAD || status < 200 || status == 204 || status == 304) {
+    readFields(h, false);
+    return BODY_NONE;
   }
   const framing = readFields(h, true);
   if (framing != BODY_NONE) return framing;

@@ -132,9 +132,9 @@ export function parseRequestHead(record: usize, head: usize, length: u32): i32 {
   h.targetLength = <u32>at - h.target;
   if (!isTarget(h.target, h.targetLength) || <u32>load<u8>(at) != SP) return HEAD_MALFORMED;
   at++;
-  if (at + 10 > head + length) return HEAD_MALFORMED;
-  if (!version(h, at)) return isHttpName(at) && !startsLikeResponse(at, 7) ? HEAD_UNSUPPORTED_VERSION : HEAD_MALFORMED;
-  if (<u32>load<u16>(at, 8) != (CR | (LF << 8))) return HEAD_MALFORMED;
+  const left = <u32>(head + length - at);
+  if (left >= 7 && isHttpName(at) && !startsLikeResponse(at, 7)) return HEAD_UNSUPPORTED_VERSION;
+  if (left < 10 || !version(h, at) || <u32>load<u16>(at, 8) != (CR | (LF << 8))) return HEAD_MALFORMED;
   return parseFields(h, at + 10, head + length - 2);
 }
 

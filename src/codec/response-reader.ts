@@ -291,7 +291,7 @@ export class ResponseReader implements ResponseSource {
     if (state === INCOMING_IDLE || state === INCOMING_DONE) return RESPONSE_COMPLETE
     if (state === INCOMING_IN_BODY && this.word(INCOMING_FRAMING) === BODY_UNTIL_CLOSE) {
       this.set(INCOMING_STATE, INCOMING_DONE)
-      this.isComplete = true
+      this.hasHead = this.isComplete = true
       return RESPONSE_COMPLETE
     }
     this.set(INCOMING_STATE, INCOMING_FAILED)
