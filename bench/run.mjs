@@ -35,7 +35,7 @@ const benches = rooms.flatMap((room) =>
     .filter((name) => name.endsWith('.mjs') && readFileSync(new URL(`${room}/${name}`, here), 'utf8').includes('\nmain({'))
     .map((name) => ({ name: name.slice(0, -4), file: fileURLToPath(new URL(`${room}/${name}`, here)) })),
 )
-const order = ['parse', 'flood', 'send', 'echo', 'alloc']
+const order = ['parse', 'flood', 'send', 'echo', 'alloc', 'costs']
 benches.sort((a, b) => (order.indexOf(a.name) + 1 || 99) - (order.indexOf(b.name) + 1 || 99))
 
 /** @type {Record<string, string[]>} */

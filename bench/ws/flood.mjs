@@ -9,7 +9,7 @@ import { rawFlood } from '../lib/raw.mjs'
 import { loadNexus, runtime } from '../lib/runtime.mjs'
 
 /** What `maxReadSize` is by default, so that raw reads are as large as ours. */
-const READ_SIZE = 128 * 1024
+const READ_SIZE = 256 * 1024
 
 /** @typedef {import('../lib/frames.mjs').Shape & { id: string, title: string, secure: boolean }} Case */
 /** @typedef {{ flood: { port: number, tlsPort: number, caFile: string } }} Peers */
