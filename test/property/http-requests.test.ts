@@ -4,28 +4,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ChunkedDecoder, RequestReader, RequestWriter } from '../../src/entry/codec.ts'
 import { type HttpLimits, readChunked, readRequestHead } from '../reference/http.ts'
+import { feedRequest } from '../reference/http-feed.ts'
 import { body, chunked, damaged, pieces, request } from '../reference/http-generator.ts'
 import { latin1Bytes, latin1Text } from '../reference/linear.ts'
 import { Random } from '../reference/random.ts'
-
-/** Heads only: the body is left where it is. */
-function feed(reader: RequestReader, parts: Iterable<Uint8Array>): ReturnType<typeof readRequestHead> {
-  reader.reset()
-  let arrived: ReturnType<typeof readRequestHead> = null
-  for (const part of parts) {
-    reader.read(part)
-    if (arrived !== null) continue
-    const head = reader.next()
-    if (head !== null) {
-      const { method, target, version, framing, contentLength, keepAlive } = head
-      arrived = { request: { method, target, version, headers: head.headers(), framing, contentLength, keepAlive }, rest: '' }
-    } else if (reader.error !== null) {
-      arrived = reader.error.code
-    }
-  }
-  if (arrived !== null && typeof arrived !== 'string') arrived.rest = latin1Text(reader.remainder)
-  return arrived
-}
 
 test('requests, whole and damaged, are read as the reference reads them, however they are cut', () => {
   const random = new Random(3)
@@ -37,8 +19,8 @@ test('requests, whole and damaged, are read as the reference reads them, however
     const good = request(random)
     const wire = random.oneIn(3) ? good : damaged(random, good)
     const expected = readRequestHead(wire, l)
-    expect(feed(reader, [latin1Bytes(wire)]), `round ${round}, whole: ${JSON.stringify(wire)}`).toEqual(expected)
-    expect(feed(reader, pieces(random, wire)), `round ${round}, cut: ${JSON.stringify(wire)}`).toEqual(expected)
+    expect(feedRequest(reader, [latin1Bytes(wire)]), `round ${round}, whole: ${JSON.stringify(wire)}`).toEqual(expected)
+    expect(feedRequest(reader, pieces(random, wire)), `round ${round}, cut: ${JSON.stringify(wire)}`).toEqual(expected)
     const key = expected === null ? 'unfinished' : typeof expected === 'string' ? expected : expected.request.framing
     seen.set(key, (seen.get(key) ?? 0) + 1)
   }
@@ -150,7 +132,7 @@ describe('RequestWriter', () => {
                   .map((pair) => pair.split('=').map(decodeURIComponent))
           expect(pairs).toEqual(query.map(([name, each]) => [name.toWellFormed(), String(each).toWellFormed()]))
 
-          expect(feed(reader, [finished.bytes])).toEqual(read)
+          expect(feedRequest(reader, [finished.bytes])).toEqual(read)
         },
       ),
       { numRuns: 1_500 },

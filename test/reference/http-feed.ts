@@ -1,8 +1,9 @@
-/** Ways to put bytes into a response reader; each gives what came out, in the form of the reference parser. */
+/** Ways to put bytes into the readers of responses and requests; each gives what came out, in the form of the reference parser. */
 
 import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
+import type { RequestReader } from '../../src/codec/request-reader.ts'
 import type { ResponseReader } from '../../src/codec/response-reader.ts'
-import type { Outcome, ReadResponse } from './http.ts'
+import type { Outcome, ReadRequest, ReadResponse } from './http.ts'
 import { latin1Text } from './linear.ts'
 
 /** Everything about the response that the reader holds. */
@@ -135,4 +136,32 @@ export function feedRead(reader: ResponseReader, pieces: Iterable<Uint8Array>, {
     outcome.surplus = 0
   }
   return outcome
+}
+
+/** One request head; the body is left where it is. */
+export function feedRequest(
+  reader: RequestReader,
+  pieces: Iterable<Uint8Array>,
+  spare = false,
+): { request: ReadRequest; rest: string } | string | null {
+  reader.reset()
+  let arrived: { request: ReadRequest; rest: string } | string | null = null
+  for (const piece of pieces) {
+    if (spare) {
+      reader.spare().set(piece)
+      reader.filled(piece.length)
+    } else {
+      reader.read(piece)
+    }
+    if (arrived !== null) continue
+    const head = reader.next()
+    if (head !== null) {
+      const { method, target, version, framing, contentLength, keepAlive } = head
+      arrived = { request: { method, target, version, headers: head.headers(), framing, contentLength, keepAlive }, rest: '' }
+    } else if (reader.error !== null) {
+      arrived = reader.error.code
+    }
+  }
+  if (arrived !== null && typeof arrived !== 'string') arrived.rest = latin1Text(reader.remainder)
+  return arrived
 }
