@@ -3,50 +3,51 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { WebSocketServer } from 'ws'
+import { commands } from '../integration/child.ts'
+import { type Exchange, startExchange } from './exchange.ts'
 
-// Every ```js block of the README and the docs is run as a module of its own. `exchange.example` is a server on loopback.
+// Every ```js block of the README and the docs is run as a module of its own on Node, every ```ts block on Bun. `exchange.example` is a server on
+// loopback. Behind `// →` stands what the block prints, line by line, with `…` for what differs from run to run.
 
 const root = resolve(import.meta.dirname, '../..')
 const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter((name) => name.endsWith('.md'))
+const runners = { js: [process.execPath], ts: commands.Bun } as const
 
-let exchange: WebSocketServer
+let exchange: Exchange
 let folder: string
 
 beforeAll(async () => {
-  exchange = new WebSocketServer({
-    port: 0,
-    host: '127.0.0.1',
-    verifyClient: ({ req }, decide) => (req.url === '/forbidden' ? decide(false, 403, 'no key') : decide(true)),
-  })
-  exchange.on('connection', (client) => {
-    const timer = setInterval(() => client.send('{"symbol":"BTC-USD","bid":67123.45,"ask":67123.55}'), 5)
-    client.on('close', () => clearInterval(timer))
-  })
-  await new Promise((done) => exchange.once('listening', done))
+  exchange = await startExchange()
   // Inside the package, so that its own name resolves.
   folder = mkdtempSync(join(root, 'build', 'docs-'))
 })
 
-afterAll(() => {
-  exchange.close()
-  for (const client of exchange.clients) client.terminate()
+afterAll(async () => {
+  await exchange.close()
   rmSync(folder, { recursive: true })
 })
 
 for (const document of documents) {
   const text = readFileSync(join(root, document), 'utf8')
-  const blocks = [...text.matchAll(/^```js\n([\s\S]*?)^```/gm)]
+  const blocks = [...text.matchAll(/^```(js|ts)\n([\s\S]*?)^```/gm)]
   describe.runIf(blocks.length > 0)(document, () => {
     for (const block of blocks) {
+      const [, language, code] = block as unknown as [string, keyof typeof runners, string]
       const line = text.slice(0, block.index).split('\n').length
-      test(`the block in line ${line} runs`, async () => {
-        const { port } = exchange.address() as { port: number }
-        const file = join(folder, `${document.replaceAll('/', '-')}-${line}.mjs`)
-        writeFileSync(file, (block[1] as string).replaceAll('wss://exchange.example', `ws://127.0.0.1:${port}`))
-        const { stderr } = await promisify(execFile)(process.execPath, [file], { timeout: 20_000 })
+      test.concurrent(`the block in line ${line} runs`, async () => {
+        const file = join(folder, `${document.replaceAll('/', '-')}-${line}.${language === 'js' ? 'mjs' : 'ts'}`)
+        writeFileSync(file, code.replace(/\b(ws|http)s:\/\/exchange\.example/g, `$1://127.0.0.1:${exchange.port}`))
+        const [program, ...options] = runners[language]
+        const { stdout, stderr } = await promisify(execFile)(program, [...options, file], { timeout: 20_000 })
         expect(stderr).toBe('')
+        expect(stdout).toMatch(printed(code))
       })
     }
   })
+}
+
+/** What a block says that it prints: these lines in this order, others may stand between them. */
+function printed(code: string): RegExp {
+  const lines = [...code.matchAll(/\/\/ → (.*)$/gm)].map(([, line = '']) => line.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('…', '.*'))
+  return new RegExp(lines.map((line) => `^${line}$`).join('[^]*'), 'm')
 }
