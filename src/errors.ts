@@ -188,6 +188,7 @@ export type RestErrorCode =
   | 'PoolQueueFull'
   | 'PoolClosed'
   | 'SlotReleased'
+  | 'OwnerGone'
 
 /** A request failed. The connection it was sent on is not used again, so a late response can't be taken for another's. */
 export class RestError extends NexusError {
@@ -292,6 +293,7 @@ export type UsageErrorCode =
   | 'RequestOutOfOrder'
   | 'StaleRequest'
   | 'StaleResponse'
+  | 'NotAttached'
 
 /** The caller asked for what cannot be. */
 export class UsageError extends NexusError {

@@ -13,4 +13,6 @@ export interface Runtime {
   readonly maskKeys: MaskKeys
   /** 0 to just under 1, for the jitter of backoffs. */
   readonly random: () => number
+  /** The codec over memory that threads share, compiled on first use. Missing where there are no threads. */
+  readonly sharedModule?: () => WebAssembly.Module
 }

@@ -12,7 +12,7 @@ import type { TextDecoding } from './text.ts'
 
 const PAGE = 65_536
 /** The codec's read-only data lies below this address; regions begin here. */
-const FIRST_REGION = 4_096
+export const FIRST_REGION = 4_096
 /** Regions begin on cache lines. */
 const ALIGNMENT = 64
 /** 64 MiB of address space a memory; pages that nobody touches cost nothing. V8 allows about 13,000 memories a process. */
@@ -29,14 +29,15 @@ export class CodecMemory {
   private readonly free: number[]
   private used = 0
 
-  constructor(module: WebAssembly.Module, pages: number) {
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
+  /** @param memory of at least one page; shared with other threads when `module` is the codec's shared build */
+  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory) {
     this.exports = instantiateCodec(module, memory)
+    // Views of shared memory are used like any other: what is written here is read there after an atomic store and load only (handover.ts).
     const buffer = memory.buffer as ArrayBuffer
     this.u8 = new Uint8Array(buffer)
     this.i32 = new Int32Array(buffer)
     this.view = new DataView(buffer)
-    this.free = [FIRST_REGION, pages * PAGE]
+    this.free = [FIRST_REGION, buffer.byteLength]
   }
 
   /** No region is out. */
@@ -143,7 +144,7 @@ export class Codec {
       if (start !== 0) return new Region(memory, start, size, this.onRelease)
     }
     const pages = Math.max(MEMORY_PAGES, Math.ceil((size + FIRST_REGION) / PAGE))
-    const memory = new CodecMemory(this.module, pages)
+    const memory = new CodecMemory(this.module, new WebAssembly.Memory({ initial: pages, maximum: pages }))
     this.memories.push(memory)
     return new Region(memory, memory.take(size), size, this.onRelease)
   }

@@ -227,6 +227,12 @@ export class RequestWriter {
     return text.length
   }
 
+  /** Another thread may have used this memory with other default fields: renders ours again. @internal */
+  refresh(): void {
+    this.prefixLength = 0
+    this.render(this.defaults)
+  }
+
   /** Renders what every request begins with. When it throws, the memory is as it was. */
   private render(defaults: readonly (readonly [name: string, value: string])[]): void {
     const host = defaults.findLast(([name]) => name.toLowerCase() === 'host')?.[1] ?? this.host

@@ -162,8 +162,11 @@ export class ResponseReader implements ResponseSource {
   private current: number
   private spareView: Uint8Array<ArrayBuffer> | null = null
 
-  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own */
-  constructor(codec: Codec, options: ResponseReaderOptions = {}, region?: Region) {
+  /**
+   * @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own
+   * @param attached a reader of another thread lives in `region` already and keeps reading: this one only looks, see {@link ResponseReader.adopt}
+   */
+  constructor(codec: Codec, options: ResponseReaderOptions = {}, region?: Region, attached = false) {
     const limits = checkLimits(options)
     this.limits = limits
     this.capacity = limits.capacity
@@ -189,9 +192,10 @@ export class ResponseReader implements ResponseSource {
     this.current = this.first
     this.views = [this.u8.subarray(this.first, this.first + this.capacity), this.u8.subarray(this.second, this.second + this.capacity)]
 
-    this.u8.fill(0, this.record, this.record + INCOMING_BYTES + CHUNKED_BYTES)
-    this.set(HEAD_FIELDS, table)
+    if (!attached) this.u8.fill(0, this.record, this.record + INCOMING_BYTES + CHUNKED_BYTES)
+    if (!attached) this.set(HEAD_FIELDS, table)
     this.fields = new HeadFields(this.memory, codec.text, this.record)
+    if (attached) return
     this.set(HEAD_FIELD_CAPACITY, limits.maxHeaders)
     this.set(INCOMING_STORE, store)
     this.set(INCOMING_STORE_BYTES, limits.capacity)
@@ -325,6 +329,22 @@ export class ResponseReader implements ResponseSource {
     this.reset()
     this.released = true
     if (this.ownsRegion) this.region.release()
+  }
+
+  // For threads that share the memory.
+
+  /** The response that another thread has read into this memory becomes this reader's. @internal */
+  adopt(): void {
+    this.expire()
+    this.hasHead = this.isComplete = true
+  }
+
+  /** The response is no longer this thread's to look at: it is stale. @internal */
+  expire(): void {
+    this.serial = (this.serial + 1) & SERIAL_MASK
+    this.cached = null
+    this.hasHead = this.isComplete = false
+    this.fields.clear()
   }
 
   // For adapters that read into fixed places of the memory.

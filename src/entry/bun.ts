@@ -1,13 +1,18 @@
 /** `nexus-async-net` on Bun. */
 
 import { Buffer } from 'node:buffer'
+import { threadId } from 'node:worker_threads'
 import { systemClock } from '../clock.ts'
 import { CODEC_BASE64 } from '../codec/binary.ts'
+import { SHARED_CODEC_BASE64 } from '../codec/binary-shared.ts'
 import { MaskKeys } from '../codec/mask-keys.ts'
 import { Codec } from '../codec/memory.ts'
+import { compileCodec } from '../codec/module.ts'
 import { type BufferSlices, bufferTextDecoding } from '../codec/text.ts'
 import { ClientPool as BaseClientPool } from '../rest/client-pool.ts'
 import { HttpConnection as BaseHttpConnection } from '../rest/connection.ts'
+import { AtomicClientPool as BaseAtomicClientPool } from '../rest/shared/atomic-pool.ts'
+import { Attachments, AtomicClientSlot as BaseAtomicClientSlot } from '../rest/shared/atomic-slot.ts'
 import type { Runtime } from '../runtime.ts'
 import { type BunHandlers, bunAcceptor, dialBun } from '../transport/bun.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node.ts'
@@ -38,6 +43,7 @@ const runtime: Runtime = {
   clock: systemClock,
   maskKeys: new MaskKeys(),
   random: Math.random,
+  sharedModule: () => compileCodec(SHARED_CODEC_BASE64),
 }
 
 /** A WebSocket (RFC 6455), client or server. */
@@ -56,4 +62,18 @@ export class HttpConnection extends BaseHttpConnection {
 export class ClientPool extends BaseClientPool {
   /** @internal */
   static override readonly runtime: Runtime = runtime
+}
+
+/** As {@link ClientPool}, with slots that any thread may hold and return. */
+export class AtomicClientPool extends BaseAtomicClientPool {
+  /** @internal */
+  static override readonly runtime: Runtime = runtime
+  /** @internal */
+  static override readonly thread: number = threadId + 1
+}
+
+/** A slot of an {@link AtomicClientPool}, on a thread that does not own the sockets. */
+export class AtomicClientSlot extends BaseAtomicClientSlot {
+  /** @internal */
+  static override readonly threads: Attachments = new Attachments(runtime, threadId + 1)
 }

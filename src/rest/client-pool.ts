@@ -5,11 +5,20 @@ import { RequestWriter } from '../codec/request-writer.ts'
 import { ResponseReader } from '../codec/response-reader.ts'
 import { checkInteger, RestError, UsageError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
+import type { Address } from '../transport/transport.ts'
 import { buildRequest } from './build-request.ts'
 import { ClientPoolBuilder } from './builder.ts'
 import { poolFetch } from './fetch.ts'
 import type { PoolObserver } from './observer.ts'
-import { type ClientPoolOptions, checkHttpOptions, checkTimeout, type PoolRequestOptions, resolvePoolOptions } from './options.ts'
+import {
+  type ClientPoolOptions,
+  checkHttpOptions,
+  checkTimeout,
+  DEFAULT_TIMEOUT,
+  type PoolRequestOptions,
+  type ResolvedPoolOptions,
+  resolvePoolOptions,
+} from './options.ts'
 import { PoolCore, type PoolStats } from './pool-core.ts'
 import { OwnedHttpResponse } from './response.ts'
 import { type ClientSlot, Slot } from './slot.ts'
@@ -27,6 +36,29 @@ export interface PoolPlace {
   readonly origin: string
   /** What is put before each path, without a slash at its end. */
   readonly basePath: string
+}
+
+/** What every kind of pool makes of its URL and options before it connects. */
+export interface PreparedPool {
+  readonly address: Address
+  readonly host: string
+  readonly place: PoolPlace
+  readonly resolved: ResolvedPoolOptions
+  readonly defaultHeaders: [name: string, value: string][]
+}
+
+/** Checks all that can be checked without connecting. Throws `InvalidUrl` or `InvalidOption`. */
+export function preparePool(url: string | URL, options: ClientPoolOptions): PreparedPool {
+  const { address, host, target, authorization } = parseHttpUrl(url)
+  if (target.includes('?')) throw new UsageError('InvalidUrl', 'the URL of a pool has no query: give it with each request')
+  const resolved = resolvePoolOptions(options)
+  checkHttpOptions(options)
+  const defaultHeaders = pairsOf(options.defaultHeaders)
+  if (authorization !== undefined && !defaultHeaders.some(([name]) => name.toLowerCase() === 'authorization')) {
+    defaultHeaders.push(['Authorization', authorization])
+  }
+  const basePath = (options.basePath ?? target).replace(/\/+$/, '')
+  return { address, host, place: { origin: `${address.secure ? 'https' : 'http'}://${host}`, basePath }, resolved, defaultHeaders }
 }
 
 /** Options of {@link ClientPool.acquire}. */
@@ -55,7 +87,7 @@ export class ClientPool {
 
   /** @internal */
   constructor(
-    private readonly core: PoolCore,
+    protected readonly core: PoolCore,
     private readonly place: PoolPlace,
     private readonly timeout: number,
   ) {}
@@ -67,23 +99,16 @@ export class ClientPool {
    * @param url `http:` or `https:`; its path is put before each request's, its user and password become Basic credentials
    */
   static async connect<Self extends ClientPool>(this: ClientPoolClass<Self>, url: string | URL, options: ClientPoolOptions = {}): Promise<Self> {
-    const { address, host, target, authorization } = parseHttpUrl(url)
-    if (target.includes('?')) throw new UsageError('InvalidUrl', 'the URL of a pool has no query: give it with each request')
-    const resolved = resolvePoolOptions(options)
-    checkHttpOptions(options)
     const { runtime } = this
+    const { address, host, place, resolved, defaultHeaders } = preparePool(url, options)
     const { writeBufferCapacity } = options
-    const basePath = (options.basePath ?? target).replace(/\/+$/, '')
-    const defaultHeaders = pairsOf(options.defaultHeaders)
-    if (authorization !== undefined && !defaultHeaders.some(([name]) => name.toLowerCase() === 'authorization')) {
-      defaultHeaders.push(['Authorization', authorization])
-    }
+    const { basePath } = place
     const core = new PoolCore(runtime, address, options, resolved, (index, owner) => {
       const writer = new RequestWriter(runtime.codec, host, { writeBufferCapacity, basePath, defaultHeaders })
       return new Slot(index, writer, new ResponseReader(runtime.codec, options), owner)
     })
     await core.connect(options.signal)
-    return new this(core, { origin: `${address.secure ? 'https' : 'http'}://${host}`, basePath }, options.timeout ?? 30_000)
+    return new this(core, place, options.timeout ?? DEFAULT_TIMEOUT)
   }
 
   /** A builder with every option at its default. */

@@ -17,7 +17,7 @@ import type { Runtime } from '../runtime.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { Alarm } from './alarm.ts'
 import { HttpConnectionBuilder } from './builder.ts'
-import { checkHttpOptions, checkTimeout, type HttpOptions, type SendOptions } from './options.ts'
+import { checkHttpOptions, checkTimeout, DEFAULT_TIMEOUT, type HttpOptions, type SendOptions } from './options.ts'
 import { RequestBody } from './request-body.ts'
 import { HttpResponse, type ResponseTimings } from './response.ts'
 import { lostRequest, REFUSED, refusedRequest } from './rest-errors.ts'
@@ -32,6 +32,9 @@ export interface HttpConnectionClass<Self extends HttpConnection> {
   readonly runtime: Runtime
   new (runtime: Runtime, transport: Transport, options?: HttpOptions): Self
 }
+
+/** What a connection needs of a {@link Request}. */
+export type SendableRequest = Pick<Request, 'bytes' | 'method' | 'isStreaming' | 'source' | 'declaredLength' | 'writer'>
 
 /** What a pool wants to know of its connections. @internal */
 export interface ConnectionOwner {
@@ -103,7 +106,7 @@ export class HttpConnection implements TransportHandler {
   constructor(runtime: Runtime, transport: Transport, options: HttpOptions = {}) {
     this.clock = runtime.clock
     this.transport = transport
-    this.timeout = checkTimeout('timeout', options.timeout ?? 30_000)
+    this.timeout = checkTimeout('timeout', options.timeout ?? DEFAULT_TIMEOUT)
     this.closeTimeout = checkTimeout('closeTimeout', options.closeTimeout ?? 1_000)
     this.reader = options.reader ?? new ResponseReader(runtime.codec, options)
     this.alarm = new Alarm(runtime.clock, () => this.onTimeout())
@@ -193,7 +196,7 @@ export class HttpConnection implements TransportHandler {
    *
    * @param reader where the response is read, when not in the connection's own reader: costs one copy
    */
-  send(request: Request, reader: ResponseReader = this.reader, options: SendOptions = NO_OPTIONS): Promise<HttpResponse> {
+  send(request: SendableRequest, reader: ResponseReader = this.reader, options: SendOptions = NO_OPTIONS): Promise<HttpResponse> {
     return new Promise<HttpResponse>((resolve, reject) => this.start(request, reader, options, false, resolve, reject))
   }
 
@@ -201,7 +204,7 @@ export class HttpConnection implements TransportHandler {
    * As {@link HttpConnection.send}, but resolves when the head has come; the body is read piece by piece, and a reader that does not keep up stops
    * the server. The connection is busy until the body has ended.
    */
-  sendStreaming(request: Request, options: SendOptions = NO_OPTIONS): Promise<StreamedResponse> {
+  sendStreaming(request: SendableRequest, options: SendOptions = NO_OPTIONS): Promise<StreamedResponse> {
     return new Promise<StreamedResponse>((resolve, reject) => this.start(request, this.reader, options, true, resolve, reject))
   }
 
@@ -285,7 +288,7 @@ export class HttpConnection implements TransportHandler {
   // How it works inside.
 
   private start(
-    request: Request,
+    request: SendableRequest,
     reader: ResponseReader,
     options: SendOptions,
     streaming: boolean,

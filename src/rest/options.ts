@@ -12,6 +12,9 @@ import type { PoolObserver } from './observer.ts'
 /** Longest delay that the runtimes' timers take, in ms. */
 export const TIMER_MAX: number = 2 ** 31 - 1
 
+/** Default of `timeout`, in ms. */
+export const DEFAULT_TIMEOUT: number = 30_000
+
 /** Options of one request. */
 export interface SendOptions {
   /**

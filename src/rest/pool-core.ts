@@ -9,11 +9,10 @@
 
 import { Backoff, type BackoffOptions } from '../backoff.ts'
 import { sleep } from '../clock.ts'
-import type { Request } from '../codec/request.ts'
 import { RestError, type RestErrorCode } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address, Transport } from '../transport/transport.ts'
-import { HttpConnection } from './connection.ts'
+import { HttpConnection, type SendableRequest } from './connection.ts'
 import { Observers } from './observers.ts'
 import type { ClientPoolOptions, ResolvedPoolOptions, SendOptions } from './options.ts'
 import type { HttpResponse } from './response.ts'
@@ -56,6 +55,16 @@ const PROVEN_AFTER = 1_000
 /** Failures that are the caller's decision, not the server's. */
 const OWN_DOING: ReadonlySet<RestErrorCode> = new Set<RestErrorCode>(['RequestTimeout', 'RequestAborted', 'RequestBodyFailed'])
 
+/** The part of a pool whose slots are held by other threads. */
+export interface RemoteHolders {
+  /** Takes back what they have returned, and sends what they have submitted. */
+  collect(): void
+  /** Somebody waits for a slot on this thread, or nobody does any more: a return need ring only then. */
+  setWanted(wanted: boolean): void
+  /** A slot seems to have been forgotten. */
+  onLeak(slot: Slot): void
+}
+
 /** What the parts of a pool share. */
 export class PoolCore implements SlotOwner {
   readonly slots: Slot[] = []
@@ -68,6 +77,8 @@ export class PoolCore implements SlotOwner {
   private readonly waiters: WaiterQueue<ClientSlot>
   private readonly upkeep: Upkeep
   private readonly backoffs: Backoff[] = []
+  /** Null when all slots are held on this thread. */
+  remote: RemoteHolders | null = null
   private closing: Promise<void> | null = null
   private drained: (() => void) | null = null
 
@@ -89,6 +100,7 @@ export class PoolCore implements SlotOwner {
   }
 
   get stats(): PoolStats {
+    this.remote?.collect()
     const { slots, waiters, counters } = this
     let { requests } = counters
     const inState = [0, 0, 0, 0, 0]
@@ -135,6 +147,7 @@ export class PoolCore implements SlotOwner {
 
   /** A healthy free slot, the one last used first; null when there is none. */
   take(): ClientSlot | null {
+    if (this.remote !== null) this.remote.collect()
     const { freeCount } = this
     if (freeCount === 0) return null
     const slot = this.free[freeCount - 1] as Slot
@@ -153,6 +166,11 @@ export class PoolCore implements SlotOwner {
       return Promise.reject(new RestError('PoolQueueFull', message, { fault: 'local', requestSent: 'nothing', phase: 'queue' }))
     }
     const waiting = this.waiters.wait(options)
+    if (this.remote !== null) {
+      this.remote.setWanted(true)
+      // A slot may have come back just before.
+      this.remote.collect()
+    }
     if (this.observers.any) this.observers.tell('onWait', { waiting: this.waiters.length })
     return waiting
   }
@@ -197,7 +215,7 @@ export class PoolCore implements SlotOwner {
     else this.heal(slot)
   }
 
-  send(slot: Slot, request: Request, options: SendOptions | undefined): Promise<HttpResponse> {
+  send(slot: Slot, request: SendableRequest, options: SendOptions | undefined): Promise<HttpResponse> {
     const { connection } = slot
     if (connection === null) {
       const message = 'the connection of this slot was lost: release it, and acquire another'
@@ -217,7 +235,8 @@ export class PoolCore implements SlotOwner {
       const { requests = 0, age = 0 } = slot.connection ?? {}
       this.observers.tell('onSlotDown', { slot: slot.index, error, inUse, requests, age })
     }
-    // Whoever holds it will learn of it, and give it back.
+    // It may have been given back without our having looked. Whoever holds it will learn of it, and give it back.
+    if (slot.state === SlotState.Leased) this.remote?.collect()
     if (slot.state === SlotState.Idle) this.heal(slot)
   }
 
@@ -352,6 +371,7 @@ export class PoolCore implements SlotOwner {
     } else {
       slot.state = SlotState.Leased
       this.waiters.serve(slot.hold())
+      if (this.waiters.length === 0) this.remote?.setWanted(false)
     }
   }
 

@@ -1,8 +1,8 @@
 /** The body of a request that is made while it is sent: from an async iterable, in chunks (RFC 9112 section 7.1) or of a length told before. */
 
-import type { Request } from '../codec/request.ts'
 import { type RequestSent, UsageError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
+import type { SendableRequest } from './connection.ts'
 
 /** Sends head and body; one write at a time, the next piece is asked for when the last one has left. */
 export class RequestBody {
@@ -15,7 +15,7 @@ export class RequestBody {
   private ended = false
 
   constructor(
-    private readonly request: Request,
+    private readonly request: SendableRequest,
     private readonly transport: Transport,
     /** Everything is out (null), or the source failed. Not called after {@link RequestBody.abandon}. */
     private readonly onEnd: (error: unknown) => void,

@@ -10,7 +10,7 @@ import type { RequestWriter } from '../codec/request-writer.ts'
 import type { ResponseReader } from '../codec/response-reader.ts'
 import { RestError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
-import type { HttpConnection } from './connection.ts'
+import type { HttpConnection, SendableRequest } from './connection.ts'
 import type { SendOptions } from './options.ts'
 import type { HttpResponse } from './response.ts'
 import type { StreamedResponse } from './streamed-response.ts'
@@ -36,7 +36,7 @@ const HANDLES = 32
 export interface SlotOwner {
   /** The holder is done with it. */
   giveBack(slot: Slot): void
-  send(slot: Slot, request: Request, options: SendOptions | undefined): Promise<HttpResponse>
+  send(slot: Slot, request: SendableRequest, options: SendOptions | undefined): Promise<HttpResponse>
 }
 
 /** The pool's side of a slot. */
@@ -58,16 +58,26 @@ export class Slot {
   /** Connections in a row that the server dropped before they had been of any use. */
   shortLived = 0
   /** What the last look for leaks saw. */
-  readonly seen = { lease: 0, requests: 0, since: 0, reported: false }
+  readonly seen: { lease: number; activity: number; since: number; reported: boolean } = { lease: 0, activity: 0, since: 0, reported: false }
   private readonly handles: readonly ClientSlot[]
 
   constructor(
     readonly index: number,
-    readonly writer: RequestWriter,
-    readonly reader: ResponseReader,
+    /** Replaced, with the reader, only when their memory can't be trusted any more. */
+    public writer: RequestWriter,
+    public reader: ResponseReader,
     readonly owner: SlotOwner,
   ) {
-    this.handles = Array.from({ length: HANDLES }, () => new ClientSlot(this))
+    this.handles = Array.from({ length: HANDLES }, () => this.makeHandle())
+  }
+
+  /** Counts what the holder does: a slot where nothing happens may have been forgotten. */
+  get activity(): number {
+    return this.connection?.requests ?? 0
+  }
+
+  protected makeHandle(): ClientSlot {
+    return new ClientSlot(this)
   }
 
   /** The handle of a new lease. */
@@ -89,16 +99,19 @@ export class Slot {
  * Without the `using` syntax, call `release()` in a `finally`: it is the same thing.
  */
 export class ClientSlot {
-  /** Makes this slot's requests; keeps its default headers over reconnects. */
-  readonly writer: RequestWriter
-  /** Reads this slot's responses. */
-  readonly reader: ResponseReader
   /** @internal */ held = false
 
   /** @internal */
-  constructor(private readonly slot: Slot) {
-    this.writer = slot.writer
-    this.reader = slot.reader
+  constructor(protected readonly slot: Slot) {}
+
+  /** Makes this slot's requests; keeps its default headers over reconnects. */
+  get writer(): RequestWriter {
+    return this.slot.writer
+  }
+
+  /** Reads this slot's responses. */
+  get reader(): ResponseReader {
+    return this.slot.reader
   }
 
   /** The connection under the slot; null when it was lost and the slot was released. */

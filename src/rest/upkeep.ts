@@ -53,6 +53,7 @@ export class Upkeep {
 
   private run(): void {
     const now = this.core.runtime.clock.now()
+    this.core.remote?.collect()
     if (now >= this.nextLook) {
       this.lookForLeaks(now)
       this.nextLook = now + this.core.options.leakTimeout / LOOKS
@@ -156,16 +157,16 @@ export class Upkeep {
   private lookForLeaks(now: number): void {
     const { core } = this
     for (const slot of core.slots) {
-      const { seen } = slot
-      const requests = slot.connection?.requests ?? 0
-      if (slot.state !== SlotState.Leased || slot.connection?.state === 'busy' || seen.lease !== slot.lease || seen.requests !== requests) {
-        Object.assign(seen, { lease: slot.lease, requests, since: now, reported: false })
+      const { seen, activity } = slot
+      if (slot.state !== SlotState.Leased || slot.connection?.state === 'busy' || seen.lease !== slot.lease || seen.activity !== activity) {
+        Object.assign(seen, { lease: slot.lease, activity, since: now, reported: false })
         continue
       }
       if (seen.reported || now - seen.since < core.options.leakTimeout) continue
       seen.reported = true
       core.counters.leaks++
       core.observers.tell('onLeak', { slot: slot.index, heldFor: now - seen.since })
+      core.remote?.onLeak(slot)
     }
   }
 }

@@ -38,7 +38,7 @@ describe('take and give', () => {
   test.each([1, 2, 3, 4, 5, 6, 7, 8])('agree with a naive first-fit allocator over random operations (seed %i)', (seed) => {
     const random = new Random(seed)
     const unit = 1_024
-    const memory = new CodecMemory(module, 2)
+    const memory = new CodecMemory(module, new WebAssembly.Memory({ initial: 2, maximum: 2 }))
     const model = new NaiveAllocator(4_096, unit, (2 * 65_536 - 4_096) / unit)
     const out: { start: number; bytes: number }[] = []
     for (let step = 0; step < 3_000; step++) {
@@ -61,7 +61,7 @@ describe('take and give', () => {
     expect(memory.take(1)).toBe(0)
   })
   test('never give out the codec’s own data', () => {
-    const memory = new CodecMemory(module, 1)
+    const memory = new CodecMemory(module, new WebAssembly.Memory({ initial: 1, maximum: 1 }))
     expect(memory.take(64)).toBeGreaterThanOrEqual(4_096)
   })
 })

@@ -1,0 +1,147 @@
+/** `AtomicClientPool`: a {@link ClientPool} whose slots any thread may hold and return. */
+
+import { RequestWriter } from '../../codec/request-writer.ts'
+import { ResponseReader } from '../../codec/response-reader.ts'
+import { checkInteger, UsageError } from '../../errors.ts'
+import type { Runtime } from '../../runtime.ts'
+import { type AcquireOptions, ClientPool, type PoolPlace, preparePool } from '../client-pool.ts'
+import { type ClientPoolOptions, DEFAULT_TIMEOUT } from '../options.ts'
+import { PoolCore } from '../pool-core.ts'
+import { PoolMemory, type PoolPlan, pagesOf, planBytes } from './layout.ts'
+import { type OwnedSlot, RemoteSlots, SharedSlot } from './remote-slots.ts'
+
+/** Options of an {@link AtomicClientPool}. */
+export interface AtomicClientPoolOptions extends ClientPoolOptions {
+  /**
+   * Blocks of memory besides those of the slots, 0 to 10,000: one is used up when a slot is taken from a thread that may still run, because it did
+   * nothing for `leakTimeout`. Default: as many as `connections`. Memory that is not touched costs nothing.
+   */
+  spareBlocks?: number | undefined
+}
+
+/** The class whose static method was called. */
+export interface AtomicClientPoolClass<Self extends AtomicClientPool> {
+  readonly runtime: Runtime
+  readonly thread: number
+  new (core: PoolCore, place: PoolPlace, timeout: number, plan: PoolPlan, remote: RemoteSlots): Self
+}
+
+const DEFAULT_CAPACITY = 64 * 1024
+const DEFAULT_MAX_HEAD = 16 * 1024
+const DEFAULT_WRITE_CAPACITY = 32 * 1024
+
+/**
+ * Keep-alive connections to one server, whose slots threads share: this thread owns the sockets and acquires; any thread may hold a slot, send on
+ * it, and give it back with one atomic step.
+ *
+ * ```ts
+ * const pool = await AtomicClientPool.connect('https://api.example', { connections: 8 })
+ * const slot = await pool.acquire()
+ * worker.postMessage(slot.handOff(worker))
+ * ```
+ *
+ * A whole response must fit `capacity` (default 64 KiB): its body may have `capacity` less `maxHeadSize` bytes, and fails with `BodyTooLarge` beyond.
+ */
+export class AtomicClientPool extends ClientPool {
+  /** Number of this thread, from 1. An entry point supplies it. @internal */
+  static readonly thread: number
+
+  /** @internal */
+  constructor(
+    core: PoolCore,
+    place: PoolPlace,
+    timeout: number,
+    /** What a thread needs to attach: post it once, then hand slots off with `isAttached`. */
+    readonly plan: PoolPlan,
+    private readonly remote: RemoteSlots,
+  ) {
+    super(core, place, timeout)
+  }
+
+  /** As `ClientPool.connect`, with slots in shared memory. Throws `OptionUnsupported` where threads can't share memory. */
+  static override async connect<Self extends ClientPool>(
+    this: { readonly runtime: Runtime } & (new (...args: never[]) => Self),
+    url: string | URL,
+    options: AtomicClientPoolOptions = {},
+  ): Promise<Self> {
+    const Pool = this as unknown as AtomicClientPoolClass<AtomicClientPool>
+    const { runtime, thread } = Pool
+    const { address, host, place, resolved, defaultHeaders } = preparePool(url, options)
+    if (runtime.sharedModule === undefined || typeof SharedArrayBuffer === 'undefined') {
+      throw new UsageError('OptionUnsupported', 'threads cannot share memory on this runtime: use ClientPool')
+    }
+    const timeout = options.timeout ?? DEFAULT_TIMEOUT
+    const { connections } = resolved
+    const spare = checkInteger('spareBlocks', options.spareBlocks ?? connections, 0, 10_000, 'blocks')
+    const reader = readerOptions(options)
+    const writer = { writeBufferCapacity: options.writeBufferCapacity ?? DEFAULT_WRITE_CAPACITY, basePath: place.basePath, defaultHeaders }
+    const blocks = connections + spare
+    const pages = pagesOf(planBytes(blocks, writer, reader))
+    const plan: PoolPlan = {
+      id: poolId(),
+      memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }),
+      module: runtime.sharedModule(),
+      blocks,
+      host,
+      ...writer,
+      reader,
+      timeout,
+      owner: thread,
+    }
+    const memory = new PoolMemory(plan)
+    const furnish = (block: number): { writer: RequestWriter; reader: ResponseReader } => {
+      const region = memory.regionOf(block)
+      return { writer: new RequestWriter(runtime.codec, host, writer, region), reader: new ResponseReader(runtime.codec, reader, region) }
+    }
+    let remote: RemoteSlots | null = null
+    const core = new PoolCore(runtime, address, options, resolved, (index, owner) => {
+      const { writer, reader } = furnish(index)
+      return new SharedSlot(index, index, writer, reader, owner, () => remote as RemoteSlots)
+    })
+    remote = new RemoteSlots(core, memory, plan, (slot, block) => Object.assign(slot, furnish(block)))
+    try {
+      core.remote = remote
+      await core.connect(options.signal)
+    } catch (error) {
+      remote.close()
+      throw error
+    }
+    return new Pool(core, place, timeout, plan, remote) as unknown as Self
+  }
+
+  override tryAcquire(): OwnedSlot | null {
+    return this.core.take() as OwnedSlot | null
+  }
+
+  override acquire(options?: AcquireOptions): Promise<OwnedSlot> {
+    return super.acquire(options) as Promise<OwnedSlot>
+  }
+
+  /** As `ClientPool.close`; slots that other threads hold count as in use. Those threads are told `PoolClosed`. */
+  override async close(options: { timeout?: number | undefined } = {}): Promise<void> {
+    this.remote.setWanted(true)
+    this.remote.collect()
+    await super.close(options)
+    this.remote.close()
+  }
+}
+
+/** A whole response has to lie in the slot's memory, where every thread can see it. */
+function readerOptions(options: AtomicClientPoolOptions): PoolPlan['reader'] {
+  const capacity = checkInteger('capacity', options.capacity ?? DEFAULT_CAPACITY, 1_024, 16 * 1024 * 1024, 'bytes')
+  const maxHeadSize = checkInteger('maxHeadSize', options.maxHeadSize ?? Math.min(DEFAULT_MAX_HEAD, capacity >> 1), 16, capacity, 'bytes')
+  const most = capacity - maxHeadSize
+  return {
+    capacity,
+    maxHeadSize,
+    maxHeaders: options.maxHeaders ?? 100,
+    maxBodySize: checkInteger('maxBodySize', options.maxBodySize ?? most, 0, most, 'bytes (capacity less maxHeadSize)'),
+    maxTrailerSize: options.maxTrailerSize ?? 4 * 1024,
+  }
+}
+
+/** Tells the pools of a process apart, whichever thread made them. */
+function poolId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(12))
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,0 +1,47 @@
+/** {@link Cells} over memory that threads share. Every step is sequentially consistent, as all of `Atomics` is. */
+
+import type { Cells } from './handover.ts'
+
+/** What waiting on a cell gives; missing in the libraries of older TypeScript. */
+type WaitAsync = (
+  cells: Int32Array,
+  cell: number,
+  value: number,
+  timeout?: number,
+) => { async: false; value: 'not-equal' | 'timed-out' } | { async: true; value: Promise<'ok' | 'timed-out'> }
+
+/** The words of a shared memory. */
+export class SharedCells implements Cells {
+  constructor(private readonly words: Int32Array) {}
+
+  load(cell: number): number {
+    return Atomics.load(this.words, cell)
+  }
+  store(cell: number, value: number): void {
+    Atomics.store(this.words, cell, value)
+  }
+  exchange(cell: number, value: number): number {
+    return Atomics.exchange(this.words, cell, value)
+  }
+  compareExchange(cell: number, expected: number, value: number): number {
+    return Atomics.compareExchange(this.words, cell, expected, value)
+  }
+  add(cell: number, value: number): void {
+    Atomics.add(this.words, cell, value)
+  }
+  notify(cell: number): void {
+    Atomics.notify(this.words, cell)
+  }
+
+  /** Blocks the thread while the cell holds `value`, `timeout` ms at most. Not on a thread that may not block, such as a browser's first. */
+  wait(cell: number, value: number, timeout: number): 'ok' | 'not-equal' | 'timed-out' {
+    return Atomics.wait(this.words, cell, value, timeout)
+  }
+
+  /** As {@link SharedCells.wait}, without blocking: null when there is nothing to wait for. */
+  waitAsync(cell: number, value: number, timeout: number): Promise<'ok' | 'timed-out'> | null {
+    const { waitAsync } = Atomics as unknown as { waitAsync: WaitAsync }
+    const waiting = waitAsync.call(Atomics, this.words, cell, value, timeout)
+    return waiting.async ? waiting.value : null
+  }
+}

@@ -1,0 +1,84 @@
+/** A failed request, from the thread that saw it to the one that waits: numbers in the block's cells, text in its memory. */
+
+import {
+  type Fault,
+  HttpError,
+  type HttpErrorCode,
+  NexusError,
+  type RequestPhase,
+  type RequestSent,
+  RestError,
+  type RestErrorCode,
+  TransportError,
+  type TransportErrorCode,
+} from '../../errors.ts'
+import { BLOCK_CAUSE, BLOCK_FAILURE, BLOCK_MESSAGE, BLOCK_PHASE, BLOCK_SENT, type Cells } from './handover.ts'
+import { MESSAGE_BYTES } from './layout.ts'
+
+// What a number means never changes; new ones are appended.
+const CODES: readonly RestErrorCode[] = [
+  'ConnectionPoisoned',
+  'ConnectionBusy',
+  'ConnectionClosed',
+  'ConnectionReset',
+  'TransportFailed',
+  'RequestTimeout',
+  'RequestAborted',
+  'RequestBodyFailed',
+  'ResponseInvalid',
+  'AcquireTimeout',
+  'PoolQueueFull',
+  'PoolClosed',
+  'SlotReleased',
+  'OwnerGone',
+]
+const SENT: readonly RequestSent[] = ['nothing', 'partly', 'fully']
+const PHASES: readonly RequestPhase[] = ['queue', 'send', 'first byte', 'body']
+const FAULTS: readonly Fault[] = ['local', 'remote', 'transport']
+
+/** Text of a failure: its message, and its cause's kind, code and message. */
+type Text = readonly [message: string, cause?: readonly [kind: 'http' | 'transport' | 'other', code: string, message: string]]
+
+/** Puts `error` where the holder finds it. */
+export function putFailure(cells: Cells, block: number, memory: Uint8Array, at: number, error: unknown): void {
+  const failure = error instanceof RestError ? error : unforeseen(error)
+  cells.store(block + BLOCK_FAILURE, CODES.indexOf(failure.code) + 1)
+  cells.store(block + BLOCK_SENT, SENT.indexOf(failure.requestSent))
+  cells.store(block + BLOCK_PHASE, PHASES.indexOf(failure.phase))
+  cells.store(block + BLOCK_CAUSE, FAULTS.indexOf(failure.fault))
+  const { cause } = failure
+  const kind = cause instanceof HttpError ? 'http' : cause instanceof TransportError ? 'transport' : 'other'
+  const text: Text =
+    cause instanceof Error ? [failure.message, [kind, cause instanceof NexusError ? cause.code : '', cause.message]] : [failure.message]
+  let bytes = new TextEncoder().encode(JSON.stringify(text))
+  if (bytes.length > MESSAGE_BYTES) bytes = new TextEncoder().encode(JSON.stringify([failure.message.slice(0, 256)]))
+  memory.set(bytes, at)
+  cells.store(block + BLOCK_MESSAGE, bytes.length)
+}
+
+/** The failure of a request, on the holder's thread; null when there was none. */
+export function takeFailure(cells: Cells, block: number, memory: Uint8Array, at: number, elapsed: number): RestError | null {
+  const number = cells.load(block + BLOCK_FAILURE)
+  if (number === 0) return null
+  const bytes = memory.slice(at, at + cells.load(block + BLOCK_MESSAGE))
+  const [message, cause] = JSON.parse(new TextDecoder().decode(bytes)) as Text
+  return new RestError(CODES[number - 1] as RestErrorCode, message, {
+    fault: FAULTS[cells.load(block + BLOCK_CAUSE)] as Fault,
+    requestSent: SENT[cells.load(block + BLOCK_SENT)] as RequestSent,
+    phase: PHASES[cells.load(block + BLOCK_PHASE)] as RequestPhase,
+    elapsed,
+    ...(cause === undefined ? {} : { cause: causeOf(cause) }),
+  })
+}
+
+function causeOf([kind, code, message]: NonNullable<Text[1]>): Error {
+  if (kind === 'http') return new HttpError(code as HttpErrorCode, message)
+  if (kind === 'transport') return new TransportError(code as TransportErrorCode, message)
+  return new Error(message)
+}
+
+/** What should have been a RestError: it is told as the worst that it can be. */
+function unforeseen(error: unknown): RestError {
+  const message = `the request failed: ${error instanceof Error ? error.message : String(error)}`
+  return new RestError('TransportFailed', message, { fault: 'local', requestSent: 'partly', phase: 'send', cause: error })
+}

@@ -1,0 +1,17 @@
+/** What goes from thread to thread by message: once how to attach, then nothing but numbers. */
+
+import type { PoolPlan } from './layout.ts'
+
+/** A slot on its way: post it as it is. */
+export interface SlotMessage {
+  /** Which pool it is of. */
+  readonly nexusSlot: string
+  readonly block: number
+  readonly index: number
+  readonly lease: number
+  /** How to attach; left out for a thread that has done so. */
+  readonly plan?: PoolPlan
+}
+
+/** Methods as the owner has to know them: only `HEAD` and `CONNECT` change how a response is read. */
+export const METHODS: readonly string[] = ['GET', 'HEAD', 'CONNECT']

@@ -1,0 +1,304 @@
+/**
+ * The owner's side of slots that other threads hold: sends what they submit, takes back what they return, and takes away what they can no
+ * longer give back.
+ *
+ * Rule 1: a block that is taken from a thread that may still run is never used again: its late writes reach memory that nobody reads.
+ * Rule 2: both lists are taken before a block changes hands by force.
+ */
+
+import { RestError } from '../../errors.ts'
+import type { PoolCore, RemoteHolders } from '../pool-core.ts'
+import type { HttpResponse } from '../response.ts'
+import { ClientSlot, Slot, type SlotOwner } from '../slot.ts'
+import { SharedCells } from './cells.ts'
+import { putFailure } from './failures.ts'
+import {
+  accept,
+  answer,
+  BLOCK_CANCEL,
+  BLOCK_FAILURE,
+  BLOCK_HOLDER,
+  BLOCK_LENGTH,
+  BLOCK_METHOD,
+  BLOCK_NEXT_RETURNED,
+  BLOCK_NEXT_SUBMITTED,
+  BLOCK_STATE,
+  BLOCK_TIMEOUT,
+  BLOCK_TIMES,
+  BLOCK_TOUCHED,
+  BLOCK_WRITER,
+  handOff,
+  POOL_CLOSED,
+  POOL_DOORBELL,
+  POOL_RETURNED,
+  POOL_SUBMITTED,
+  POOL_WANTED,
+  phaseOf,
+  revoke,
+  SENDING,
+  stateOf,
+  takeAll,
+  takeBack,
+} from './handover.ts'
+import type { PoolMemory, PoolPlan } from './layout.ts'
+import { METHODS, type SlotMessage } from './messages.ts'
+
+/** The part of a worker that is needed: `Worker` of `node:worker_threads`, which Deno and Bun have too. */
+export interface WorkerLike {
+  readonly threadId: number
+  once(event: 'exit', listener: () => void): unknown
+}
+
+/** A slot whose memory threads share. */
+export class SharedSlot extends Slot {
+  /** Its memory. */
+  block: number
+  /** Another thread has it, or is about to. */
+  isAway = false
+
+  constructor(
+    index: number,
+    block: number,
+    writer: Slot['writer'],
+    reader: Slot['reader'],
+    owner: SlotOwner,
+    private readonly holders: () => RemoteSlots,
+  ) {
+    super(index, writer, reader, owner)
+    this.block = block
+  }
+
+  override get activity(): number {
+    return super.activity + (this.isAway ? this.holders().touched(this.block) : 0)
+  }
+
+  /** @internal */
+  sendAway(worker: WorkerLike | undefined, isAttached: boolean): SlotMessage {
+    return this.holders().sendAway(this, worker, isAttached)
+  }
+
+  protected override makeHandle(): ClientSlot {
+    return new OwnedSlot(this)
+  }
+}
+
+/**
+ * A slot of an {@link AtomicClientPool}, held on the thread that owns the sockets. Use it here like any other, or hand it to a worker.
+ */
+export class OwnedSlot extends ClientSlot {
+  declare protected readonly slot: SharedSlot
+
+  /**
+   * Hands the slot off: what is returned is to be posted to the thread that shall hold it, which makes a slot of it with
+   * `AtomicClientSlot.receive`. This handle is released by it. Throws `SlotReleased` when the slot is not held.
+   *
+   * @param worker who is to get it. When it exits, throws or is terminated, the slot comes back at once; without, after `leakTimeout`
+   * @param options `isAttached`: the thread has attached to this pool before (`pool.plan`), so the message need not tell how
+   */
+  handOff(worker?: WorkerLike, options: { isAttached?: boolean } = {}): SlotMessage {
+    if (!this.held) {
+      throw new RestError('SlotReleased', 'this slot was released, or handed off: it may belong to somebody else now', {
+        fault: 'local',
+        requestSent: 'nothing',
+        phase: 'send',
+      })
+    }
+    this.held = false
+    return this.slot.sendAway(worker, options.isAttached === true)
+  }
+}
+
+/** The slots of one pool that are away. */
+export class RemoteSlots implements RemoteHolders {
+  private readonly cells: SharedCells
+  private readonly pool: number
+  /** Whose block it is; null for one that is spare or given up. */
+  private readonly slotOf: (SharedSlot | null)[] = []
+  private readonly spare: number[] = []
+  private readonly watched = new Set<number>()
+  private wanted = false
+  private listening = true
+  private readonly place = (block: number): number => this.memory.cellsOf(block)
+
+  constructor(
+    private readonly core: PoolCore,
+    private readonly memory: PoolMemory,
+    private readonly plan: PoolPlan,
+    private readonly remake: (slot: SharedSlot, block: number) => void,
+  ) {
+    this.cells = new SharedCells(memory.memory.i32)
+    this.pool = memory.pool
+    for (const slot of core.slots as SharedSlot[]) this.slotOf[slot.block] = slot
+    for (let block = plan.blocks - 1; block >= core.slots.length; block--) this.spare.push(block)
+    this.listen()
+  }
+
+  /** FREE to TRANSIT. */
+  sendAway(slot: SharedSlot, worker: WorkerLike | undefined, isAttached: boolean): SlotMessage {
+    const { cells, plan } = this
+    if (worker !== undefined) this.watch(worker)
+    const at = this.place(slot.block)
+    cells.store(at + BLOCK_CANCEL, 0)
+    cells.store(at + BLOCK_WRITER, plan.owner)
+    const lease = handOff(cells, at, worker === undefined ? 0 : worker.threadId + 1)
+    slot.isAway = true
+    return { nexusSlot: plan.id, block: slot.block, index: slot.index, lease, ...(isAttached ? {} : { plan }) }
+  }
+
+  touched(block: number): number {
+    return this.cells.load(this.place(block) + BLOCK_TOUCHED)
+  }
+
+  // RemoteHolders.
+
+  collect(): void {
+    const { cells, pool, place } = this
+    if (cells.load(pool + POOL_RETURNED) !== 0) {
+      for (const block of takeAll(cells, pool + POOL_RETURNED, BLOCK_NEXT_RETURNED, place)) {
+        const slot = this.slotOf[block]
+        if (slot && takeBack(cells, place(block))) this.comeBack(slot)
+      }
+    }
+    if (cells.load(pool + POOL_SUBMITTED) !== 0) {
+      for (const block of takeAll(cells, pool + POOL_SUBMITTED, BLOCK_NEXT_SUBMITTED, place)) {
+        const slot = this.slotOf[block]
+        const lease = slot ? accept(cells, place(block)) : -1
+        if (slot && lease >= 0) this.serve(slot, lease)
+      }
+    }
+  }
+
+  setWanted(wanted: boolean): void {
+    if (this.wanted === wanted) return
+    this.wanted = wanted
+    this.cells.store(this.pool + POOL_WANTED, wanted ? 1 : 0)
+  }
+
+  onLeak(slot: Slot): void {
+    const shared = slot as SharedSlot
+    if (!shared.isAway) return
+    const block = this.spare.pop()
+    // Without memory to spare it can only be reported.
+    if (block === undefined) return
+    this.collect()
+    if (!shared.isAway) {
+      this.spare.push(block)
+      return
+    }
+    const old = shared.block
+    revoke(this.cells, this.place(old))
+    this.slotOf[old] = null
+    this.slotOf[block] = shared
+    // The connection reads into the old memory.
+    shared.connection?.destroy()
+    shared.block = block
+    this.remake(shared, block)
+    this.comeBack(shared)
+  }
+
+  /** Ends it: every holder is told. */
+  close(): void {
+    this.listening = false
+    this.cells.store(this.pool + POOL_CLOSED, 1)
+    for (const slot of this.slotOf) if (slot) revoke(this.cells, this.place(slot.block))
+    this.cells.add(this.pool + POOL_DOORBELL, 1)
+    this.cells.notify(this.pool + POOL_DOORBELL)
+  }
+
+  // How it works inside.
+
+  /** Waits for the doorbell, for as long as the pool lives. */
+  private async listen(): Promise<void> {
+    const { cells, pool } = this
+    const bell = pool + POOL_DOORBELL
+    while (this.listening) {
+      // Read before looking: what rings while we look is not missed.
+      const seen = cells.load(bell)
+      this.collect()
+      this.abandonCancelled()
+      await cells.waitAsync(bell, seen, Number.POSITIVE_INFINITY)
+    }
+  }
+
+  /** Sends what a holder has encoded, straight from the shared memory. */
+  private serve(slot: SharedSlot, lease: number): void {
+    const { cells, memory } = this
+    const at = this.place(slot.block)
+    const { block, writer } = slot
+    const request = {
+      bytes: memory.memory.u8.subarray(writer.address, writer.address + cells.load(at + BLOCK_LENGTH)),
+      method: METHODS[cells.load(at + BLOCK_METHOD)] as string,
+      isStreaming: false,
+      declaredLength: null,
+      source: NO_SOURCE,
+      writer,
+    }
+    this.core.send(slot, request, { timeout: cells.load(at + BLOCK_TIMEOUT) }).then(
+      (response) => {
+        this.putTimes(at, response)
+        cells.store(at + BLOCK_FAILURE, 0)
+        answer(cells, at, lease)
+      },
+      (error: unknown) => {
+        // The block may be another holder's by now, and its message area with it.
+        if (cells.load(at + BLOCK_STATE) !== stateOf(lease, SENDING)) return
+        putFailure(cells, at, memory.memory.u8, memory.messageOf(block), error)
+        answer(cells, at, lease)
+      },
+    )
+  }
+
+  private putTimes(at: number, response: HttpResponse): void {
+    const { firstByte, total, reused, connectionAge, requests } = response.timings
+    const { view } = this.memory.memory
+    const times = [firstByte, total, reused ? 1 : 0, connectionAge, requests]
+    for (let i = 0; i < times.length; i++) view.setFloat64((at + BLOCK_TIMES + 2 * i) * 4, times[i] as number, true)
+  }
+
+  private abandonCancelled(): void {
+    const { cells } = this
+    for (const slot of this.slotOf) {
+      if (!slot?.isAway) continue
+      const at = this.place(slot.block)
+      const cancelled = cells.load(at + BLOCK_CANCEL)
+      if (cancelled === 0) continue
+      if (cells.load(at + BLOCK_STATE) === stateOf(cancelled - 1, SENDING)) slot.connection?.destroy()
+      cells.store(at + BLOCK_CANCEL, 0)
+    }
+  }
+
+  private comeBack(slot: SharedSlot): void {
+    slot.isAway = false
+    this.core.giveBack(slot)
+  }
+
+  private watch(worker: WorkerLike): void {
+    const thread = worker.threadId + 1
+    if (this.watched.has(thread)) return
+    this.watched.add(thread)
+    worker.once('exit', () => {
+      this.watched.delete(thread)
+      this.onExit(thread)
+    })
+  }
+
+  /** A thread is gone: nothing it held can come back by itself, and nothing will be written there any more. */
+  private onExit(thread: number): void {
+    if (!this.listening) return
+    this.collect()
+    for (const slot of this.slotOf) {
+      if (!slot?.isAway) continue
+      const at = this.place(slot.block)
+      if (this.cells.load(at + BLOCK_HOLDER) !== thread) continue
+      const wasSending = phaseOf(this.cells.load(at + BLOCK_STATE)) === SENDING
+      revoke(this.cells, at)
+      if (wasSending || slot.connection?.state === 'busy') slot.connection?.destroy()
+      this.comeBack(slot)
+    }
+  }
+}
+
+/** Requests of other threads are whole. */
+const NO_SOURCE: AsyncIterable<Uint8Array> = {
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+}
