@@ -233,6 +233,9 @@ export async function ownFetch(place) {
   }
 }
 
+/** What this process spent, in the kernel too: the server and other programs have no part in it. @type {import('../lib/harness.mjs').Metric} */
+export const cpu = { id: 'cpu', unit: 'CPU µs/request', higherIsBetter: false, of: ({ amount, cpuSeconds }) => (cpuSeconds / amount) * 1e6 }
+
 /**
  * CPU time of the server so far, in seconds.
  *

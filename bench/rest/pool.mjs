@@ -64,8 +64,10 @@ main({
   metrics: [
     { id: 'rate', unit: 'requests/s', higherIsBetter: true, of: ({ amount, seconds }) => amount / seconds },
     percentile('p99', 'p99'),
+    clients.cpu,
     { id: 'server', unit: 'server, cores', higherIsBetter: false, of: ({ serverCpu }) => serverCpu },
   ],
+  seconds: 1,
   contenders: () => ({
     nexus: contender('ClientPool, tryAcquire', async (to) => eight(clients.tryAcquire(await nexusPool(to)))),
     acquire: contender('ClientPool, acquire', async (to) => eight(clients.acquire(await nexusPool(to)))),

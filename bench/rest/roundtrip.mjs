@@ -67,7 +67,10 @@ main({
     percentile('p99', 'p99'),
     percentile('p999', 'p99.9'),
     { id: 'rate', unit: 'requests/s', higherIsBetter: true, of: ({ amount, seconds }) => amount / seconds },
+    clients.cpu,
   ],
+  // Shorter ones are over before the compilers are.
+  seconds: 1,
   contenders: () => ({
     nexus: contender('HttpConnection', (to) => clients.connection(to, { timeout: 0 })),
     timeout: contender('HttpConnection, timeout', (to) => clients.connection(to, { timeout: 30_000 })),
