@@ -1,0 +1,48 @@
+/** The pool across real threads, on Node, Deno and Bun: the same checks in a process of that runtime, one test for each. */
+
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Child, commands } from '../integration/child.ts'
+
+interface Outcome {
+  readonly name: string
+  readonly error: string | null
+}
+
+const script = new URL('run.mjs', import.meta.url)
+const { names } = JSON.parse(execFileSync(process.execPath, [fileURLToPath(script), '--list'], { encoding: 'utf8' })) as { names: string[] }
+
+/** `npm run test:soak` runs more of both. */
+const HAND_OFFS = process.env['HAND_OFFS'] ?? '4000'
+const TERMINATIONS = process.env['TERMINATIONS'] ?? '12'
+const LIMIT = 120_000 + 10 * Number(HAND_OFFS) + 1_000 * Number(TERMINATIONS)
+
+describe.each([
+  ['Node', [process.execPath]],
+  ['Deno', commands.Deno],
+  ['Bun', commands.Bun],
+] as const)('threads on %s', (runtime, command) => {
+  const outcomes = new Map<string, Promise<Outcome>>()
+  let child: Child
+
+  beforeAll(() => {
+    const entry = new URL(`../../dist/${runtime.toLowerCase()}.js`, import.meta.url)
+    expect(existsSync(entry), `${entry.pathname} is there: npm run build`).toBe(true)
+    child = new Child(command, script, [entry.href, HAND_OFFS, TERMINATIONS])
+    let last: Promise<unknown> = Promise.resolve()
+    for (const name of names) {
+      const outcome = last.then(() => child.next() as Promise<Outcome>)
+      outcome.catch(() => {})
+      outcomes.set(name, outcome)
+      last = outcome
+    }
+  })
+  afterAll(() => child?.stop())
+
+  test.each(names)('%s', { timeout: LIMIT }, async (name) => {
+    expect(await outcomes.get(name)).toEqual({ name, error: null })
+  })
+})
