@@ -198,6 +198,9 @@ export const RESPONSE_DATA = 3;
 export const RESPONSE_COMPLETE = 4;
 export const RESPONSE_FAILED = 5;
 
+/** Bytes behind a committed chunk that may be read, not minded: a target must not end at the end of memory. */
+export const CLEAN_OVERREAD = 63;
+
 /** Most interim responses before the final one; more is a peer that wants to keep us busy. */
 export const MAX_INTERIM_RESPONSES = 16;
 

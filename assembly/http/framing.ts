@@ -12,6 +12,23 @@ import {
 import { findField, Head } from "./head";
 import { decimal, equalsIgnoreCase, isListGap, listContains } from "./token";
 
+// Names in lower case, little-endian.
+const CONTENT: u64 = 0x2d746e65746e6f63; // content-
+const LENGTH: u64 = 0x6874676e656c2d74; // t-length
+const TRANSFER: u64 = 0x726566736e617274; // transfer
+const ENCODING: u64 = 0x676e69646f636e65; // encoding
+const CONNECTI: u64 = 0x697463656e6e6f63;
+const NNECTION: u64 = 0x6e6f697463656e6e;
+const KEEP_ALI: u64 = 0x696c612d7065656b;
+const EP_ALIVE: u64 = 0x6576696c612d7065;
+
+/** Eight bytes with bit 5 set: letters become lower case. No other byte of a token or value becomes a letter or a hyphen. */
+// @ts-ignore: decorator
+@inline
+function lower8(at: usize): u64 {
+  return load<u64>(at) | 0x2020202020202020;
+}
+
 /** How the body of a response to `method` ends: a BODY number, or an HTTP_ERROR number negated. */
 export function responseFraming(record: usize, method: u32): i32 {
   const h = changetype<Head>(record);
@@ -58,18 +75,24 @@ function readFields(h: Head, hasBody: bool): i32 {
     const name: usize = load<u32>(field);
     const value: usize = load<u32>(field, 8);
     const valueLength = load<u32>(field, 12);
+    // Eight bytes at a time, the last eight over what the first have left; each name has as many.
+    const first = lower8(name);
+    const last = lower8(name + nameLength - 8);
     if (nameLength == 14) {
-      if (!hasBody || !equalsIgnoreCase(name, 14, "content-length")) continue;
+      if (!hasBody || first != CONTENT || last != LENGTH) continue;
       lengths++;
       contentLength = decimal(value, valueLength);
     } else if (nameLength == 17) {
-      if (!hasBody || !equalsIgnoreCase(name, 17, "transfer-encoding")) continue;
+      if (!hasBody || first != TRANSFER || last != ENCODING || <u32>load<u8>(name, 8) != 0x2d) continue;
       codings++;
       chunked = equalsIgnoreCase(value, valueLength, "chunked");
-    } else if (equalsIgnoreCase(name, 10, "connection")) {
-      if (listContains(value, valueLength, "close")) closes = true;
-      if (listContains(value, valueLength, "keep-alive")) keepsAlive = true;
-    } else if (equalsIgnoreCase(name, 10, "keep-alive")) {
+    } else if (first == CONNECTI && last == NNECTION) {
+      if (valueLength == 10 && lower8(value) == KEEP_ALI && lower8(value + 2) == EP_ALIVE) keepsAlive = true;
+      else {
+        if (listContains(value, valueLength, "close")) closes = true;
+        if (listContains(value, valueLength, "keep-alive")) keepsAlive = true;
+      }
+    } else if (first == KEEP_ALI && last == EP_ALIVE) {
       readKeepAlive(h, value, valueLength);
     }
   }

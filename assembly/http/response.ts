@@ -19,6 +19,7 @@ import {
   RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE,
 } from "../abi";
 import { Chunked, chunkedDecode, chunkedReset } from "./chunked";
+import { parseCleanHead } from "./clean";
 import { responseFraming } from "./framing";
 import { headScan, isHttpName, parseResponseHead, startsLikeResponse } from "./head";
 import { fail, Incoming, moveHead } from "./incoming";
@@ -50,14 +51,19 @@ export function incomingParse(record: usize): u32 {
 }
 
 function readHead(r: Incoming): u32 {
-  let length = findHead(r);
-  if (length == HEAD_INCOMPLETE) return r.state == INCOMING_FAILED ? RESPONSE_FAILED : RESPONSE_MORE;
   const record = changetype<usize>(r);
-  const head: usize = r.start;
+  let length: u32 = r.held == 0 ? parseCleanHead(r, r.input, min<u32>(r.tail - r.input, r.maxHead)) : 0;
+  if (length != 0) {
+    r.start = r.input;
+    r.input += length;
+  } else {
+    length = findHead(r);
+    if (length == HEAD_INCOMPLETE) return r.state == INCOMING_FAILED ? RESPONSE_FAILED : RESPONSE_MORE;
+    const fields = parseResponseHead(record, r.start, length);
+    if (fields == HEAD_TOO_MANY_FIELDS) return fail(r, HTTP_ERROR_TOO_MANY_HEADERS, r.fieldCapacity + 1, r.fieldCapacity);
+    if (fields < 0) return fail(r, HTTP_ERROR_MALFORMED_HEAD);
+  }
   r.startLength = length;
-  const fields = parseResponseHead(record, head, length);
-  if (fields == HEAD_TOO_MANY_FIELDS) return fail(r, HTTP_ERROR_TOO_MANY_HEADERS, r.fieldCapacity + 1, r.fieldCapacity);
-  if (fields < 0) return fail(r, HTTP_ERROR_MALFORMED_HEAD);
   if (r.status == 101) return fail(r, HTTP_ERROR_UNEXPECTED_UPGRADE);
   if (r.status < 200) {
     if (++r.interim > <u32>MAX_INTERIM_RESPONSES) return fail(r, HTTP_ERROR_TOO_MANY_INTERIM, r.interim, MAX_INTERIM_RESPONSES);

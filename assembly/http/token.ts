@@ -18,18 +18,24 @@ export function isValueByte(byte: u32): bool {
   return byte >= 0x20 ? byte != 0x7f : byte == 0x09;
 }
 
+/** How many of the 16 bytes at `at` are tchars, up to the first that is none. */
+// @ts-ignore: decorator
+@inline
+export function tokenBytes(at: usize): u32 {
+  // By nibbles: bit `high` of the entry for `low` is set when the byte is a tchar. Bytes from 0x80 on have no bit.
+  const bytes = v128.load(at);
+  const low = v128.and(bytes, i8x16.splat(15));
+  const rows = i8x16.swizzle(i8x16(-24, -4, -8, -4, -4, -4, -4, -4, -8, -8, -12, 84, -48, 84, -12, 112), low);
+  const bits = i8x16.swizzle(i8x16(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0), i8x16.shr_u(bytes, 4));
+  return ctz(i8x16.bitmask(i8x16.eq(v128.and(rows, bits), i8x16.splat(0))) | 0x10000);
+}
+
 /** First byte in [at, end) that may not stand in a token, or `end`. Reads nothing outside the run. */
 export function skipToken(at: usize, end: usize): usize {
   while (at + 16 <= end) {
-    // tchar by nibbles: bit `high` of the entry for `low` is set when the byte is one. Bytes from 0x80 on have no bit.
-    const bytes = v128.load(at);
-    const rows = i8x16.swizzle(
-      i8x16(-24, -4, -8, -4, -4, -4, -4, -4, -8, -8, -12, 84, -48, 84, -12, 112), v128.and(bytes, i8x16.splat(15)),
-    );
-    const bits = i8x16.swizzle(i8x16(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0), i8x16.shr_u(bytes, 4));
-    const foreign = i8x16.bitmask(i8x16.eq(v128.and(rows, bits), i8x16.splat(0)));
-    if (foreign != 0) return at + ctz(foreign);
-    at += 16;
+    const count = tokenBytes(at);
+    at += count;
+    if (count != 16) return at;
   }
   while (at < end && isTokenByte(load<u8>(at))) at++;
   return at;
