@@ -13,6 +13,7 @@ import { ClientPool as BaseClientPool } from '../rest/client-pool.ts'
 import { HttpConnection as BaseHttpConnection } from '../rest/connection.ts'
 import { AtomicClientPool as BaseAtomicClientPool } from '../rest/shared/atomic-pool.ts'
 import { Attachments, AtomicClientSlot as BaseAtomicClientSlot } from '../rest/shared/atomic-slot.ts'
+import { SharedAcquirer as BaseSharedAcquirer, type SlotReceiver } from '../rest/shared/shared-acquirer.ts'
 import type { Runtime } from '../runtime.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node.ts'
 import { dialNode } from '../transport/node-dial.ts'
@@ -76,4 +77,12 @@ export class AtomicClientPool extends BaseAtomicClientPool {
 export class AtomicClientSlot extends BaseAtomicClientSlot {
   /** @internal */
   static override readonly threads: Attachments = new Attachments(runtime, threadId + 1)
+}
+
+/** Slots of an {@link AtomicClientPool} for threads that do not own the sockets, for the asking. */
+export class SharedAcquirer extends BaseSharedAcquirer {
+  /** @internal */
+  static override readonly threads: Attachments = AtomicClientSlot.threads
+  /** @internal */
+  static override readonly Slot: SlotReceiver = AtomicClientSlot
 }

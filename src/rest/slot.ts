@@ -149,6 +149,12 @@ export class ClientSlot {
   [Symbol.dispose](): void {
     this.release()
   }
+
+  /** Ends this lease without giving the slot back: whoever calls has it now. @internal */
+  takeOver(): Slot {
+    this.held = false
+    return this.slot
+  }
 }
 
 function released(): RestError {

@@ -223,6 +223,56 @@ const checks = {
       { connections: 1, leakTimeout: 200 },
     ),
 
+  'workers acquire for themselves, and each gets its own answers': () =>
+    withPool(
+      async ({ pool }) => {
+        const workers = await Promise.all(Array.from({ length: 4 }, () => startWorker(pool.plan)))
+        for (const worker of workers) pool.watch(worker)
+        const outcomes = workers.map(next)
+        workers.forEach((worker, w) => {
+          worker.postMessage({ command: 'acquireAndAsk', rounds: 100, mark: `w${w}`, sync: w % 2 === 0 })
+        })
+        equal(
+          await Promise.all(outcomes),
+          workers.map(() => ({ wrong: [] })),
+          'wrong answers',
+        )
+        await until(() => pool.stats.idle === 2, 'all slots back')
+        equal(pool.stats.requests, 400, 'requests')
+        await Promise.all(workers.map((worker) => worker.terminate()))
+      },
+      { connections: 2 },
+    ),
+
+  'workers that wait for a slot get it in order, give up in time, and lose none when they end': () =>
+    withPool(
+      async ({ pool }) => {
+        const workers = await Promise.all(Array.from({ length: 3 }, () => startWorker(pool.plan)))
+        for (const worker of workers) pool.watch(worker)
+        const held = await pool.acquire()
+        /** @param {number} w @param {number} timeout @param {boolean} hold */
+        const ask = async (w, timeout, hold) => {
+          const asking = next(workers[w])
+          workers[w].postMessage({ command: 'acquireOne', timeout, hold })
+          await asking
+          return { answer: next(workers[w]) }
+        }
+        equal(await (await ask(0, 60, false)).answer, { code: 'AcquireTimeout' }, 'the first, which waits 60 ms')
+        const second = await ask(1, 10_000, true)
+        await until(() => pool.stats.waiting === 2, 'the second waits, and the first one’s place is still there')
+        const third = await ask(2, 10_000, false)
+        await until(() => pool.stats.waiting === 3, 'the third waits')
+        held.release()
+        equal(await second.answer, { got: 0 }, 'the second')
+        // It ends while it holds the slot: the third gets it.
+        await workers[1].terminate()
+        equal(await third.answer, { got: 0 }, 'the third')
+        await until(() => pool.stats.idle === 1, 'the slot back')
+        await Promise.all(workers.map((worker) => worker.terminate()))
+      },
+      { connections: 1 },
+    ),
+
   'a closed pool is told to who waits': () =>
     withPool(
       async ({ pool }) => {

@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 
-const { AtomicClientSlot } = await import(workerData.entry)
+const { AtomicClientSlot, SharedAcquirer } = await import(workerData.entry)
 if (workerData.plan) AtomicClientSlot.attach(workerData.plan)
 
 const tell = (/** @type {unknown} */ message) => parentPort?.postMessage(message)
@@ -73,6 +73,32 @@ const orders = {
 }
 
 const commands = {
+  // Acquires for itself, asks, and releases, over and over.
+  async acquireAndAsk(/** @type {{ rounds: number, mark: string, sync: boolean }} */ { rounds, mark, sync }) {
+    const acquirer = SharedAcquirer.attach(workerData.plan)
+    const wrong = []
+    for (let i = 0; i < rounds; i++) {
+      const slot = sync ? acquirer.acquireSync({ timeout: 10_000 }) : await acquirer.acquire({ timeout: 10_000 })
+      const id = `${mark}-${i}`
+      const response = sync ? slot.sendSync(slot.writer.get(`/echo/${id}`).finish()) : await slot.send(slot.writer.get(`/echo/${id}`).finish())
+      if (response.text() !== id) wrong.push(`${response.text()} for ${id}`)
+      slot.release()
+    }
+    tell({ wrong })
+  },
+  // Waits for a slot, and tells how that ended.
+  async acquireOne(/** @type {{ timeout: number, hold: boolean }} */ { timeout, hold }) {
+    const acquirer = SharedAcquirer.attach(workerData.plan)
+    tell({ asking: true })
+    try {
+      const slot = await acquirer.acquire({ timeout })
+      if (hold) kept = slot
+      else slot.release()
+      tell({ got: slot.index })
+    } catch (error) {
+      tell({ code: /** @type {{ code?: string }} */ (error).code })
+    }
+  },
   // What every use of a slot gives that is no longer held.
   misuse() {
     const slot = kept

@@ -8,7 +8,7 @@ import { type AcquireOptions, ClientPool, type PoolPlace, preparePool } from '..
 import { type ClientPoolOptions, DEFAULT_TIMEOUT } from '../options.ts'
 import { PoolCore } from '../pool-core.ts'
 import { PoolMemory, type PoolPlan, pagesOf, planBytes } from './layout.ts'
-import { type OwnedSlot, RemoteSlots, SharedSlot } from './remote-slots.ts'
+import { type OwnedSlot, RemoteSlots, SharedSlot, type WorkerLike } from './remote-slots.ts'
 
 /** Options of an {@link AtomicClientPool}. */
 export interface AtomicClientPoolOptions extends ClientPoolOptions {
@@ -115,6 +115,14 @@ export class AtomicClientPool extends ClientPool {
 
   override acquire(options?: AcquireOptions): Promise<OwnedSlot> {
     return super.acquire(options) as Promise<OwnedSlot>
+  }
+
+  /**
+   * Has every slot that `worker` holds come back at once when it exits, throws or is terminated. `handOff(worker)` does so by itself; it is for
+   * workers that acquire by a `SharedAcquirer`, or get their slots from others.
+   */
+  watch(worker: WorkerLike): void {
+    this.remote.watch(worker)
   }
 
   /** As `ClientPool.close`; slots that other threads hold count as in use. Those threads are told `PoolClosed`. */

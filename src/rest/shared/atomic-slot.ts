@@ -95,6 +95,12 @@ export class Attachments {
     if (!this.pools.has(plan.id)) this.pools.set(plan.id, new Attachment(this.runtime, plan))
   }
 
+  /** What this thread knows of an attached pool. */
+  of(plan: PoolPlan): { readonly cells: SharedCells; readonly memory: PoolMemory; readonly clock: Runtime['clock'] } {
+    const { cells, memory } = this.pools.get(plan.id) as Attachment
+    return { cells, memory, clock: this.runtime.clock }
+  }
+
   /** Throws `NotAttached`. */
   get(message: SlotMessage): Attachment {
     if (message.plan !== undefined) this.attach(message.plan)

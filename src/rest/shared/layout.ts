@@ -5,6 +5,7 @@ import { align, CodecMemory, FIRST_REGION, Region } from '../../codec/memory.ts'
 import { RequestWriter, type RequestWriterOptions } from '../../codec/request-writer.ts'
 import { ResponseReader, type ResponseReaderOptions } from '../../codec/response-reader.ts'
 import { BLOCK_CELLS, POOL_CELLS } from './handover.ts'
+import { TICKET_CELLS, TICKETS } from './tickets.ts'
 
 const PAGE = 65_536
 /** Room for what a failure says, in UTF-8. */
@@ -29,9 +30,12 @@ export interface PoolPlan {
   readonly owner: number
 }
 
+/** The pool's own cells, and the tickets. */
+const HEADER_BYTES = align((POOL_CELLS + TICKETS * TICKET_CELLS) * 4)
+
 /** Bytes of the memory of a pool. */
 export function planBytes(blocks: number, writer: RequestWriterOptions, reader: ResponseReaderOptions): number {
-  return FIRST_REGION + align(POOL_CELLS * 4) + blocks * blockBytes(writer, reader)
+  return FIRST_REGION + HEADER_BYTES + blocks * blockBytes(writer, reader)
 }
 
 /** Pages of linear memory for so many bytes. */
@@ -53,9 +57,12 @@ export class PoolMemory {
 
   constructor(readonly plan: PoolPlan) {
     this.memory = new CodecMemory(plan.module, plan.memory)
-    this.start = FIRST_REGION + align(POOL_CELLS * 4)
+    this.start = FIRST_REGION + HEADER_BYTES
     this.stride = blockBytes(plan, plan.reader)
   }
+
+  /** First cell of a ticket. */
+  readonly ticketAt = (ticket: number): number => this.pool + POOL_CELLS + ticket * TICKET_CELLS
 
   /** First cell of a block. */
   cellsOf(block: number): number {

@@ -42,6 +42,7 @@ import {
 } from './handover.ts'
 import type { PoolMemory, PoolPlan } from './layout.ts'
 import { METHODS, type SlotMessage } from './messages.ts'
+import { TicketDesk } from './ticket-desk.ts'
 
 /** The part of a worker that is needed: `Worker` of `node:worker_threads`, which Deno and Bun have too. */
 export interface WorkerLike {
@@ -116,6 +117,9 @@ export class RemoteSlots implements RemoteHolders {
   private readonly slotOf: (SharedSlot | null)[] = []
   private readonly spare: number[] = []
   private readonly watched = new Set<number>()
+  /** Threads that have ended, so that nothing is given to them. */
+  private readonly ended = new Set<number>()
+  private readonly desk: TicketDesk
   private wanted = false
   private listening = true
   private readonly place = (block: number): number => this.memory.cellsOf(block)
@@ -128,6 +132,7 @@ export class RemoteSlots implements RemoteHolders {
   ) {
     this.cells = new SharedCells(memory.memory.i32)
     this.pool = memory.pool
+    this.desk = new TicketDesk(core, this.cells, memory, this)
     for (const slot of core.slots as SharedSlot[]) this.slotOf[slot.block] = slot
     for (let block = plan.blocks - 1; block >= core.slots.length; block--) this.spare.push(block)
     this.listen()
@@ -135,14 +140,30 @@ export class RemoteSlots implements RemoteHolders {
 
   /** FREE to TRANSIT. */
   sendAway(slot: SharedSlot, worker: WorkerLike | undefined, isAttached: boolean): SlotMessage {
-    const { cells, plan } = this
     if (worker !== undefined) this.watch(worker)
-    const at = this.place(slot.block)
-    cells.store(at + BLOCK_CANCEL, 0)
-    cells.store(at + BLOCK_WRITER, plan.owner)
-    const lease = handOff(cells, at, worker === undefined ? 0 : worker.threadId + 1)
-    slot.isAway = true
+    const lease = this.lend(slot, worker === undefined ? 0 : worker.threadId + 1)
+    const { plan } = this
     return { nexusSlot: plan.id, block: slot.block, index: slot.index, lease, ...(isAttached ? {} : { plan }) }
+  }
+
+  /** FREE to TRANSIT, for a thread; 0 when it is not known. Returns the lease. */
+  lend(slot: SharedSlot, thread: number): number {
+    const at = this.place(slot.block)
+    this.cells.store(at + BLOCK_CANCEL, 0)
+    this.cells.store(at + BLOCK_WRITER, this.plan.owner)
+    slot.isAway = true
+    return handOff(this.cells, at, thread)
+  }
+
+  /** Takes a slot back that was lent and never reached anybody. */
+  recall(slot: SharedSlot): void {
+    revoke(this.cells, this.place(slot.block))
+    this.comeBack(slot)
+  }
+
+  /** Has this thread ended? Known of those that are watched. */
+  hasEnded(thread: number): boolean {
+    return this.ended.has(thread)
   }
 
   touched(block: number): number {
@@ -166,6 +187,7 @@ export class RemoteSlots implements RemoteHolders {
         if (slot && lease >= 0) this.serve(slot, lease)
       }
     }
+    this.desk.collect()
   }
 
   setWanted(wanted: boolean): void {
@@ -201,6 +223,7 @@ export class RemoteSlots implements RemoteHolders {
     this.listening = false
     this.cells.store(this.pool + POOL_CLOSED, 1)
     for (const slot of this.slotOf) if (slot) revoke(this.cells, this.place(slot.block))
+    this.desk.close()
     this.cells.add(this.pool + POOL_DOORBELL, 1)
     this.cells.notify(this.pool + POOL_DOORBELL)
   }
@@ -272,12 +295,14 @@ export class RemoteSlots implements RemoteHolders {
     this.core.giveBack(slot)
   }
 
-  private watch(worker: WorkerLike): void {
+  /** Has the slots of `worker` come back when it ends. */
+  watch(worker: WorkerLike): void {
     const thread = worker.threadId + 1
     if (this.watched.has(thread)) return
     this.watched.add(thread)
     worker.once('exit', () => {
       this.watched.delete(thread)
+      this.ended.add(thread)
       this.onExit(thread)
     })
   }
