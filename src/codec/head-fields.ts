@@ -8,7 +8,7 @@ import type { TextDecoding } from './text.ts'
 const BLOCK = 2_048
 
 /** Runs up to this length are put together character by character, which is quicker than a call into the engine's decoder. */
-const SHORT = 12
+const SHORT = 6
 
 /**
  * Bytes `[start, end)` as text, one character a byte (ISO 8859-1, as RFC 9110 section 5.5 has it for old values). A browser's `latin1` decoder is

@@ -122,8 +122,19 @@ export class Codec {
    */
   constructor(
     private readonly source: WebAssembly.Module | (() => string),
-    readonly text: TextDecoding,
+    private decoding: TextDecoding,
   ) {}
+
+  /** How bytes become strings. */
+  get text(): TextDecoding {
+    return this.decoding
+  }
+
+  /** Replaces how bytes become strings, for readers that are made from now on. */
+  decodeWith(decoding: TextDecoding): this {
+    this.decoding = decoding
+    return this
+  }
 
   /** The compiled module, for a worker thread to instantiate. */
   get module(): WebAssembly.Module {

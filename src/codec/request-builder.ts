@@ -48,8 +48,9 @@ const PHASE_HEADERS = 1
 const PHASE_READY = 2
 const PHASE_FINISHED = 3
 
-/** Strings up to this length are copied character by character, which is quicker than a call of `encodeInto` (and its view). */
-const LOOP_UP_TO = 128
+/** Strings up to this length are copied character by character; longer ones by `encodeInto`, which costs a view but not more with length.
+ * The two meet at 44 characters on Node 20, 60 on Bun, 64 on Deno. */
+const LOOP_UP_TO = 48
 /** Bytes that every step leaves free, for what is written without asking for room: separators, line ends, `Content-Length: 0` (21 bytes). */
 const SLACK = 32
 /** `Content-Length: `, ten digits and the blank line. */

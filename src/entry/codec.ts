@@ -1,18 +1,16 @@
 /** `nexus-async-net/codec`: the sans-IO codec alone, for anyone with an event loop of their own. No runtime API is imported. */
 
-import { CODEC_BASE64 } from '../codec/binary.ts'
 import { ChunkedDecoder as BaseChunkedDecoder, type ChunkedDecoderOptions } from '../codec/chunked-decoder.ts'
 import { FrameReader as BaseFrameReader, DEFAULT_BUFFER_CAPACITY, type FrameReaderOptions, type Role } from '../codec/frame-reader.ts'
 import { FrameWriter as BaseFrameWriter, DEFAULT_WRITE_BUFFER_CAPACITY, type FrameWriterOptions } from '../codec/frame-writer.ts'
 import type { FieldsInit } from '../codec/handshake.ts'
 import { HttpMessages } from '../codec/http-messages.ts'
 import type { RandomSource } from '../codec/mask-keys.ts'
-import { Codec } from '../codec/memory.ts'
 import { RequestReader as BaseRequestReader, type RequestReaderOptions } from '../codec/request-reader.ts'
 import { RequestWriter as BaseRequestWriter, type RequestWriterOptions } from '../codec/request-writer.ts'
 import { ResponseReader as BaseResponseReader, type ResponseReaderOptions } from '../codec/response-reader.ts'
-import { webTextDecoding } from '../codec/text.ts'
 import { CodecTools } from '../codec/tools.ts'
+import { threadCodec as codec } from './thread-codec.ts'
 
 export { BorrowedHead, type HttpVersion } from '../codec/borrowed-head.ts'
 export type { DecodeStep } from '../codec/chunked-decoder.ts'
@@ -46,8 +44,6 @@ export {
 } from '../errors.ts'
 export type { ChunkedDecoderOptions, FrameReaderOptions, FrameWriterOptions, RequestReaderOptions, RequestWriterOptions, ResponseReaderOptions, Role }
 
-/** This thread's codec: compiled on first use, its memories shared by every reader and writer made here. */
-const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
 const tools = new CodecTools(codec)
 const messages = new HttpMessages(codec)
 

@@ -3,10 +3,8 @@
 import { Buffer } from 'node:buffer'
 import { threadId } from 'node:worker_threads'
 import { systemClock } from '../clock.ts'
-import { CODEC_BASE64 } from '../codec/binary.ts'
 import { SHARED_CODEC_BASE64 } from '../codec/binary-shared.ts'
 import { MaskKeys } from '../codec/mask-keys.ts'
-import { Codec } from '../codec/memory.ts'
 import { compileCodec } from '../codec/module.ts'
 import { type BufferSlices, bufferTextDecoding } from '../codec/text.ts'
 import { ClientPool as BaseClientPool } from '../rest/client-pool.ts'
@@ -18,6 +16,7 @@ import type { Runtime } from '../runtime.ts'
 import { type DenoConn, denoTransport, dialDeno } from '../transport/deno.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node.ts'
 import { NodeServerWsStream, type UpgradeIncoming } from './node-server.ts'
+import { threadCodec } from './thread-codec.ts'
 
 export * from '../rest/index.ts'
 export * from '../ws/index.ts'
@@ -39,7 +38,7 @@ export { type DenoConn, denoTransport, type NodeSocket, nodeTransport, type Upgr
 
 /** What everything of this entry stands on: the codec of this thread, the way to connect, the time, and random numbers. */
 const runtime: Runtime = {
-  codec: new Codec(() => CODEC_BASE64, bufferTextDecoding(Buffer.prototype as unknown as BufferSlices)),
+  codec: threadCodec.decodeWith(bufferTextDecoding(Buffer.prototype as unknown as BufferSlices)),
   dial: dialDeno,
   clock: systemClock,
   maskKeys: new MaskKeys(),

@@ -17,10 +17,11 @@ const CHANNELS = {
   onLeak: 'nexus-async-net:pool:leak',
   onWait: 'nexus-async-net:pool:wait',
   onRequest: 'nexus-async-net:pool:request',
+  onKeepWarmFailed: 'nexus-async-net:pool:keep-warm-failed',
 } as const satisfies Record<keyof PoolObserver, string>
 
 /**
- * Publishes the events of `pool` on `nexus-async-net:pool:slot-up`, `…:slot-down`, `…:attempt-failed`, `…:leak`, `…:wait` and `…:request`. A
+ * Publishes the events of `pool` on `nexus-async-net:pool:slot-up`, `…:slot-down`, `…:attempt-failed`, `…:leak`, `…:wait`, `…:request` and `…:keep-warm-failed`. A
  * message is the event of {@link PoolObserver} with the pool's `origin`; where nobody listens, none is made. Returns what ends it.
  *
  * ```ts

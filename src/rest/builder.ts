@@ -61,6 +61,10 @@ abstract class CommonBuilder<Options extends HttpOptions | ClientPoolOptions> {
   maxTrailerSize(bytes: number): this {
     return this.with({ maxTrailerSize: bytes } as Partial<Options>)
   }
+  /** Most bytes of extensions on one chunk's size line. */
+  maxChunkExtension(bytes: number): this {
+    return this.with({ maxChunkExtension: bytes } as Partial<Options>)
+  }
   /** Abandons connecting. */
   signal(signal: AbortSignal): this {
     return this.with({ signal } as Partial<Options>)

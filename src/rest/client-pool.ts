@@ -150,11 +150,8 @@ export class ClientPool {
    * Waits for a slot: first come, first served, woken by a release or by a connection that has healed. Rejects with a {@link RestError}:
    * `AcquireTimeout`, `PoolQueueFull`, `PoolClosed`, `RequestAborted`.
    */
-  acquire({ timeout, signal }: AcquireOptions = {}): Promise<ClientSlot> {
-    return this.core.acquire({
-      timeout: timeout === undefined ? this.core.options.acquireTimeout : checkTimeout('timeout', timeout),
-      signal,
-    })
+  async acquire({ timeout = this.core.options.acquireTimeout, signal }: AcquireOptions = {}): Promise<ClientSlot> {
+    return this.core.acquire({ timeout: checkTimeout('timeout', timeout), signal })
   }
 
   /**
@@ -220,7 +217,7 @@ export class ClientPool {
     } catch (error) {
       if (!(error instanceof RestError) || error.code !== 'AcquireTimeout') throw error
       const message = `no slot became free within the ${timeout} ms of the request (timeout); nothing was sent`
-      throw new RestError('RequestTimeout', message, { fault: 'transport', requestSent: 'nothing', phase: 'queue', elapsed: timeout, cause: error })
+      throw new RestError('RequestTimeout', message, { fault: 'local', requestSent: 'nothing', phase: 'queue', elapsed: timeout, cause: error })
     }
   }
 }

@@ -12,7 +12,7 @@ import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPO
 import type { Request } from '../codec/request.ts'
 import type { RequestWriter } from '../codec/request-writer.ts'
 import { type InterimResponse, ResponseReader } from '../codec/response-reader.ts'
-import { HttpError, type RequestPhase, type RequestSent, RestError } from '../errors.ts'
+import { HttpError, type RequestPhase, type RequestSent, RestError, UsageError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { Alarm } from './alarm.ts'
@@ -20,7 +20,7 @@ import { HttpConnectionBuilder } from './builder.ts'
 import { checkHttpOptions, checkTimeout, DEFAULT_TIMEOUT, type HttpOptions, type SendOptions } from './options.ts'
 import { RequestBody } from './request-body.ts'
 import { HttpResponse, type ResponseTimings } from './response.ts'
-import { lostRequest, REFUSED, refusedRequest } from './rest-errors.ts'
+import { lostRequest, REFUSED, refusedRequest, tellSent } from './rest-errors.ts'
 import { StreamedResponse } from './streamed-response.ts'
 import { parseHttpUrl } from './url.ts'
 
@@ -92,6 +92,8 @@ export class HttpConnection implements TransportHandler {
   /** Where its response is read: the connection's own reader, or one that was given with the request. */
   private active: ResponseReader | null = null
   private otherTarget: 0 | 1 = 0
+  /** Its limit in ms. */
+  private limit = 0
   private resolve: ((response: never) => void) | null = null
   private reject: ((error: Error) => void) | null = null
   private streamed: StreamedResponse | null = null
@@ -126,10 +128,13 @@ export class HttpConnection implements TransportHandler {
    * Rejects with `InvalidUrl`, `InvalidOption`, a {@link TransportError} (`ConnectRefused`, `HostNotFound`, `ConnectTimeout` …), a
    * {@link TlsError}, or the signal's reason.
    *
-   * @param url `http:` or `https:`
+   * @param url `http:` or `https:`, without user and password
    */
   static async connect<Self extends HttpConnection>(this: HttpConnectionClass<Self>, url: string | URL, options: HttpOptions = {}): Promise<Self> {
-    const { address } = parseHttpUrl(url)
+    const { address, authorization } = parseHttpUrl(url)
+    if (authorization !== undefined) {
+      throw new UsageError('InvalidUrl', 'user and password belong to requests: give them to the writer, as its Authorization default header')
+    }
     checkHttpOptions(options)
     return new this(this.runtime, await this.runtime.dial(address, options), options)
   }
@@ -317,6 +322,7 @@ export class HttpConnection implements TransportHandler {
     const now = this.clock.now()
     this.times[STARTED] = now
     this.times[FIRST_BYTE] = now
+    this.limit = timeout
     if (timeout !== 0) this.alarm.set(now + timeout)
     if (signal !== undefined) {
       this.signal = signal
@@ -368,7 +374,7 @@ export class HttpConnection implements TransportHandler {
           this.readOn()
           return
         case RESPONSE_INTERIM:
-          this.onInterim?.(reader.interim as InterimResponse)
+          this.tellInterim(reader.interim)
           break
         case RESPONSE_HEAD:
           this.onHead(reader)
@@ -385,6 +391,15 @@ export class HttpConnection implements TransportHandler {
       }
       // An observer or a consumer may have ended the exchange.
       if (this.active !== reader) return
+    }
+  }
+
+  /** A callback that throws fails the request, as there is nobody else to tell. */
+  private tellInterim(response: InterimResponse): void {
+    try {
+      this.onInterim?.(response)
+    } catch (error) {
+      this.abandon('RequestAborted', 'onInterim threw', error)
     }
   }
 
@@ -431,27 +446,27 @@ export class HttpConnection implements TransportHandler {
       this.lose(error, false)
       return
     }
-    const closed = error.code === 'UnexpectedEnd'
-    this.lose(
-      new RestError(closed ? 'ConnectionClosed' : 'ResponseInvalid', closed ? error.message : `the response can't be used: ${error.message}`, {
-        ...this.outcome(),
-        fault: 'remote',
-        cause: error,
-      }),
-      false,
-    )
+    const isEnd = error.code === 'UnexpectedEnd'
+    const outcome = this.outcome()
+    const message = `${isEnd ? error.message : `the response can't be used: ${error.message}`}; ${tellSent(outcome.requestSent)}`
+    this.lose(new RestError(isEnd ? 'ConnectionClosed' : 'ResponseInvalid', message, { ...outcome, fault: 'remote', cause: error }), false)
   }
 
   private onTimeout(): void {
     if (this.status !== 'busy') return
     const { phase } = this.outcome()
-    const waited = Math.round(this.clock.now() - (this.times[STARTED] as number))
-    this.abandon('RequestTimeout', `no complete response within ${waited} ms (timeout), while waiting for the ${phase}`)
+    const waitingFor = phase === 'send' ? 'the system to take the request' : `the ${phase}`
+    this.abandon('RequestTimeout', `no complete response within ${this.limit} ms (timeout), while waiting for ${waitingFor}`)
   }
 
   private abandon(code: 'RequestTimeout' | 'RequestAborted', message: string, cause?: unknown): void {
     if (this.status !== 'busy') return
-    this.lose(new RestError(code, message, { ...this.outcome(), fault: code === 'RequestTimeout' ? 'remote' : 'local', cause }), false)
+    const outcome = this.outcome()
+    const fault = code === 'RequestTimeout' ? 'remote' : 'local'
+    this.lose(
+      new RestError(code, `${message}; ${tellSent(outcome.requestSent)}`, { ...outcome, fault, ...(cause === undefined ? {} : { cause }) }),
+      false,
+    )
   }
 
   /** The source of a streaming request has ended, or failed. */

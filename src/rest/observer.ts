@@ -9,7 +9,7 @@ export interface SlotEvent {
 
 /** A connection was lost or given up. */
 export interface SlotDownEvent extends SlotEvent {
-  /** Why; null when the server ended it without an error, or the pool renewed it. */
+  /** Why; null when the server ended it without an error. One that the pool renews is not lost: `onSlotUp` alone tells of it. */
   readonly error: Error | null
   /** Was a request under way? */
   readonly inUse: boolean
@@ -45,7 +45,12 @@ export interface RequestEvent extends SlotEvent {
   readonly duration: number
 }
 
-/** Methods that a pool calls as things happen; each is optional. They must not throw. */
+/** A `keepWarm` request could not be made, or failed; the connection is healed in the latter case. */
+export interface KeepWarmEvent extends SlotEvent {
+  readonly error: unknown
+}
+
+/** Methods that a pool calls as things happen; each is optional. What one throws becomes an uncaught exception, and does not disturb the pool. */
 export interface PoolObserver {
   onSlotUp?(event: SlotUpEvent): void
   onSlotDown?(event: SlotDownEvent): void
@@ -55,6 +60,7 @@ export interface PoolObserver {
   /** A caller has to wait for a slot; `waiting` counts it. */
   onWait?(event: { readonly waiting: number }): void
   onRequest?(event: RequestEvent): void
+  onKeepWarmFailed?(event: KeepWarmEvent): void
 }
 
 /** The names of {@link PoolObserver}'s methods. */

@@ -3,7 +3,6 @@
 import type { Clock } from '../clock.ts'
 import { RestError } from '../errors.ts'
 import type { PoolObserver } from './observer.ts'
-import type { HttpResponse } from './response.ts'
 
 type EventOf<Name extends keyof PoolObserver> = Parameters<NonNullable<PoolObserver[Name]>>[0]
 
@@ -25,11 +24,20 @@ export class Observers {
   }
 
   tell<Name extends keyof PoolObserver>(name: Name, event: EventOf<Name>): void {
-    for (const observer of [...this.list]) (observer[name] as ((event: EventOf<Name>) => void) | undefined)?.call(observer, event)
+    for (const observer of [...this.list]) {
+      try {
+        ;(observer[name] as ((event: EventOf<Name>) => void) | undefined)?.call(observer, event)
+      } catch (error) {
+        // Its mistake must not stop the pool in the middle of what it is doing; it is told as an uncaught exception of its own.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
   }
 
   /** Tells how a request ends. */
-  watch(slot: number, sending: Promise<HttpResponse>, clock: Clock): void {
+  watch(slot: number, sending: Promise<{ readonly status: number }>, clock: Clock): void {
     if (!this.list.some((observer) => observer.onRequest !== undefined)) return
     const since = clock.now()
     const ended = (status: number | null, error: RestError | null): void =>

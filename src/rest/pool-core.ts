@@ -17,6 +17,7 @@ import { Observers } from './observers.ts'
 import type { ClientPoolOptions, ResolvedPoolOptions, SendOptions } from './options.ts'
 import type { HttpResponse } from './response.ts'
 import { type ClientSlot, type Slot, type SlotOwner, SlotState } from './slot.ts'
+import type { StreamedResponse } from './streamed-response.ts'
 import { Upkeep } from './upkeep.ts'
 import { WaiterQueue, type WaitOptions } from './waiters.ts'
 
@@ -216,12 +217,14 @@ export class PoolCore implements SlotOwner {
   }
 
   send(slot: Slot, request: SendableRequest, options: SendOptions | undefined): Promise<HttpResponse> {
-    const { connection } = slot
-    if (connection === null) {
-      const message = 'the connection of this slot was lost: release it, and acquire another'
-      return Promise.reject(new RestError('ConnectionPoisoned', message, { fault: 'transport', requestSent: 'nothing', phase: 'send' }))
-    }
-    const sending = connection.send(request, slot.reader, options)
+    // A slot that is held has a connection, alive or not.
+    const sending = (slot.connection as HttpConnection).send(request, slot.reader, options)
+    if (this.observers.any) this.observers.watch(slot.index, sending, this.runtime.clock)
+    return sending
+  }
+
+  sendStreaming(slot: Slot, request: SendableRequest, options: SendOptions | undefined): Promise<StreamedResponse> {
+    const sending = (slot.connection as HttpConnection).sendStreaming(request, options)
     if (this.observers.any) this.observers.watch(slot.index, sending, this.runtime.clock)
     return sending
   }

@@ -19,7 +19,7 @@ export interface ResponseTimings {
 
 /** As {@link ResponseTimings}, with the wait for a slot. */
 export interface PoolTimings extends ResponseTimings {
-  /** From the call until the request was sent. */
+  /** From the call until the request was sent; 0 where there was no queue. */
   readonly queued: number
 }
 
@@ -38,6 +38,11 @@ export class HttpResponse extends RestResponse {
     super(reader)
   }
 
+  /** A copy that stays valid. */
+  override toOwned(): OwnedHttpResponse {
+    return new OwnedHttpResponse(this, { ...this.timings, queued: 0 })
+  }
+
   /** How long it took, and on what connection. */
   get timings(): ResponseTimings {
     // Throws when another request has been sent since: the times would be its.
@@ -46,7 +51,7 @@ export class HttpResponse extends RestResponse {
   }
 }
 
-/** A response of `pool.request`: owned. */
+/** A response that is yours to keep. */
 export class OwnedHttpResponse extends OwnedResponse {
   /** @internal */
   constructor(

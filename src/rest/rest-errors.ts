@@ -11,7 +11,15 @@ export function refusedRequest(code: 'ConnectionBusy' | 'ConnectionPoisoned', ca
     code === 'ConnectionBusy'
       ? 'another request is under way on this connection: await its response, or use a pool'
       : 'the connection is gone or an earlier request on it failed: it can’t be used again'
-  return new RestError(code, message, { ...REFUSED, ...(cause === null ? {} : { cause }) })
+  const fault = code === 'ConnectionBusy' ? 'local' : 'transport'
+  return new RestError(code, message, { ...REFUSED, fault, ...(cause === null ? {} : { cause }) })
+}
+
+/** What a caller has to know of a request that failed. */
+export function tellSent(requestSent: RequestSent): string {
+  if (requestSent === 'nothing') return 'nothing of the request was sent'
+  if (requestSent === 'partly') return 'the request may have been sent in part'
+  return 'the request was sent: the server may have acted on it'
 }
 
 /** The failure of a request whose connection was lost. What is a RestError already stays as it is. */
@@ -21,13 +29,11 @@ export function lostRequest(
 ): RestError {
   if (error instanceof RestError) return error
   const [code, message] = describe(error)
-  const sent =
-    outcome.requestSent === 'nothing'
-      ? 'nothing of the request was sent'
-      : outcome.requestSent === 'partly'
-        ? 'the request may have been sent in part'
-        : 'the request was sent: the server may have acted on it'
-  return new RestError(code, `${message}; ${sent}`, { ...outcome, fault: 'transport', ...(error === null ? {} : { cause: error }) })
+  return new RestError(code, `${message}; ${tellSent(outcome.requestSent)}`, {
+    ...outcome,
+    fault: 'transport',
+    ...(error === null ? {} : { cause: error }),
+  })
 }
 
 function describe(error: Error | null): readonly [RestErrorCode, string] {

@@ -37,6 +37,7 @@ export interface SlotOwner {
   /** The holder is done with it. */
   giveBack(slot: Slot): void
   send(slot: Slot, request: SendableRequest, options: SendOptions | undefined): Promise<HttpResponse>
+  sendStreaming(slot: Slot, request: SendableRequest, options: SendOptions | undefined): Promise<StreamedResponse>
 }
 
 /** The pool's side of a slot. */
@@ -55,6 +56,8 @@ export class Slot {
   successor: Transport | null = null
   /** When renewing may be tried again after a failure, in the clock's ms. */
   renewAfter = 0
+  /** … and keeping it warm. */
+  warmAfter = 0
   /** Connections in a row that the server dropped before they had been of any use. */
   shortLived = 0
   /** What the last look for leaks saw. */
@@ -136,7 +139,7 @@ export class ClientSlot {
   /** As {@link ClientSlot.send}, with the body read piece by piece. Keep the slot until the body has ended. */
   sendStreaming(request: Request, options?: SendOptions): Promise<StreamedResponse> {
     if (!this.held) return Promise.reject(released())
-    return (this.slot.connection as HttpConnection).sendStreaming(request, options)
+    return this.slot.owner.sendStreaming(this.slot, request, options)
   }
 
   /** Gives the slot back. With a request under way, that is abandoned and the connection replaced. A second call does nothing. */

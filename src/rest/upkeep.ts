@@ -35,7 +35,7 @@ export class Upkeep {
   onUp(slot: Slot): void {
     const { maxAge } = this.core.options
     const { clock, random } = this.core.runtime
-    slot.renewAfter = 0
+    slot.renewAfter = slot.warmAfter = 0
     slot.keepAlive = -1
     slot.expiresAt = maxAge === 0 ? Number.POSITIVE_INFINITY : clock.now() + maxAge * (1 - 0.1 * random())
     this.alarm.set(Math.min(this.nextLook, this.earliest()))
@@ -63,7 +63,7 @@ export class Upkeep {
       if (connection === null || connection.state === 'poisoned') continue
       const isIdle = slot.state === SlotState.Idle
       if (slot.expiresAt <= now || (isIdle && this.idleEnd(slot, connection) <= now)) this.renew(slot, now)
-      else if (isIdle && this.warmDue(connection) <= now) this.keepWarm(slot, connection)
+      else if (isIdle && this.warmDue(slot, connection) <= now) this.keepWarm(slot, connection)
     }
     this.alarm.set(Math.max(now + 1, Math.min(this.nextLook, this.earliest())))
   }
@@ -82,7 +82,7 @@ export class Upkeep {
         const end = Math.min(slot.expiresAt, Math.max(soonest, this.idleEnd(slot, connection)))
         due = Math.min(due, Math.max(end, slot.renewAfter))
       }
-      if (!this.warming) due = Math.min(due, Math.max(soonest, this.warmDue(connection)))
+      if (!this.warming) due = Math.min(due, Math.max(soonest, this.warmDue(slot, connection)))
     }
     return due
   }
@@ -100,9 +100,9 @@ export class Upkeep {
     return connection.lastUsed + Math.min(ours, theirs)
   }
 
-  private warmDue(connection: HttpConnection): number {
+  private warmDue(slot: Slot, connection: HttpConnection): number {
     const { keepWarm } = this.core.options
-    return keepWarm === null ? Number.POSITIVE_INFINITY : connection.lastUsed + keepWarm.interval
+    return keepWarm === null ? Number.POSITIVE_INFINITY : Math.max(slot.warmAfter, connection.lastUsed + keepWarm.interval)
   }
 
   /** Connects the successor while the old connection serves on. */
@@ -143,9 +143,10 @@ export class Upkeep {
     const handle = core.lend(slot)
     Promise.resolve()
       .then(() => connection.send(keepWarm.request(slot.writer), slot.reader, { timeout: keepWarm.timeout }))
-      .catch(() => {
-        // Its loss has been told; a request that can't be built must not be tried without pause.
-        if (connection.state === 'idle') connection.destroy()
+      .catch((error: unknown) => {
+        // One that can't be built leaves the connection as it is, and is tried again as if it had been sent.
+        slot.warmAfter = core.runtime.clock.now() + keepWarm.interval
+        core.observers.tell('onKeepWarmFailed', { slot: slot.index, error })
       })
       .finally(() => {
         handle.release()

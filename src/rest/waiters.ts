@@ -92,5 +92,5 @@ function aborted(cause: unknown, elapsed: number): RestError {
 
 function timedOut(timeout: number): RestError {
   const message = `no slot became free within ${timeout} ms; nothing was sent. See pool.stats`
-  return new RestError('AcquireTimeout', message, { fault: 'transport', requestSent: 'nothing', phase: 'queue', elapsed: timeout })
+  return new RestError('AcquireTimeout', message, { fault: 'local', requestSent: 'nothing', phase: 'queue', elapsed: timeout })
 }

@@ -186,7 +186,10 @@ export const dialDeno: Dial = async (address, options) => {
   const tls = address.secure ? checkTlsConfig(options.tls) : null
   if (tcp.keepAlive !== false) {
     if (tls === null) return dialNode(address, options)
-    throw new UsageError('OptionUnsupported', 'keepAlive cannot be set on TLS connections on Deno; use heartbeat instead')
+    throw new UsageError(
+      'OptionUnsupported',
+      'keepAlive cannot be set on TLS connections on Deno; use heartbeat (WebSocket) or keepWarm (pool) instead',
+    )
   }
   return withDeadline<Transport>(
     address,

@@ -94,7 +94,7 @@ export class SharedAcquirer {
       left: () => (end === Number.POSITIVE_INFINITY ? end : Math.max(0, end - clock.now())),
       timedOut: () =>
         new RestError('AcquireTimeout', `no slot became free within ${timeout} ms; nothing was sent`, {
-          fault: 'transport',
+          fault: 'local',
           requestSent: 'nothing',
           phase: 'queue',
           elapsed: timeout,

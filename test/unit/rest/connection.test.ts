@@ -137,6 +137,31 @@ test('interim responses are told', async () => {
   expect(seen).toMatchObject([{ status: 103, reason: 'Early Hints', headers: [['Link', '</a>']] }])
 })
 
+test('a callback for interim responses that throws fails the request, and it alone', async () => {
+  const { conn, writer, server, world } = await openConnection()
+  server.respond = () => `HTTP/1.1 103 Early Hints\r\n\r\n${ok('x')}`
+  const mistake = new Error('a mistake')
+  const sending = conn.send(writer.get('/').finish(), conn.reader, {
+    onInterim: () => {
+      throw mistake
+    },
+  })
+  expect(await outcomeOf(world, sending)).toMatchObject({ code: 'RequestAborted', cause: mistake })
+})
+
+test('user and password in the URL of a connection are refused: they belong to requests', async () => {
+  const { world } = await openConnection()
+  await expect(world.Connection.connect('http://user:word@server.test')).rejects.toMatchObject({ code: 'InvalidUrl' })
+})
+
+test('a copy of a response keeps its timings', async () => {
+  const { conn, writer, world } = await openConnection()
+  const sending = conn.send(writer.get('/').finish())
+  await world.settle()
+  const res = await sending
+  expect(res.toOwned().timings).toEqual({ ...res.timings, queued: 0 })
+})
+
 test('a response can be read in another reader than the connection’s own', async () => {
   const { conn, writer, server, world } = await openConnection({ memory: { maxDelivery: 1000 } })
   const small = makeReader({ capacity: 1_024 })

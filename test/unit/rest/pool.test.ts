@@ -326,6 +326,11 @@ describe('acquire', () => {
     expect(await failure(waiting)).toMatchObject({ code: 'AcquireTimeout' })
   })
 
+  test('rejects, and does not throw, for a limit that is none', async () => {
+    const { pool } = await openPool()
+    await expect(pool.acquire({ timeout: -1 })).rejects.toMatchObject({ code: 'InvalidOption' })
+  })
+
   test('leaves the queue when aborted, from its middle too', async () => {
     const { pool, world } = await openPool()
     const held = pool.tryAcquire() as ClientSlot
@@ -580,6 +585,41 @@ test('observers are told what happens, in order, and can leave', async () => {
     ['up', 0, 'heal'],
     ['up', 0, 'heal'],
   ])
+})
+
+test('an observer that throws disturbs nobody but the process', async () => {
+  const mistake = new Error('a mistake')
+  const uncaught: unknown[] = []
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', (error) => uncaught.push(error))
+  try {
+    const throwing = (): void => {
+      throw mistake
+    }
+    const { pool, world } = await openPool({ observer: { onSlotDown: throwing, onSlotUp: throwing, onRequest: throwing } })
+    world.server.last.end.reset()
+    await world.settle()
+    const asking = pool.request('GET', '/')
+    await world.settle()
+    expect((await asking).text()).toBe('GET /')
+    expect(pool.stats).toMatchObject({ idle: 1, healed: 1 })
+    expect(uncaught).toEqual([mistake, mistake, mistake, mistake])
+  } finally {
+    process.removeAllListeners('uncaughtException')
+    for (const listener of listeners) process.on('uncaughtException', listener)
+  }
+})
+
+test('a streamed response is observed and counted like any other', async () => {
+  const seen: unknown[] = []
+  const { pool, world } = await openPool({ observer: { onRequest: ({ status }) => seen.push(status) } })
+  const slot = pool.tryAcquire() as ClientSlot
+  const opening = slot.sendStreaming(slot.writer.get('/').finish())
+  await world.settle()
+  expect(await (await opening).read()).toEqual(new TextEncoder().encode('GET /'))
+  slot.release()
+  expect([seen, pool.stats.requests, pool.available]).toEqual([[200], 1, 1])
 })
 
 test('under random faults every request has one outcome, its own answer, and all slots come back', async () => {

@@ -189,17 +189,25 @@ describe('keepWarm', () => {
     expect((await waiting).status).toBe(200)
   })
 
-  test('whose request can’t be built does not spin', async () => {
-    const { world } = await openPool({
+  test('whose request can’t be built is told, once an interval, and leaves the connection alone', async () => {
+    const mistake = new Error('a mistake')
+    const told: unknown[] = []
+    const { pool, world } = await openPool({
       keepWarm: {
         interval: 1_000,
         request: () => {
-          throw new Error('a mistake')
+          throw mistake
         },
       },
+      observer: { onKeepWarmFailed: ({ slot, error }) => told.push([slot, error]) },
     })
-    await world.clock.advance(10_000)
-    expect(world.server.dials.length).toBeLessThan(12)
+    await world.clock.advance(3_500)
+    expect(told).toEqual([
+      [0, mistake],
+      [0, mistake],
+      [0, mistake],
+    ])
+    expect([pool.available, world.server.dials.length, pool.stats.lost]).toEqual([1, 1, 0])
   })
 })
 
