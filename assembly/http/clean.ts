@@ -8,7 +8,7 @@
 // CR LF. That finds the lines and proves their bytes at once. Second pass: the name of each line; what is left is its value.
 
 import { CLEAN_OVERREAD, FIELD_BYTES } from "../abi";
-import { Head } from "./head";
+import { Head, isSpace } from "./head";
 import { skipToken, tokenBytes } from "./token";
 
 const CRLF: u32 = 0x0a0d;
@@ -102,10 +102,4 @@ function cutLines(h: Head, head: usize, statusEnd: usize, tableEnd: usize, end: 
     name = lineEnd + 2;
   }
   return true;
-}
-
-// @ts-ignore: decorator
-@inline
-function isSpace(byte: u32): bool {
-  return byte == 0x20 || byte == 0x09;
 }

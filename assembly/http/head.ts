@@ -13,6 +13,8 @@ import { equalsIgnoreCase, isTarget, skipToken, skipValue } from "./token";
 
 const CR: u32 = 0x0d;
 const LF: u32 = 0x0a;
+/** CR LF as a little-endian word. */
+const CRLF: u32 = 0x0a0d;
 const SP: u32 = 0x20;
 const HTAB: u32 = 0x09;
 
@@ -115,7 +117,7 @@ export function parseResponseHead(record: usize, head: usize, length: u32): i32 
   h.reason = <u32>at;
   at = skipValue(at, head + length);
   h.reasonLength = <u32>at - h.reason;
-  if (<u32>load<u16>(at) != (CR | (LF << 8))) return HEAD_MALFORMED;
+  if (<u32>load<u16>(at) != CRLF) return HEAD_MALFORMED;
   return parseFields(h, at + 2, head + length - 2);
 }
 
@@ -134,7 +136,7 @@ export function parseRequestHead(record: usize, head: usize, length: u32): i32 {
   at++;
   const left = <u32>(head + length - at);
   if (left >= 7 && isHttpName(at) && !startsLikeResponse(at, 7)) return HEAD_UNSUPPORTED_VERSION;
-  if (left < 10 || !version(h, at) || <u32>load<u16>(at, 8) != (CR | (LF << 8))) return HEAD_MALFORMED;
+  if (left < 10 || !version(h, at) || <u32>load<u16>(at, 8) != CRLF) return HEAD_MALFORMED;
   return parseFields(h, at + 10, head + length - 2);
 }
 
@@ -175,51 +177,47 @@ export function parseFields(h: Head, start: usize, end: usize): i32 {
   let count: u32 = 0;
   h.fieldCount = 0;
   while (at < end) {
-    const first = <u32>load<u8>(at);
-    if (first == SP || first == HTAB) {
-      // obs-fold: the line goes on with the previous value (RFC 9112 section 5.2), its CRLF read as spaces.
-      if (count == 0) return HEAD_MALFORMED;
-      store<u16>(at - 2, 0x2020);
-      const previous = h.fields + (count - 1) * FIELD_BYTES;
-      let value = load<u32>(previous, 8);
-      if (load<u32>(previous, 12) == 0) {
-        // Nothing of the value has come yet: it begins behind the white space of this line.
-        while (<u32>load<u8>(at) == SP || <u32>load<u8>(at) == HTAB) at++;
-        value = <u32>at;
-      }
-      at = parseValue(previous, value, at, end);
-      if (at == 0) return HEAD_MALFORMED;
-      continue;
-    }
     if (count == h.fieldCapacity) return HEAD_TOO_MANY_FIELDS;
-    const field = h.fields + count * FIELD_BYTES;
     const name = at;
     at = skipToken(at, end);
     if (at == name || load<u8>(at) != 0x3a) return HEAD_MALFORMED;
+    const nameLength = <u32>(at - name);
+    let value = skipSpace(at + 1);
+    at = skipValue(value, end);
+    if (<u32>load<u16>(at) != CRLF) return HEAD_MALFORMED;
+    let valueEnd = at;
+    at += 2;
+    while (at < end && isSpace(load<u8>(at))) {
+      // obs-fold: the line goes on with this value (RFC 9112 section 5.2), its CRLF read as spaces.
+      store<u16>(at - 2, 0x2020);
+      // While nothing of the value has come, it begins behind the white space.
+      if (value == valueEnd) value = at = skipSpace(at);
+      at = skipValue(at, end);
+      if (<u32>load<u16>(at) != CRLF) return HEAD_MALFORMED;
+      valueEnd = at;
+      at += 2;
+    }
+    // Only now: done for each line, a value folded into nothing but white space would be gone through again and again.
+    while (valueEnd > value && isSpace(load<u8>(valueEnd - 1))) valueEnd--;
+    const field = h.fields + count * FIELD_BYTES;
     store<u32>(field, <u32>name);
-    store<u32>(field, <u32>(at - name), 4);
-    at++;
-    while (<u32>load<u8>(at) == SP || <u32>load<u8>(at) == HTAB) at++;
-    at = parseValue(field, <u32>at, at, end);
-    if (at == 0) return HEAD_MALFORMED;
+    store<u32>(field, nameLength, 4);
+    store<u32>(field, <u32>value, 8);
+    store<u32>(field, <u32>(valueEnd - value), 12);
     h.fieldCount = ++count;
   }
   return count;
 }
 
-/** Ends the value that begins at `value`, reading on from `at`. Returns the start of the next line, or 0. */
+/** The white space of RFC 9110 section 5.6.3. */
 // @ts-ignore: decorator
 @inline
-function parseValue(field: usize, value: u32, at: usize, end: usize): usize {
-  at = skipValue(at, end);
-  if (<u32>load<u16>(at) != (CR | (LF << 8))) return 0;
-  let length = <u32>at - value;
-  while (length != 0) {
-    const last = <u32>load<u8>(value + length - 1);
-    if (last != SP && last != HTAB) break;
-    length--;
-  }
-  store<u32>(field, value, 8);
-  store<u32>(field, length, 12);
-  return at + 2;
+export function isSpace(byte: u32): bool {
+  return byte == SP || byte == HTAB;
+}
+
+/** First byte from `at` on that is no white space; a CR ends the run at the latest. */
+function skipSpace(at: usize): usize {
+  while (isSpace(load<u8>(at))) at++;
+  return at;
 }

@@ -152,7 +152,6 @@ describe('a request line', () => {
     'GET\t/ HTTP/1.1',
     'GET /\tHTTP/1.1',
     'GET /a b HTTP/1.1',
-    'GET / HTTP/2.0',
     'GET / HTTP/1.',
     'GET / HTTP/1.10',
     'GET / http/1.1',
@@ -170,6 +169,10 @@ describe('a request line', () => {
   ])('%j is refused', (line) => {
     expect(request(`${line}\r\n\r\n`)).toBe(MALFORMED)
     expect(request(`${line}\r\nHost: a\r\n\r\n`)).toBe(MALFORMED)
+  })
+  test.each(['GET / HTTP/2.0', 'GET / HTTP/0.9', 'GET / HTTP/1', 'GET / HTTP/', 'PRI * HTTP/2.0'])('%j has a version that is not ours', (line) => {
+    expect(request(`${line}\r\n\r\n`)).toBe(abi.HEAD_UNSUPPORTED_VERSION)
+    expect(request(`${line}\r\nHost: a\r\n\r\n`)).toBe(abi.HEAD_UNSUPPORTED_VERSION)
   })
 })
 
