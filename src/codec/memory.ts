@@ -123,6 +123,8 @@ export class Codec {
   constructor(
     private readonly source: WebAssembly.Module | (() => string),
     private decoding: TextDecoding,
+    /** Pages of each memory, more when one region needs more. */
+    private readonly memoryPages: number = MEMORY_PAGES,
   ) {}
 
   /** How bytes become strings. */
@@ -154,7 +156,7 @@ export class Codec {
       const start = memory.take(size)
       if (start !== 0) return new Region(memory, start, size, this.onRelease)
     }
-    const pages = Math.max(MEMORY_PAGES, Math.ceil((size + FIRST_REGION) / PAGE))
+    const pages = Math.max(this.memoryPages, Math.ceil((size + FIRST_REGION) / PAGE))
     const memory = new CodecMemory(this.module, new WebAssembly.Memory({ initial: pages, maximum: pages }))
     this.memories.push(memory)
     return new Region(memory, memory.take(size), size, this.onRelease)

@@ -19,6 +19,7 @@ import { NodeServerWsStream, type UpgradeIncoming } from './node-server.ts'
 import { threadCodec } from './thread-codec.ts'
 
 export * from '../rest/index.ts'
+export * from '../rest/shared/index.ts'
 export * from '../ws/index.ts'
 export {
   applyMask,

@@ -20,14 +20,14 @@ const MAY_IMPORT = {
 
 type Room = keyof typeof MAY_IMPORT
 
-const RUNTIME_FILE = /^src\/(?:transport\/(?:node|deno|bun|workerd)(?:-[a-z-]+)?|entry\/(?:node|deno|bun|workerd)(?:-[a-z-]+)?)\.ts$/
+const RUNTIME_FILE = /^src\/(?:transport\/(?:node|deno|bun|workerd)(?:-[a-z-]+)?(?:\.d)?|entry\/(?:node|deno|bun|workerd)(?:-[a-z-]+)?)\.ts$/
 
 /** Where a file belongs; null when nobody gave it a place. */
 function roomOf(path: string): Room | null {
   if (path === 'assembly/abi.ts') return 'abi'
   if (path === 'src/runtime.ts') return 'runtime'
   if (/^src\/[a-z-]+\.ts$/.test(path)) return 'base'
-  if (/^src\/transport\/(?:node|deno|bun|workerd)(?:-[a-z-]+)?\.ts$/.test(path)) return 'adapter'
+  if (/^src\/transport\/(?:node|deno|bun|workerd)(?:-[a-z-]+)?(?:\.d)?\.ts$/.test(path)) return 'adapter'
   const folder = /^src\/(codec|transport|ws|rest|testing|entry)\//.exec(path)?.[1]
   return (folder as Room | undefined) ?? null
 }
@@ -106,7 +106,9 @@ test('every relative import names a file that exists, with its extension', () =>
   const lost = sources.flatMap(({ path, text }) =>
     importsOf(text).flatMap(({ specifier }) => {
       const target = resolveImport(path, specifier)
-      return target === null || paths.has(target) ? [] : [`${path}: ${specifier}`]
+      // A binary is declared by a file of its own beside it.
+      const declared = target?.replace(/\.(wasm)$/, '.d.$1.ts')
+      return target === null || paths.has(target) || paths.has(declared as string) ? [] : [`${path}: ${specifier}`]
     }),
   )
   expect(lost).toEqual([])

@@ -1,0 +1,78 @@
+/**
+ * `nexus-async-net` in Cloudflare's `workerd`. The codec is a module import, as compiling at run time is forbidden there.
+ *
+ * Sockets belong to the request that made them, so connections and pools are made inside a handler and closed before it ends. There are no threads,
+ * no TCP options and no certificates of one's own, and what needs them is not in this entry.
+ */
+
+import { systemClock } from '../clock.ts'
+import { FrameReader as BaseFrameReader, type FrameReaderOptions, type Role } from '../codec/frame-reader.ts'
+import { FrameWriter as BaseFrameWriter, type FrameWriterOptions } from '../codec/frame-writer.ts'
+import { MaskKeys } from '../codec/mask-keys.ts'
+import { Codec } from '../codec/memory.ts'
+import { RequestWriter as BaseRequestWriter, type RequestWriterOptions } from '../codec/request-writer.ts'
+import { ResponseReader as BaseResponseReader, type ResponseReaderOptions } from '../codec/response-reader.ts'
+import { webTextDecoding } from '../codec/text.ts'
+import { ClientPool as BaseClientPool } from '../rest/client-pool.ts'
+import { HttpConnection as BaseHttpConnection } from '../rest/connection.ts'
+import type { Runtime } from '../runtime.ts'
+import { dialWorkerd, workerdTransport } from '../transport/workerd.ts'
+import { WsStream as BaseWsStream } from '../ws/ws-stream.ts'
+import module from './codec.wasm'
+
+export * from '../rest/index.ts'
+export type { WorkerdSocket } from '../transport/workerd-sockets.ts'
+export * from '../ws/index.ts'
+export { type FrameReaderOptions, type FrameWriterOptions, type RequestWriterOptions, type ResponseReaderOptions, type Role, workerdTransport }
+
+/** 16 MiB a memory: an isolate has 128 in all. */
+const MEMORY_PAGES = 256
+const codec = new Codec(module, webTextDecoding(), MEMORY_PAGES)
+
+const runtime: Runtime = { codec, dial: dialWorkerd, clock: systemClock, maskKeys: new MaskKeys(), random: Math.random }
+
+/** A WebSocket (RFC 6455), client or server. */
+export class WsStream extends BaseWsStream {
+  /** @internal */
+  static override readonly runtime: Runtime = runtime
+}
+
+/** A keep-alive connection to an HTTP/1.1 server (RFC 9112). */
+export class HttpConnection extends BaseHttpConnection {
+  /** @internal */
+  static override readonly runtime: Runtime = runtime
+}
+
+/** Keep-alive connections to one server that heal themselves; for the time of one request. */
+export class ClientPool extends BaseClientPool {
+  /** @internal */
+  static override readonly runtime: Runtime = runtime
+}
+
+/** Reads WebSocket frames, sans IO. */
+export class FrameReader extends BaseFrameReader {
+  constructor(options?: FrameReaderOptions) {
+    super(codec, options)
+  }
+}
+
+/** Writes WebSocket frames, sans IO. */
+export class FrameWriter extends BaseFrameWriter {
+  constructor(options?: FrameWriterOptions) {
+    super(codec, options)
+  }
+}
+
+/** Reads HTTP responses, sans IO. */
+export class ResponseReader extends BaseResponseReader {
+  constructor(options?: ResponseReaderOptions) {
+    super(codec, options)
+  }
+}
+
+/** Writes HTTP requests, sans IO. */
+export class RequestWriter extends BaseRequestWriter {
+  constructor(host: string, options?: RequestWriterOptions) {
+    super(codec, host, options)
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * Connections of Cloudflare's `workerd` (`cloudflare:sockets`): each chunk is copied once into linear memory, because a BYOB read transfers its buffer.
+ *
+ * A socket belongs to the request that made it: connect inside a handler, and keep nothing of it for another one.
+ */
+
+import { connect } from 'cloudflare:sockets'
+import { TlsError, UsageError } from '../errors.ts'
+import { lostError } from './connect-errors.ts'
+import { withDeadline } from './deadline.ts'
+import { checkTcpOptions } from './dial-options.ts'
+import { checkTlsConfig } from './tls-options.ts'
+import type { Address, Dial, DialOptions, Transport, TransportHandler, WriteProgress } from './transport.ts'
+import type { WorkerdSocket } from './workerd-sockets.ts'
+
+const NOTHING = new Uint8Array(0)
+/** Bytes of one read; it is as much as the runtime hands over. */
+const READ_SIZE = 65_536
+
+class WorkerdTransport implements Transport {
+  readonly targetCount = 1
+  readonly remoteAddress: string | undefined
+  lastWrite: WriteProgress = 'nothing'
+  private handler: TransportHandler | null = null
+  private targets: readonly Uint8Array[] = []
+  /** Which target is filled next. */
+  private filling = 0
+  private readonly reader: ReadableStreamBYOBReader
+  private readonly writer: WritableStreamDefaultWriter<Uint8Array>
+  /** Lent to the runtime while a read is under way, which gives it back. */
+  private buffer: ArrayBuffer = new ArrayBuffer(READ_SIZE)
+  /** What a read brought that the last target had no room for. */
+  private rest: Uint8Array = NOTHING
+  private asked = false
+  private reading = false
+  private readEnded = false
+  private endDelivered = false
+  private endAsked = false
+  private closed = false
+
+  constructor(
+    private readonly socket: WorkerdSocket,
+    remoteAddress: string | undefined,
+  ) {
+    this.remoteAddress = remoteAddress
+    this.reader = socket.readable.getReader({ mode: 'byob' })
+    this.writer = socket.writable.getWriter()
+    socket.closed.then(
+      () => {},
+      (error: unknown) => this.lose(error),
+    )
+  }
+
+  start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
+    this.handler = handler
+    this.targets = targets
+  }
+
+  resume(): void {
+    if (this.asked || this.closed) return
+    this.asked = true
+    this.answer()
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.lastWrite = 'nothing'
+    if (this.closed) return false
+    this.lastWrite = 'partly'
+    this.writer.write(bytes).then(
+      () => {
+        if (this.closed) return
+        this.lastWrite = 'fully'
+        this.handler?.onWritten()
+      },
+      (error: unknown) => this.lose(error),
+    )
+    return false
+  }
+
+  end(): void {
+    if (this.endAsked || this.closed) return
+    this.endAsked = true
+    // With the peer gone already there is nobody left to tell.
+    this.writer.close().then(
+      () => this.closeWhenEnded(),
+      () => this.closeWhenEnded(),
+    )
+  }
+
+  destroy(): void {
+    if (this.closed) return
+    this.close()
+    queueMicrotask(() => this.handler?.onClosed(null))
+  }
+
+  /** Gives the user what it asked for, if it is there, and reads on if not. */
+  private answer(): void {
+    if (!this.asked || this.closed || this.handler === null) return
+    if (this.rest.length > 0) {
+      const index = this.filling
+      const target = this.targets[index] as Uint8Array
+      const length = Math.min(this.rest.length, target.length)
+      target.set(this.rest.subarray(0, length))
+      this.rest = this.rest.subarray(length)
+      if (this.rest.length === 0) this.buffer = this.rest.buffer as ArrayBuffer
+      this.asked = false
+      this.filling = (index + 1) % this.targets.length
+      this.handler.onRead(index, length)
+      return
+    }
+    if (this.readEnded) {
+      this.asked = false
+      if (this.endDelivered) return
+      this.endDelivered = true
+      this.handler.onEnd()
+      this.closeWhenEnded()
+      return
+    }
+    if (this.reading) return
+    this.reading = true
+    this.reader.read(new Uint8Array(this.buffer)).then(
+      ({ value, done }) => {
+        this.reading = false
+        if (done) this.readEnded = true
+        else this.rest = value
+        this.answer()
+      },
+      (error: unknown) => this.lose(error),
+    )
+  }
+
+  /** A connection that has ended both ways is closed by whoever notices. */
+  private closeWhenEnded(): void {
+    if (!this.endDelivered || !this.endAsked || this.closed) return
+    this.close()
+    this.handler?.onClosed(null)
+  }
+
+  private lose(error: unknown): void {
+    if (this.closed) return
+    this.close()
+    this.handler?.onClosed(lostError(error))
+  }
+
+  private close(): void {
+    this.closed = true
+    // What is still under way fails with the close, which nobody need be told.
+    const ignore = (): void => {}
+    this.reader.cancel().catch(ignore)
+    this.writer.abort().catch(ignore)
+    this.socket.close().catch(ignore)
+  }
+}
+
+/** A transport over a socket of `connect()`, which belongs to it from then on. */
+export function workerdTransport(socket: WorkerdSocket): Transport {
+  return new WorkerdTransport(socket, undefined)
+}
+
+/**
+ * Connects with `cloudflare:sockets`. Of the options, TCP's (`noDelay: false`, `keepAlive`) are refused with `OptionUnsupported`, and of TLS's all but
+ * `serverName` with `TlsOptionUnsupported`: the runtime has none of them.
+ */
+export const dialWorkerd: Dial = async (address, options) => {
+  const serverName = checkOptions(address, options)
+  const { hostname, port, secure } = address
+  const transport = await withDeadline<WorkerdTransport>(
+    address,
+    options,
+    (done, failed) => {
+      const secureTransport = !secure ? 'off' : serverName === null ? 'on' : 'starttls'
+      let socket = connect({ hostname: hostname.includes(':') ? `[${hostname}]` : hostname, port }, { secureTransport, allowHalfOpen: true })
+      const opening = socket
+      // A failure is told by `opened`; the same on `closed` would be an unhandled rejection.
+      opening.closed.catch(() => {})
+      opening.opened.then(({ remoteAddress }) => {
+        if (serverName !== null) socket = opening.startTls({ expectedServerHostname: serverName })
+        done(new WorkerdTransport(socket, remoteAddress))
+      }, failed)
+      return () => {
+        socket.close().catch(() => {})
+      }
+    },
+    (late) => late.destroy(),
+  )
+  return transport
+}
+
+/** The name that the server's certificate is to be for, when it is not that of the address. Refuses what can't be honoured. */
+function checkOptions({ secure }: Address, options: DialOptions): string | null {
+  const { noDelay, keepAlive } = checkTcpOptions(options)
+  if (!noDelay) throw new UsageError('OptionUnsupported', 'noDelay cannot be turned off on workerd: leave it out')
+  if (keepAlive !== false)
+    throw new UsageError('OptionUnsupported', 'keepAlive cannot be set on workerd: use heartbeat (WebSocket) or keepWarm (pool)')
+  if (!secure) return null
+  const { ca, identity, alpnProtocols, serverName, minVersion, dangerNoVerify } = checkTlsConfig(options.tls)
+  const refused = Object.entries({
+    ca: ca !== null,
+    'cert and key': identity !== null,
+    alpnProtocols: alpnProtocols.length > 0,
+    minVersion: minVersion !== '1.2',
+    dangerNoVerify,
+  }).find(([, isSet]) => isSet)?.[0]
+  if (refused !== undefined) {
+    throw new TlsError('TlsOptionUnsupported', `tls.${refused} cannot be set on workerd, whose TLS takes a server name only`)
+  }
+  return serverName
+}
