@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { goals, judge } from './lib/goals.mjs'
 import { digits, table } from './lib/harness.mjs'
 import { wsVersion } from './lib/ws-package.mjs'
+import { undiciVersion } from './rest/undici-package.mjs'
 
 const here = new URL('./', import.meta.url)
 const root = fileURLToPath(new URL('../', here))
@@ -35,7 +36,7 @@ const benches = rooms.flatMap((room) =>
     .filter((name) => name.endsWith('.mjs') && readFileSync(new URL(`${room}/${name}`, here), 'utf8').includes('\nmain({'))
     .map((name) => ({ name: name.slice(0, -4), file: fileURLToPath(new URL(`${room}/${name}`, here)) })),
 )
-const order = ['parse', 'flood', 'send', 'echo', 'alloc', 'costs']
+const order = ['parse', 'flood', 'send', 'echo', 'alloc', 'costs', 'build', 'responses', 'roundtrip', 'pool', 'acquire', 'memory', 'outage']
 benches.sort((a, b) => (order.indexOf(a.name) + 1 || 99) - (order.indexOf(b.name) + 1 || 99))
 
 /** @type {Record<string, string[]>} */
@@ -95,7 +96,7 @@ function summary() {
     `| command | \`${['node bench/run.mjs', ...argv.slice(2)].join(' ')}\` |`,
     `| machine | ${first.cpu}, ${first.cores} cores, ${first.memory} GiB, ${first.platform} |`,
     `| runtimes | ${names.map((name) => `${name} ${reports[name][0].version}`).join(', ')} |`,
-    `| ws | ${wsVersion} |`,
+    `| ws, undici | ${wsVersion}, ${undiciVersion} |`,
     `| rounds | ${first.rounds} of ${first.seconds} s for each contender, in turn, in ${first.lives} successive processes of its own |`,
     '',
     'Every figure is the median of its rounds; ± is half the range of the middle half of them. Ratios (÷) are taken within a round, and the',

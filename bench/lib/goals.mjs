@@ -11,6 +11,7 @@
  * @property {number} [atLeast]
  * @property {number} [atMost]
  * @property {boolean} [difference] from the baseline, instead of the ratio to it
+ * @property {string} [on] the one runtime that it is for
  * @property {string} text
  */
 
@@ -34,6 +35,16 @@ export const goals = [
     ...goal('alloc', 'tcp', 'nexus', 'perMessage', 'raw', { atMost: 0.5 }, 'allocation in a TCP flood beyond the raw read, bytes a message'),
     difference: true,
   },
+  goal('roundtrip', 'one-core', 'nexus', 'p50', 'raw', { atMost: 1.25 }, 'REST round trip on one core, p50'),
+  goal('roundtrip', 'two-cores', 'nexus', 'rate', 'request', { atLeast: 2 }, 'REST on one connection, requests/s'),
+  goal('roundtrip', 'two-cores', 'nexus', 'rate', 'dispatch', { atLeast: 1.2 }, 'REST on one connection, requests/s'),
+  goal('roundtrip', 'options', 'timeout', 'p50', 'plain', { atMost: 1.05 }, 'REST round trip with a timeout, p50'),
+  goal('roundtrip', 'options', 'observed', 'p50', 'plain', { atMost: 1.1 }, 'REST round trip by a pool with timeout and observer, p50'),
+  goal('pool', 'tcp', 'nexus', 'rate', 'request', { atLeast: 2.5 }, 'REST on 8 connections, requests/s'),
+  goal('pool', 'tcp', 'nexus', 'rate', 'dispatch', { atLeast: 1.5 }, 'REST on 8 connections, requests/s'),
+  { ...goal('pool', 'tcp', 'nexus', 'rate', 'fetch', { atLeast: 10 }, 'REST on 8 connections, requests/s'), on: 'node' },
+  { ...goal('pool', 'tcp', 'nexus', 'rate', 'fetch', { atLeast: 1.3 }, 'REST on 8 connections, requests/s'), on: 'bun' },
+  goal('acquire', 'idle', 'nexus', 'cost', '', { atMost: 20 }, 'pool acquire and release, ns'),
 ]
 
 /**
@@ -57,7 +68,7 @@ function goal(bench, id, contender, metric, against, limit, text) {
  * @param {readonly any[]} reports
  */
 export function judge(aim, reports) {
-  const report = reports.find(({ bench }) => bench === aim.bench)
+  const report = reports.find(({ bench, runtime }) => bench === aim.bench && (aim.on === undefined || aim.on === runtime))
   const result = report?.cases.find((/** @type {any} */ c) => c.id === aim.case)
   const contender = result?.contenders.find((/** @type {any} */ entrant) => entrant.id === aim.contender)
   const metric = contender?.metrics[aim.metric]

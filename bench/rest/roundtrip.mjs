@@ -15,6 +15,8 @@ const cases = [
   { id: 'one-core', title: 'order round trip, both ends on one core', secure: false, oneCore: true },
   { id: 'two-cores', title: 'order round trip, wherever the system puts the ends', secure: false, oneCore: false },
   { id: 'tls', title: 'order round trip over TLS, both ends on one core', secure: true, oneCore: true },
+  // What is not asked for should cost nothing, and what is asked for little.
+  { id: 'options', title: 'order round trip with options, both ends on one core', secure: false, oneCore: true },
 ]
 
 /** @param {Case} c @param {Peers} peers */
@@ -61,7 +63,7 @@ main({
   cases,
   // The first one's authority is the one that everybody trusts: TLS is measured there.
   peers: { pinned: { script: 'rest/server.mjs', oneCore: true }, server: 'rest/server.mjs' },
-  baselines: ['raw', 'dispatch', 'request'],
+  baselines: ['raw', 'dispatch', 'request', 'plain'],
   metrics: [
     percentile('p50', 'p50'),
     percentile('p99', 'p99'),
@@ -71,20 +73,26 @@ main({
   ],
   // Shorter ones are over before the compilers are.
   seconds: 1,
-  contenders: () => ({
-    nexus: contender('HttpConnection', (to) => clients.connection(to, { timeout: 0 })),
-    timeout: contender('HttpConnection, timeout', (to) => clients.connection(to, { timeout: 30_000 })),
-    signal: contender('HttpConnection, timeout and signal', (to) =>
-      clients.connection(to, { timeout: 30_000 }, { signal: new AbortController().signal }),
-    ),
-    pool: contender('ClientPool of 1', async (to) => clients.tryAcquire(await clients.connectPool(to, { connections: 1, timeout: 0 }))),
-    observed: contender('ClientPool of 1, timeout and observer', async (to) =>
-      clients.tryAcquire(await clients.connectPool(to, { connections: 1, observer: new Observer() })),
-    ),
-    raw: contender('raw', clients.raw),
-    dispatch: contender('undici dispatch', (to) => clients.undiciDispatch(to, 1)),
-    request: contender('undici request', (to) => clients.undiciRequest(to, 1)),
-    http: contender('node:http', (to) => clients.nodeHttp(to, 1)),
-    fetch: contender("the runtime's fetch", clients.ownFetch),
-  }),
+  contenders: ({ id }) =>
+    id === 'options'
+      ? {
+          plain: contender('HttpConnection, timeout: 0', (to) => clients.connection(to, { timeout: 0 })),
+          timeout: contender('… timeout', (to) => clients.connection(to, {})),
+          signal: contender('… timeout and signal', (to) => clients.connection(to, {}, { signal: new AbortController().signal })),
+          pool: contender('ClientPool of 1, timeout: 0', async (to) =>
+            clients.tryAcquire(await clients.connectPool(to, { connections: 1, timeout: 0 })),
+          ),
+          observed: contender('… timeout and observer', async (to) =>
+            clients.tryAcquire(await clients.connectPool(to, { connections: 1, observer: new Observer() })),
+          ),
+        }
+      : {
+          nexus: contender('HttpConnection', (to) => clients.connection(to, {})),
+          pool: contender('ClientPool of 1', async (to) => clients.tryAcquire(await clients.connectPool(to, { connections: 1 }))),
+          raw: contender('raw', clients.raw),
+          dispatch: contender('undici dispatch', (to) => clients.undiciDispatch(to, 1)),
+          request: contender('undici request', (to) => clients.undiciRequest(to, 1)),
+          http: contender('node:http', (to) => clients.nodeHttp(to, 1)),
+          fetch: contender("the runtime's fetch", clients.ownFetch),
+        },
 })
