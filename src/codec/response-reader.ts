@@ -21,6 +21,7 @@ import {
   HEAD_STATUS,
   HTTP_ERROR_CHUNK_EXTENSION_TOO_LONG,
   HTTP_ERROR_NONE,
+  HTTP_ERROR_TOO_MANY_HEADERS,
   HTTP_ERROR_TRAILERS_TOO_LARGE,
   HTTP_ERROR_UNEXPECTED_END,
   INCOMING_BODY_BYTES,
@@ -62,6 +63,7 @@ import {
 import { checkInteger, HttpError, UsageError } from '../errors.ts'
 import type { Fields } from './handshake.ts'
 import { HeadFields, latin1 } from './head-fields.ts'
+import { HeapBody } from './heap-body.ts'
 import { httpError } from './http-error.ts'
 import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
@@ -156,8 +158,7 @@ export class ResponseReader implements ResponseSource {
   private released = false
   private latest: InterimResponse | null = null
   /** A body that the store could not hold. */
-  private heap: Uint8Array<ArrayBuffer> | null = null
-  private heapBytes = 0
+  private heap: HeapBody | null = null
   /** The one of the two targets that bytes are put in by `spare` and `read`. */
   private current: number
   private spareView: Uint8Array<ArrayBuffer> | null = null
@@ -225,12 +226,12 @@ export class ResponseReader implements ResponseSource {
     if (this.released) throw releasedReader()
     const { i32, words } = this
     const state = i32[words + (INCOMING_STATE >> 2)] as number
+    if (state === INCOMING_IN_BODY || (state === INCOMING_IN_HEAD && this.begun)) throw unfinished()
     this.serial = (this.serial + 1) & SERIAL_MASK
     this.cached = null
     this.heap = null
     this.hasHead = this.isComplete = this.taken = false
     if (state === INCOMING_FAILED) return
-    if (state === INCOMING_IN_BODY || (state === INCOMING_IN_HEAD && this.begun)) throw unfinished()
     this.fields.clear()
     this.begun = i32[words + (INCOMING_INPUT >> 2)] !== i32[words + (INCOMING_TAIL >> 2)]
     i32[words + (INCOMING_STATE >> 2)] = INCOMING_IN_HEAD
@@ -245,6 +246,7 @@ export class ResponseReader implements ResponseSource {
    * a failure, which {@link ResponseReader.error} tells apart.
    */
   next(): RestResponse | null {
+    if (this.released) throw releasedReader()
     if (!this.isComplete || this.taken) {
       const state = this.word(INCOMING_STATE)
       if (state === INCOMING_IDLE || state === INCOMING_DONE) {
@@ -271,6 +273,7 @@ export class ResponseReader implements ResponseSource {
 
   /** The first `length` bytes of the last {@link ResponseReader.spare} have been filled. Throws `BufferFull` when there was no such room. */
   filled(length: number): void {
+    if (this.released) throw releasedReader()
     const { remaining } = this
     if (!Number.isInteger(length) || length < 0 || length > remaining) throw bufferFull(length, remaining)
     this.add(length)
@@ -290,6 +293,7 @@ export class ResponseReader implements ResponseSource {
    * none was under way; else RESPONSE_FAILED (5) with `UnexpectedEnd`. Take what is whole with `next` first.
    */
   end(): number {
+    if (this.released) throw releasedReader()
     if (this.failure !== null) return RESPONSE_FAILED
     const state = this.word(INCOMING_STATE)
     if (state === INCOMING_IDLE || state === INCOMING_DONE) return RESPONSE_COMPLETE
@@ -356,6 +360,7 @@ export class ResponseReader implements ResponseSource {
 
   /** `length` bytes lie at the start of target `index`. Returns a RESPONSE number; call `advance` after INTERIM, HEAD and DATA. @internal */
   commit(index: 0 | 1, length: number): number {
+    if (this.released) return RESPONSE_FAILED
     const target = index === 0 ? this.first : this.second
     if (length === 0 || this.surplus !== 0) return this.commitRest(target, length)
     this.current = target
@@ -365,6 +370,7 @@ export class ResponseReader implements ResponseSource {
 
   /** Goes on with what is left of the chunk. @internal */
   advance(): number {
+    if (this.released) return RESPONSE_FAILED
     return this.settle(this.exports.incomingParse(this.record))
   }
 
@@ -446,7 +452,7 @@ export class ResponseReader implements ResponseSource {
 
   /** Empty when it is streamed. @internal */
   get bodyBytes(): Uint8Array {
-    if (this.heap !== null) return this.heap.length === this.heapBytes ? this.heap : this.heap.subarray(0, this.heapBytes)
+    if (this.heap !== null) return this.heap.view
     const length = this.streaming ? 0 : this.word(INCOMING_BODY_BYTES)
     const start = this.word(INCOMING_START) + this.word(INCOMING_START_LENGTH)
     return this.u8.subarray(start, start + length)
@@ -454,10 +460,9 @@ export class ResponseReader implements ResponseSource {
 
   /** The body as text. @internal */
   bodyText(): string {
-    const { heap } = this
-    const bytes = heap ?? this.u8
-    const start = heap === null ? this.word(INCOMING_START) + this.word(INCOMING_START_LENGTH) : 0
-    const end = start + (heap === null ? (this.streaming ? 0 : this.word(INCOMING_BODY_BYTES)) : this.heapBytes)
+    const bytes = this.heap === null ? this.u8 : this.heap.bytes
+    const start = this.heap === null ? this.word(INCOMING_START) + this.word(INCOMING_START_LENGTH) : 0
+    const end = this.streaming ? start : start + this.word(INCOMING_BODY_BYTES)
     const hasMark = end - start >= 3 && bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf
     return this.text.utf8(bytes, hasMark ? start + 3 : start, end)
   }
@@ -496,19 +501,13 @@ export class ResponseReader implements ResponseSource {
   }
 
   private append(address: number, length: number): void {
-    const needed = this.heapBytes + length
     if (this.heap === null) {
-      this.heapBytes = 0
       // The length was checked against maxBodySize before it got here.
-      const exact = this.word(INCOMING_FRAMING) === BODY_LENGTH
-      this.heap = new Uint8Array(exact ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : Math.max(2 * this.capacity, 2 * length))
-    } else if (needed > this.heap.length) {
-      const grown = new Uint8Array(Math.min(this.limits.maxBody, Math.max(needed, 2 * this.heap.length)))
-      grown.set(this.heap.subarray(0, this.heapBytes))
-      this.heap = grown
+      const isKnown = this.word(INCOMING_FRAMING) === BODY_LENGTH
+      const first = isKnown ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : 2 * Math.max(this.capacity, length)
+      this.heap = new HeapBody(first, this.limits.maxBody)
     }
-    this.heap.set(this.u8.subarray(address, address + length), this.heapBytes)
-    this.heapBytes += length
+    this.heap.append(this.u8.subarray(address, address + length))
   }
 
   private takeInterim(): InterimResponse {
@@ -522,11 +521,18 @@ export class ResponseReader implements ResponseSource {
 
   private makeError(): HttpError {
     const code = this.word(INCOMING_ERROR)
+    const { maxExtension, maxHeaders, maxTrailer } = this.limits
     const size = this.view.getFloat64(this.record + INCOMING_ERROR_A, true)
-    const max = this.view.getFloat64(this.record + INCOMING_ERROR_B, true)
-    const { maxExtension, maxTrailer } = this.limits
-    const limit = code === HTTP_ERROR_CHUNK_EXTENSION_TOO_LONG ? maxExtension : code === HTTP_ERROR_TRAILERS_TOO_LARGE ? maxTrailer : max
-    return httpError(code, 'response', size, limit)
+    switch (code) {
+      case HTTP_ERROR_CHUNK_EXTENSION_TOO_LONG:
+        return httpError(code, 'response', size, maxExtension)
+      case HTTP_ERROR_TRAILERS_TOO_LARGE:
+        return httpError(code, 'response', size, maxTrailer)
+      case HTTP_ERROR_TOO_MANY_HEADERS:
+        return httpError(code, 'response', size, maxHeaders)
+      default:
+        return httpError(code, 'response', size, this.view.getFloat64(this.record + INCOMING_ERROR_B, true))
+    }
   }
 
   private whereabouts(state: number): string {
@@ -545,7 +551,8 @@ export class ResponseReader implements ResponseSource {
   private makeRoom(wanted: number): void {
     const { surplus } = this
     const from = this.word(INCOMING_INPUT)
-    if (surplus !== 0 && (wanted <= this.remaining || from === this.current)) return
+    // At its start, the target is either untouched or cannot be emptied any further.
+    if (from === this.current || (surplus !== 0 && wanted <= this.remaining)) return
     const other = this.current === this.first ? this.second : this.first
     if (surplus !== 0) this.u8.copyWithin(other, from, from + surplus)
     this.current = other
