@@ -98,7 +98,8 @@ function systemCode({ names, text }: Facts): string | null {
   if (/failed to lookup address|getaddrinfo/i.test(text)) return 'ENOTFOUND'
   if (/os error 11[13]\b|no route to host|network is unreachable/i.test(text)) return 'EHOSTUNREACH'
   if (/connection refused/i.test(text)) return 'ECONNREFUSED'
-  if (/connection reset|broken pipe|socket hang up|before secure TLS|unexpected eof|handshake eof/i.test(text)) return 'ECONNRESET'
+  if (/connection reset|broken pipe|socket hang up|network connection lost|before secure TLS|unexpected eof|handshake eof/i.test(text))
+    return 'ECONNRESET'
   return null
 }
 

@@ -144,10 +144,10 @@ class WorkerdTransport implements Transport {
 
   private close(): void {
     this.closed = true
-    // What is still under way fails with the close, which nobody need be told.
+    // What is still under way fails with the close, which nobody need be told. The writer is not aborted: that would keep the connection
+    // open until the request ends.
     const ignore = (): void => {}
     this.reader.cancel().catch(ignore)
-    this.writer.abort().catch(ignore)
     this.socket.close().catch(ignore)
   }
 }
