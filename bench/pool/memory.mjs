@@ -32,6 +32,7 @@ function contender(title, open) {
     env,
     start: async (/** @type {Case} */ _, /** @type {Peers} */ { server }) => {
       const play = await open({ server, secure: false })
+      await clients.warmUp([play])
       return async (/** @type {number} */ wanted) => {
         const amount = Math.min(wanted, MOST)
         let left = amount

@@ -236,6 +236,17 @@ export async function ownFetch(place) {
 /** What this process spent, in the kernel too: the server and other programs have no part in it. @type {import('../lib/harness.mjs').Metric} */
 export const cpu = { id: 'cpu', unit: 'CPU µs/request', higherIsBetter: false, of: ({ amount, cpuSeconds }) => (cpuSeconds / amount) * 1e6 }
 
+/** Requests before the first round, or seconds of them: a client is a lot of code, and until the compilers are done with it, they are what is measured. */
+const WARM_UP = 20_000
+const WARM_UP_SECONDS = 3
+
+/** @param {readonly Play[]} plays that go on at the same time */
+export async function warmUp(plays) {
+  const until = performance.now() + WARM_UP_SECONDS * 1000
+  let left = WARM_UP
+  await Promise.all(plays.map((play) => play(() => --left > 0 && performance.now() < until)))
+}
+
 /**
  * CPU time of the server so far, in seconds.
  *

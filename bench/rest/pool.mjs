@@ -27,6 +27,7 @@ function contender(title, open) {
     first: 2_000,
     start: async (/** @type {Case} */ { secure }, /** @type {Peers} */ { server }) => {
       const plays = await open({ server, secure })
+      await clients.warmUp(plays)
       return async (/** @type {number} */ amount) => {
         const before = await clients.serverCpu(server)
         const times = new Times()

@@ -32,6 +32,7 @@ function contender(title, open) {
     first: 1_000,
     start: async (/** @type {Case} */ c, /** @type {Peers} */ peers) => {
       const play = await open(place(c, peers))
+      await clients.warmUp([play])
       return async (/** @type {number} */ amount) => {
         const times = new Times()
         await play(() => {
@@ -71,7 +72,6 @@ main({
     { id: 'rate', unit: 'requests/s', higherIsBetter: true, of: ({ amount, seconds }) => amount / seconds },
     clients.cpu,
   ],
-  // Shorter ones are over before the compilers are.
   seconds: 1,
   contenders: ({ id }) =>
     id === 'options'
