@@ -1,7 +1,11 @@
 /** A finished request: its bytes as they will be sent. */
 
-import { UsageError } from '../errors.ts'
+import { EncodeError, UsageError } from '../errors.ts'
+import { equalsName } from './head-fields.ts'
 import type { RequestWriter } from './request-writer.ts'
+
+const LF = 0x0a
+const COLON = 0x3a
 
 /** What a streamed body comes from: pieces in order, strings as UTF-8. */
 export type BodySource = AsyncIterable<Uint8Array | string>
@@ -10,8 +14,8 @@ export type BodySource = AsyncIterable<Uint8Array | string>
  * A request that may be sent. It lies in its writer's memory and is valid until the writer begins another; using it later throws `StaleRequest`.
  *
  * ```ts
- * const request = writer.post('/order').header('X-Timestamp', ts).body(json).finish()
- * hmac.update(request.body) // what is signed is what is sent
+ * const request = writer.post('/order').header('X-Signature', '-'.repeat(64)).body(json).finish()
+ * request.overwriteHeader('X-Signature', hmac(request.body)) // what is signed is what is sent
  * ```
  */
 export class Request {
@@ -52,6 +56,40 @@ export class Request {
     this.check()
     const start = this.writer.address + this.headLength
     return this.writer.u8.subarray(start, start + this.bodyLength)
+  }
+
+  /**
+   * Writes `value` over that of the first header called `name`, which must have the same length: a placeholder that was put in before what it
+   * depends on, such as a signature, was known. Nothing else moves. Throws `InvalidOption` when there is no such header or the lengths differ,
+   * `HeaderInjection` for what may not stand in a field.
+   */
+  overwriteHeader(name: string, value: string): this {
+    this.check()
+    const { writer } = this
+    const [start, end] = this.findValue(name)
+    if (end - start !== value.length) {
+      throw new UsageError(
+        'InvalidOption',
+        `the value of ${name} has ${end - start} bytes, the new one ${value.length}: make the placeholder as long`,
+      )
+    }
+    // Visible ASCII and spaces (RFC 9110 section 5.5): one byte a character, and none that would end the line.
+    if (!/^[\t\x20-\x7e]*$/.test(value)) {
+      throw new EncodeError('HeaderInjection', `the value of ${name} has characters that may not stand there (RFC 9110 section 5.5)`)
+    }
+    for (let i = 0; i < value.length; i++) writer.u8[start + i] = value.charCodeAt(i)
+    return this
+  }
+
+  /** Addresses of a field's value. The head is ours, so every line is `name: value`. */
+  private findValue(name: string): readonly [start: number, end: number] {
+    const { u8, address } = this.writer
+    const end = address + this.headLength
+    for (let line = u8.indexOf(LF, address) + 1; line < end - 2; line = u8.indexOf(LF, line) + 1) {
+      const value = line + name.length + 2
+      if (u8[value - 2] === COLON && equalsName(u8, line, name)) return [value, u8.indexOf(LF, value) - 1]
+    }
+    throw new UsageError('InvalidOption', `the request has no header ${name}`)
   }
 
   /** Does the body come from a source while the request is sent? */
