@@ -26,6 +26,20 @@ export abstract class BorrowedHead<Source extends HeadSource> {
     this.serial = source.serial
   }
 
+  /** What `JSON.stringify` and a console show: the head, never the reader's memory, which holds other things too. */
+  toJSON(): Record<string, unknown> {
+    if (this.source.serial !== this.serial) return { stale: true }
+    return { version: this.version, headers: this.headers() }
+  }
+
+  static {
+    // How the consoles of Node, Deno and Bun ask an object what to show of it.
+    const show = function (this: BorrowedHead<HeadSource>): unknown {
+      return this.toJSON()
+    }
+    Object.defineProperty(BorrowedHead.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: show })
+  }
+
   /** Protocol version of the sender. */
   get version(): HttpVersion {
     return this.check().word(HEAD_MINOR_VERSION) === 0 ? '1.0' : '1.1'

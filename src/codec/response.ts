@@ -21,6 +21,12 @@ export interface ResponseSource extends HeadSource {
  * ```
  */
 export class RestResponse extends BorrowedHead<ResponseSource> {
+  /** What `JSON.stringify` and a console show: status and head, and how long the body is. */
+  override toJSON(): Record<string, unknown> {
+    const head = super.toJSON()
+    return 'stale' in head ? head : { status: this.status, reason: this.reason, ...head, bodyLength: this.bodyLength }
+  }
+
   /** Status code, 200 to 999. */
   get status(): number {
     return this.check().word(HEAD_STATUS)

@@ -1,5 +1,6 @@
 /** One connection: what comes back for what is sent, and when it may not be used again. */
 
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { HttpError, TransportError, UsageError } from '../../../src/errors.ts'
 import type { Transport, TransportHandler } from '../../../src/transport/transport.ts'
@@ -152,6 +153,18 @@ test('a callback for interim responses that throws fails the request, and it alo
 test('user and password in the URL of a connection are refused: they belong to requests', async () => {
   const { world } = await openConnection()
   await expect(world.Connection.connect('http://user:word@server.test')).rejects.toMatchObject({ code: 'InvalidUrl' })
+})
+
+test('a console shows the head of a response, and nothing of the memory that it lies in', async () => {
+  const { conn, writer, world } = await openConnection()
+  const sending = conn.send(writer.get('/x').finish())
+  await world.settle()
+  const res = await sending
+  const head = { status: 200, reason: 'OK', version: '1.1', headers: [['Content-Length', '6']], bodyLength: 6 }
+  expect(JSON.parse(JSON.stringify(res))).toEqual(head)
+  expect(inspect(res)).toBe(inspect(head))
+  conn.send(writer.get('/y').finish())
+  expect(inspect(res)).toBe('{ stale: true }')
 })
 
 test('a copy of a response keeps its timings', async () => {
