@@ -166,9 +166,9 @@ export class ResponseReader extends BaseResponseReader {
  * ```ts
  * import { RequestWriter } from 'nexus-async-net/codec'
  *
- * const writer = new RequestWriter('api.example', { defaultHeaders: { Accept: '*' + '/*' } })
+ * const writer = new RequestWriter('api.example', { defaultHeaders: { 'X-API-KEY': 'k' } })
  * const request = writer.get('/orders').query('symbol', 'BTC-USD').finish()
- * console.log(request.method, request.target, request.bytes.length) // GET /orders?symbol=BTC-USD 99
+ * console.log(request.method, request.target, request.bytes.length) // GET /orders?symbol=BTC-USD 96
  * ```
  */
 export class RequestWriter extends BaseRequestWriter {

@@ -9,7 +9,7 @@ import { body, chunked, damaged, pieces, request } from '../reference/http-gener
 import { latin1Bytes, latin1Text } from '../reference/linear.ts'
 import { Random } from '../reference/random.ts'
 
-test('requests, whole and damaged, are read as the reference reads them, however they are cut', () => {
+test('requests, whole and damaged, are read as the reference reads them, however they are cut', { timeout: 240_000 }, () => {
   const random = new Random(3)
   const limits: HttpLimits[] = [{}, { maxHeadSize: 90, maxHeaders: 3 }]
   const readers = limits.map((l) => ({ limits: l, reader: new RequestReader({ capacity: 16 * 1024, ...l }) }))
@@ -61,7 +61,7 @@ describe('ChunkedDecoder', () => {
     return { body: decoded, trailers: decoder.trailers(), rest, error: decoder.error?.code ?? null }
   }
 
-  test('agrees with the reference on good and on damaged bodies, whatever the sizes of input and output', () => {
+  test('agrees with the reference on good and on damaged bodies, whatever the sizes of input and output', { timeout: 240_000 }, () => {
     const random = new Random(4)
     const limits: HttpLimits[] = [{ maxBodySize: 2 ** 40 }, { maxBodySize: 50, maxTrailerSize: 30, maxChunkExtension: 4, maxHeaders: 1 }]
     const decoders = limits.map((l) => ({ limits: l, decoder: new ChunkedDecoder(l) }))

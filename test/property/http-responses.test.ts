@@ -1,6 +1,7 @@
 /** The response reader and the reference parser agree: on what is right, on what is damaged, and however it is cut. */
 
 import { describe, expect, test } from 'vitest'
+import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
 import { ResponseReader } from '../../src/entry/codec.ts'
 import { type HttpLimits, type Outcome, readResponses } from '../reference/http.ts'
 import { feedRead, feedTargets } from '../reference/http-feed.ts'
@@ -55,12 +56,42 @@ function run(seed: number, rounds: number, damage: boolean): Map<string, number>
 const ROUNDS = Number(process.env['HTTP_ROUNDS'] ?? 3_000)
 
 describe('responses', () => {
-  test('as servers send them are read as the reference reads them', () => {
+  test('as servers send them are read as the reference reads them', { timeout: 240_000 }, () => {
     const seen = run(1, ROUNDS, false)
     expect(seen.get('all')).toBeGreaterThan(ROUNDS / 5)
   })
-  test('with injuries end as the reference says, however they are cut', () => {
+  test('with injuries end as the reference says, however they are cut', { timeout: 240_000 }, () => {
     const seen = run(2, 2 * ROUNDS, true)
     expect(seen.size).toBeGreaterThan(10)
+  })
+
+  test('200,000 with injuries end in a step that is known, and keep no more than the limit', { timeout: 240_000 }, () => {
+    const random = new Random(5)
+    const reader = new ResponseReader({ capacity: 1_024, maxBodySize: 4_000 })
+    const [first, second] = reader.targets()
+    const ends = new Map<number, number>()
+    for (let round = 0; round < 200_000; round++) {
+      const bytes = latin1Bytes(damaged(random, response(random, 'GET')))
+      reader.reset()
+      reader.begin('GET')
+      if (random.oneIn(3)) reader.streaming = true
+      const size = 1 + random.below(1_024)
+      let step = RESPONSE_MORE
+      for (let at = 0, index = 0; at < bytes.length && step === RESPONSE_MORE; at += size, index = 1 - index) {
+        const part = bytes.subarray(at, at + size)
+        ;(index === 0 ? first : second).set(part)
+        step = reader.commit(index as 0 | 1, part.length)
+        for (let turns = 0; step === RESPONSE_INTERIM || step === RESPONSE_HEAD || step === RESPONSE_DATA; turns++) {
+          // Each turn uses a byte at least, but for the last.
+          if (turns > bytes.length + 1) throw new Error(`round ${round} does not end`)
+          step = reader.advance()
+        }
+      }
+      ends.set(step, (ends.get(step) ?? 0) + 1)
+      if (step === RESPONSE_COMPLETE && reader.response.body.byteLength > 4_000) expect.fail(`round ${round} is over the limit`)
+      if ((step === RESPONSE_FAILED) !== (reader.error !== null)) expect.fail(`round ${round} failed without an error`)
+    }
+    expect([...ends.keys()].sort()).toEqual([RESPONSE_MORE, RESPONSE_COMPLETE, RESPONSE_FAILED])
+    for (const count of ends.values()) expect(count).toBeGreaterThan(10_000)
   })
 })

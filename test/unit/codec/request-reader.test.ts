@@ -190,7 +190,7 @@ describe('the buffer', () => {
     reader.release()
     for (const use of [() => reader.next(), () => reader.spare(), () => reader.read(new Uint8Array(1))]) expect(use).toThrow(code('NotOpen'))
   })
-  test('is all that is written to, whatever comes', () => {
+  test('is all that is written to, whatever comes', { timeout: 120_000 }, () => {
     const random = new Random(9)
     const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
     const options = { capacity: 1_024, maxHeaders: 3, maxHeadSize: 300 }
