@@ -83,8 +83,8 @@ export class RequestWriter {
     this.address = this.region.carve(this.capacity)
     this.builders = Array.from({ length: BUILDERS }, () => new RequestBuilder(this, this.exports, this.encoder))
     this.render(this.defaults)
-    if (options.basePath !== undefined) this.setBasePath(options.basePath)
     try {
+      if (options.basePath !== undefined) this.setBasePath(options.basePath)
       for (const [name, value] of pairsOf(options.defaultHeaders)) this.defaultHeader(name, value)
     } catch (cause) {
       if (this.ownsRegion) this.region.release()

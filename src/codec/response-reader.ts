@@ -187,6 +187,7 @@ export class ResponseReader implements ResponseSource {
     const trailer = this.region.carve(limits.maxTrailer + 2)
     this.first = this.region.carve(limits.capacity)
     this.second = this.region.carve(limits.capacity)
+    // Last, so that there is memory behind the targets: the codec may look up to CLEAN_OVERREAD bytes beyond a chunk.
     const store = this.region.carve(limits.capacity)
     this.words = this.record >> 2
     this.trailerTable = trailerTable >> 2
