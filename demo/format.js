@@ -33,5 +33,6 @@ export function size(bytes) {
 
 /** 2, 'gap' → 2 gaps
  * @param {number} value
- * @param {string} noun */
-export const plural = (value, noun) => `${count(value)} ${noun}${value === 1 ? '' : 's'}`
+ * @param {string} noun
+ * @param {string} [nouns] */
+export const plural = (value, noun, nouns = `${noun}s`) => `${count(value)} ${value === 1 ? noun : nouns}`

@@ -8,7 +8,7 @@ import { INSTRUMENTS } from './market.js'
 const SYMBOLS = INSTRUMENTS.map(({ name }) => name)
 const DEFAULT_SYMBOLS = SYMBOLS.slice(0, 6)
 /** What says nothing to a server of somebody else's. */
-const EXCHANGE_OPTIONS = /** @type {const} */ (['symbols', 'rate', 'gaps', 'drops', 'seed', 'orders', 'limit', 'kills', 'outage'])
+const EXCHANGE_OPTIONS = /** @type {const} */ (['symbols', 'rate', 'gaps', 'drops', 'seed', 'orders', 'limit', 'kills', 'outage', 'threads'])
 
 export const HELP = `\
 nexus-async-net demo: market data over WebSocket, orders over HTTP, and a
@@ -39,6 +39,9 @@ Without --url
   --kills N        times to cut order connections, 0 to 100 (default 8)
   --outage S       seconds that orders cannot be sent, at most a third of
                    all (default 2)
+  --threads N      strategies on threads of their own, 0 to 16, that trade
+                   over one pool; they are killed --kills times, too
+                   (default 0: no other threads)
 
 With --url
   --url ws[s]://…  connects there instead; shows the first messages, then
@@ -54,11 +57,12 @@ Both
 Examples
   npm run demo -- --rate 200000 --seconds 10
   npm run demo -- --symbols BTC-USD,ETH-USD --drops 5 --gaps 10
+  npm run demo -- --threads 4 --kills 20
   npm run demo -- --url wss://ws.example.com/feed --send '{"op":"subscribe"}'
 
 Exit codes: 0 everything adds up, 1 something does not, 2 wrong arguments.
-How it is made: client.js receives, trader.js sends orders, exchange.js serves,
-protocol.js says what.
+How it is made: client.js receives, trader.js sends orders, strategies.js has
+threads do it, exchange.js serves, protocol.js says what.
 `
 
 /** The arguments cannot be used; the message says why. */
@@ -67,7 +71,7 @@ export class ArgumentError extends Error {}
 /**
  * @typedef {{ help: boolean, plain: boolean, seconds: number, url: string | null, send: string[],
  *   symbols: string[], rate: number, gaps: number, drops: number, seed: number,
- *   orders: number, limit: number, kills: number, outage: number }} Options
+ *   orders: number, limit: number, kills: number, outage: number, threads: number }} Options
  */
 
 /**
@@ -96,6 +100,7 @@ export function parseOptions(args) {
     limit: number('limit', values.limit ?? '250', 1, 1_000_000),
     kills: number('kills', values.kills ?? '8', 0, 100),
     outage: number('outage', values.outage ?? '2', 0, 60, false),
+    threads: number('threads', values.threads ?? '0', 0, 16),
   }
 }
 
@@ -108,7 +113,7 @@ function parse(args) {
       args,
       options: {
         ...{ url: text, symbols: text, rate: text, gaps: text, drops: text, seed: text, seconds: text },
-        ...{ orders: text, limit: text, kills: text, outage: text },
+        ...{ orders: text, limit: text, kills: text, outage: text, threads: text },
         send: { type: 'string', multiple: true },
         plain: flag,
         help: { type: 'boolean', short: 'h' },

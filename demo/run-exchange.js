@@ -5,6 +5,7 @@ import process from 'node:process'
 import { MarketClient } from './client.js'
 import { now } from './clock.js'
 import { openExchange } from './exchange-thread.js'
+import { ThreadedTrader } from './strategies.js'
 import { findings, summaryLines } from './summary.js'
 import { Trader } from './trader.js'
 import { eventLine, orderSecond, second, table } from './view.js'
@@ -40,7 +41,7 @@ export async function runExchange(options, terminal) {
  * @param {import('./options.js').Options} options
  * @param {import('./terminal.js').Terminal} terminal
  */
-async function watch(exchange, { symbols, seconds, orders }, terminal) {
+async function watch(exchange, { symbols, seconds, orders, threads, kills }, terminal) {
   const since = now()
   const elapsed = () => (now() - since) / 1_000
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -49,7 +50,13 @@ async function watch(exchange, { symbols, seconds, orders }, terminal) {
     tell(event)
     if (event.kind === 'up') ending ??= setTimeout(finish, seconds * 1_000)
   })
-  const trader = orders === 0 ? null : new Trader(exchange.ordersUrl, client.feeds, orders, (event) => tell(event))
+  const trader =
+    orders === 0
+      ? null
+      : threads === 0
+        ? new Trader(exchange.ordersUrl, client.feeds, orders, (event) => tell(event))
+        : new ThreadedTrader(exchange.ordersUrl, client.feeds, orders, (event) => tell(event), { threads, kills, seconds })
+  if (trader instanceof ThreadedTrader) await trader.prepare()
   const tell = (/** @type {import('./view.js').DemoEvent} */ event) => {
     terminal.print(eventLine(terminal, event, elapsed()))
     terminal.draw(picture())

@@ -3,6 +3,7 @@
 
 import * as format from './format.js'
 import { differences } from './reconcile.js'
+import { ThreadedTrader } from './strategies.js'
 
 /** @typedef {{ ok: boolean, label: string, text: string }} Finding */
 
@@ -91,10 +92,28 @@ function orderFindings(trader, exchange, seconds) {
       '',
       `killed ${exchange.killed} with an order in hand, ${exchange.killedIdle} idle; gone ${exchange.outages === 0 ? 'never' : `for ${format.duration(exchange.away * 1_000)}`}`,
     ),
+    ...(trader instanceof ThreadedTrader ? threadFindings(trader) : []),
     find(
       'ledger',
       `${format.count(exchange.booked.length)} booked: ${wrong.lost} lost, ${wrong.doubled} doubled, ${wrong.swapped} swapped`,
       wrong.lost === 0 && wrong.doubled === 0 && wrong.swapped === 0 && exchange.booked.length === acknowledged + found,
+    ),
+  ]
+}
+
+/**
+ * @param {ThreadedTrader} trader
+ * @returns {Finding[]}
+ */
+function threadFindings({ strategies, threadsKilled, killedBusy, slotsBack, slots }) {
+  const each = strategies.map(({ orders }) => format.count(orders)).join(' + ')
+  const left = strategies.reduce((sum, { underWay }) => sum + underWay.size, 0)
+  return [
+    find('threads', `${format.plural(strategies.length, 'strategy', 'strategies')} of ${each} orders, all accounted for`, left === 0),
+    find(
+      '',
+      `killed ${format.plural(threadsKilled, 'thread')}, ${killedBusy} with orders in hand; ${slotsBack} of ${slots} slots back`,
+      slotsBack === slots,
     ),
   ]
 }

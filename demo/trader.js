@@ -28,6 +28,7 @@ import { histogram, record } from './stats.js'
  *
  * @typedef {{ kind: 'orders lost', why: string }
  *   | { kind: 'orders back', ms: number }
+ *   | { kind: 'killed', strategy: number, underWay: number }
  *   | { kind: 'asked', order: OrderRecord, why: string }} TraderEvent
  */
 
@@ -92,7 +93,7 @@ export class Trader {
    * @param {AbortSignal} signal gives up
    */
   async run(signal) {
-    this.pool = await ClientPool.connect(this.url, {
+    this.pool = await this.connect({
       connections: CONNECTIONS,
       timeout: PATIENCE,
       // The first attempt to reconnect is made at once. What is gone for longer is asked for five times a second.
@@ -109,7 +110,20 @@ export class Trader {
     }
     const givenUp = aborted(signal)
     while (this.underWay.size > 0 && !signal.aborted) await Promise.race([Promise.all(this.underWay), givenUp])
-    await this.pool.close({ timeout: 1_000 })
+    await this.leave(this.pool)
+  }
+
+  /**
+   * @param {import('nexus-async-net').ClientPoolOptions} options
+   * @returns {Promise<ClientPool>}
+   */
+  connect(options) {
+    return ClientPool.connect(this.url, options)
+  }
+
+  /** @param {ClientPool} pool */
+  leave(pool) {
+    return pool.close({ timeout: 1_000 })
   }
 
   /** No more orders; {@link run} ends when the last one is accounted for. */
@@ -165,27 +179,50 @@ export class Trader {
     const entry = { id, state: 'sent', sequence: 0, requestSent: 'nothing' }
     this.orders.set(id, entry)
     this.counts.sent++
-    let slot = null
     try {
-      slot = pool.tryAcquire() ?? (await pool.acquire({ timeout: STALE }))
-      const started = now()
-      const response = await slot.send(slot.writer.post('/orders').header('Content-Type', 'application/json').body(JSON.stringify(order)).finish())
-      this.onAnswer(entry, response)
-      record(this.window, now() - started)
+      const slot = pool.tryAcquire() ?? (await pool.acquire({ timeout: STALE }))
+      await this.exchange(slot, entry, order)
     } catch (error) {
-      if (!(error instanceof RestError)) throw error
-      entry.requestSent = error.requestSent
-      if (error.requestSent === 'nothing') this.settle(entry, 'failed')
-      else this.begin(this.ask(pool, entry, error))
-    } finally {
-      // The same as `using slot = …`, where that can be written.
-      slot?.release()
+      const { requestSent, code } = this.failureOf(error)
+      entry.requestSent = requestSent
+      if (requestSent === 'nothing') this.settle(entry, 'failed')
+      else this.begin(this.ask(pool, entry, code))
     }
   }
 
   /**
+   * Sends an order, heeds the answer, gives the slot back.
+   *
+   * @param {import('nexus-async-net').ClientSlot} slot
    * @param {OrderRecord} entry
-   * @param {import('nexus-async-net').HttpResponse} response
+   * @param {import('./protocol.js').Order} order
+   */
+  async exchange(slot, entry, order) {
+    try {
+      const started = now()
+      const response = await slot.send(slot.writer.post('/orders').header('Content-Type', 'application/json').body(JSON.stringify(order)).finish())
+      this.onAnswer(entry, response)
+      record(this.window, now() - started)
+    } finally {
+      // The same as `using slot = …`, where that can be written.
+      slot.release()
+    }
+  }
+
+  /**
+   * How far an order got that was not answered. Anything but the failure of a request is thrown.
+   *
+   * @param {unknown} error
+   * @returns {{ code: string, requestSent: import('nexus-async-net').RequestSent }}
+   */
+  failureOf(error) {
+    if (error instanceof RestError) return error
+    throw error
+  }
+
+  /**
+   * @param {OrderRecord} entry
+   * @param {{ status: number, json(): any, header(name: string): string | null }} response
    */
   onAnswer(entry, response) {
     /** @type {OrderReply} */
@@ -208,9 +245,9 @@ export class Trader {
    *
    * @param {ClientPool} pool
    * @param {OrderRecord} entry
-   * @param {RestError} error
+   * @param {string} why there was no answer
    */
-  async ask(pool, entry, error) {
+  async ask(pool, entry, why) {
     this.settle(entry, 'unknown')
     while (entry.state === 'unknown') {
       await sleep(PAUSE)
@@ -226,7 +263,7 @@ export class Trader {
         if (failure.code === 'PoolClosed') return
       }
     }
-    this.tell({ kind: 'asked', order: entry, why: error.code })
+    this.tell({ kind: 'asked', order: entry, why })
   }
 
   /**

@@ -135,6 +135,8 @@ function describe(terminal, event) {
       return [terminal.red, 'orders', `no connection is left (${event.why})`]
     case 'orders back':
       return [terminal.green, 'orders', `all connections are back after ${format.duration(event.ms * 1_000)}`]
+    case 'killed':
+      return [terminal.red, 'killed', `the thread of strategy ${event.strategy + 1}, with ${format.plural(event.underWay, 'order')} in hand`]
     case 'asked': {
       const { order, why } = event
       const fate = order.state === 'found' ? `booked as ${format.count(order.sequence)}` : 'never arrived'
