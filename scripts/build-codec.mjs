@@ -1,18 +1,31 @@
 // Compiles the codec twice, over private and over shared memory: asc, then wasm-opt, then base64 in a source file, so that no bundler can lose it.
+// The first is compiled with names and a source map, which bench/codec wants, and ships without them: they change no other byte.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { withoutCustom } from '../bench/codec/wasm.mjs'
 
 const FEATURES = ['simd', 'bulk-memory', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals']
 const BUILDS = [
-  { target: 'release', wasm: 'build/codec', source: 'src/codec/binary.ts', name: 'CODEC_BASE64', features: FEATURES },
-  { target: 'shared', wasm: 'build/codec-shared', source: 'src/codec/binary-shared.ts', name: 'SHARED_CODEC_BASE64', features: [...FEATURES, 'threads'] },
+  { target: 'release', wasm: 'build/codec', source: 'src/codec/binary.ts', name: 'CODEC_BASE64', features: FEATURES, named: true },
+  {
+    target: 'shared',
+    wasm: 'build/codec-shared',
+    source: 'src/codec/binary-shared.ts',
+    name: 'SHARED_CODEC_BASE64',
+    features: [...FEATURES, 'threads'],
+  },
 ]
 
 const run = (tool, ...args) => execFileSync(process.execPath, [`node_modules/${tool}`, ...args], { stdio: 'inherit' })
 
-for (const { target, wasm, source, name, features } of BUILDS) {
-  run('assemblyscript/bin/asc.js', '--config', 'asconfig.json', '--target', target)
-  run('binaryen/bin/wasm-opt', `${wasm}.raw.wasm`, '-O4', ...features.map((feature) => `--enable-${feature}`), '-o', `${wasm}.wasm`)
+for (const { target, wasm, source, name, features, named } of BUILDS) {
+  run('assemblyscript/bin/asc.js', '--config', 'asconfig.json', '--target', target, ...(named ? ['--debug', '--sourceMap'] : []))
+  const optimize = ['binaryen/bin/wasm-opt', `${wasm}.raw.wasm`, '-O4', ...features.map((feature) => `--enable-${feature}`)]
+  if (named) {
+    const map = `${wasm}.named.wasm.map`
+    run(...optimize, '-g', '-ism', `${wasm}.raw.wasm.map`, '-osm', map, '-osu', 'codec.named.wasm.map', '-o', `${wasm}.named.wasm`)
+    writeFileSync(`${wasm}.wasm`, withoutCustom(readFileSync(`${wasm}.named.wasm`)))
+  } else run(...optimize, '-o', `${wasm}.wasm`)
   const base64 = readFileSync(`${wasm}.wasm`).toString('base64')
   writeFileSync(
     source,

@@ -1,0 +1,34 @@
+// @ts-check
+// The session of Node, Deno and Bun: binaries from files, commands from standard input, a line of JSON each.
+
+import { readFileSync } from 'node:fs'
+import process from 'node:process'
+import { version } from '../lib/runtime.mjs'
+import { loadFaces } from './load.mjs'
+import { session } from './session.mjs'
+
+const [folder] = process.argv.slice(2)
+const module = (/** @type {string} */ name) => new WebAssembly.Module(readFileSync(`${folder}/${name}`))
+const layout = JSON.parse(readFileSync(`${folder}/counting.json`, 'utf8'))
+const cpu = () => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
+const answer = session(await loadFaces(), module('codec.wasm'), module('counting.wasm'), layout, cpu)
+const say = (/** @type {unknown} */ value) => process.stdout.write(`${JSON.stringify(value)}\n`)
+
+say({ version })
+let text = ''
+process.stdin.on('data', (chunk) => {
+  text += chunk
+  const lines = text.split('\n')
+  text = /** @type {string} */ (lines.pop())
+  for (const line of lines) {
+    try {
+      say({ result: answer(JSON.parse(line)) })
+    } catch (error) {
+      say({ failed: String(/** @type {any} */ (error)?.stack ?? error) })
+    }
+  }
+})
+process.stdin.on('end', () => process.exit())

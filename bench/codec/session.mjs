@@ -1,0 +1,42 @@
+// @ts-check
+// One runtime's part in a run: it is told what to do, and answers. What it runs on only has to bring the modules and a way to talk: the runner
+// beside this file does so with files and standard input; a worker would import the two binaries and answer requests.
+
+import { Counter, checksum, Timer } from './meter.mjs'
+import { workloads } from './workloads.mjs'
+
+/**
+ * @typedef {{ do: 'list' } | { do: 'count' | 'checksum', id: string } | { do: 'open', id: string, seconds: number } | { do: 'run', passes: number }} Command
+ */
+
+/**
+ * @param {import('./workloads.mjs').Faces} faces
+ * @param {WebAssembly.Module} shipped
+ * @param {WebAssembly.Module} counting
+ * @param {ConstructorParameters<typeof Counter>[2]} layout of the counting module
+ * @param {() => number} cpu seconds that this process has computed so far; 0 where that is not known
+ */
+export function session(faces, shipped, counting, layout, cpu = () => 0) {
+  const plain = new faces.Codec(shipped, faces.webTextDecoding())
+  const timer = new Timer(faces, plain)
+  /** @type {Counter | null} */
+  let counter = null
+  return (/** @type {Command} */ command) => {
+    switch (command.do) {
+      case 'list':
+        return workloads.map(({ id }) => id)
+      case 'count':
+        counter ??= new Counter(faces, counting, layout)
+        return counter.count(command.id)
+      case 'checksum':
+        return checksum(faces, plain, command.id)
+      case 'open':
+        return timer.open(command.id, command.seconds)
+      case 'run': {
+        const before = cpu()
+        const seconds = timer.run(command.passes)
+        return { seconds, cpu: (cpu() - before) / seconds }
+      }
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/** What the codec executes for the workloads of bench/codec, to the instruction: growth is found here, with the name of the function that has grown. */
+
+import { readFileSync } from 'node:fs'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type Counts, checksum, compare, countAll, type Faces, workloads } from '../../bench/codec/counts.mjs'
+import { CODEC_BASE64 } from '../../src/codec/binary.ts'
+import { ChunkedDecoder } from '../../src/codec/chunked-decoder.ts'
+import { FrameReader } from '../../src/codec/frame-reader.ts'
+import { FrameWriter } from '../../src/codec/frame-writer.ts'
+import { ClientHandshake, ServerHandshake } from '../../src/codec/handshake.ts'
+import { MaskKeys } from '../../src/codec/mask-keys.ts'
+import { Codec } from '../../src/codec/memory.ts'
+import { RequestReader } from '../../src/codec/request-reader.ts'
+import { RequestWriter } from '../../src/codec/request-writer.ts'
+import { ResponseReader } from '../../src/codec/response-reader.ts'
+import { webTextDecoding } from '../../src/codec/text.ts'
+import { CodecTools } from '../../src/codec/tools.ts'
+
+const faces: Faces = {
+  ChunkedDecoder,
+  ClientHandshake,
+  Codec,
+  CodecTools,
+  FrameReader,
+  FrameWriter,
+  MaskKeys,
+  RequestReader,
+  RequestWriter,
+  ResponseReader,
+  ServerHandshake,
+  webTextDecoding,
+}
+
+const shipped = Uint8Array.from(Buffer.from(CODEC_BASE64, 'base64'))
+
+describe('the codec', () => {
+  let counts: Record<string, Counts>
+  beforeAll(() => {
+    counts = countAll(faces, shipped)
+  }, 120_000)
+
+  test('executes, copies and crosses no more than bench/codec/baseline.json accepts', () => {
+    const { workloads: accepted } = JSON.parse(readFileSync(new URL('../../bench/codec/baseline.json', import.meta.url), 'utf8'))
+    const { failures } = compare(accepted, counts)
+    const shown = failures.length > 24 ? [...failures.slice(0, 16), `… and ${failures.length - 24} more lines`, ...failures.slice(-8)] : failures
+    expect(failures, `\n${shown.join('\n')}\nIf that is as it has to be: npm run bench:codec -- --accept\n`).toEqual([])
+  })
+
+  test('gives the same for every cut of the same bytes', () => {
+    const bySource = new Map<string, string>()
+    for (const { id, source } of workloads) {
+      const sum = counts[id]?.checksum as string
+      expect(bySource.get(source) ?? sum, id).toBe(sum)
+      bySource.set(source, sum)
+    }
+  })
+
+  test('gives the same as it does when nothing is counted', () => {
+    const codec = new Codec(new WebAssembly.Module(shipped), webTextDecoding())
+    for (const { id } of workloads.filter((_, i) => i % 6 === 0)) expect(checksum(faces, codec, id), id).toBe(counts[id]?.checksum)
+  })
+})
