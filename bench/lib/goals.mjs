@@ -45,6 +45,10 @@ export const goals = [
   { ...goal('pool', 'tcp', 'nexus', 'rate', 'fetch', { atLeast: 10 }, 'REST on 8 connections, requests/s'), on: 'node' },
   { ...goal('pool', 'tcp', 'nexus', 'rate', 'fetch', { atLeast: 1.3 }, 'REST on 8 connections, requests/s'), on: 'bun' },
   goal('acquire', 'idle', 'nexus', 'cost', '', { atMost: 20 }, 'pool acquire and release, ns'),
+  goal('handover', 'owner', 'atomic', 'cost', '', { atMost: 60 }, 'atomic pool acquire and release, ns'),
+  goal('threads', 'one', 'send', 'p50', 'owner', { atMost: 1.4 }, 'REST round trip of a worker, p50'),
+  goal('threads', 'one', 'sendSync', 'p50', 'owner', { atMost: 1.4 }, 'REST round trip of a worker that blocks, p50'),
+  goal('threads', 'four', 'send', 'rate', 'request', { atLeast: 1.5 }, 'REST of 4 workers on 8 connections, requests/s'),
 ]
 
 /**
