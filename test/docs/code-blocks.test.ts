@@ -12,6 +12,8 @@ import { type Exchange, startExchange } from './exchange.ts'
 const root = resolve(import.meta.dirname, '../..')
 const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter((name) => name.endsWith('.md'))
 const runners = { js: [process.execPath], ts: commands.Bun } as const
+/** What says of itself that it runs on all three. */
+const everywhere = ['docs/threads.md']
 
 let exchange: Exchange
 let folder: string
@@ -34,14 +36,17 @@ for (const document of documents) {
     for (const block of blocks) {
       const [, language, code] = block as unknown as [string, keyof typeof runners, string]
       const line = text.slice(0, block.index).split('\n').length
-      test.concurrent(`the block in line ${line} runs`, async () => {
+      const run = async ([program, ...options]: readonly [string, ...string[]]): Promise<void> => {
         const file = join(folder, `${document.replaceAll('/', '-')}-${line}.${language === 'js' ? 'mjs' : 'ts'}`)
         writeFileSync(file, code.replace(/\b(ws|http)s:\/\/exchange\.example/g, `$1://127.0.0.1:${exchange.port}`))
-        const [program, ...options] = runners[language]
         const { stdout, stderr } = await promisify(execFile)(program, [...options, file], { timeout: 20_000 })
         expect(stderr).toBe('')
         expect(stdout).toMatch(printed(code))
-      })
+      }
+      test.concurrent(`the block in line ${line} runs`, () => run(runners[language]))
+      if (!everywhere.includes(document)) continue
+      test.concurrent(`the block in line ${line} runs on Deno`, () => run([commands.Deno[0], 'run', '--quiet', '-A']))
+      test.concurrent(`the block in line ${line} runs on Bun`, () => run(commands.Bun))
     }
   })
 }
