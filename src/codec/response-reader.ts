@@ -127,6 +127,7 @@ export class ResponseReader implements ResponseSource {
   /** Bytes of a response that is handed out in place. */
   readonly capacity: number
   /** @internal */ serial = 0
+  /** The connection that reads into it: one at a time, or two responses would be mixed up. @internal */ user: object | null = null
   /** @internal */ readonly u8: Uint8Array<ArrayBuffer>
   /** @internal */ readonly fields: HeadFields
 

@@ -111,6 +111,9 @@ export class HttpConnection implements TransportHandler {
     this.timeout = checkTimeout('timeout', options.timeout ?? DEFAULT_TIMEOUT)
     this.closeTimeout = checkTimeout('closeTimeout', options.closeTimeout ?? 1_000)
     this.reader = options.reader ?? new ResponseReader(runtime.codec, options)
+    this.claim(this.reader)
+    // What it held is of another connection.
+    this.reader.reset()
     this.alarm = new Alarm(runtime.clock, () => this.onTimeout())
     this.openedAt = runtime.clock.now()
     this.times.fill(this.openedAt)
@@ -136,7 +139,13 @@ export class HttpConnection implements TransportHandler {
       throw new UsageError('InvalidUrl', 'user and password belong to requests: give them to the writer, as its Authorization default header')
     }
     checkHttpOptions(options)
-    return new this(this.runtime, await this.runtime.dial(address, options), options)
+    const transport = await this.runtime.dial(address, options)
+    try {
+      return new this(this.runtime, transport, options)
+    } catch (error) {
+      transport.destroy()
+      throw error
+    }
   }
 
   /** Speaks HTTP over a connection that the caller made, and owns it from then on. */
@@ -284,6 +293,7 @@ export class HttpConnection implements TransportHandler {
   /** @internal */
   onClosed(error: Error | null): void {
     this.isClosed = true
+    this.reader.user = null
     this.endWriting()
     if (this.status !== 'poisoned') this.lose(error, false)
     if (this.closeTimer !== null) this.clock.clear(this.closeTimer)
@@ -312,6 +322,10 @@ export class HttpConnection implements TransportHandler {
       reject(new RestError('RequestAborted', 'the request was aborted before it was sent', { ...REFUSED, cause: signal.reason }))
       return
     }
+    if (reader !== this.reader) {
+      this.claim(reader)
+      reader.reset()
+    }
     this.status = 'busy'
     this.resolve = resolve
     this.reject = reject
@@ -335,6 +349,14 @@ export class HttpConnection implements TransportHandler {
     } else if (!this.transport.write(bytes)) {
       this.beginWriting(request.writer)
     }
+  }
+
+  /** Makes a reader this connection's. Throws `InvalidOption` when it is another's. */
+  private claim(reader: ResponseReader): void {
+    if (reader.user !== null) {
+      throw new UsageError('InvalidOption', 'the reader is in use on another connection: each needs one of its own, until its `closed` has resolved')
+    }
+    reader.user = this
   }
 
   private beginWriting(writer: RequestWriter): void {
@@ -520,6 +542,7 @@ export class HttpConnection implements TransportHandler {
   }
 
   private endExchange(): void {
+    if (this.active !== this.reader && this.active !== null) this.active.user = null
     this.active = null
     this.resolve = null
     this.reject = null

@@ -294,7 +294,6 @@ export class PoolCore implements SlotOwner {
   }
 
   private adopt(slot: Slot, transport: Transport): HttpConnection {
-    slot.reader.reset()
     const connection = new HttpConnection(this.runtime, transport, { ...this.dialOptions, reader: slot.reader })
     slot.connection = connection
     return connection

@@ -187,6 +187,50 @@ test('a response can be read in another reader than the connection’s own', asy
   expect((await next).text()).toBe('own')
 })
 
+describe('a reader serves one connection at a time', () => {
+  const used = expect.objectContaining({ code: 'InvalidOption', message: expect.stringContaining('another connection') })
+
+  test('when it is a connection’s own: until that is closed, and afterwards it begins anew', async () => {
+    const { world, server, writer } = await openConnection()
+    const reader = makeReader()
+    const first = await world.Connection.connect('http://server.test', { reader })
+    const { length } = server.open
+    await expect(world.Connection.connect('http://server.test', { reader })).rejects.toEqual(used)
+    await world.settle()
+    expect(server.open.length).toBe(length)
+    server.respond = (_, peer) => {
+      peer.send('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf')
+      peer.end.end()
+      return null
+    }
+    await outcomeOf(world, first.send(writer.get('/').finish()))
+    await first.closed
+    server.respond = () => ok('anew')
+    const second = await world.Connection.connect('http://server.test', { reader })
+    const sending = second.send(writer.get('/').finish())
+    await world.settle()
+    expect((await sending).text()).toBe('anew')
+  })
+
+  test('when it is given with a request: neither another’s own, nor one that is under way elsewhere', async () => {
+    const { world, server, conn, writer } = await openConnection()
+    const other = await world.Connection.connect('http://server.test')
+    await expect(conn.send(writer.get('/').finish(), other.reader)).rejects.toEqual(used)
+    expect([conn.state, other.state]).toEqual(['idle', 'idle'])
+    const reader = makeReader()
+    server.respond = () => null
+    const under = other.send(makeWriter().get('/').finish(), reader)
+    await expect(conn.send(writer.get('/').finish(), reader)).rejects.toEqual(used)
+    server.last.send(ok('mine'))
+    await world.settle()
+    expect((await under).text()).toBe('mine')
+    server.respond = () => ok('next')
+    const next = conn.send(writer.get('/').finish(), reader)
+    await world.settle()
+    expect((await next).text()).toBe('next')
+  })
+})
+
 describe('a response that is kept too long', () => {
   test('is stale once the next request is sent, and untouched until then', async () => {
     const { conn, writer, world } = await openConnection()
