@@ -75,6 +75,14 @@ for (const [name, [program, ...args]] of Object.entries(runtimes)) {
   writeFileSync(new URL(`results/${name}.json`, here), `${JSON.stringify(reports[name], null, 1)}\n`)
 }
 
+// The codec alone, on all runtimes at once: it compares them with one another.
+const codec = new URL('results/codec.md', here)
+rmSync(codec, { force: true })
+if (only === null || only.includes('codec')) {
+  const args = [...(quick ? ['--quick'] : []), ...(wanted === null ? [] : ['--runtime', wanted.join(',')])]
+  spawnSync(process.execPath, ['bench/codec/run.mjs', ...args], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+}
+
 const text = summary()
 writeFileSync(new URL('results/summary.md', here), text)
 if (save) writeFileSync(new URL('RESULTS.md', here), text)
@@ -84,7 +92,7 @@ process.stdout.write(text)
 function summary() {
   const names = Object.keys(reports).filter((name) => reports[name].length > 0)
   const [first] = names.flatMap((name) => reports[name])
-  if (first === undefined) return 'Nothing was measured.\n'
+  if (first === undefined) return existsSync(codec) ? readFileSync(codec, 'utf8') : 'Nothing was measured.\n'
   const lines = [
     '# Benchmark results',
     '',
@@ -128,5 +136,6 @@ function summary() {
       for (const c of report.cases) lines.push(table(report, c))
     }
   }
+  if (existsSync(codec)) lines.push('', readFileSync(codec, 'utf8').replaceAll(/^#/gm, '##'))
   return `${lines.join('\n').trimEnd()}\n`
 }

@@ -188,9 +188,9 @@ async function time() {
       }),
     )
     rows.push({ id, group, title, ...counts[id], times })
-    process.stderr.write(`\r${index + 1} of ${chosen.length}: ${id}`.padEnd(100))
+    if (process.stderr.isTTY) process.stderr.write(`\r${index + 1} of ${chosen.length}: ${id}`.padEnd(100))
   }
-  process.stderr.write(`\r${' '.repeat(100)}\r`)
+  if (process.stderr.isTTY) process.stderr.write(`\r${' '.repeat(100)}\r`)
   const report = {
     bench: 'codec',
     date: new Date().toISOString().slice(0, 10),

@@ -42,8 +42,9 @@ describe('the codec', () => {
   test('executes, copies and crosses no more than bench/codec/baseline.json accepts', () => {
     const { workloads: accepted } = JSON.parse(readFileSync(new URL('../../bench/codec/baseline.json', import.meta.url), 'utf8'))
     const { failures } = compare(accepted, counts)
-    const shown = failures.length > 24 ? [...failures.slice(0, 16), `… and ${failures.length - 24} more lines`, ...failures.slice(-8)] : failures
-    expect(failures, `\n${shown.join('\n')}\nIf that is as it has to be: npm run bench:codec -- --accept\n`).toEqual([])
+    // The last lines name the functions.
+    const shown = failures.length > 20 ? [...failures.slice(0, 12), `… ${failures.length - 16} more …`, ...failures.slice(-4)] : failures
+    if (failures.length > 0) expect.fail(`\n${shown.join('\n')}\nIf that is as it has to be: npm run bench:codec -- --accept\n`)
   })
 
   test('gives the same for every cut of the same bytes', () => {
