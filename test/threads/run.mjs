@@ -152,6 +152,46 @@ const checks = {
       { connections: 1 },
     ),
 
+  'a request keeps its thread alive': () =>
+    withPool(
+      async ({ pool }) => {
+        const worker = start('./worker.mjs', { once: true })
+        await next(worker)
+        const slot = await pool.acquire()
+        const answer = next(worker)
+        const ended = new Promise((resolve) => worker.once('exit', resolve))
+        worker.postMessage({ slot: slot.handOff(worker) })
+        equal(await answer, { text: 'once' }, 'the answer')
+        equal(await ended, 0, 'how it ends')
+        await until(() => pool.stats.idle === 1, 'the slot back')
+      },
+      { connections: 1 },
+    ),
+
+  'a worker that has ended is not handed anything': () =>
+    withPool(
+      async ({ pool }) => {
+        const worker = await startWorker()
+        pool.watch(worker)
+        await worker.terminate()
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        const slot = await pool.acquire()
+        let code
+        try {
+          slot.handOff(worker)
+        } catch (error) {
+          code = /** @type {{ code?: string }} */ (error).code
+        }
+        equal(code, 'InvalidOption', 'the error')
+        // It is still ours.
+        const response = await slot.send(slot.writer.get('/echo/mine').finish())
+        equal(response.text(), 'mine', 'the answer')
+        slot.release()
+        equal(pool.stats.idle, 1, 'idle')
+      },
+      { connections: 1 },
+    ),
+
   'a slot is used wrongly: a clear error, and nothing is harmed': () =>
     withPool(
       async ({ pool, port }) => {

@@ -130,7 +130,25 @@ const commands = {
   },
 }
 
-parentPort?.on('message', (message) => {
+// Ends by itself after its one slot: nothing but the request keeps it alive.
+if (workerData.once) {
+  parentPort?.once('message', async (message) => {
+    const slot = AtomicClientSlot.receive(message.slot)
+    const response = await slot.send(slot.writer.get('/echo/once').finish())
+    tell({ text: response.text() })
+    slot.release()
+  })
+  tell({ ready: true })
+} else {
+  serve()
+}
+
+function serve() {
+  parentPort?.on('message', receive)
+  tell({ ready: true })
+}
+
+function receive(/** @type {any} */ message) {
   if (message.command) {
     commands[/** @type {keyof typeof commands} */ (message.command)](message)
     return
@@ -143,5 +161,4 @@ parentPort?.on('message', (message) => {
     return
   }
   orders[/** @type {keyof typeof orders} */ (message.order)](slot, message)
-})
-tell({ ready: true })
+}

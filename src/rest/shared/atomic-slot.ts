@@ -4,11 +4,11 @@ import type { Request } from '../../codec/request.ts'
 import { RequestWriter } from '../../codec/request-writer.ts'
 import { RestResponse } from '../../codec/response.ts'
 import { ResponseReader } from '../../codec/response-reader.ts'
-import { RestError, UsageError } from '../../errors.ts'
+import { type RequestSent, RestError, UsageError } from '../../errors.ts'
 import type { Runtime } from '../../runtime.ts'
 import { checkTimeout } from '../options.ts'
 import type { ResponseTimings } from '../response.ts'
-import { SharedCells } from './cells.ts'
+import { SharedCells, stayAlive } from './cells.ts'
 import { takeFailure } from './failures.ts'
 import {
   ANSWERED,
@@ -207,13 +207,15 @@ export class AtomicClientSlot {
     const { since, end } = this.begin(request, options)
     const onAbort = (): void => cancel(this.cells, this.pool, this.at, this.lease)
     signal?.addEventListener('abort', onAbort, { once: true })
+    const ended = stayAlive(this.attachment.runtime.clock)
     try {
       for (let state = this.state(); phaseOf(state) !== ANSWERED; state = this.state()) {
-        if (leaseOf(state) !== this.lease) throw this.lost()
+        if (leaseOf(state) !== this.lease) throw this.lost('partly')
         const woken = await this.cells.waitAsync(this.at + BLOCK_STATE, state, this.left(end))
         if (woken === 'timed-out' && phaseOf(this.state()) !== ANSWERED) throw this.ownerGone(since)
       }
     } finally {
+      ended()
       signal?.removeEventListener('abort', onAbort)
     }
     return this.finish(since)
@@ -229,7 +231,7 @@ export class AtomicClientSlot {
     }
     const { since, end } = this.begin(request, options)
     for (let state = this.state(); phaseOf(state) !== ANSWERED; state = this.state()) {
-      if (leaseOf(state) !== this.lease) throw this.lost()
+      if (leaseOf(state) !== this.lease) throw this.lost('partly')
       const woken = this.cells.wait(this.at + BLOCK_STATE, state, this.left(end))
       if (woken === 'timed-out' && phaseOf(this.state()) !== ANSWERED) throw this.ownerGone(since)
     }
@@ -307,7 +309,7 @@ export class AtomicClientSlot {
     cells.store(at + BLOCK_TIMEOUT, timeout)
     this.touch()
     this.reader.expire()
-    if (!submit(cells, this.pool, at, this.block, this.lease)) throw this.lost()
+    if (!submit(cells, this.pool, at, this.block, this.lease)) throw this.lost('nothing')
     writer.inUse = true
     const since = this.attachment.runtime.clock.now()
     return { since, end: timeout === 0 ? Number.POSITIVE_INFINITY : since + timeout + GRACE }
@@ -316,7 +318,7 @@ export class AtomicClientSlot {
   /** ANSWERED to HELD. */
   private finish(since: number): AtomicResponse {
     const { cells, at, attachment } = this
-    if (!take(cells, at, this.lease)) throw this.lost()
+    if (!take(cells, at, this.lease)) throw this.lost('partly')
     this.writer.inUse = false
     const { memory } = attachment
     const failure = takeFailure(cells, at, memory.memory.u8, memory.messageOf(this.block), this.attachment.runtime.clock.now() - since)
@@ -329,12 +331,13 @@ export class AtomicClientSlot {
     return end === Number.POSITIVE_INFINITY ? end : Math.max(0, end - this.attachment.runtime.clock.now())
   }
 
-  private lost(): RestError {
+  /** The lease is over, and the request with it. */
+  private lost(requestSent: RequestSent): RestError {
     this.isHeld = false
-    if (this.cells.load(this.pool + POOL_CLOSED) !== 0) {
-      return new RestError('PoolClosed', 'the pool was closed', { fault: 'local', requestSent: 'partly', phase: 'first byte' })
-    }
-    return this.notHeld('it was taken back')
+    const isClosed = this.cells.load(this.pool + POOL_CLOSED) !== 0
+    const message = isClosed ? 'the pool was closed' : 'this slot can’t be used: it was taken back'
+    const phase = requestSent === 'nothing' ? 'send' : 'first byte'
+    return new RestError(isClosed ? 'PoolClosed' : 'SlotReleased', message, { fault: 'local', requestSent, phase })
   }
 
   private ownerGone(since: number): RestError {

@@ -1,5 +1,6 @@
 /** {@link Cells} over memory that threads share. Every step is sequentially consistent, as all of `Atomics` is. */
 
+import type { Clock } from '../../clock.ts'
 import type { Cells } from './handover.ts'
 
 /** What waiting on a cell gives; missing in the libraries of older TypeScript. */
@@ -44,4 +45,10 @@ export class SharedCells implements Cells {
     const waiting = waitAsync.call(Atomics, this.words, cell, value, timeout)
     return waiting.async ? waiting.value : null
   }
+}
+
+/** Keeps this thread from ending while it waits on a cell, which by itself would not. Returns what ends that. */
+export function stayAlive(clock: Clock): () => void {
+  const timer = clock.set(() => {}, 2 ** 31 - 1)
+  return () => clock.clear(timer)
 }

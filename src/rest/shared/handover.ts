@@ -168,9 +168,10 @@ export function receive(cells: Cells, block: number, lease: number, thread: numb
 
 /** HELD to TRANSIT, on to another thread under the same lease. */
 export function passOn(cells: Cells, block: number, lease: number, thread: number): boolean {
-  if (cells.load(block + BLOCK_STATE) !== stateOf(lease, HELD)) return false
+  // The new holder is named afterwards: a thread that ends in between is still the one that had it last, so the block is taken back.
+  if (!step(cells, block, lease, HELD, TRANSIT)) return false
   cells.store(block + BLOCK_HOLDER, thread)
-  return step(cells, block, lease, HELD, TRANSIT)
+  return true
 }
 
 /** HELD to SUBMITTED, and rings. False when the lease is over. */

@@ -6,7 +6,7 @@
  * Rule 2: both lists are taken before a block changes hands by force.
  */
 
-import { RestError } from '../../errors.ts'
+import { RestError, UsageError } from '../../errors.ts'
 import type { PoolCore, RemoteHolders } from '../pool-core.ts'
 import type { HttpResponse } from '../response.ts'
 import { ClientSlot, Slot, type SlotOwner } from '../slot.ts'
@@ -91,7 +91,8 @@ export class OwnedSlot extends ClientSlot {
 
   /**
    * Hands the slot off: what is returned is to be posted to the thread that shall hold it, which makes a slot of it with
-   * `AtomicClientSlot.receive`. This handle is released by it. Throws `SlotReleased` when the slot is not held.
+   * `AtomicClientSlot.receive`. This handle is released by it. Throws `SlotReleased` when the slot is not held,
+   * and `InvalidOption` for a worker that has ended.
    *
    * @param worker who is to get it. When it exits, throws or is terminated, the slot comes back at once; without, after `leakTimeout`
    * @param options `isAttached`: the thread has attached to this pool before (`pool.plan`), so the message need not tell how
@@ -104,8 +105,9 @@ export class OwnedSlot extends ClientSlot {
         phase: 'send',
       })
     }
+    const message = this.slot.sendAway(worker, options.isAttached === true)
     this.held = false
-    return this.slot.sendAway(worker, options.isAttached === true)
+    return message
   }
 }
 
@@ -298,6 +300,8 @@ export class RemoteSlots implements RemoteHolders {
   /** Has the slots of `worker` come back when it ends. */
   watch(worker: WorkerLike): void {
     const thread = worker.threadId + 1
+    // A worker that has ended says -1 on Node and Bun, and no longer tells that it ends.
+    if (thread <= 0 || this.ended.has(thread)) throw new UsageError('InvalidOption', 'the worker has ended: nothing can be handed to it')
     if (this.watched.has(thread)) return
     this.watched.add(thread)
     worker.once('exit', () => {

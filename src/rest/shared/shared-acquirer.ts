@@ -3,6 +3,7 @@
 import { RestError } from '../../errors.ts'
 import { checkTimeout } from '../options.ts'
 import type { AtomicClientSlot, Attachments } from './atomic-slot.ts'
+import { stayAlive } from './cells.ts'
 import { POOL_CLOSED } from './handover.ts'
 import type { PoolPlan } from './layout.ts'
 import type { SlotMessage } from './messages.ts'
@@ -60,9 +61,14 @@ export class SharedAcquirer {
    */
   async acquire(options: { timeout?: number | undefined } = {}): Promise<AtomicClientSlot> {
     const wait = this.begin(options)
-    for (let state = wait.state(); state === WAITING; state = wait.state()) {
-      if ((await wait.cells.waitAsync(wait.at + TICKET_STATE, state, wait.left())) === 'timed-out' && abandon(wait.cells, wait.at))
-        throw wait.timedOut()
+    const ended = stayAlive(this.threads.of(this.plan).clock)
+    try {
+      for (let state = wait.state(); state === WAITING; state = wait.state()) {
+        if ((await wait.cells.waitAsync(wait.at + TICKET_STATE, state, wait.left())) === 'timed-out' && abandon(wait.cells, wait.at))
+          throw wait.timedOut()
+      }
+    } finally {
+      ended()
     }
     return this.end(wait)
   }
