@@ -6,6 +6,8 @@ export default defineConfig({
     // Needs the other runtimes and tools: `npm run test:interop`.
     exclude: ['test/interop/**', '**/node_modules/**'],
     pool: 'forks',
-    testTimeout: 20_000,
+    // A hang is what it is for, not a slow machine.
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
   },
 })
