@@ -99,9 +99,11 @@ export async function startPeers(): Promise<Peers> {
   }
 }
 
-type Closable = net.Server & { readonly open?: Set<net.Socket> }
+/** A server that knows its open sockets. */
+export type Closable = net.Server & { readonly open?: Set<net.Socket> }
 
-async function listen(server: net.Server, host: string): Promise<number> {
+/** Listens on a port of the system's choice, or on the one that is given. */
+export async function listen(server: net.Server, host: string, port: number = 0): Promise<number> {
   const open = new Set<net.Socket>()
   Object.assign(server, { open })
   server.on('connection', (socket: net.Socket) => {
@@ -109,17 +111,18 @@ async function listen(server: net.Server, host: string): Promise<number> {
     socket.on('error', () => {})
     socket.on('close', () => open.delete(socket))
   })
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve))
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
   return (server.address() as AddressInfo).port
 }
 
-async function stop(server: Closable): Promise<void> {
+/** Cuts every connection and stops listening. */
+export async function stop(server: Closable): Promise<void> {
   for (const socket of server.open ?? []) socket.destroy()
   await new Promise<void>((resolve) => server.close(() => resolve()))
 }
 
 /** A TLS server whose connections also give the TCP socket below, which alone can be reset. */
-function tlsServer(identity: tls.SecureContextOptions, onSocket: (socket: net.Socket, below: net.Socket) => void): net.Server {
+export function tlsServer(identity: tls.SecureContextOptions, onSocket: (socket: net.Socket, below: net.Socket) => void): net.Server {
   const below = new WeakMap<object, net.Socket>()
   const upper = tls.createServer({ ...identity, ALPNProtocols: ['http/1.1'] }, (socket) => {
     socket.on('error', () => {})

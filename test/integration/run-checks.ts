@@ -13,10 +13,10 @@ export interface Outcome {
 export const CHECK_LIMIT = 20_000
 
 /** Runs one check; rejects when it fails or hangs. */
-export async function runCheck(check: Check, context: Context): Promise<void> {
+export async function runCheck<Of>(check: { run(context: Of): Promise<void> }, context: Of, limit: number = CHECK_LIMIT): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done after ${CHECK_LIMIT} ms`)), CHECK_LIMIT)
+    timer = setTimeout(() => reject(new Error(`not done after ${limit} ms`)), limit)
   })
   try {
     await Promise.race([check.run(context), late])
