@@ -45,6 +45,8 @@ export interface ConnectionOwner {
 }
 
 const NO_OPTIONS: SendOptions = {}
+/** How long a complete response waits for the system to tell that it took all of the request, in ms. */
+const WRITE_GRACE = 20
 /** Places of the times of the last exchange, in ms of the clock. */
 const STARTED = 0
 const FIRST_BYTE = 1
@@ -100,6 +102,11 @@ export class HttpConnection implements TransportHandler {
   private body: RequestBody | null = null
   /** The writer of a request that the system has not taken all of: its memory is in use. */
   private writing: RequestWriter | null = null
+  /** Whose response is complete before the system has told that it took all of the request; and the limit of waiting for that. */
+  private held: ResponseReader | null = null
+  private heldTimer: unknown = null
+  /** Pieces of a read are being passed on: nothing may come in between. */
+  private passing = false
   private onInterim: SendOptions['onInterim']
   private signal: AbortSignal | undefined
   private readonly onAbort = (): void => this.abandon('RequestAborted', 'the request was aborted', this.signal?.reason)
@@ -269,6 +276,8 @@ export class HttpConnection implements TransportHandler {
       this.transport.destroy()
       return
     }
+    if (this.held !== null) this.settle(this.held, true)
+    if ((this.status as ConnectionState) === 'poisoned') return
     const reader = this.active ?? this.reader
     this.times[READ] = this.clock.now()
     if (!reader.hasBegun) this.times[FIRST_BYTE] = this.times[READ] as number
@@ -278,6 +287,7 @@ export class HttpConnection implements TransportHandler {
 
   /** @internal */
   onEnd(): void {
+    if (this.held !== null) this.settle(this.held, false)
     const { active } = this
     if (active !== null && this.status === 'busy') this.take(active, active.end())
     if (this.status !== 'poisoned') this.lose(null, false)
@@ -288,11 +298,13 @@ export class HttpConnection implements TransportHandler {
   onWritten(): void {
     if (this.body !== null) this.body.onWritten()
     else this.endWriting()
+    if (this.held !== null) this.settle(this.held, false)
   }
 
   /** @internal */
   onClosed(error: Error | null): void {
     this.isClosed = true
+    if (this.held !== null) this.settle(this.held, false)
     this.reader.user = null
     this.endWriting()
     if (this.status !== 'poisoned') this.lose(error, false)
@@ -373,6 +385,8 @@ export class HttpConnection implements TransportHandler {
   /** Bytes for a reader that the system does not read into. */
   private passOn(reader: ResponseReader, bytes: Uint8Array): void {
     const targets = reader.targets()
+    // A transport may deliver what follows from inside `resume`: not before all of this has been used.
+    this.passing = true
     for (let at = 0; at < bytes.length && this.status !== 'poisoned'; ) {
       if (this.active !== reader) {
         this.lose(unexpectedData(), false)
@@ -386,6 +400,8 @@ export class HttpConnection implements TransportHandler {
       this.otherTarget = otherTarget === 0 ? 1 : 0
       this.take(reader, reader.commit(otherTarget, piece.length))
     }
+    this.passing = false
+    if (this.status !== 'poisoned') this.readOn()
   }
 
   /** Acts on what the reader made of the bytes that it was given. */
@@ -427,7 +443,7 @@ export class HttpConnection implements TransportHandler {
 
   /** Asks for more, unless a consumer of the body has enough to do. */
   private readOn(): void {
-    if (this.streamed === null || this.streamed.wantsMore) this.transport.resume()
+    if (!this.passing && (this.streamed === null || this.streamed.wantsMore)) this.transport.resume()
   }
 
   /** The head of a response whose body is streamed. */
@@ -445,22 +461,37 @@ export class HttpConnection implements TransportHandler {
 
   /** The response is there. */
   private complete(reader: ResponseReader): void {
+    if (this.writing === null || this.body !== null || reader.surplus !== 0) {
+      this.settle(reader, false)
+      return
+    }
+    // It nearly always is there because the server has read all of the request, and the system tells of that a moment later. A response that
+    // really overtakes its request, such as a 413, waits this long in vain.
+    this.held = reader
+    this.alarm.set(Number.POSITIVE_INFINITY)
+    this.heldTimer = this.clock.set(() => this.settle(reader, false), WRITE_GRACE)
+    this.readOn()
+  }
+
+  /** Gives the response out, and decides what becomes of the connection. `isFollowed`: bytes have come that belong to nothing. */
+  private settle(reader: ResponseReader, isFollowed: boolean): void {
     const { streamed, resolve } = this
+    const response = new HttpResponse(reader, this)
     this.times[COMPLETED] = this.times[READ] as number
     this.answered++
     if (reader.keepAliveTimeout !== this.keepAlive) {
       this.keepAlive = reader.keepAliveTimeout
       this.owner?.onKeepAlive(this.keepAlive)
     }
-    const isLeftOver = reader.surplus !== 0
+    const isLeftOver = isFollowed || reader.surplus !== 0
     // A response that overtook its request leaves the server in the middle of reading it.
     const reusable = reader.reusable && !isLeftOver && this.writing === null
     this.endExchange()
     this.status = 'idle'
-    if (reusable) this.transport.resume()
+    if (reusable) this.readOn()
     else this.lose(isLeftOver ? unexpectedData() : null, !isLeftOver)
     if (streamed !== null) streamed.end(null)
-    else (resolve as ((response: HttpResponse) => void) | null)?.(new HttpResponse(reader, this))
+    else (resolve as ((response: HttpResponse) => void) | null)?.(response)
   }
 
   private fail(error: HttpError): void {
@@ -544,6 +575,10 @@ export class HttpConnection implements TransportHandler {
   private endExchange(): void {
     if (this.active !== this.reader && this.active !== null) this.active.user = null
     this.active = null
+    if (this.held !== null) {
+      this.held = null
+      this.clock.clear(this.heldTimer)
+    }
     this.resolve = null
     this.reject = null
     this.streamed = null

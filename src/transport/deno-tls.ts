@@ -90,7 +90,7 @@ class GatedSocket implements NodeSocket {
   }
 
   get writableLength(): number {
-    return this.socket.writableLength
+    return this.socket.writableLength + this.stream.writableLength
   }
 
   get destroyed(): boolean {

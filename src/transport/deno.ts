@@ -23,6 +23,8 @@ export interface DenoConn {
   write(bytes: Uint8Array): Promise<number>
   closeWrite(): Promise<void>
   close(): void
+  /** Of a TLS connection. */
+  handshake?(): Promise<unknown>
 }
 
 interface DenoTcpConn extends DenoConn {
@@ -81,7 +83,7 @@ class DenoTransport implements Transport {
     if (this.closed) return false
     this.unwritten = bytes
     this.lastWrite = 'partly'
-    this.conn.write(bytes).then(this.onWrote, this.onLost)
+    this.conn.write(bytes).then(this.onWrote, this.onWriteRefused)
     return false
   }
 
@@ -130,6 +132,12 @@ class DenoTransport implements Transport {
     this.lastWrite = 'fully'
     if (this.endAsked) this.closeWrite()
     this.handler?.onWritten()
+  }
+
+  /** The first system call of a write failed: it took nothing. What a TLS engine had written before that is not known. */
+  private readonly onWriteRefused = (error: unknown): void => {
+    if (this.conn.handshake === undefined && !this.closed) this.lastWrite = 'nothing'
+    this.onLost(error)
   }
 
   private readonly onLost = (error: unknown): void => {

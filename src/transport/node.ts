@@ -51,8 +51,8 @@ abstract class NodeTransport implements Transport {
       this.settledWrites--
       return
     }
-    // A failed write is told by the close that follows.
-    if (error || this.closed) return
+    // A failed write is told by the close that follows. One that was under way when the socket was destroyed is called back without an error.
+    if (error || this.closed || this.socket.destroyed) return
     this.lastWrite = 'fully'
     this.handler?.onWritten()
   }

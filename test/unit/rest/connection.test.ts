@@ -6,6 +6,33 @@ import { HttpError, TransportError, UsageError } from '../../../src/errors.ts'
 import type { Transport, TransportHandler } from '../../../src/transport/transport.ts'
 import { failure, makeReader, makeWriter, ok, openConnection, outcomeOf } from './harness.ts'
 
+/** A transport whose events are made by hand; its writes are taken when the test says so. */
+function handMade(): { transport: Mutable<Transport>; handler: () => TransportHandler; targets: () => readonly Uint8Array[] } {
+  let user: TransportHandler | null = null
+  let places: readonly Uint8Array[] = []
+  const transport: Mutable<Transport> = {
+    targetCount: 1,
+    lastWrite: 'partly',
+    start: (handler, targets) => {
+      user = handler
+      places = targets
+    },
+    resume: () => {},
+    write: () => false,
+    end: () => {},
+    destroy: () => {},
+  }
+  return { transport, handler: () => user as TransportHandler, targets: () => places }
+}
+
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+function deliver(handler: TransportHandler, targets: readonly Uint8Array[], index: number, text: string): void {
+  const target = targets[index] as Uint8Array
+  for (let i = 0; i < text.length; i++) target[i] = text.charCodeAt(i)
+  handler.onRead(index, text.length)
+}
+
 const pieces = [
   {},
   { maxDelivery: 1 },
@@ -405,10 +432,78 @@ describe('a connection is poisoned', () => {
     server.last.reading = false
     const sending = conn.send(writer.post('/').body('x'.repeat(20_000)).finish())
     server.last.send('HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n')
-    await world.settle()
+    await world.clock.advance(20)
     expect((await sending).status).toBe(413)
     expect(conn.isPoisoned).toBe(true)
   })
+
+  test('not by a response that is there before the system tells that it took the request', async () => {
+    for (const [toldAfter, state] of [
+      [0, 'idle'],
+      [19, 'idle'],
+      [21, 'poisoned'],
+    ] as const) {
+      const { world, writer } = await openConnection()
+      const { transport, handler, targets } = handMade()
+      const conn = world.Connection.connectWith(transport)
+      const sending = conn.send(writer.get('/').finish())
+      deliver(handler(), targets(), 0, ok('early'))
+      world.clock.set(() => handler().onWritten(), toldAfter)
+      await world.clock.advance(25)
+      expect((await sending).text()).toBe('early')
+      expect(conn.state, `told after ${toldAfter} ms`).toBe(state)
+    }
+  })
+
+  test.each([
+    ['bytes that nobody asked for', 'poisoned'],
+    ['an end', 'poisoned'],
+    ['a loss', 'poisoned'],
+  ])('by %s that come while such a response waits, which is delivered all the same', async (what, state) => {
+    const { world, writer } = await openConnection()
+    const { transport, handler, targets } = handMade()
+    const conn = world.Connection.connectWith(transport)
+    const sending = conn.send(writer.get('/').finish())
+    deliver(handler(), targets(), 0, ok('early'))
+    if (what === 'an end') handler().onEnd()
+    else if (what === 'a loss') handler().onClosed(new TransportError('ConnectionReset', 'reset'))
+    else deliver(handler(), targets(), 1, 'surplus')
+    expect((await sending).text()).toBe('early')
+    expect(conn.state).toBe(state)
+    await world.clock.advance(100)
+  })
+
+  test('by an abort while such a response waits', async () => {
+    const { world, writer } = await openConnection()
+    const { transport, handler, targets } = handMade()
+    const conn = world.Connection.connectWith(transport)
+    const controller = new AbortController()
+    const sending = conn.send(writer.get('/').finish(), conn.reader, { signal: controller.signal })
+    deliver(handler(), targets(), 0, ok('early'))
+    controller.abort()
+    expect(await failure(sending)).toMatchObject({ code: 'RequestAborted' })
+    await world.clock.advance(100)
+    expect(conn.isPoisoned).toBe(true)
+  })
+})
+
+test('a small reader gets the bytes of large reads in their order, also when the transport delivers from inside resume', async () => {
+  const { world, writer } = await openConnection()
+  const { transport, handler, targets } = handMade()
+  const body = Array.from({ length: 60_000 }, (_, i) => String.fromCharCode(97 + ((i * 7) % 26))).join('')
+  const pieces = (ok(body).match(/[\s\S]{1,20000}/g) ?? []) as string[]
+  let next = 0
+  transport.resume = () => {
+    const piece = pieces[next]
+    if (piece === undefined || next === 0) return
+    deliver(handler(), targets(), next++ % 2, piece)
+  }
+  transport.write = () => true
+  const conn = world.Connection.connectWith(transport)
+  const sending = conn.send(writer.get('/').finish(), makeReader({ capacity: 1_024 }))
+  next = 1
+  deliver(handler(), targets(), 0, pieces[0] as string)
+  expect((await sending).text()).toBe(body)
 })
 
 describe('how far a request got', () => {
