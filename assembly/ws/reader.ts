@@ -133,7 +133,7 @@ export function readerParse(record: usize): u32 {
   while (entry < tableEnd) {
     if (r.state == STATE_HEADER) {
       if (!r.assembling) {
-        entry = r.role == ROLE_CLIENT ? shortUnmaskedFrames(r, entry, tableEnd) : shortMaskedFrames(r, entry, tableEnd);
+        entry = r.role == ROLE_CLIENT ? plainUnmaskedFrames(r, entry, tableEnd) : plainMaskedFrames(r, entry, tableEnd);
         if (entry == tableEnd) break;
       }
       if (!readHeader(r)) break;
@@ -159,36 +159,43 @@ export function readerParse(record: usize): u32 {
   return <u32>((entry - table) / DESCRIPTOR_BYTES);
 }
 
-/** Longest payload that the loops for short frames may take: with a 7-bit length, inside both limits. */
+/** Longest payload that the loops for plain frames may take: inside both limits, with a length of 7 or 16 bits. */
 // @ts-ignore: decorator
 @inline
-function shortLimit(r: Reader): u32 {
-  const limit = min<u64>(r.maxFrame, r.maxMessage);
-  return limit < 125 ? <u32>limit : 125;
+function plainLimit(r: Reader): u32 {
+  return <u32>min<u64>(min<u64>(r.maxFrame, r.maxMessage), 0xffff);
 }
 
-/** The hot loop of a client: complete, final, unmasked text and binary frames with a 7-bit length. Anything else ends it. */
-function shortUnmaskedFrames(r: Reader, entry: usize, tableEnd: usize): usize {
-  const limit = shortLimit(r);
+/** The hot loop of a client: complete, final, unmasked text and binary frames of up to 65,535 bytes. Anything else ends it. */
+function plainUnmaskedFrames(r: Reader, entry: usize, tableEnd: usize): usize {
+  const limit = plainLimit(r);
+  const short = min<u32>(limit, 125);
   let head: u32 = r.head;
   const tail: u32 = r.tail;
   while (head + 2 <= tail) {
     const header = <u32>load<u16>(head);
-    const length = header >> 8;
-    const next = head + 2 + length;
-    if (length > limit || next > tail) break;
+    let length = header >> 8;
+    let payload = head + 2;
+    if (length > short) {
+      if (length != 126 || head + 4 > tail) break;
+      length = <u32>bswap<u16>(load<u16>(head, 2));
+      payload = head + 4;
+      if (length < 126 || length > limit) break;
+    }
+    const next = payload + length;
+    if (next > tail) break;
     const first = header & 0xff;
     let ascii: u32 = 0;
     if (first == 0x81) {
-      if (isAscii(head + 2, length)) {
+      if (isAscii(payload, length)) {
         ascii = DESCRIPTOR_ASCII;
-      } else if (utf8Validate(UTF8_START, head + 2, length) != UTF8_START) {
+      } else if (utf8Validate(UTF8_START, payload, length) != UTF8_START) {
         break;
       }
     } else if (first != 0x82) {
       break;
     }
-    store<u32>(entry, head + 2);
+    store<u32>(entry, payload);
     store<u32>(entry, (first & 15) | ascii | (length << DESCRIPTOR_LENGTH_SHIFT), 4);
     head = next;
     entry += DESCRIPTOR_BYTES;
@@ -199,19 +206,26 @@ function shortUnmaskedFrames(r: Reader, entry: usize, tableEnd: usize): usize {
 }
 
 /** The hot loop of a server: as above, but masked. */
-function shortMaskedFrames(r: Reader, entry: usize, tableEnd: usize): usize {
-  const limit = shortLimit(r);
+function plainMaskedFrames(r: Reader, entry: usize, tableEnd: usize): usize {
+  const limit = plainLimit(r);
+  const short = min<u32>(limit, 125);
   let head: u32 = r.head;
   const tail: u32 = r.tail;
   while (head + 6 <= tail) {
     const header = <u32>load<u16>(head);
-    const length = (header >> 8) - 128; // without the mask bit this wraps far above the limit
-    const next = head + 6 + length;
-    if (length > limit || next > tail) break;
+    let length = (header >> 8) - 128; // without the mask bit this wraps far above the limit
+    let payload = head + 6;
+    if (length > short) {
+      if (length != 126 || head + 8 > tail) break;
+      length = <u32>bswap<u16>(load<u16>(head, 2));
+      payload = head + 8;
+      if (length < 126 || length > limit) break;
+    }
+    const next = payload + length;
+    if (next > tail) break;
     const first = header & 0xff;
     if (first != 0x81 && first != 0x82) break;
-    const payload = head + 6;
-    maskCopy(payload, payload, length, load<u32>(head, 2));
+    maskCopy(payload, payload, length, load<u32>(payload - 4));
     let ascii: u32 = 0;
     if (first == 0x81) {
       if (isAscii(payload, length)) {
