@@ -23,6 +23,8 @@ class GatedStream extends Duplex {
   private open = true
   /** The stream wants more and has not been given it. */
   private wanted = false
+  /** What TLS was given to send has not all reached the connection. */
+  isSending = false
 
   constructor(private readonly conn: DenoConn) {
     super({ allowHalfOpen: true })
@@ -41,8 +43,10 @@ class GatedStream extends Duplex {
 
   override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
     const onWritten = (length: number): void => {
-      if (length === chunk.length) done()
-      else this._write(chunk.subarray(length), _encoding, done)
+      if (length === chunk.length) {
+        done()
+        if (this.writableLength === 0) this.isSending = false
+      } else this._write(chunk.subarray(length), _encoding, done)
     }
     this.conn.write(chunk).then(onWritten, done)
   }
@@ -90,7 +94,8 @@ class GatedSocket implements NodeSocket {
   }
 
   get writableLength(): number {
-    return this.socket.writableLength + this.stream.writableLength
+    // Deno's TLS takes a write at once and passes it on later.
+    return this.socket.writableLength + (this.stream.isSending ? 1 : 0)
   }
 
   get destroyed(): boolean {
@@ -109,6 +114,7 @@ class GatedSocket implements NodeSocket {
   readonly encrypted = true
 
   write(bytes: Uint8Array, callback: (error?: Error | null) => void): boolean {
+    this.stream.isSending = true
     return this.socket.write(bytes, callback)
   }
 

@@ -33,7 +33,9 @@ abstract class NodeTransport implements Transport {
   abstract readonly targetCount: 1 | 2
   readonly alpnProtocol: string | undefined
   readonly remoteAddress: string | undefined
-  lastWrite: WriteProgress = 'nothing'
+  private progress: WriteProgress = 'nothing'
+  /** The callback of a write that was not complete when `write` returned has come: its memory is free. */
+  private isCalledBack = false
   protected handler: TransportHandler | null = null
   /** `resume` has asked and has not been answered. */
   protected asked = false
@@ -53,7 +55,7 @@ abstract class NodeTransport implements Transport {
     }
     // A failed write is told by the close that follows. One that was under way when the socket was destroyed is called back without an error.
     if (error || this.closed || this.socket.destroyed) return
-    this.lastWrite = 'fully'
+    this.isCalledBack = true
     this.handler?.onWritten()
   }
 
@@ -76,6 +78,11 @@ abstract class NodeTransport implements Transport {
     })
   }
 
+  get lastWrite(): WriteProgress {
+    // A stream below a TLS engine may hold some of it for longer than the memory that it came from.
+    return this.progress === 'partly' && this.isCalledBack && this.socket.writableLength === 0 ? 'fully' : this.progress
+  }
+
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
     this.useTargets(targets)
@@ -90,17 +97,18 @@ abstract class NodeTransport implements Transport {
 
   write(bytes: Uint8Array): boolean {
     const { socket } = this
-    this.lastWrite = 'nothing'
+    this.progress = 'nothing'
+    this.isCalledBack = false
     if (this.closed || socket.destroyed) return false
     socket.write(bytes, this.onWriteDone)
     // What the system call took is gone from the queue; the rest is kept by reference until the callback.
     if (socket.writableLength === 0 && !socket.errored) {
-      this.lastWrite = 'fully'
+      this.progress = 'fully'
       this.settledWrites++
       return true
     }
     // The first system call of a plain socket failed at once: it took nothing. What a TLS engine had written before that is not known.
-    if (!socket.errored || socket.encrypted === true) this.lastWrite = 'partly'
+    if (!socket.errored || socket.encrypted === true) this.progress = 'partly'
     return false
   }
 
