@@ -56,6 +56,7 @@ export const READER_MAX_FRAME = 48;
 export const READER_MAX_MESSAGE = 56;
 export const READER_ERROR_A = 64;
 export const READER_ERROR_B = 72;
+export const READER_REMAINING = 88;
 export const READER_CONTROLS = 124;
 
 // Frame reader states.

@@ -18,7 +18,7 @@ import {
   KIND_END_BINARY, KIND_END_TEXT, KIND_PART, MAX_CONTROL_PAYLOAD,
   OPCODE_BINARY, OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_PONG, OPCODE_TEXT,
   READER_ASSEMBLING, READER_BYTES, READER_CONTROLS, READER_END, READER_ERROR, READER_ERROR_A, READER_ERROR_B, READER_HEAD, READER_IN_PLACE_LIMIT,
-  READER_MAX_FRAME, READER_MAX_MESSAGE, READER_PENDING, READER_ROLE, READER_START, READER_STATE, READER_TABLE,
+  READER_MAX_FRAME, READER_MAX_MESSAGE, READER_PENDING, READER_REMAINING, READER_ROLE, READER_START, READER_STATE, READER_TABLE,
   READER_TABLE_CAPACITY, READER_TAIL, ROLE_CLIENT, STATE_CLOSED, STATE_FAILED, STATE_HEADER, STATE_PARTS, STATE_PAYLOAD,
 } from "../abi";
 import { maskCopy, rotateKey } from "../bytes/mask";
@@ -65,7 +65,7 @@ export function checkReaderLayout(): void {
     offsetof<Reader>("assembling") != READER_ASSEMBLING || offsetof<Reader>("error") != READER_ERROR ||
     offsetof<Reader>("pending") != READER_PENDING || offsetof<Reader>("maxFrame") != READER_MAX_FRAME ||
     offsetof<Reader>("maxMessage") != READER_MAX_MESSAGE || offsetof<Reader>("errorA") != READER_ERROR_A ||
-    offsetof<Reader>("errorB") != READER_ERROR_B || offsetof<Reader>("controls") != READER_CONTROLS
+    offsetof<Reader>("errorB") != READER_ERROR_B || offsetof<Reader>("remaining") != READER_REMAINING || offsetof<Reader>("controls") != READER_CONTROLS
   ) {
     ERROR("assembly/abi.ts and the Reader record differ");
   }

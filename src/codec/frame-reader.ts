@@ -24,6 +24,7 @@ import {
   READER_MAX_FRAME,
   READER_MAX_MESSAGE,
   READER_PENDING,
+  READER_REMAINING,
   READER_ROLE,
   READER_START,
   READER_STATE,
@@ -76,7 +77,7 @@ const TABLE_ENTRIES = 1024
 const SIZE_LIMIT = 2 ** 31 - 1
 /** Borrowed messages take turns, so that one kept too long is told apart from its successors. */
 const RING = 8
-/** First size of the assembly buffer, and the size above which it is not kept for the next message. */
+/** First size of the assembly buffer, and the size above which it is only kept for a message that needs a quarter of it. */
 const ASSEMBLY_INITIAL = 4_096
 const ASSEMBLY_KEPT = 1024 * 1024
 /** ASCII texts are decoded in blocks of this size and cut with `substring`; see docs/architecture.md. */
@@ -458,7 +459,11 @@ export class FrameReader implements MessageSource {
 
   private append(offset: number, length: number): void {
     const needed = this.assembled + length
-    if (this.assembled === 0 && this.assembly.length > ASSEMBLY_KEPT && needed <= ASSEMBLY_KEPT) this.assembly = EMPTY
+    if (this.assembled === 0 && this.assembly.length > ASSEMBLY_KEPT) {
+      // The first part of a large frame is small; its header has told what is still to come (its low word: the limits are below 2^31).
+      const announced = needed + this.get(READER_REMAINING)
+      if (announced < this.assembly.length / 4) this.assembly = EMPTY
+    }
     if (needed > this.assembly.length) {
       const grown = new Uint8Array(Math.max(ASSEMBLY_INITIAL, needed, Math.min(2 * this.assembly.length, SIZE_LIMIT)))
       grown.set(this.assembly.subarray(0, this.assembled))

@@ -273,6 +273,15 @@ describe('a frame and the buffer', () => {
     }
     expect(reader.assembly).toBe(first)
   })
+  test('an assembly buffer over 1 MiB is kept for the next large message, however small its parts', () => {
+    const reader = open({ bufferCapacity: 64 * 1024 })
+    const large = frame({ opcode: 2, payload: new Uint8Array(1_200_000) })
+    const pieces = Array.from({ length: Math.ceil(large.length / 20_000) }, (_, i) => large.subarray(i * 20_000, (i + 1) * 20_000))
+    expect(feedSpare(reader, pieces).events[0]?.bytes.length).toBe(1_200_000)
+    const first = reader.assembly
+    expect(feedSpare(reader, pieces).events[0]?.bytes.length).toBe(1_200_000)
+    expect(reader.assembly).toBe(first)
+  })
   test('an assembly buffer over 1 MiB is let go at the next small message', () => {
     const reader = open({ bufferCapacity: 64 * 1024 })
     const piece = new Uint8Array(60_000)
