@@ -166,7 +166,7 @@ export class PoolCore implements SlotOwner {
       const message = `no slot is free, and ${this.waiters.length} callers wait for one already (maxQueue)`
       return Promise.reject(new RestError('PoolQueueFull', message, { fault: 'local', requestSent: 'nothing', phase: 'queue' }))
     }
-    const waiting = this.waiters.wait(options)
+    const waiting = this.wait(options)
     if (this.remote !== null) {
       this.remote.setWanted(true)
       // A slot may have come back just before.
@@ -174,6 +174,18 @@ export class PoolCore implements SlotOwner {
     }
     if (this.observers.any) this.observers.tell('onWait', { waiting: this.waiters.length })
     return waiting
+  }
+
+  /** Waits in line. A slot that has died between its hand-over and now goes back to be healed, and the caller waits on, at the end of the line. */
+  private async wait({ timeout, signal }: WaitOptions): Promise<ClientSlot> {
+    const { clock } = this.runtime
+    const since = clock.now()
+    for (;;) {
+      const left = timeout === 0 ? 0 : Math.max(1, since + timeout - clock.now())
+      const handle = this.take() ?? (await this.waiters.wait({ timeout: left, signal }))
+      if (handle.connection?.state !== 'poisoned') return handle
+      handle.release()
+    }
   }
 
   /** Waits until everything is closed; after `timeout` ms what is still in use is cut. 0: for as long as it takes. */

@@ -31,8 +31,9 @@ let next = 0
 async function call() {
   while (next < requests) {
     const id = next++
-    const slot = pool.tryAcquire() ?? (await pool.acquire())
-    if (slot.connection.isPoisoned) deadHandedOut++
+    const free = pool.tryAcquire()
+    if (free?.connection.isPoisoned) deadHandedOut++
+    const slot = free ?? (await pool.acquire())
     try {
       const text = (await slot.send(slot.writer.get(`/${id}`).finish())).text()
       if (text !== String(id)) wrong.push(`${text} for ${id}`)
