@@ -62,11 +62,20 @@ export function isFieldValue(pointer: usize, length: u32): bool {
   return skipValue(pointer, pointer + length) == pointer + length;
 }
 
-/** A request target holds visible ASCII only: no space, no control, no raw multi-byte text (RFC 9112 section 3.2). */
-export function isTarget(pointer: usize, length: u32): bool {
-  for (let i: u32 = 0; i < length; i++) {
+/**
+ * A request target holds visible ASCII only: no space, no control, no raw multi-byte text (RFC 9112 section 3.2).
+ * `refused` is one more byte that it may not hold.
+ */
+export function isTarget(pointer: usize, length: u32, refused: u32 = 0): bool {
+  let i: u32 = 0;
+  for (; i + 16 <= length; i += 16) {
+    const bytes = v128.load(pointer + i);
+    const invisible = i8x16.gt_u(i8x16.sub(bytes, i8x16.splat(0x21)), i8x16.splat(0x5d));
+    if (v128.any_true(v128.or(invisible, i8x16.eq(bytes, i8x16.splat(<i8>refused))))) return false;
+  }
+  for (; i < length; i++) {
     const byte = <u32>load<u8>(pointer + i);
-    if (byte <= 0x20 || byte >= 0x7f) return false;
+    if (byte - 0x21 > 0x5d || byte == refused) return false;
   }
   return length != 0;
 }
