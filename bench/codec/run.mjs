@@ -141,11 +141,10 @@ function judge() {
   for (const line of failures) process.stdout.write(`✗ ${line}\n`)
   for (const line of gains) process.stdout.write(`✓ ${line}\n`)
   if (failures.length + gains.length === 0) process.stdout.write('nothing differs from bench/codec/baseline.json by more than 2 %\n')
-  else process.stdout.write('to make these counts the accepted ones: npm run bench:codec -- --accept\n')
+  else if (!flag('accept')) process.stdout.write('to make these counts the accepted ones: npm run bench:codec -- --accept\n')
 }
 
 function accept() {
-  judge()
   const sorted = (/** @type {Record<string, number>} */ parts) => Object.fromEntries(Object.entries(parts).sort(([a], [b]) => (a < b ? -1 : 1)))
   const kept = Object.fromEntries(
     Object.entries(counts).map(([id, each]) => [
@@ -155,7 +154,8 @@ function accept() {
   )
   const note = 'Counts of one pass over each workload. Written by `npm run bench:codec -- --accept`, guarded by test/bench/codec-counts.test.ts.'
   writeFileSync(baselineFile, `${JSON.stringify({ note, workloads: kept }, null, 2)}\n`)
-  process.stdout.write('bench/codec/baseline.json was written\n')
+  process.stdout.write('bench/codec/baseline.json was written; against the one before it:\n')
+  judge()
 }
 
 async function time() {
