@@ -211,6 +211,19 @@ describe('nginx', () => {
     })
   })
 
+  test('one connection carries 100,000 requests, and ends when keepalive_requests says so', { timeout: 120_000 }, async () => {
+    await withConnection(urls.plain, async (conn, writer) => {
+      let wrong = 0
+      for (let i = 1; i <= 100_000; i++) {
+        const response = await conn.send(writer.get('/hello.txt').finish())
+        const field = i < 100_000 ? 'keep-alive' : 'close'
+        if (response.status !== 200 || response.header('connection') !== field || response.text() !== 'hello of nginx') wrong++
+      }
+      expect(wrong).toBe(0)
+      expect(await conn.closed).toBeNull()
+    })
+  })
+
   test('an idle connection that keepalive_timeout ends is healed', async () => {
     await healsFromAnIdleClose(urls.idle, '/hello.txt', (response) => expect(response.text()).toBe('hello of nginx'))
   })
@@ -406,9 +419,9 @@ backend origin
     directory?.remove()
   })
 
-  test('2,000 requests over 4 connections', async () => {
+  test('100,000 requests over 4 connections', { timeout: 120_000 }, async () => {
     await withPool(urls.plain, { connections: 4 }, async (pool, events) => {
-      await sendMany(pool, 2_000, 16, '/x', (i) => `GET i=${i}`)
+      await sendMany(pool, 100_000, 16, '/x', (i) => `GET i=${i}`)
       expect(events).not.toContain('down in use')
     })
   })
@@ -469,9 +482,9 @@ describe.each(['Bun', 'Deno'] as const)('%s.serve', (runtime) => {
   })
   afterAll(() => child?.stop())
 
-  test('2,000 requests over 4 connections that stay', async () => {
+  test('100,000 requests over 4 connections that stay', { timeout: 120_000 }, async () => {
     await withPool(url, { connections: 4 }, async (pool, events) => {
-      await sendMany(pool, 2_000, 16, '/hello', (i) => `hello i=${i}`)
+      await sendMany(pool, 100_000, 16, '/hello', (i) => `hello i=${i}`)
       expect(events).toEqual([])
     })
   })
