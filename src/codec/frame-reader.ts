@@ -41,6 +41,7 @@ import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
 import { ASSEMBLED, CloseCode, Message, type MessageKind, type MessageSource } from './message.ts'
 import type { CodecExports } from './module.ts'
 import { protocolError } from './protocol-error.ts'
+import { bufferFull, releasedReader } from './reader-errors.ts'
 import type { TextDecoding } from './text.ts'
 
 /** Which end of the connection this is. */
@@ -73,6 +74,8 @@ const KINDS: Readonly<Record<number, MessageKind>> = {
   [OPCODE_PONG]: 'pong',
 }
 
+/** What makes room for more bytes. */
+const ROOM = 'Take the messages first, or use a larger bufferCapacity'
 const TABLE_ENTRIES = 1024
 const SIZE_LIMIT = 2 ** 31 - 1
 /** Borrowed messages take turns, so that one kept too long is told apart from its successors. */
@@ -268,7 +271,7 @@ export class FrameReader implements MessageSource {
   filled(length: number): void {
     this.checkUsable()
     if (!Number.isInteger(length) || length < 0 || length > this.remaining) {
-      throw bufferFull(length, this.remaining)
+      throw bufferFull(length, this.remaining, ROOM)
     }
     if (length !== 0) this.commit(this.get(READER_TAIL), length)
   }
@@ -278,7 +281,7 @@ export class FrameReader implements MessageSource {
     this.checkUsable()
     if (bytes.length > this.remaining) this.makeRoom()
     if (bytes.length > this.remaining && this.isDrained) this.compact()
-    if (bytes.length > this.remaining) throw bufferFull(bytes.length, this.remaining)
+    if (bytes.length > this.remaining) throw bufferFull(bytes.length, this.remaining, ROOM)
     this.makeRoom()
     const at = this.get(READER_TAIL)
     this.u8.set(bytes, at)
@@ -481,7 +484,7 @@ export class FrameReader implements MessageSource {
   }
 
   private checkUsable(): void {
-    if (this.released) throw new UsageError('NotOpen', 'the reader was released: its memory may belong to another one')
+    if (this.released) throw releasedReader()
   }
 
   private get(offset: number): number {
@@ -494,14 +497,3 @@ export class FrameReader implements MessageSource {
 }
 
 const EMPTY = new Uint8Array(0)
-
-function bufferFull(needed: number, available: number): UsageError {
-  return new UsageError(
-    'BufferFull',
-    `${needed} bytes do not fit: there is room for ${available}. Take the messages first, or use a larger bufferCapacity`,
-    {
-      needed,
-      available,
-    },
-  )
-}

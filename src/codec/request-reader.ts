@@ -33,25 +33,17 @@ import { checkInteger, type HttpError, UsageError } from '../errors.ts'
 import { BorrowedHead, type HeadSource } from './borrowed-head.ts'
 import { HeadFields } from './head-fields.ts'
 import { httpError } from './http-error.ts'
+import { checkHeadLimits, type RequestReaderOptions } from './http-limits.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
-
-/** Options of a {@link RequestReader}. */
-export interface RequestReaderOptions {
-  /** Bytes of the read buffer, 1 KiB to 16 MiB. Default 32 KiB. */
-  capacity?: number
-  /** Longest head in bytes, its blank line included; 16 to `capacity`. Default 16 KiB, or `capacity` when that is less. */
-  maxHeadSize?: number
-  /** Most fields of a head, 1 to 1,000. Default 100. */
-  maxHeaders?: number
-}
+import { bufferFull, releasedReader } from './reader-errors.ts'
 
 /** How a request's body is cut (RFC 9112 section 6.3): there is none, it has a length, or it comes in chunks. */
 export type RequestFraming = 'none' | 'length' | 'chunked'
 
-const DEFAULT_CAPACITY = 32 * 1024
-const DEFAULT_MAX_HEAD = 16 * 1024
-const DEFAULT_MAX_HEADERS = 100
+/** What makes room for more bytes. */
+const ROOM = 'Take the requests and their bodies first, or use a larger capacity'
+/** Serials stay small integers to every engine. */
 const SERIAL_MASK = 2 ** 30 - 1
 
 /** Where borrowed request heads get their data from. */
@@ -123,7 +115,7 @@ export class RequestReader implements RequestSource {
 
   /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own */
   constructor(codec: Codec, options: RequestReaderOptions = {}, region?: Region) {
-    const { capacity, maxHead, maxHeaders } = checkLimits(options)
+    const { capacity, maxHead, maxHeaders } = checkHeadLimits(options)
     this.capacity = capacity
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(RequestReader.regionBytes(options))
@@ -149,7 +141,7 @@ export class RequestReader implements RequestSource {
 
   /** Bytes of a region for a reader with these options. @internal */
   static regionBytes(options: RequestReaderOptions = {}): number {
-    const { capacity, maxHeaders } = checkLimits(options)
+    const { capacity, maxHeaders } = checkHeadLimits(options)
     return align(INCOMING_BYTES) + align(maxHeaders * FIELD_BYTES) + align(capacity)
   }
 
@@ -207,7 +199,7 @@ export class RequestReader implements RequestSource {
   /** The first `length` bytes of the last {@link RequestReader.spare} have been filled. Throws `BufferFull` when there was no such room. */
   filled(length: number): void {
     const { remaining } = this
-    if (!Number.isInteger(length) || length < 0 || length > remaining) throw bufferFull(length, remaining)
+    if (!Number.isInteger(length) || length < 0 || length > remaining) throw bufferFull(length, remaining, ROOM)
     this.set(INCOMING_TAIL, this.word(INCOMING_TAIL) + length)
   }
 
@@ -215,7 +207,7 @@ export class RequestReader implements RequestSource {
   read(bytes: Uint8Array): void {
     if (this.released) throw releasedReader()
     if (bytes.length > this.remaining) this.exports.requestCompact(this.record)
-    if (bytes.length > this.remaining) throw bufferFull(bytes.length, this.remaining)
+    if (bytes.length > this.remaining) throw bufferFull(bytes.length, this.remaining, ROOM)
     this.u8.set(bytes, this.word(INCOMING_TAIL))
     this.set(INCOMING_TAIL, this.word(INCOMING_TAIL) + bytes.length)
   }
@@ -276,25 +268,4 @@ export class RequestReader implements RequestSource {
   private set(offset: number, value: number): void {
     this.i32[this.words + (offset >> 2)] = value
   }
-}
-
-function checkLimits(options: RequestReaderOptions): { capacity: number; maxHead: number; maxHeaders: number } {
-  const capacity = checkInteger('capacity', options.capacity ?? DEFAULT_CAPACITY, 1_024, 16 * 1024 * 1024, 'bytes')
-  return {
-    capacity,
-    maxHead: checkInteger('maxHeadSize', options.maxHeadSize ?? Math.min(DEFAULT_MAX_HEAD, capacity), 16, capacity, 'bytes'),
-    maxHeaders: checkInteger('maxHeaders', options.maxHeaders ?? DEFAULT_MAX_HEADERS, 1, 1_000, 'fields'),
-  }
-}
-
-function releasedReader(): UsageError {
-  return new UsageError('NotOpen', 'the reader was released: its memory may belong to another one')
-}
-
-function bufferFull(needed: number, available: number): UsageError {
-  return new UsageError(
-    'BufferFull',
-    `${needed} bytes do not fit: there is room for ${available}. Take the requests and their bodies first, or use a larger capacity`,
-    { needed, available },
-  )
 }

@@ -60,34 +60,17 @@ import {
   RESPONSE_INTERIM,
   RESPONSE_MORE,
 } from '../../assembly/abi.ts'
-import { checkInteger, HttpError, UsageError } from '../errors.ts'
+import { HttpError, UsageError } from '../errors.ts'
 import type { Fields } from './handshake.ts'
 import { HeadFields, latin1 } from './head-fields.ts'
 import { HeapBody } from './heap-body.ts'
 import { httpError } from './http-error.ts'
+import { checkResponseLimits, type ResponseLimits, type ResponseReaderOptions } from './http-limits.ts'
 import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
+import { bufferFull, releasedReader } from './reader-errors.ts'
 import { type ResponseSource, RestResponse } from './response.ts'
 import type { TextDecoding } from './text.ts'
-
-/** Options of a {@link ResponseReader}. */
-export interface ResponseReaderOptions {
-  /**
-   * Bytes of one whole response, head and body, that is handed out as views of the reader's memory; a larger body goes on the heap. 1 KiB to
-   * 16 MiB. Default 32 KiB. It is also the size of a read.
-   */
-  capacity?: number
-  /** Longest head in bytes, its blank line included; 16 to `capacity`. Default 16 KiB, or `capacity` when that is less; Node takes 16 KiB too. */
-  maxHeadSize?: number
-  /** Most fields of a head, and most trailer fields; 1 to 1,000. Default 100, as h11 and Apache. */
-  maxHeaders?: number
-  /** Longest body in bytes after decoding, 0 to 2^31 - 1. Default 16 MiB. Checked from the head, and from each chunk's size. */
-  maxBodySize?: number
-  /** Longest trailer section in bytes, its blank line included; 0 to 64 KiB. Default 4 KiB; 0 refuses trailers. */
-  maxTrailerSize?: number
-  /** Most bytes of extensions on one chunk's size line, 0 to 64 KiB. Default 256; nobody sends any. */
-  maxChunkExtension?: number
-}
 
 /** An interim response (RFC 9110 section 15.2) other than 101: 100 Continue, 103 Early Hints and the like. Owned. */
 export interface InterimResponse {
@@ -96,24 +79,10 @@ export interface InterimResponse {
   readonly headers: Fields
 }
 
-export const DEFAULT_RESPONSE_CAPACITY: number = 32 * 1024
-const DEFAULT_MAX_HEAD = 16 * 1024
-const DEFAULT_MAX_HEADERS = 100
-const DEFAULT_MAX_BODY = 16 * 1024 * 1024
-const DEFAULT_MAX_TRAILER = 4 * 1024
-const DEFAULT_MAX_EXTENSION = 256
-const SIZE_LIMIT = 2 ** 31 - 1
+/** What makes room for more bytes. */
+const ROOM = 'Take the responses with next() first, or use a larger capacity'
 /** Serials stay small integers to every engine. */
 const SERIAL_MASK = 2 ** 30 - 1
-
-interface Limits {
-  capacity: number
-  maxHead: number
-  maxHeaders: number
-  maxBody: number
-  maxTrailer: number
-  maxExtension: number
-}
 
 /**
  * Reads HTTP/1.1 responses (RFC 9112) from bytes that arrive in any cut. Strict: what two parsers could read in two ways is an error; the table
@@ -131,7 +100,7 @@ export class ResponseReader implements ResponseSource {
   /** @internal */ readonly u8: Uint8Array<ArrayBuffer>
   /** @internal */ readonly fields: HeadFields
 
-  private readonly limits: Limits
+  private readonly limits: ResponseLimits
   private readonly memory: CodecMemory
   private readonly i32: Int32Array
   private readonly view: DataView
@@ -169,7 +138,7 @@ export class ResponseReader implements ResponseSource {
    * @param attached a reader of another thread lives in `region` already and keeps reading: this one only looks, see {@link ResponseReader.adopt}
    */
   constructor(codec: Codec, options: ResponseReaderOptions = {}, region?: Region, attached = false) {
-    const limits = checkLimits(options)
+    const limits = checkResponseLimits(options)
     this.limits = limits
     this.capacity = limits.capacity
     this.ownsRegion = region === undefined
@@ -215,7 +184,7 @@ export class ResponseReader implements ResponseSource {
 
   /** Bytes of a region for a reader with these options. @internal */
   static regionBytes(options: ResponseReaderOptions = {}): number {
-    const { capacity, maxHeaders, maxTrailer } = checkLimits(options)
+    const { capacity, maxHeaders, maxTrailer } = checkResponseLimits(options)
     return align(INCOMING_BYTES + CHUNKED_BYTES) + 2 * align(maxHeaders * FIELD_BYTES) + align(maxTrailer + 2) + 3 * align(capacity)
   }
 
@@ -277,7 +246,7 @@ export class ResponseReader implements ResponseSource {
   filled(length: number): void {
     if (this.released) throw releasedReader()
     const { remaining } = this
-    if (!Number.isInteger(length) || length < 0 || length > remaining) throw bufferFull(length, remaining)
+    if (!Number.isInteger(length) || length < 0 || length > remaining) throw bufferFull(length, remaining, ROOM)
     this.add(length)
   }
 
@@ -285,7 +254,7 @@ export class ResponseReader implements ResponseSource {
   read(bytes: Uint8Array): void {
     if (this.released) throw releasedReader()
     this.makeRoom(bytes.length)
-    if (bytes.length > this.remaining) throw bufferFull(bytes.length, this.remaining)
+    if (bytes.length > this.remaining) throw bufferFull(bytes.length, this.remaining, ROOM)
     this.u8.set(bytes, this.word(INCOMING_TAIL))
     this.add(bytes.length)
   }
@@ -578,30 +547,6 @@ export class ResponseReader implements ResponseSource {
   }
 }
 
-function checkLimits(options: ResponseReaderOptions): Limits {
-  const capacity = checkInteger('capacity', options.capacity ?? DEFAULT_RESPONSE_CAPACITY, 1_024, 16 * 1024 * 1024, 'bytes')
-  return {
-    capacity,
-    maxHead: checkInteger('maxHeadSize', options.maxHeadSize ?? Math.min(DEFAULT_MAX_HEAD, capacity), 16, capacity, 'bytes'),
-    maxHeaders: checkInteger('maxHeaders', options.maxHeaders ?? DEFAULT_MAX_HEADERS, 1, 1_000, 'fields'),
-    maxBody: checkInteger('maxBodySize', options.maxBodySize ?? DEFAULT_MAX_BODY, 0, SIZE_LIMIT, 'bytes'),
-    maxTrailer: checkInteger('maxTrailerSize', options.maxTrailerSize ?? DEFAULT_MAX_TRAILER, 0, 64 * 1024, 'bytes'),
-    maxExtension: checkInteger('maxChunkExtension', options.maxChunkExtension ?? DEFAULT_MAX_EXTENSION, 0, 64 * 1024, 'bytes'),
-  }
-}
-
 function unfinished(): UsageError {
   return new UsageError('RequestOutOfOrder', 'a response is still under way; reset() the reader before it is used for another connection')
-}
-
-function releasedReader(): UsageError {
-  return new UsageError('NotOpen', 'the reader was released: its memory may belong to another one')
-}
-
-function bufferFull(needed: number, available: number): UsageError {
-  return new UsageError(
-    'BufferFull',
-    `${needed} bytes do not fit: there is room for ${available}. Take the responses with next() first, or use a larger capacity`,
-    { needed, available },
-  )
 }

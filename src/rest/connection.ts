@@ -12,7 +12,7 @@ import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPO
 import type { Request } from '../codec/request.ts'
 import type { RequestWriter } from '../codec/request-writer.ts'
 import { type InterimResponse, ResponseReader } from '../codec/response-reader.ts'
-import { HttpError, type RequestPhase, type RequestSent, RestError, UsageError } from '../errors.ts'
+import { type HttpError, RestError, UsageError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { Alarm } from './alarm.ts'
@@ -20,7 +20,7 @@ import { HttpConnectionBuilder } from './builder.ts'
 import { checkHttpOptions, checkTimeout, DEFAULT_TIMEOUT, type HttpOptions, type SendOptions } from './options.ts'
 import { RequestBody } from './request-body.ts'
 import { HttpResponse, type ResponseTimings } from './response.ts'
-import { lostRequest, REFUSED, refusedRequest, tellSent } from './rest-errors.ts'
+import { abandonedRequest, lostRequest, type Outcome, REFUSED, refusedRequest, unexpectedData, unusableResponse } from './rest-errors.ts'
 import { StreamedResponse } from './streamed-response.ts'
 import { parseHttpUrl } from './url.ts'
 
@@ -499,10 +499,7 @@ export class HttpConnection implements TransportHandler {
       this.lose(error, false)
       return
     }
-    const isEnd = error.code === 'UnexpectedEnd'
-    const outcome = this.outcome()
-    const message = `${isEnd ? error.message : `the response can't be used: ${error.message}`}; ${tellSent(outcome.requestSent)}`
-    this.lose(new RestError(isEnd ? 'ConnectionClosed' : 'ResponseInvalid', message, { ...outcome, fault: 'remote', cause: error }), false)
+    this.lose(unusableResponse(error, this.outcome()), false)
   }
 
   private onTimeout(): void {
@@ -514,12 +511,7 @@ export class HttpConnection implements TransportHandler {
 
   private abandon(code: 'RequestTimeout' | 'RequestAborted', message: string, cause?: unknown): void {
     if (this.status !== 'busy') return
-    const outcome = this.outcome()
-    const fault = code === 'RequestTimeout' ? 'remote' : 'local'
-    this.lose(
-      new RestError(code, `${message}; ${tellSent(outcome.requestSent)}`, { ...outcome, fault, ...(cause === undefined ? {} : { cause }) }),
-      false,
-    )
+    this.lose(abandonedRequest(code, message, this.outcome(), cause), false)
   }
 
   /** The source of a streaming request has ended, or failed. */
@@ -536,7 +528,7 @@ export class HttpConnection implements TransportHandler {
   }
 
   /** How far the exchange under way has got. */
-  private outcome(): { requestSent: RequestSent; phase: RequestPhase; elapsed: number } {
+  private outcome(): Outcome {
     const requestSent = this.body?.sent ?? this.transport.lastWrite
     const phase = this.active?.hasBegun ? 'body' : requestSent === 'fully' ? 'first byte' : 'send'
     return { requestSent, phase, elapsed: this.clock.now() - (this.times[STARTED] as number) }
@@ -593,8 +585,4 @@ export class HttpConnection implements TransportHandler {
       this.signal = undefined
     }
   }
-}
-
-function unexpectedData(): HttpError {
-  return new HttpError('UnexpectedData', 'the server sent bytes that no request had asked for: the connection is not used again')
 }

@@ -3,11 +3,12 @@
 export type { BackoffOptions } from '../backoff.ts'
 export type { HttpVersion } from '../codec/borrowed-head.ts'
 export type { Fields, FieldsInit } from '../codec/handshake.ts'
+export type { ResponseReaderOptions } from '../codec/http-limits.ts'
 export type { BodySource, Request } from '../codec/request.ts'
 export type { HeadersPhase, QueryPhase, QueryValue, ReadyPhase } from '../codec/request-builder.ts'
 export type { RequestWriterOptions } from '../codec/request-writer.ts'
 export { OwnedResponse, RestResponse } from '../codec/response.ts'
-export type { InterimResponse, ResponseReaderOptions } from '../codec/response-reader.ts'
+export type { InterimResponse } from '../codec/response-reader.ts'
 export {
   HttpError,
   type HttpErrorCode,

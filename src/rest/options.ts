@@ -2,9 +2,10 @@
 
 import type { BackoffOptions } from '../backoff.ts'
 import type { FieldsInit } from '../codec/handshake.ts'
+import type { ResponseReaderOptions } from '../codec/http-limits.ts'
 import type { Request } from '../codec/request.ts'
 import type { RequestWriter } from '../codec/request-writer.ts'
-import type { InterimResponse, ResponseReader, ResponseReaderOptions } from '../codec/response-reader.ts'
+import type { InterimResponse, ResponseReader } from '../codec/response-reader.ts'
 import { checkInteger, checkRange, UsageError } from '../errors.ts'
 import type { DialOptions } from '../transport/transport.ts'
 import type { PoolObserver } from './observer.ts'

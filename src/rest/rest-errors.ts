@@ -1,6 +1,6 @@
 /** Failures of requests as {@link RestError}s. */
 
-import { NexusError, type RequestPhase, type RequestSent, RestError, type RestErrorCode, TransportError } from '../errors.ts'
+import { HttpError, NexusError, type RequestPhase, type RequestSent, RestError, type RestErrorCode, TransportError } from '../errors.ts'
 
 /** What is true of a request that was refused before anything was done. */
 export const REFUSED = { fault: 'local', requestSent: 'nothing', phase: 'send' } as const
@@ -16,17 +16,39 @@ export function refusedRequest(code: 'ConnectionBusy' | 'ConnectionPoisoned', ca
 }
 
 /** What a caller has to know of a request that failed. */
-export function tellSent(requestSent: RequestSent): string {
+function tellSent(requestSent: RequestSent): string {
   if (requestSent === 'nothing') return 'nothing of the request was sent'
   if (requestSent === 'partly') return 'the request may have been sent in part'
   return 'the request was sent: the server may have acted on it'
 }
 
+/** How far a request had got when it failed; `elapsed` in ms. */
+export interface Outcome {
+  readonly requestSent: RequestSent
+  readonly phase: RequestPhase
+  readonly elapsed: number
+}
+
+/** A request that we gave up. */
+export function abandonedRequest(code: 'RequestTimeout' | 'RequestAborted', message: string, outcome: Outcome, cause?: unknown): RestError {
+  const fault = code === 'RequestTimeout' ? 'remote' : 'local'
+  return new RestError(code, `${message}; ${tellSent(outcome.requestSent)}`, { ...outcome, fault, ...(cause === undefined ? {} : { cause }) })
+}
+
+/** A request whose response breaks off or can't be used. */
+export function unusableResponse(error: HttpError, outcome: Outcome): RestError {
+  const isEnd = error.code === 'UnexpectedEnd'
+  const message = `${isEnd ? error.message : `the response can't be used: ${error.message}`}; ${tellSent(outcome.requestSent)}`
+  return new RestError(isEnd ? 'ConnectionClosed' : 'ResponseInvalid', message, { ...outcome, fault: 'remote', cause: error })
+}
+
+/** Bytes that answer nothing. */
+export function unexpectedData(): HttpError {
+  return new HttpError('UnexpectedData', 'the server sent bytes that no request had asked for: the connection is not used again')
+}
+
 /** The failure of a request whose connection was lost. What is a RestError already stays as it is. */
-export function lostRequest(
-  error: Error | null,
-  outcome: { readonly requestSent: RequestSent; readonly phase: RequestPhase; readonly elapsed: number },
-): RestError {
+export function lostRequest(error: Error | null, outcome: Outcome): RestError {
   if (error instanceof RestError) return error
   const [code, message] = describe(error)
   return new RestError(code, `${message}; ${tellSent(outcome.requestSent)}`, {

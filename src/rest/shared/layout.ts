@@ -1,9 +1,10 @@
 /** Where things lie in the memory that the threads of a pool share; and what a thread has to know of it. */
 
 import type { Fields } from '../../codec/handshake.ts'
+import type { ResponseReaderOptions } from '../../codec/http-limits.ts'
 import { align, CodecMemory, FIRST_REGION, Region } from '../../codec/memory.ts'
 import { RequestWriter, type RequestWriterOptions } from '../../codec/request-writer.ts'
-import { ResponseReader, type ResponseReaderOptions } from '../../codec/response-reader.ts'
+import { ResponseReader } from '../../codec/response-reader.ts'
 import { BLOCK_CELLS, POOL_CELLS } from './handover.ts'
 import { TICKET_CELLS, TICKETS } from './tickets.ts'
 

@@ -2,10 +2,11 @@
 
 import { Buffer } from 'node:buffer'
 import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import type { ResponseReaderOptions } from '../../../src/codec/http-limits.ts'
 import { MaskKeys } from '../../../src/codec/mask-keys.ts'
 import { Codec } from '../../../src/codec/memory.ts'
 import { RequestWriter } from '../../../src/codec/request-writer.ts'
-import { ResponseReader, type ResponseReaderOptions } from '../../../src/codec/response-reader.ts'
+import { ResponseReader } from '../../../src/codec/response-reader.ts'
 import { type BufferSlices, bufferTextDecoding } from '../../../src/codec/text.ts'
 import { RestError } from '../../../src/errors.ts'
 import { ClientPool } from '../../../src/rest/client-pool.ts'
