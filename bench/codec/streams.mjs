@@ -1,6 +1,7 @@
 // @ts-check
 // What the workloads are fed with: frames, texts, feeds and messages, all of them drawn from a seed.
 
+import { FIELDS, responseHead } from '../lib/response-head.mjs'
 import { Random } from './random.mjs'
 
 const encoder = new TextEncoder()
@@ -187,21 +188,6 @@ export function size(random) {
   return 16_385 + random.below(65_536)
 }
 
-/** What an API behind a CDN sends; from the thirteenth field on, more of the same. */
-const FIELDS = [
-  ['Date', 'Thu, 01 Jan 2026 00:00:00 GMT'],
-  ['Content-Type', 'application/json; charset=utf-8'],
-  ['Connection', 'keep-alive'],
-  ['Cache-Control', 'no-cache, no-store, must-revalidate'],
-  ['X-RateLimit-Limit', '1200'],
-  ['X-RateLimit-Remaining', '1187'],
-  ['Strict-Transport-Security', 'max-age=31536000; includeSubDomains'],
-  ['X-Request-Id', '7f9c24e8-3b12-4d5a-9f57-1d2b6c3e4a10'],
-  ['Server', 'gateway'],
-  ['Vary', 'Accept-Encoding'],
-  ['CF-RAY', '8a1b2c3d4e5f6789-FRA'],
-]
-
 /**
  * A body of JSON, as chunks (RFC 9112 section 7.1) when `chunk` is not 0.
  *
@@ -227,9 +213,7 @@ export function body(random, length, chunk) {
  * @param {number} chunk
  */
 export function response(random, fields, length, chunk) {
-  const framing = chunk === 0 ? `Content-Length: ${length}` : 'Transfer-Encoding: chunked'
-  const others = Array.from({ length: fields - 1 }, (_, i) => (FIELDS[i] ?? [`X-Field-${i}`, `value number ${i} of them`]).join(': '))
-  return join([encoder.encode(`HTTP/1.1 200 OK\r\n${[framing, ...others].join('\r\n')}\r\n\r\n`), body(random, length, chunk)])
+  return join([encoder.encode(responseHead(fields, length, chunk)), body(random, length, chunk)])
 }
 
 /** The head of a request as browsers and API clients send it. @param {Random} random */

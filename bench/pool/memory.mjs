@@ -2,10 +2,10 @@
 // Bytes allocated for a request and its response, in memory and over a connection. Raw writes and reads the same bytes and makes nothing of
 // them: what it allocates, the runtime's sockets do.
 
+import { env, flags, Meter } from '../lib/allocation.mjs'
 import { main, Unavailable } from '../lib/harness.mjs'
 import { loadNexus } from '../lib/runtime.mjs'
 import * as clients from '../rest/clients.mjs'
-import { env, flags, Meter } from '../rest/meter.mjs'
 import { ANSWER, ANSWER_BODY, BODY, FIELDS, PATH } from '../rest/order.mjs'
 
 /** @typedef {{ id: 'memory' | 'tcp', title: string }} Case */

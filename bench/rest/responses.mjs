@@ -5,6 +5,7 @@
 import { Buffer } from 'node:buffer'
 import process from 'node:process'
 import { main, Unavailable } from '../lib/harness.mjs'
+import { responseHead } from '../lib/response-head.mjs'
 import { loadNexus, runtime } from '../lib/runtime.mjs'
 import { Llhttp } from './llhttp.mjs'
 import { AT_ONCE, openUndici, PIPELINE, raise } from './undici-in-memory.mjs'
@@ -20,26 +21,9 @@ const cases = [
   { id: 'chunked', title: 'read a response of 12 fields, 16 KiB in chunks of 1 KiB', fields: 12, body: 16_384, chunk: 1_024 },
 ]
 
-/** What an API behind a CDN sends; from the thirteenth field on, more of the same. */
-const FIELDS = [
-  ['Date', 'Thu, 01 Jan 2026 00:00:00 GMT'],
-  ['Content-Type', 'application/json; charset=utf-8'],
-  ['Connection', 'keep-alive'],
-  ['Cache-Control', 'no-cache, no-store, must-revalidate'],
-  ['X-RateLimit-Limit', '1200'],
-  ['X-RateLimit-Remaining', '1187'],
-  ['Strict-Transport-Security', 'max-age=31536000; includeSubDomains'],
-  ['X-Request-Id', '7f9c24e8-3b12-4d5a-9f57-1d2b6c3e4a10'],
-  ['Server', 'gateway'],
-  ['Vary', 'Accept-Encoding'],
-  ['CF-RAY', '8a1b2c3d4e5f6789-FRA'],
-]
-
 /** The response of a case, whole. @param {Case} c */
 function responseBytes({ fields, body, chunk }) {
-  const framing = chunk === 0 ? `Content-Length: ${body}` : 'Transfer-Encoding: chunked'
-  const others = Array.from({ length: fields - 1 }, (_, i) => (FIELDS[i] ?? [`X-Field-${i}`, `value number ${i} of them`]).join(': '))
-  const head = `HTTP/1.1 200 OK\r\n${[framing, ...others].join('\r\n')}\r\n\r\n`
+  const head = responseHead(fields, body, chunk)
   const content = Buffer.alloc(body, '{"symbol":"BTC-USD","price":"67012.50"},')
   if (chunk === 0) return Buffer.concat([Buffer.from(head), content])
   const parts = [Buffer.from(head)]

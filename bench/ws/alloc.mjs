@@ -1,14 +1,11 @@
 // @ts-check
-// Bytes allocated per message in steady state on the borrowed path, with garbage collection out of the way.
-//
-// Node and Deno: a young generation so large that nothing is collected during a round; then all that was allocated is in
-// `heapUsed + external`. A round in which the sum fell is void. Bun: collection switched off; then it is in the resident set.
+// Bytes allocated per message in steady state on the borrowed path, with garbage collection out of the way (lib/allocation.mjs).
 
-import process from 'node:process'
+import { allocated, allocatedSince, env, flags } from '../lib/allocation.mjs'
 import { blob, frameLength } from '../lib/frames.mjs'
 import { main, Unavailable } from '../lib/harness.mjs'
 import { rawFlood } from '../lib/raw.mjs'
-import { loadNexus, runtime } from '../lib/runtime.mjs'
+import { loadNexus } from '../lib/runtime.mjs'
 import { Receiver, WebSocket } from '../lib/ws-package.mjs'
 
 /** @typedef {import('../lib/frames.mjs').Shape & { id: string, title: string, tcp: boolean, flags: string[] }} Case */
@@ -18,32 +15,14 @@ import { Receiver, WebSocket } from '../lib/ws-package.mjs'
 const cases = [
   { id: 'memory', title: 'allocation in memory, 40 B binary', kind: 'binary', size: 40, tcp: false },
   { id: 'tcp', title: 'allocation in a TCP flood, 40 B binary', kind: 'binary', size: 40, tcp: true },
-].map(
-  (c) => /** @type {Case} */ ({ ...c, flags: runtime === 'bun' ? [] : ['--min-semi-space-size=1024', '--max-semi-space-size=1024', '--expose-gc'] }),
-)
+].map((c) => /** @type {Case} */ ({ ...c, flags }))
 
 const READ = 65_536
 const url = (/** @type {Case} */ c, /** @type {Peers} */ { flood }, /** @type {number} */ count) =>
   `ws://127.0.0.1:${flood.port}/?kind=binary&size=${c.size}&count=${count}`
 
-function allocated() {
-  if (runtime === 'bun') return process.memoryUsage.rss()
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
-
-/** What asking costs. */
-function cost() {
-  allocated()
-  const before = allocated()
-  return allocated() - before
-}
-
 /** Messages at the beginning of a TCP round that are not counted: the connection's own memory is taken there. */
 const SETTLE = 100_000
-
-/** Bytes that mean nothing in a round of millions of messages. */
-const SLACK = runtime === 'bun' ? 1_048_576 : 16_384
 
 /** What a round allocated between two moments. */
 class Meter {
@@ -68,19 +47,12 @@ class Meter {
 
   /** @param {number} reads so far */
   end(reads) {
-    let bytes = allocated() - this.before - asking
-    // What asking costs varies by a few objects.
-    if (Math.abs(bytes) < SLACK) bytes = 0
-    // A resident set also shrinks when a compiler thread ends.
-    if (runtime === 'bun') bytes = Math.max(0, bytes)
-    if (bytes < 0) throw new Error('there was a collection')
+    const bytes = allocatedSince(this.before)
     const seconds = (performance.now() - this.started) / 1000
     const counted = reads - this.startReads
     return { amount: this.messages, seconds, perMessage: bytes / this.messages, perRead: counted > 0 ? bytes / counted : null }
   }
 }
-
-const asking = cost()
 
 main({
   name: 'alloc',
@@ -98,7 +70,7 @@ main({
       title: c.tcp ? 'WsStream, readable() and next()' : 'FrameReader, next()',
       first: 1_000_000,
       flags: c.flags,
-      env: { BUN_JSC_useGC: '0' },
+      env,
       start: async (/** @type {Case} */ shape, /** @type {Peers} */ peers) => {
         const nexus = await loadNexus()
         if (nexus === null) throw new Unavailable('not built')
@@ -152,7 +124,7 @@ main({
             title: 'raw',
             first: 1_000_000,
             flags: c.flags,
-            env: { BUN_JSC_useGC: '0' },
+            env,
             start: async (/** @type {Case} */ shape, /** @type {Peers} */ peers) => async (/** @type {number} */ amount) => {
               const meter = new Meter()
               const all = amount + SETTLE
@@ -179,7 +151,7 @@ main({
       title: 'ws',
       first: 50_000,
       flags: c.flags,
-      env: { BUN_JSC_useGC: '0' },
+      env,
       start: async (/** @type {Case} */ shape, /** @type {Peers} */ peers) => {
         let sum = 0
         // Fewer messages: what it allocates has to fit in the young generation.

@@ -1,38 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { commands } from '../integration/child.ts'
+import { demo, numbers, runtimes } from './run-demo.ts'
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-
-async function demo([command = '', ...args]: readonly string[], ...options: string[]): Promise<{ code: number; out: string; err: string }> {
-  const child = spawn(command, [...args, 'demo/main.js', '--plain', ...options], { cwd: ROOT, env: { ...process.env, NO_COLOR: '1' } })
-  let out = ''
-  let err = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text
-  })
-  const [code] = await once(child, 'close')
-  return { code, out, err }
-}
-
-/** The numbers in the line that matches. */
-function numbers(out: string, pattern: RegExp): number[] {
-  expect(out).toMatch(pattern)
-  return (pattern.exec(out) ?? []).slice(1).map((text) => Number(text.replaceAll(',', '')))
-}
-
-describe.each([
-  ['Node', [process.execPath]],
-  ['Deno', [commands.Deno[0] as string, 'run', '-A']],
-  ['Bun', commands.Bun],
-] as const)('the demo with --threads on %s', (_, command) => {
+describe.each(runtimes)('the demo with --threads on %s', (...runtime) => {
   it('accounts for each order of threads that are killed, and gets every slot back', { timeout: 60_000 }, async () => {
-    const { code, out, err } = await demo(command, '--threads', '4', '--seconds', '3', '--rate', '500', '--kills', '6', '--outage', '0.5')
+    const { code, out, err } = await demo(runtime, '--plain', '--threads', '4', '--seconds', '3', '--rate', '500', '--kills', '6', '--outage', '0.5')
     const [first = 0, second = 0, third = 0, fourth = 0] = numbers(
       out,
       /threads +4 strategies of (\d+) \+ (\d+) \+ (\d+) \+ (\d+) orders, all accounted for/,
@@ -59,7 +30,7 @@ describe.each([
   })
 
   it('refuses more threads than it can show', async () => {
-    const { code, err } = await demo(command, '--threads', '17')
+    const { code, err } = await demo(runtime, '--plain', '--threads', '17')
     expect(err).toContain("--threads must be a whole number from 0 to 16, but is '17'")
     expect(code).toBe(2)
   })

@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import binary from 'workerd'
+import type { Outcome } from '../integration/run-checks.ts'
 
 const dist = new URL('../../dist/', import.meta.url)
 
@@ -61,6 +62,14 @@ export class Workerd {
       })
     })
     return new Workerd(`http://127.0.0.1:${port}/`, child, folder, errors)
+  }
+
+  /** Has the Worker run a check. What became of it: null, or how it failed. */
+  async run(name: string, environment: object): Promise<string | null> {
+    const response = await fetch(this.url, { method: 'POST', body: JSON.stringify({ name, environment }) })
+    const text = await response.text()
+    if (response.status !== 200) throw new Error(`workerd answered ${response.status}: ${text}`)
+    return (JSON.parse(text) as Outcome).error
   }
 
   /** What workerd has written to its standard error. */
