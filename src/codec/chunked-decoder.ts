@@ -24,6 +24,7 @@ import {
 import { checkInteger, type HttpError, UsageError } from '../errors.ts'
 import { latin1 } from './head-fields.ts'
 import { httpError } from './http-error.ts'
+import { type ChunkLimits, checkChunkLimits } from './http-limits.ts'
 import { align, type Codec, type Region } from './memory.ts'
 
 /** Options of a {@link ChunkedDecoder}. */
@@ -36,6 +37,10 @@ export interface ChunkedDecoderOptions {
   maxHeaders?: number
   /** Most bytes of extensions on one chunk's size line, 0 to 64 KiB. Default 256; nobody sends any. */
   maxChunkExtension?: number
+}
+
+interface Limits extends ChunkLimits {
+  readonly maxBody: number
 }
 
 /** What one call of {@link ChunkedDecoder.decode} did. */
@@ -69,7 +74,7 @@ export class ChunkedDecoder {
   private readonly record: number
   private readonly table: number
   private readonly piece: number
-  private readonly limits: { maxBody: number; maxTrailer: number; maxHeaders: number; maxExtension: number }
+  private readonly limits: Limits
   private failure: HttpError | null = null
   private done = false
   private decoded = 0
@@ -191,11 +196,7 @@ export class ChunkedDecoder {
   }
 }
 
-function checkLimits(options: ChunkedDecoderOptions): { maxBody: number; maxTrailer: number; maxHeaders: number; maxExtension: number } {
-  return {
-    maxBody: checkInteger('maxBodySize', options.maxBodySize ?? Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER, 'bytes'),
-    maxTrailer: checkInteger('maxTrailerSize', options.maxTrailerSize ?? 4 * 1024, 0, 64 * 1024, 'bytes'),
-    maxHeaders: checkInteger('maxHeaders', options.maxHeaders ?? 100, 1, 1_000, 'fields'),
-    maxExtension: checkInteger('maxChunkExtension', options.maxChunkExtension ?? 256, 0, 64 * 1024, 'bytes'),
-  }
+function checkLimits(options: ChunkedDecoderOptions): Limits {
+  const maxBody = checkInteger('maxBodySize', options.maxBodySize ?? Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER, 'bytes')
+  return { ...checkChunkLimits(options), maxBody }
 }

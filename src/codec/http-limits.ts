@@ -38,11 +38,16 @@ export interface HeadLimits {
   readonly maxHeaders: number
 }
 
-/** What a reader of responses goes by. */
-export interface ResponseLimits extends HeadLimits {
-  readonly maxBody: number
+/** What a decoder of chunks goes by. */
+export interface ChunkLimits {
+  readonly maxHeaders: number
   readonly maxTrailer: number
   readonly maxExtension: number
+}
+
+/** What a reader of responses goes by. */
+export interface ResponseLimits extends HeadLimits, ChunkLimits {
+  readonly maxBody: number
 }
 
 const DEFAULT_CAPACITY = 32 * 1024
@@ -59,7 +64,16 @@ export function checkHeadLimits(options: RequestReaderOptions): HeadLimits {
   return {
     capacity,
     maxHead: checkInteger('maxHeadSize', options.maxHeadSize ?? Math.min(DEFAULT_MAX_HEAD, capacity), 16, capacity, 'bytes'),
-    maxHeaders: checkInteger('maxHeaders', options.maxHeaders ?? DEFAULT_MAX_HEADERS, 1, 1_000, 'fields'),
+    maxHeaders: checkMaxHeaders(options),
+  }
+}
+
+/** Throws `InvalidOption`. */
+export function checkChunkLimits(options: Pick<ResponseReaderOptions, 'maxHeaders' | 'maxTrailerSize' | 'maxChunkExtension'>): ChunkLimits {
+  return {
+    maxHeaders: checkMaxHeaders(options),
+    maxTrailer: checkInteger('maxTrailerSize', options.maxTrailerSize ?? DEFAULT_MAX_TRAILER, 0, 64 * 1024, 'bytes'),
+    maxExtension: checkInteger('maxChunkExtension', options.maxChunkExtension ?? DEFAULT_MAX_EXTENSION, 0, 64 * 1024, 'bytes'),
   }
 }
 
@@ -67,8 +81,11 @@ export function checkHeadLimits(options: RequestReaderOptions): HeadLimits {
 export function checkResponseLimits(options: ResponseReaderOptions): ResponseLimits {
   return {
     ...checkHeadLimits(options),
+    ...checkChunkLimits(options),
     maxBody: checkInteger('maxBodySize', options.maxBodySize ?? DEFAULT_MAX_BODY, 0, SIZE_LIMIT, 'bytes'),
-    maxTrailer: checkInteger('maxTrailerSize', options.maxTrailerSize ?? DEFAULT_MAX_TRAILER, 0, 64 * 1024, 'bytes'),
-    maxExtension: checkInteger('maxChunkExtension', options.maxChunkExtension ?? DEFAULT_MAX_EXTENSION, 0, 64 * 1024, 'bytes'),
   }
+}
+
+function checkMaxHeaders(options: { maxHeaders?: number }): number {
+  return checkInteger('maxHeaders', options.maxHeaders ?? DEFAULT_MAX_HEADERS, 1, 1_000, 'fields')
 }

@@ -1,5 +1,6 @@
 /** `AtomicClientPool`: a {@link ClientPool} whose slots any thread may hold and return. */
 
+import { checkResponseLimits } from '../../codec/http-limits.ts'
 import { RequestWriter } from '../../codec/request-writer.ts'
 import { ResponseReader } from '../../codec/response-reader.ts'
 import { checkInteger, UsageError } from '../../errors.ts'
@@ -136,15 +137,17 @@ export class AtomicClientPool extends ClientPool {
 
 /** A whole response has to lie in the slot's memory, where every thread can see it. */
 function readerOptions(options: AtomicClientPoolOptions): PoolPlan['reader'] {
-  const capacity = checkInteger('capacity', options.capacity ?? DEFAULT_CAPACITY, 1_024, 16 * 1024 * 1024, 'bytes')
-  const maxHeadSize = checkInteger('maxHeadSize', options.maxHeadSize ?? Math.min(DEFAULT_MAX_HEAD, capacity >> 1), 16, capacity, 'bytes')
-  const most = capacity - maxHeadSize
+  const { capacity = DEFAULT_CAPACITY } = options
+  const { maxHeadSize = Math.min(DEFAULT_MAX_HEAD, capacity >> 1) } = options
+  const { maxHead, maxHeaders, maxTrailer, maxExtension } = checkResponseLimits({ ...options, capacity, maxHeadSize })
+  const most = capacity - maxHead
   return {
     capacity,
-    maxHeadSize,
-    maxHeaders: options.maxHeaders ?? 100,
+    maxHeadSize: maxHead,
+    maxHeaders,
     maxBodySize: checkInteger('maxBodySize', options.maxBodySize ?? most, 0, most, 'bytes (capacity less maxHeadSize)'),
-    maxTrailerSize: options.maxTrailerSize ?? 4 * 1024,
+    maxTrailerSize: maxTrailer,
+    maxChunkExtension: maxExtension,
   }
 }
 

@@ -24,7 +24,7 @@ export interface PoolPlan {
   readonly basePath: string
   readonly defaultHeaders: Fields
   readonly writeBufferCapacity: number
-  readonly reader: Required<Pick<ResponseReaderOptions, 'capacity' | 'maxHeadSize' | 'maxHeaders' | 'maxBodySize' | 'maxTrailerSize'>>
+  readonly reader: Required<ResponseReaderOptions>
   /** The limit of a request that does not say itself, in ms. */
   readonly timeout: number
   /** Number of the thread that owns the sockets. */
