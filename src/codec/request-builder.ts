@@ -3,7 +3,7 @@
 import { SEAL_REFUSED, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, type NexusError, UsageError } from '../errors.ts'
 import type { CodecExports } from './module.ts'
-import { type BodySource, Request } from './request.ts'
+import { type BodySource, Request, refusedField } from './request.ts'
 import type { RequestWriter } from './request-writer.ts'
 
 /** A query value; numbers and booleans are written as `String` does. */
@@ -402,15 +402,5 @@ function refusedLine(line: string): EncodeError {
   return new EncodeError(
     'HeaderInjection',
     `the request line ${JSON.stringify(line)} has bytes that may not stand there (RFC 9112 section 3): percent-encode them`,
-  )
-}
-
-/** The value is left out: it may be a secret. */
-export function refusedField(seal: number, name: string): EncodeError {
-  return new EncodeError(
-    'HeaderInjection',
-    seal === SEAL_RESERVED
-      ? `the header field ${name} is set by the writer itself: given by hand it could contradict how the request is framed`
-      : `the header field ${JSON.stringify(name)} has bytes in its name or value that may not stand there (RFC 9110 section 5)`,
   )
 }

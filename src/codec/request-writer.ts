@@ -6,8 +6,8 @@ import { pairsOf } from './fields.ts'
 import type { FieldsInit } from './handshake.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
-import { staleRequest } from './request.ts'
-import { type QueryPhase, RequestBuilder, refusedField } from './request-builder.ts'
+import { refusedField, staleRequest } from './request.ts'
+import { type QueryPhase, RequestBuilder } from './request-builder.ts'
 
 /** Options of a {@link RequestWriter}. */
 export interface RequestWriterOptions {
@@ -42,6 +42,7 @@ export class RequestWriter {
   /** Bytes of the write buffer. */
   readonly capacity: number
   /** @internal */ readonly u8: Uint8Array<ArrayBuffer>
+  /** @internal */ readonly exports: CodecExports
   /** Where requests begin. @internal */
   readonly address: number
   /** Number of the request that is valid now. @internal */
@@ -52,7 +53,6 @@ export class RequestWriter {
   /** Its bytes are on their way by reference: another request would overwrite them. The shell sets and clears it. @internal */
   inUse = false
 
-  private readonly exports: CodecExports
   private readonly region: Region
   private readonly ownsRegion: boolean
   private readonly encoder = new TextEncoder()

@@ -1,5 +1,6 @@
 /** A finished request: its bytes as they will be sent. */
 
+import { SEAL_RESERVED } from '../../assembly/abi.ts'
 import { EncodeError, UsageError } from '../errors.ts'
 import { equalsName } from './head-fields.ts'
 import type { RequestWriter } from './request-writer.ts'
@@ -61,7 +62,7 @@ export class Request {
   /**
    * Writes `value` over that of the first header called `name`, which must have the same length: a placeholder that was put in before what it
    * depends on, such as a signature, was known. Nothing else moves. Throws `InvalidOption` when there is no such header or the lengths differ,
-   * `HeaderInjection` for what may not stand in a field.
+   * `HeaderInjection` for what may not stand in a field, and for a field that is the writer's own (`Content-Length`, `Host` …).
    */
   overwriteHeader(name: string, value: string): this {
     this.check()
@@ -73,11 +74,18 @@ export class Request {
         `the value of ${name} has ${end - start} bytes, the new one ${value.length}: make the placeholder as long`,
       )
     }
-    // Visible ASCII and spaces (RFC 9110 section 5.5): one byte a character, and none that would end the line.
-    if (!/^[\t\x20-\x7e]*$/.test(value)) {
-      throw new EncodeError('HeaderInjection', `the value of ${name} has characters that may not stand there (RFC 9110 section 5.5)`)
+    const { u8, exports } = writer
+    const before = u8.slice(start, end)
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i)
+      // One byte a character; NUL, which no field may have, for those that would need more.
+      u8[start + i] = code < 0x80 ? code : 0
     }
-    for (let i = 0; i < value.length; i++) writer.u8[start + i] = value.charCodeAt(i)
+    const sealed = exports.sealField(start - name.length - 2, name.length, end)
+    if (sealed <= SEAL_RESERVED) {
+      u8.set(before, start)
+      throw refusedField(sealed, name)
+    }
     return this
   }
 
@@ -113,5 +121,15 @@ export function staleRequest(): UsageError {
   return new UsageError(
     'StaleRequest',
     'this request is no longer valid: its writer has begun another one in the same memory. Send it first, or copy request.bytes',
+  )
+}
+
+/** The value is left out: it may be a secret. */
+export function refusedField(seal: number, name: string): EncodeError {
+  return new EncodeError(
+    'HeaderInjection',
+    seal === SEAL_RESERVED
+      ? `the header field ${name} is set by the writer itself: given by hand it could contradict how the request is framed`
+      : `the header field ${JSON.stringify(name)} has bytes in its name or value that may not stand there (RFC 9110 section 5)`,
   )
 }

@@ -27,6 +27,8 @@ describe('a header that was put in as a placeholder', () => {
     ['in the body only', 'body', '', 'InvalidOption'],
     ['injected', 'X-Sig', 'a\r\nb', 'HeaderInjection'],
     ['of two bytes a character', 'X-Sig', 'abcé', 'HeaderInjection'],
+    ['what frames the request', 'Content-Length', '99', 'HeaderInjection'],
+    ['the host', 'host', 'evil.sys', 'HeaderInjection'],
   ])('is refused when it is %s, and stays as it was', (_, name, value, code) => {
     const request = build()
     const before = text(request.bytes)
