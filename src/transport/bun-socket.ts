@@ -66,6 +66,8 @@ export class BunTransport implements Transport {
   /** The socket is gone. */
   private closed = false
   private failure: unknown = null
+  /** The system refused the last write. */
+  private refused = false
 
   constructor(private readonly socket: BunSocket) {
     const { remoteAddress, remotePort } = socket
@@ -128,6 +130,12 @@ export class BunTransport implements Transport {
   }
 
   onEnd(): void {
+    // A reset that a write finds first is told to nobody: the write is refused, and the rest looks like an end.
+    if (this.refused && !this.endAsked) {
+      this.failure ??= new TransportError('ConnectionReset', 'the peer reset the connection (a write was refused)')
+      this.socket.close()
+      return
+    }
     this.readEnded = true
     if (!this.delivering) this.answer()
   }
@@ -163,7 +171,9 @@ export class BunTransport implements Transport {
 
   /** How many bytes the socket took; none when it is closing, which its close event will tell. */
   private take(bytes: Uint8Array): number {
-    return Math.max(0, this.socket.write(bytes))
+    const taken = this.socket.write(bytes)
+    this.refused = taken < 0
+    return Math.max(0, taken)
   }
 
   /** Fills the target from `chunk` as often as the user asks; returns how many bytes were used. */

@@ -37,7 +37,8 @@ for (const document of documents) {
       const [, language, code] = block as unknown as [string, keyof typeof runners, string]
       const line = text.slice(0, block.index).split('\n').length
       const run = async ([program, ...options]: readonly [string, ...string[]]): Promise<void> => {
-        const file = join(folder, `${document.replaceAll('/', '-')}-${line}.${language === 'js' ? 'mjs' : 'ts'}`)
+        // A folder of its own: the same block runs on other runtimes at this moment, and none may read a file that another is writing.
+        const file = join(mkdtempSync(join(folder, 'block-')), `${document.replaceAll('/', '-')}-${line}.${language === 'js' ? 'mjs' : 'ts'}`)
         writeFileSync(file, code.replace(/\b(ws|http)s:\/\/exchange\.example/g, `$1://127.0.0.1:${exchange.port}`))
         const { stdout, stderr } = await promisify(execFile)(program, [...options, file], { timeout: 20_000 })
         expect(stderr).toBe('')

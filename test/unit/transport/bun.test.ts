@@ -122,6 +122,24 @@ test('destroy in the middle of a chunk drops the rest', async () => {
   probe.check()
 })
 
+test.each([
+  ['that was refused is a reset', [-1], 'ConnectionReset'],
+  ['that was refused for a moment is an end', [-1, 3], null],
+])('an end behind a write %s', async (_, takes, code) => {
+  const { socket, handlers, probe } = accepted(2)
+  socket.takes.push(...takes)
+  probe.resume()
+  const writing = probe.write(new Uint8Array(3))
+  writing.catch(() => {})
+  if (takes.length > 1) handlers.drain(socket)
+  handlers.end(socket)
+  if (code === null) await probe.ended
+  handlers.close(socket)
+  expect((await probe.closed) as unknown).toEqual(code === null ? null : expect.objectContaining({ code }))
+  expect(socket.log).toEqual(code === null ? [] : ['close'])
+  probe.check()
+})
+
 test('the rest of a write goes out with the drains; the end after it', async () => {
   const { socket, handlers, probe, transport } = accepted(2)
   socket.takes.push(1, -1, 2)
