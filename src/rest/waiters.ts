@@ -46,7 +46,13 @@ export class WaiterQueue<T> {
         reject(aborted(signal.reason, 0))
         return
       }
-      const timer = timeout === 0 ? null : this.clock.set(() => leave(timedOut(timeout)), timeout)
+      // A runtime's timer counts from the beginning of its turn, so it can fire before its time.
+      const onTimer = (): void => {
+        const left = waiter.since + timeout - this.clock.now()
+        if (left > 0) timer = this.clock.set(onTimer, Math.ceil(left))
+        else leave(timedOut(timeout))
+      }
+      let timer = timeout === 0 ? null : this.clock.set(onTimer, timeout)
       signal?.addEventListener('abort', onAbort, { once: true })
       waiter.cleanup = () => {
         if (timer !== null) this.clock.clear(timer)

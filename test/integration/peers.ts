@@ -115,10 +115,13 @@ export async function listen(server: net.Server, host: string, port: number = 0)
   return (server.address() as AddressInfo).port
 }
 
-/** Cuts every connection and stops listening. */
+/** Stops listening, then cuts every connection: who is quick must not connect once more in between. */
 export async function stop(server: Closable): Promise<void> {
+  // Not with the `close` of `node:http`, which ends idle connections before it stops listening.
+  const closed = new Promise<void>((resolve) => net.Server.prototype.close.call(server, () => resolve()))
+  server.close()
   for (const socket of server.open ?? []) socket.destroy()
-  await new Promise<void>((resolve) => server.close(() => resolve()))
+  await closed
 }
 
 /** A TLS server whose connections also give the TCP socket below, which alone can be reset. */

@@ -125,11 +125,7 @@ class WebHost implements Host {
   async stop(): Promise<void> {
     const { server } = this
     this.server = null
-    if (server === null) return
-    // First the listener, or who is quick connects once more before it is gone.
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-    for (const socket of server.open ?? []) socket.destroy()
-    await closed
+    if (server !== null) await stop(server)
   }
 
   cut(how: string, count: number): void {
