@@ -1,7 +1,7 @@
 // @ts-check
 // Runs the benchmarks on every runtime that is here, and writes a summary.
 //
-//     node bench/run.mjs [--quick] [--only flood,echo] [--runtime node,deno,bun] [--save]
+//     node bench/run.mjs [--quick] [--only flood,echo] [--runtime node,deno,bun] [--lives 3] [--rounds 3] [--save]
 //
 // Results go to bench/results/<runtime>.json; with --save the summary also becomes bench/RESULTS.md.
 
@@ -28,6 +28,12 @@ const quick = argv.includes('--quick')
 const save = argv.includes('--save')
 const only = list('only')
 const wanted = list('runtime')
+// How long each benchmark takes is its own matter.
+const length = ['--quick', '--lives', '--rounds'].flatMap((name) => {
+  const at = argv.indexOf(name)
+  if (at < 0) return []
+  return name === '--quick' ? [name] : [name, argv[at + 1]]
+})
 
 // Each room of benchmarks is a folder; each file with a `main` in it is a benchmark.
 const rooms = ['ws', 'rest', 'pool'].filter((room) => existsSync(new URL(room, here)))
@@ -69,7 +75,7 @@ for (const [name, [program, ...args]] of Object.entries(runtimes)) {
     const part = new URL(`${name}-${bench.name}.json`, parts)
     rmSync(part, { force: true })
     const env = { ...process.env, BENCH_NODE: process.execPath }
-    spawnSync(program, [...args, bench.file, ...(quick ? ['--quick'] : [])], { cwd: root, env, stdio: 'inherit' })
+    spawnSync(program, [...args, bench.file, ...length], { cwd: root, env, stdio: 'inherit' })
     if (existsSync(part)) reports[name].push(JSON.parse(readFileSync(part, 'utf8')))
   }
   writeFileSync(new URL(`results/${name}.json`, here), `${JSON.stringify(reports[name], null, 1)}\n`)

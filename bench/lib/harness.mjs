@@ -230,9 +230,20 @@ async function runCase(bench, c, peers, rounds, lives, seconds, chosen) {
     }
     const cpu = failure === '' ? median(turns.map((turn) => turn.cpu)) : undefined
     const reads = failure === '' && turns[0].reads !== undefined ? median(turns.map((turn) => turn.bytes / turn.reads)) : undefined
-    return { id, title, failure, amount, cpu, bytesPerRead: reads, metrics }
+    return { id, title, failure, amount, cpu, bytesPerRead: reads, ...curve(turns, failure), metrics }
   })
   return { ...c, contenders: results }
+}
+
+/**
+ * The times at each of `PERCENTILES`, as the median of the rounds, where a contender measures them.
+ *
+ * @param {readonly any[]} turns
+ * @param {string} failure
+ */
+function curve(turns, failure) {
+  if (failure !== '' || turns[0].curve === undefined) return {}
+  return { curve: turns[0].curve.map((/** @type {number} */ _, /** @type {number} */ i) => median(turns.map((turn) => turn.curve[i]))) }
 }
 
 function machine() {

@@ -6,11 +6,10 @@
 // reading of requests leaves the thread that has the sockets.
 
 import { Worker } from 'node:worker_threads'
-import { build } from 'hdr-histogram-js'
 import { main, Unavailable } from '../lib/harness.mjs'
 import { loadNexus } from '../lib/runtime.mjs'
+import { makeHistogram, percentile, percentilesOf, Times } from '../lib/times.mjs'
 import * as clients from '../rest/clients.mjs'
-import { percentile, Times } from '../rest/times.mjs'
 
 /** @typedef {{ id: string, title: string, connections: number, threads: number, oneCore: boolean }} Case */
 /** @typedef {Record<'server' | 'pinned', clients.Server>} Peers */
@@ -170,10 +169,9 @@ const next = (worker) =>
 
 /** @param {Float64Array[]} durations in ms */
 function percentiles(durations) {
-  const histogram = build({ lowestDiscernibleValue: 1, highestTrackableValue: 10_000_000_000, numberOfSignificantValueDigits: 3 })
+  const histogram = makeHistogram()
   for (const list of durations) for (const ms of list) histogram.recordValue(Math.max(1, Math.round(ms * 1e6)))
-  const at = (/** @type {number} */ percent) => histogram.getValueAtPercentile(percent) / 1000
-  return { p50: at(50), p99: at(99), p999: at(99.9) }
+  return percentilesOf(histogram)
 }
 
 /** The owner's own requests. @param {clients.Place} to @param {number} connections */

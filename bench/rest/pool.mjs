@@ -3,8 +3,8 @@
 // The server answers canned bytes (server.mjs); its column says how much of a core it took: near 1, it was what limited the figure.
 
 import { main } from '../lib/harness.mjs'
+import { percentile, Times } from '../lib/times.mjs'
 import * as clients from './clients.mjs'
-import { percentile, Times } from './times.mjs'
 
 const CONNECTIONS = 8
 

@@ -3,8 +3,8 @@
 // 200 with 35 bytes. Raw is a TCP ping-pong of the same bytes on the same runtime, which builds nothing and looks at nothing.
 
 import { main } from '../lib/harness.mjs'
+import { percentile, Times } from '../lib/times.mjs'
 import * as clients from './clients.mjs'
-import { percentile, Times } from './times.mjs'
 
 /** @typedef {{ id: string, title: string, secure: boolean, oneCore: boolean }} Case */
 /** @typedef {Record<'server' | 'pinned', clients.Server>} Peers */

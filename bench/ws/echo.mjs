@@ -3,10 +3,10 @@
 // Raw is a TCP ping-pong of the frame's 42 bytes on the same runtime with the same way of reading.
 
 import net from 'node:net'
-import { build } from 'hdr-histogram-js'
 import { payload } from '../lib/frames.mjs'
 import { main, Unavailable } from '../lib/harness.mjs'
 import { loadNexus, runtime } from '../lib/runtime.mjs'
+import { percentile, Times } from '../lib/times.mjs'
 
 /** @typedef {{ id: string, title: string, size: number, oneCore: boolean }} Case */
 /** @typedef {{ echo: { port: number }, pinned: { port: number } }} Peers */
@@ -19,27 +19,6 @@ const cases = [
 ]
 const port = (/** @type {Case} */ { oneCore }, /** @type {Peers} */ { pinned, echo }) => (oneCore ? pinned : echo).port
 const url = (/** @type {Case} */ c, /** @type {Peers} */ peers) => `ws://127.0.0.1:${port(c, peers)}/`
-
-/** Times of one round. */
-class Times {
-  histogram = build({ lowestDiscernibleValue: 1, highestTrackableValue: 10_000_000_000, numberOfSignificantValueDigits: 3 })
-  started = performance.now()
-  last = this.started
-  count = 0
-
-  /** A round trip is over. */
-  lap() {
-    const now = performance.now()
-    this.histogram.recordValue(Math.max(1, Math.round((now - this.last) * 1e6)))
-    this.count++
-    this.last = performance.now()
-  }
-
-  result() {
-    const at = (/** @type {number} */ percent) => this.histogram.getValueAtPercentile(percent) / 1000
-    return { amount: this.count, seconds: (performance.now() - this.started) / 1000, p50: at(50), p99: at(99), p999: at(99.9) }
-  }
-}
 
 /** Drives `send` and counts answers until `amount` are through. */
 function pingPong(/** @type {number} */ amount, /** @type {() => void} */ send) {
@@ -124,13 +103,6 @@ async function openRaw(/** @type {number} */ port, /** @type {number} */ length)
     return game.finished
   }
 }
-
-const percentile = (/** @type {string} */ id, /** @type {string} */ name) => ({
-  id,
-  unit: `${name}, µs`,
-  higherIsBetter: false,
-  of: (/** @type {any} */ turn) => turn[id],
-})
 
 main({
   name: 'echo',
