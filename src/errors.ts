@@ -252,6 +252,9 @@ export type TransportErrorCode =
   | 'HeartbeatTimeout'
   | 'DataTimeout'
   | 'TransportFailed'
+  | 'ProxyFailed'
+  | 'ProxyRefused'
+  | 'ProxyAuthRequired'
 
 /** The connection could not be made or was lost. `cause` is the runtime's own error. */
 export class TransportError extends NexusError {

@@ -3,12 +3,14 @@
 import type { Clock } from './clock.ts'
 import type { MaskKeys } from './codec/mask-keys.ts'
 import type { Codec } from './codec/memory.ts'
-import type { Dial } from './transport/transport.ts'
+import type { Dial, Secure } from './transport/transport.ts'
 
 /** A runtime: how to connect, what time it is, where random bytes come from, and the codec's memory. */
 export interface Runtime {
   readonly codec: Codec
   readonly dial: Dial
+  /** How to secure a connection that is there. Missing where only the runtime itself can do so, when it makes one. */
+  readonly secure?: Secure
   readonly clock: Clock
   readonly maskKeys: MaskKeys
   /** 0 to just under 1, for the jitter of backoffs. */

@@ -208,24 +208,15 @@ export class Timer {
   }
 
   /**
-   * Makes a workload the one to be timed, and runs it for `seconds` to have it compiled.
+   * Makes a workload the one to be timed.
    *
    * @param {string} id
-   * @param {number} seconds
-   * @returns how many passes a round of `seconds` takes
    */
-  open(id, seconds) {
+  begin(id) {
     this.close()
     const running = workload(id).start(this.faces, this.codec)
     this.#current = { id, running }
-    let passes = 1
-    for (let spent = 0; ; ) {
-      const turn = this.run(passes)
-      spent += turn
-      const wanted = Math.max(1, Math.round((passes * seconds) / Math.max(turn, 1e-5)))
-      if (spent >= seconds) return { passes: wanted, messages: running.messages, bytes: running.bytes }
-      passes = Math.min(wanted, 8 * passes)
-    }
+    return { messages: running.messages, bytes: running.bytes }
   }
 
   /** Seconds of `passes`. @param {number} passes */
@@ -243,5 +234,23 @@ export class Timer {
     this.#current?.running.release()
     this.#current = null
     return this.#blackhole
+  }
+}
+
+/**
+ * Runs a workload for `seconds` to have it compiled.
+ *
+ * @param {(passes: number) => number | Promise<number>} run gives the seconds that it took
+ * @param {number} seconds
+ * @returns {Promise<number>} how many passes a round of `seconds` takes
+ */
+export async function calibrate(run, seconds) {
+  let passes = 1
+  for (let spent = 0; ; ) {
+    const turn = await run(passes)
+    spent += turn
+    const wanted = Math.max(1, Math.round((passes * seconds) / Math.max(turn, 1e-5)))
+    if (spent >= seconds) return wanted
+    passes = Math.min(wanted, 8 * passes)
   }
 }

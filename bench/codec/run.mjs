@@ -1,7 +1,7 @@
 // @ts-check
 // The codec alone, on every runtime that is here, over the same bytes: what it gives, what it executes (exact), and how long that takes.
 //
-//     npm run bench:codec -- [--quick] [--only part-of-a-name,…] [--runtime node,deno,bun]
+//     npm run bench:codec -- [--quick] [--only part-of-a-name,…] [--runtime node,deno,bun,workerd]
 //                            [--counts] [--explain] [--accept]
 //
 // README.md says what is counted and how. Results go to bench/results/codec.json and codec.md.
@@ -43,7 +43,17 @@ function find(name) {
 }
 
 /** @type {Record<string, string[]>} */
-const RUNTIMES = { node: [process.execPath], deno: [find('deno'), 'run', '--quiet', '-A'], bun: [find('bun')] }
+const RUNTIMES = {
+  node: [process.execPath, runner('runner')],
+  deno: [find('deno'), 'run', '--quiet', '-A', runner('runner')],
+  bun: [find('bun'), runner('runner')],
+  workerd: [process.execPath, runner('runner-workerd')],
+}
+
+/** @param {string} name */
+function runner(name) {
+  return fileURLToPath(new URL(`${name}.mjs`, here))
+}
 
 const quick = flag('quick')
 const only = list('only')
@@ -69,7 +79,7 @@ for (const name of wanted) {
     process.stderr.write(`${name} is not here\n`)
     continue
   }
-  const child = new Child(program, [...args, fileURLToPath(new URL('runner.mjs', here)), folder])
+  const child = new Child(program, [...args, folder])
   const { version } = await child.read(60_000)
   const ask = async (/** @type {import('./session.mjs').Command} */ command) => {
     child.write(command)

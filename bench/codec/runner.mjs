@@ -19,16 +19,19 @@ const say = (/** @type {unknown} */ value) => process.stdout.write(`${JSON.strin
 
 say({ version })
 let text = ''
+let turn = Promise.resolve()
 process.stdin.on('data', (chunk) => {
   text += chunk
   const lines = text.split('\n')
   text = /** @type {string} */ (lines.pop())
   for (const line of lines) {
-    try {
-      say({ result: answer(JSON.parse(line)) })
-    } catch (error) {
-      say({ failed: String(/** @type {any} */ (error)?.stack ?? error) })
-    }
+    turn = turn.then(async () => {
+      try {
+        say({ result: await answer(JSON.parse(line)) })
+      } catch (error) {
+        say({ failed: String(/** @type {any} */ (error)?.stack ?? error) })
+      }
+    })
   }
 })
 process.stdin.on('end', () => process.exit())

@@ -1,12 +1,12 @@
 // @ts-check
 // One runtime's part in a run: it is told what to do, and answers. What it runs on only has to bring the modules and a way to talk: the runner
-// beside this file does so with files and standard input; a worker would import the two binaries and answer requests.
+// beside this file does so with files and standard input; the Worker imports the two binaries and answers requests.
 
-import { Counter, checksum, Timer } from './meter.mjs'
+import { Counter, calibrate, checksum, Timer } from './meter.mjs'
 import { workloads } from './workloads.mjs'
 
 /**
- * @typedef {{ do: 'list' } | { do: 'count' | 'checksum', id: string } | { do: 'open', id: string, seconds: number } | { do: 'run', passes: number }} Command
+ * @typedef {{ do: 'list' } | { do: 'count' | 'checksum', id: string } | { do: 'begin', id: string } | { do: 'open', id: string, seconds: number } | { do: 'run', passes: number }} Command
  */
 
 /**
@@ -21,7 +21,7 @@ export function session(faces, shipped, counting, layout, cpu = () => 0) {
   const timer = new Timer(faces, plain)
   /** @type {Counter | null} */
   let counter = null
-  return (/** @type {Command} */ command) => {
+  return async (/** @type {Command} */ command) => {
     switch (command.do) {
       case 'list':
         return workloads.map(({ id }) => id)
@@ -30,8 +30,12 @@ export function session(faces, shipped, counting, layout, cpu = () => 0) {
         return counter.count(command.id)
       case 'checksum':
         return checksum(faces, plain, command.id)
-      case 'open':
-        return timer.open(command.id, command.seconds)
+      case 'begin':
+        return timer.begin(command.id)
+      case 'open': {
+        const opened = timer.begin(command.id)
+        return { passes: await calibrate((passes) => timer.run(passes), command.seconds), ...opened }
+      }
       case 'run': {
         const before = cpu()
         const seconds = timer.run(command.passes)

@@ -4,6 +4,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
+import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { Child, canPin, pinned, startPeer } from './children.mjs'
@@ -51,6 +52,17 @@ import { median, spread } from './stats.mjs'
  * contender lives several times.
  */
 const LIVES = 3
+
+/**
+ * Where the report of a benchmark is kept. Those of quick runs are kept apart: they are no figures to publish.
+ *
+ * @param {string} runtime
+ * @param {string} name
+ * @param {boolean} quick
+ */
+export function partFile(runtime, name, quick) {
+  return fileURLToPath(new URL(`../results/${quick ? 'quick' : 'parts'}/${runtime}-${name}.json`, import.meta.url))
+}
 
 /** Thrown by `start` when a contender does not exist here; said in the table, not an error. */
 export class Unavailable extends Error {}
@@ -150,10 +162,10 @@ async function control(bench) {
   }
   for (const child of children) await child.stop()
   Object.assign(report, { loadBefore: started, loadAfter: os.loadavg()[0] })
-  const directory = new URL('../results/parts/', import.meta.url)
-  mkdirSync(directory, { recursive: true })
-  if (only === undefined && chosen === undefined) {
-    writeFileSync(new URL(`${runtime}-${bench.name}.json`, directory), `${JSON.stringify(report, null, 1)}\n`)
+  const into = option('into') ?? (only === undefined && chosen === undefined ? partFile(runtime, bench.name, quick) : undefined)
+  if (into !== undefined) {
+    mkdirSync(path.dirname(into), { recursive: true })
+    writeFileSync(into, `${JSON.stringify(report, null, 1)}\n`)
   }
   return report
 }

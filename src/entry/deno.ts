@@ -1,12 +1,14 @@
 /** `nexus-async-net` on Deno. */
 
 import { Buffer } from 'node:buffer'
+import process from 'node:process'
 import { threadId } from 'node:worker_threads'
 import { systemClock } from '../clock.ts'
 import { SHARED_CODEC_BASE64 } from '../codec/binary-shared.ts'
 import { MaskKeys } from '../codec/mask-keys.ts'
 import { compileCodec } from '../codec/module.ts'
 import { type BufferSlices, bufferTextDecoding } from '../codec/text.ts'
+import { dialThroughProxy } from '../proxy/dial.ts'
 import { ClientPool as BaseClientPool } from '../rest/client-pool.ts'
 import { HttpConnection as BaseHttpConnection } from '../rest/connection.ts'
 import { AtomicClientPool as BaseAtomicClientPool } from '../rest/shared/atomic-pool.ts'
@@ -15,6 +17,8 @@ import { SharedAcquirer as BaseSharedAcquirer, type SlotReceiver } from '../rest
 import type { Runtime } from '../runtime.ts'
 import { type DenoConn, denoTransport, dialDeno } from '../transport/deno.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node.ts'
+import { secureWithNode } from '../transport/node-tls.ts'
+import { type PlaintextSink, TlsCodec, type TlsCodecOptions } from '../transport/node-tls-codec.ts'
 import { NodeServerWsStream, type UpgradeIncoming } from './node-server.ts'
 import { threadCodec } from './thread-codec.ts'
 
@@ -35,12 +39,15 @@ export {
   type Role,
 } from './codec.ts'
 export { publishDiagnostics } from './node-diagnostics.ts'
-export { type DenoConn, denoTransport, type NodeSocket, nodeTransport, type UpgradeIncoming }
+export { type DenoConn, denoTransport, type NodeSocket, nodeTransport, type PlaintextSink, TlsCodec, type TlsCodecOptions, type UpgradeIncoming }
+
+const codec = threadCodec.decodeWith(bufferTextDecoding(Buffer.prototype as unknown as BufferSlices))
 
 /** What everything of this entry stands on: the codec of this thread, the way to connect, the time, and random numbers. */
 const runtime: Runtime = {
-  codec: threadCodec.decodeWith(bufferTextDecoding(Buffer.prototype as unknown as BufferSlices)),
-  dial: dialDeno,
+  codec,
+  dial: dialThroughProxy({ codec, dial: dialDeno, secure: secureWithNode, environment: (name) => process.env[name] }),
+  secure: secureWithNode,
   clock: systemClock,
   maskKeys: new MaskKeys(),
   random: Math.random,

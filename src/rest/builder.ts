@@ -78,6 +78,7 @@ abstract class CommonBuilder<Options extends HttpOptions | ClientPoolOptions> {
 export interface HttpConnectionFactory<Connection> {
   connect(url: string | URL, options?: HttpOptions): Promise<Connection>
   connectWith(transport: Transport, options?: HttpOptions): Connection
+  connectWith(transport: Transport, url: string | URL, options?: HttpOptions): Promise<Connection>
 }
 
 /**
@@ -105,9 +106,12 @@ export class HttpConnectionBuilder<Connection> extends CommonBuilder<HttpOptions
   connect(url: string | URL): Promise<Connection> {
     return this.factory.connect(url, this.options)
   }
+
   /** `HttpConnection.connectWith` with these options. */
-  connectWith(transport: Transport): Connection {
-    return this.factory.connectWith(transport, this.options)
+  connectWith(transport: Transport): Connection
+  connectWith(transport: Transport, url: string | URL): Promise<Connection>
+  connectWith(transport: Transport, url?: string | URL): Connection | Promise<Connection> {
+    return url === undefined ? this.factory.connectWith(transport, this.options) : this.factory.connectWith(transport, url, this.options)
   }
 
   protected override with(options: Partial<HttpOptions>): this {

@@ -14,6 +14,7 @@ import type { RequestWriter } from '../codec/request-writer.ts'
 import { type InterimResponse, ResponseReader } from '../codec/response-reader.ts'
 import { type HttpError, RestError, UsageError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
+import { secureOver } from '../transport/secure-over.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { Alarm } from './alarm.ts'
 import { HttpConnectionBuilder } from './builder.ts'
@@ -156,8 +157,24 @@ export class HttpConnection implements TransportHandler {
   }
 
   /** Speaks HTTP over a connection that the caller made, and owns it from then on. */
-  static connectWith<Self extends HttpConnection>(this: HttpConnectionClass<Self>, transport: Transport, options: HttpOptions = {}): Self {
-    return new this(this.runtime, transport, options)
+  static connectWith<Self extends HttpConnection>(this: HttpConnectionClass<Self>, transport: Transport, options?: HttpOptions): Self
+  /** … and puts TLS over it first when the URL begins with `https:`, unless it `isSecure` already. Closes it on failure. */
+  static connectWith<Self extends HttpConnection>(
+    this: HttpConnectionClass<Self>,
+    transport: Transport,
+    url: string | URL,
+    options?: HttpOptions,
+  ): Promise<Self>
+  static connectWith<Self extends HttpConnection>(
+    this: HttpConnectionClass<Self>,
+    transport: Transport,
+    second: string | URL | HttpOptions = {},
+    options: HttpOptions = {},
+  ): Self | Promise<Self> {
+    if (typeof second !== 'string' && !(second instanceof URL)) return new this(this.runtime, transport, second)
+    const { address } = parseHttpUrl(second)
+    checkHttpOptions(options)
+    return secureOver(this.runtime.secure, transport, address, options).then((secured) => new this(this.runtime, secured, options))
   }
 
   /** A builder with every option at its default. */

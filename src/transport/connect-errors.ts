@@ -49,8 +49,9 @@ export function lostError(error: unknown): TransportError {
   return new TransportError(code, message, { cause: error })
 }
 
-/** `192.0.2.1:443`, `[2001:db8::1]:443`: an address as one writes it. */
+/** `192.0.2.1:443`, `[2001:db8::1]:443`: an address as one writes it. Port 0: who made the connection knows it, we do not. */
 export function printAddress(address: { readonly hostname: string; readonly port: number }): string {
+  if (address.port === 0) return address.hostname
   return address.hostname.includes(':') ? `[${address.hostname}]:${address.port}` : `${address.hostname}:${address.port}`
 }
 

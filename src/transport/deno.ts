@@ -44,6 +44,7 @@ const NOTHING = new Uint8Array(0)
 
 class DenoTransport implements Transport {
   readonly targetCount = 1
+  readonly isSecure: boolean
   readonly remoteAddress: string | undefined
   lastWrite: WriteProgress = 'nothing'
   private handler: TransportHandler | null = null
@@ -63,6 +64,7 @@ class DenoTransport implements Transport {
     private readonly conn: DenoConn,
     readonly alpnProtocol: string | undefined,
   ) {
+    this.isSecure = conn.handshake !== undefined
     const { hostname, port } = conn.remoteAddr as { hostname?: string; port?: number }
     this.remoteAddress = hostname === undefined || port === undefined ? undefined : printAddress({ hostname, port })
   }

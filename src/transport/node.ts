@@ -31,6 +31,7 @@ export interface NodeSocket {
 /** Writing, ending and the events, which all Node sockets share. */
 abstract class NodeTransport implements Transport {
   abstract readonly targetCount: 1 | 2
+  readonly isSecure: boolean
   readonly alpnProtocol: string | undefined
   readonly remoteAddress: string | undefined
   private progress: WriteProgress = 'nothing'
@@ -60,6 +61,7 @@ abstract class NodeTransport implements Transport {
   }
 
   constructor(protected readonly socket: NodeSocket) {
+    this.isSecure = socket.encrypted === true
     this.alpnProtocol = socket.alpnProtocol || undefined
     const { remoteAddress, remotePort } = socket
     this.remoteAddress =

@@ -7,7 +7,9 @@
  * Rule 3: `onClosed` comes exactly once, and nothing after it.
  */
 
+import type { ProxyOption } from './proxy-config.ts'
 import type { TlsConfig } from './tls-config.ts'
+import type { TlsSettings } from './tls-options.ts'
 
 /**
  * How much of a write has left this process. `nothing` is certain: no byte of it can have reached the peer. `partly` means that some may have;
@@ -33,6 +35,8 @@ export interface Transport {
   readonly targetCount: 1 | 2
   /** How much of what the last `write` was given has left; still true once the connection is gone. */
   readonly lastWrite: WriteProgress
+  /** It is TLS already: what is written to it is encrypted, and a `wss:` or `https:` URL adds nothing. */
+  readonly isSecure?: boolean | undefined
   /** The protocol that TLS negotiated (ALPN), when it did. */
   readonly alpnProtocol?: string | undefined
   /** The peer's address, when the runtime tells: `192.0.2.1:443`, `[2001:db8::1]:443`. */
@@ -53,6 +57,8 @@ export interface Transport {
 export interface DialOptions {
   /** TLS settings; used when the connection is to be secure. Default: the runtime's own roots and versions. */
   tls?: TlsConfig | undefined
+  /** The proxy to connect through. Default none. Not on workerd. */
+  proxy?: ProxyOption | undefined
   /** Send small writes at once (TCP_NODELAY). Default true. */
   noDelay?: boolean | undefined
   /** TCP keep-alive: false, or the idle time in ms before the first probe. Default false. */
@@ -75,3 +81,11 @@ export interface Address {
 
 /** Opens a connection. Rejects with TransportError, TlsError, UsageError or the signal's reason. */
 export type Dial = (address: Address, options: DialOptions) => Promise<Transport>
+
+/**
+ * Does a client's TLS handshake on an open connection, which belongs to the result from then on.
+ *
+ * @param hostname what the certificate has to be for, unless the settings say otherwise
+ * @returns rejects with the runtime's own error; the connection is closed then
+ */
+export type Secure = (transport: Transport, hostname: string, settings: TlsSettings) => Promise<Transport>

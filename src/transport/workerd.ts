@@ -19,6 +19,7 @@ const READ_SIZE = 65_536
 
 class WorkerdTransport implements Transport {
   readonly targetCount = 1
+  readonly isSecure: boolean
   readonly remoteAddress: string | undefined
   lastWrite: WriteProgress = 'nothing'
   private handler: TransportHandler | null = null
@@ -43,6 +44,8 @@ class WorkerdTransport implements Transport {
     remoteAddress: string | undefined,
   ) {
     this.remoteAddress = remoteAddress
+    // Where it does not say so, whoever made it knows.
+    this.isSecure = (socket.secureTransport ?? 'on') === 'on'
     this.reader = socket.readable.getReader({ mode: 'byob' })
     this.writer = socket.writable.getWriter()
     socket.closed.then(
@@ -158,7 +161,7 @@ export function workerdTransport(socket: WorkerdSocket): Transport {
 }
 
 /**
- * Connects with `cloudflare:sockets`. Of the options, TCP's (`noDelay: false`, `keepAlive`) are refused with `OptionUnsupported`, and of TLS's all but
+ * Connects with `cloudflare:sockets`. Of the options, `proxy` and TCP's (`noDelay: false`, `keepAlive`) are refused with `OptionUnsupported`, and of TLS's all but
  * `serverName` with `TlsOptionUnsupported`: the runtime has none of them.
  */
 export const dialWorkerd: Dial = async (address, options) => {
@@ -189,6 +192,8 @@ export const dialWorkerd: Dial = async (address, options) => {
 /** The name that the server's certificate is to be for, when it is not that of the address. Refuses what can't be honoured. */
 function checkOptions({ secure }: Address, options: DialOptions): string | null {
   const { noDelay, keepAlive } = checkTcpOptions(options)
+  if (options.proxy !== undefined && options.proxy !== null)
+    throw new UsageError('OptionUnsupported', 'proxy cannot be set on workerd: connections leave by what its configuration says')
   if (!noDelay) throw new UsageError('OptionUnsupported', 'noDelay cannot be turned off on workerd: leave it out')
   if (keepAlive !== false)
     throw new UsageError('OptionUnsupported', 'keepAlive cannot be set on workerd: use heartbeat (WebSocket) or keepWarm (pool)')

@@ -22,6 +22,7 @@ export {
   UsageError,
   type UsageErrorCode,
 } from '../errors.ts'
+export type { ProxyConfig, ProxyOption } from '../transport/proxy-config.ts'
 export type { TlsConfig } from '../transport/tls-config.ts'
 export type { DialOptions, Transport, TransportHandler } from '../transport/transport.ts'
 export { WsStreamBuilder } from './builder.ts'

@@ -1,6 +1,7 @@
 /** `WsStream`: the ways to come by a WebSocket. An entry point gives it its runtime. */
 
 import type { Runtime } from '../runtime.ts'
+import { secureOver } from '../transport/secure-over.ts'
 import type { Transport } from '../transport/transport.ts'
 import { WsStreamBuilder } from './builder.ts'
 import { type Opened, openClient, openServer } from './opening.ts'
@@ -40,14 +41,20 @@ export class WsStream extends WsConnection {
     return new this(this.runtime, await dialAndOpen(this.runtime, url, options))
   }
 
-  /** Upgrades over a connection that the caller made: as {@link WsStream.connect}, whose URL then only says `Host` and path. Closes it on failure. */
+  /**
+   * Upgrades over a connection that the caller made: as {@link WsStream.connect}, whose URL then says `Host`, path, and whether TLS is to be put over
+   * the connection first (`wss:`, unless it `isSecure` already). Closes it on failure.
+   */
   static async connectWith<Stream extends WsStream>(
     this: WsStreamClass<Stream>,
     transport: Transport,
     url: string | URL,
     options: ConnectOptions = {},
   ): Promise<Stream> {
-    return new this(this.runtime, await openClient(this.runtime, transport, parseWsUrl(url), options))
+    const target = parseWsUrl(url)
+    resolveOptions(options)
+    const secured = await secureOver(this.runtime.secure, transport, target.address, options)
+    return new this(this.runtime, await openClient(this.runtime, secured, target, options))
   }
 
   /**

@@ -9,6 +9,7 @@ import net, { type AddressInfo } from 'node:net'
 import tls from 'node:tls'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import { makeCertificates, type TestCertificates } from '../helpers/certificates.ts'
+import { startConnectProxy, startSocksProxy } from '../helpers/proxies.ts'
 import type { Environment } from './suite.ts'
 
 /** Running peers. */
@@ -77,6 +78,14 @@ export async function startPeers(): Promise<Peers> {
   )) as [number, number, number, number, number, number, number]
   const plain6Port = await listen(plain6, '::1')
   await stop(refused)
+  const credentials = 'us er:p@ss'
+  const [connect, secureConnect, socks, guardedConnect, guardedSocks] = await Promise.all([
+    startConnectProxy(),
+    startConnectProxy({ identity: certificates.server }),
+    startSocksProxy(),
+    startConnectProxy({ credentials }),
+    startSocksProxy({ credentials }),
+  ])
 
   return {
     certificates,
@@ -92,8 +101,16 @@ export async function startPeers(): Promise<Peers> {
       ca: certificates.ca,
       strangerCa: certificates.strangerCa,
       client: certificates.client,
+      proxies: {
+        connect: `http://127.0.0.1:${connect.port}`,
+        secureConnect: `https://127.0.0.1:${secureConnect.port}`,
+        socks: `socks5://127.0.0.1:${socks.port}`,
+        guardedConnect: `http://127.0.0.1:${guardedConnect.port}`,
+        guardedSocks: `socks5://127.0.0.1:${guardedSocks.port}`,
+      },
     },
     async close() {
+      await Promise.all([connect, secureConnect, socks, guardedConnect, guardedSocks].map((proxy) => proxy.close()))
       await Promise.all([plain, plain6, secure, raw, rawSecure, control, wrongName].map(stop))
     },
   }
@@ -146,6 +163,7 @@ function serveWs(server: http.Server, records: Records): void {
     maxPayload: 64 * 1024 * 1024,
     handleProtocols: (offered) => (offered.has('v2.feed') ? 'v2.feed' : false),
   })
+  server.on('request', (_, response) => response.writeHead(426, { Connection: 'close' }).end('WebSockets only'))
   sockets.on('connection', (socket, request) => {
     const url = new URL(request.url ?? '/', 'http://localhost')
     const record = records.of(url.searchParams.get('id') ?? '')

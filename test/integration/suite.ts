@@ -5,6 +5,7 @@
 
 import type * as Nexus from '../../src/entry/node.ts'
 import { type ErrorLike, equal, fails, hex, isError, ok, randomBytes, sameBytes } from './assert.ts'
+import { proxyChecks } from './proxy-checks.ts'
 
 /** Where the peers are. Plain data, so that it can be handed to another process. */
 export interface Environment {
@@ -25,6 +26,8 @@ export interface Environment {
   readonly ca: string
   readonly strangerCa: string
   readonly client: { readonly cert: string; readonly key: string }
+  /** URLs of proxies; those that are guarded want the user `us er` with the password `p@ss`. */
+  readonly proxies: Readonly<Record<'connect' | 'secureConnect' | 'socks' | 'guardedConnect' | 'guardedSocks', string>>
   /** The runtime trusts the authority already: no TLS option is needed, and none is given. */
   readonly isTrusted?: boolean
 }
@@ -1116,3 +1119,5 @@ check('sessions open one stream after the other', async (context) => {
     ],
   )
 })
+
+checks.push(...proxyChecks)

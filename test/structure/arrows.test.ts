@@ -14,8 +14,9 @@ const MAY_IMPORT = {
   runtime: ['codec', 'transport', 'base'],
   ws: ['ws', 'codec', 'transport', 'runtime', 'base', 'abi'],
   rest: ['rest', 'codec', 'transport', 'runtime', 'base', 'abi'],
+  proxy: ['proxy', 'codec', 'transport', 'base'],
   testing: ['testing', 'transport', 'base'],
-  entry: ['entry', 'ws', 'rest', 'testing', 'codec', 'adapter', 'transport', 'runtime', 'base', 'abi'],
+  entry: ['entry', 'ws', 'rest', 'proxy', 'testing', 'codec', 'adapter', 'transport', 'runtime', 'base', 'abi'],
 } as const satisfies Record<string, readonly string[]>
 
 type Room = keyof typeof MAY_IMPORT
@@ -28,7 +29,7 @@ function roomOf(path: string): Room | null {
   if (path === 'src/runtime.ts') return 'runtime'
   if (/^src\/[a-z-]+\.ts$/.test(path)) return 'base'
   if (/^src\/transport\/(?:node|deno|bun|workerd)(?:-[a-z-]+)?(?:\.d)?\.ts$/.test(path)) return 'adapter'
-  const folder = /^src\/(codec|transport|ws|rest|testing|entry)\//.exec(path)?.[1]
+  const folder = /^src\/(codec|transport|ws|rest|proxy|testing|entry)\//.exec(path)?.[1]
   return (folder as Room | undefined) ?? null
 }
 

@@ -8,39 +8,71 @@ import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dialNode } from '../../src/transport/node-dial.ts'
 import { makeCertificates } from '../helpers/certificates.ts'
-import { cases, trustedCases } from './contract.ts'
+import { startConnectProxy, startSocksProxy, type TestProxy } from '../helpers/proxies.ts'
+import { cases, proxiedCases, trustedCases } from './contract.ts'
+import type { ContractCase } from './contract-tools.ts'
 import { Notes } from './notes.ts'
 import { type Peer, startPeer } from './peer.ts'
+import { proxiedDial } from './proxied-dial.ts'
 import type { Orders, Report } from './run-cases.ts'
 
 const root = join(import.meta.dirname, '../..')
 const binary = (name: string): string => join(root, 'node_modules/.bin', name)
 
+const PROXIES = { http: () => startConnectProxy(), socks5: () => startSocksProxy() }
+type Scheme = keyof typeof PROXIES
+
 /** For the case only: nothing here should take a fraction of it. */
 const CASE_TIMEOUT = 20_000
 
-describe('node', () => {
-  let peer: Peer
-  beforeAll(async () => {
-    peer = await startPeer(await makeCertificates())
-  })
-  afterAll(() => peer.close())
-  for (const [name, run] of Object.entries(cases)) {
-    test(name, () => run({ dial: dialNode, peer: peer.info, trusted: false }), CASE_TIMEOUT)
-  }
-})
+describe('node', () => here(Object.keys(cases)))
 
-describe('deno', () => elsewhere(binary('deno'), ['run', '-A', 'test/transport-runtimes/run-deno.ts'], Object.keys(cases), false))
+describe('deno', () => elsewhere(binary('deno'), ['run', '-A', 'test/transport-runtimes/run-deno.ts'], Object.keys(cases)))
 
 // Only without `ca` does TLS take Deno's own way: the authority is made known to the runtime instead.
 describe('deno, its own TLS', () =>
-  elsewhere(binary('deno'), ['run', '-A', '--cert', 'CA_FILE', 'test/transport-runtimes/run-deno.ts'], trustedCases, true))
+  elsewhere(binary('deno'), ['run', '-A', '--cert', 'CA_FILE', 'test/transport-runtimes/run-deno.ts'], trustedCases, { trusted: true }))
 
-describe('bun', () => elsewhere(binary('bun'), ['run', 'test/transport-runtimes/run-bun.ts'], Object.keys(cases), false))
+describe('bun', () => elsewhere(binary('bun'), ['run', 'test/transport-runtimes/run-bun.ts'], Object.keys(cases)))
+
+// TLS is spoken through the tunnel, so that the same cases hold TLS in memory to the contract.
+describe.each(Object.keys(PROXIES) as Scheme[])('through a proxy, %s', (scheme) => {
+  describe('node', () => here(proxiedCases, scheme))
+  describe('deno', () => elsewhere(binary('deno'), ['run', '-A', 'test/transport-runtimes/run-deno.ts'], proxiedCases, { scheme }))
+  describe('bun', () => elsewhere(binary('bun'), ['run', 'test/transport-runtimes/run-bun.ts'], proxiedCases, { scheme }))
+})
+
+/** Runs the cases on this runtime. */
+function here(names: readonly string[], scheme?: Scheme): void {
+  let peer: Peer
+  let proxy: TestProxy | null = null
+  beforeAll(async () => {
+    peer = await startPeer(await makeCertificates())
+    if (scheme !== undefined) proxy = await PROXIES[scheme]()
+  })
+  afterAll(async () => {
+    await proxy?.close()
+    await peer.close()
+  })
+  for (const name of names) {
+    const run = cases[name] as ContractCase
+    test(
+      name,
+      () => run({ dial: proxy === null ? dialNode : proxiedDial(dialNode, `${scheme}://127.0.0.1:${proxy.port}`), peer: peer.info, trusted: false }),
+      CASE_TIMEOUT,
+    )
+  }
+}
 
 /** Starts a runtime for all cases; each test waits for the line of its own. */
-function elsewhere(command: string, args: readonly string[], names: readonly string[], trusted: boolean): void {
+function elsewhere(
+  command: string,
+  args: readonly string[],
+  names: readonly string[],
+  { trusted = false, scheme }: { trusted?: boolean; scheme?: Scheme } = {},
+): void {
   let peer: Peer
+  let proxy: TestProxy | undefined
   let folder: string
   let stop = (): void => {}
   const faults = new Notes()
@@ -50,7 +82,8 @@ function elsewhere(command: string, args: readonly string[], names: readonly str
     folder = await mkdtemp(join(tmpdir(), 'transport-contract-'))
     const caFile = join(folder, 'ca.pem')
     await writeFile(caFile, certificates.ca)
-    const orders: Orders = { peer: peer.info, trusted, names }
+    if (scheme !== undefined) proxy = await PROXIES[scheme]()
+    const orders: Orders = { peer: peer.info, trusted, names, proxy: proxy === undefined ? null : `${scheme}://127.0.0.1:${proxy.port}` }
     const child = spawn(command, [...args.map((arg) => (arg === 'CA_FILE' ? caFile : arg)), JSON.stringify(orders)], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -70,6 +103,7 @@ function elsewhere(command: string, args: readonly string[], names: readonly str
   })
   afterAll(async () => {
     stop()
+    await proxy?.close()
     await peer.close()
     await rm(folder, { recursive: true })
   })

@@ -9,3 +9,14 @@ export const cases: Readonly<Record<string, ContractCase>> = { ...shared, ...pla
 
 /** The names of those that make sense when the runtime trusts the test authority anyway. */
 export const trustedCases: readonly string[] = [...Object.keys(shared), ...Object.keys(secured)].filter((name) => name.startsWith('TLS'))
+
+/** What a proxy in between makes another matter: who the peer is, and how a connection cannot be made. */
+const DIRECT_ONLY: readonly string[] = [
+  'echo, remote address',
+  'TLS: echo, remote address',
+  'nobody listens: ConnectRefused',
+  'no such name: HostNotFound',
+]
+
+/** The names of those that hold through a proxy, too. */
+export const proxiedCases: readonly string[] = Object.keys(cases).filter((name) => !DIRECT_ONLY.includes(name))

@@ -4,6 +4,7 @@ import process from 'node:process'
 import type { Dial } from '../../src/transport/transport.ts'
 import { cases } from './contract.ts'
 import type { PeerInfo } from './peer.ts'
+import { proxiedDial } from './proxied-dial.ts'
 
 /** For a hanging case, in ms; the slowest takes a fraction of it. */
 const CASE_LIMIT = 5_000
@@ -13,6 +14,8 @@ export interface Orders {
   readonly peer: PeerInfo
   readonly trusted: boolean
   readonly names: readonly string[]
+  /** What to connect through; null for straight on. */
+  readonly proxy: string | null
 }
 
 /** The line of one case. */
@@ -23,7 +26,8 @@ export interface Report {
 }
 
 /** Runs the cases one after the other. */
-export async function runCases(dial: Dial, orders: Orders): Promise<void> {
+export async function runCases(direct: Dial, orders: Orders): Promise<void> {
+  const dial = orders.proxy === null ? direct : proxiedDial(direct, orders.proxy)
   for (const name of orders.names) {
     let fault: string | null = null
     try {

@@ -16,6 +16,17 @@ const GAPS: Readonly<Record<string, string>> = {
   'a certificate of an unknown authority, or for another name, is CertificateRejected': 'it went well',
   'dangerNoVerify, ALPN and serverName do what they say': 'TlsOptionUnsupported',
   'the socket options are taken': 'OptionUnsupported',
+  // How connections leave is the configuration's affair as well; and there is no other TLS than its own.
+  'WebSockets through an HTTP proxy: plain and TLS, small and large': 'OptionUnsupported',
+  'WebSockets through an HTTPS proxy: plain and TLS, small and large': 'OptionUnsupported',
+  'WebSockets through a SOCKS5 proxy: plain and TLS, small and large': 'OptionUnsupported',
+  'requests and pools through an HTTP proxy: plain and TLS, healed through it, too': 'OptionUnsupported',
+  'requests and pools through an HTTPS proxy: plain and TLS, healed through it, too': 'OptionUnsupported',
+  'requests and pools through a SOCKS5 proxy: plain and TLS, healed through it, too': 'OptionUnsupported',
+  'credentials for a proxy: taken, refused, or missing, and said so': 'OptionUnsupported',
+  'a proxy that cannot be reached, or cannot reach the server: who it was is said': 'OptionUnsupported',
+  'a certificate is checked through a proxy as it is without one': 'OptionUnsupported',
+  'TLS over a connection of the caller’s: connectWith takes wss: and https:': 'nodeTransport is not a function',
 }
 
 let peers: Peers

@@ -1,0 +1,2 @@
+/** The percentiles of a curve. */
+export const PERCENTILES: readonly number[]

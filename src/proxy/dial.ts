@@ -1,0 +1,95 @@
+/** Connecting through a proxy, on any runtime that can open a connection and secure one. */
+
+import { HttpMessages } from '../codec/http-messages.ts'
+import type { Codec } from '../codec/memory.ts'
+import { ConnectTunnel, SocksTunnel, type TunnelRequest } from '../codec/tunnel.ts'
+import { TlsError, TransportError } from '../errors.ts'
+import { printAddress } from '../transport/connect-errors.ts'
+import { withDeadline } from '../transport/deadline.ts'
+import { checkTlsConfig, type TlsSettings } from '../transport/tls-options.ts'
+import type { Address, Dial, DialOptions, Secure, Transport } from '../transport/transport.ts'
+import { type Environment, type ProxySettings, resolveProxy } from './settings.ts'
+import { TunnelTransport } from './tunnel.ts'
+
+/** What a runtime brings. */
+export interface ProxyParts {
+  readonly codec: Codec
+  /** Opens the connection to the proxy. */
+  readonly dial: Dial
+  /** Secures the tunnel. */
+  readonly secure: Secure
+  readonly environment: Environment
+}
+
+/**
+ * As `dial`, and through `options.proxy` when there is one. `connectTimeout` and `signal` cover all of it: proxy, tunnel and TLS. Rejects also
+ * with `ProxyFailed`, `ProxyRefused` and `ProxyAuthRequired`.
+ */
+export function dialThroughProxy(parts: ProxyParts): Dial {
+  const messages = new HttpMessages(parts.codec)
+  return async (address, options) => {
+    const proxy = resolveProxy(options.proxy, address, parts.environment)
+    if (proxy === null) return parts.dial(address, options)
+    const tls = address.secure ? checkTlsConfig(options.tls) : null
+    return withDeadline<Transport>(
+      address,
+      options,
+      (done, failed) => {
+        const attempt = new Attempt(parts, messages, address, options, proxy, tls)
+        attempt.run().then(done, failed)
+        return () => attempt.giveUp()
+      },
+      (late) => late.destroy(),
+    )
+  }
+}
+
+/** One connection being made, which can be given up at every step. */
+class Attempt {
+  private readonly abort = new AbortController()
+  private transport: Transport | null = null
+
+  constructor(
+    private readonly parts: ProxyParts,
+    private readonly messages: HttpMessages,
+    private readonly address: Address,
+    private readonly options: DialOptions,
+    private readonly proxy: ProxySettings,
+    private readonly tls: TlsSettings | null,
+  ) {}
+
+  async run(): Promise<Transport> {
+    const { parts, address, proxy, tls } = this
+    const below = await this.reach()
+    const tunnel = await TunnelTransport.open(below, this.ask(proxy))
+    return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls)
+  }
+
+  giveUp(): void {
+    this.abort.abort()
+    this.transport?.destroy()
+  }
+
+  private async reach(): Promise<Transport> {
+    const { proxy, options, abort } = this
+    const { noDelay, keepAlive } = options
+    try {
+      // The time and the caller's signal are watched from outside.
+      const below = await this.parts.dial(proxy.address, { tls: proxy.tls, noDelay, keepAlive, connectTimeout: 0, signal: abort.signal })
+      this.transport = below
+      if (abort.signal.aborted) below.destroy()
+      return below
+    } catch (cause) {
+      if (!(cause instanceof TransportError || cause instanceof TlsError)) throw cause
+      throw new TransportError('ProxyFailed', `the proxy ${printAddress(proxy.address)} cannot be reached: ${cause.message}`, { cause })
+    }
+  }
+
+  private ask({ kind, headers, credentials }: ProxySettings): TunnelRequest {
+    const { codec } = this.parts
+    const { hostname, port } = this.address
+    return kind === 'socks5'
+      ? new SocksTunnel(hostname, port, credentials)
+      : new ConnectTunnel(codec, this.messages, printAddress(this.address), headers)
+  }
+}

@@ -1,0 +1,234 @@
+/** TLS over a connection that somebody else made: a proxy's tunnel, or a caller's own stream. */
+
+import { TransportError } from '../errors.ts'
+import { connectError } from './connect-errors.ts'
+import { TlsCodec } from './node-tls-codec.ts'
+import type { Secure, Transport, TransportHandler, WriteProgress } from './transport.ts'
+
+/** Most ciphertext that is read at once: four full records. */
+const READ_SIZE = 65_536
+
+/** A transport over a {@link TlsCodec} over a transport. */
+class TlsTransport implements Transport, TransportHandler {
+  readonly targetCount = 1
+  readonly isSecure = true
+  lastWrite: WriteProgress = 'nothing'
+  private handler: TransportHandler | null = null
+  private targets: readonly Uint8Array[] = []
+  /** Which target is filled next. */
+  private filling = 0
+  private readonly buffers: readonly Uint8Array[]
+  /** Ciphertext that came and that the codec had no room for; it lies in a buffer, which stays as it is until the next `resume`. */
+  private unfed: Uint8Array | null = null
+  /** `resume` has asked and has not been answered. */
+  private asked = false
+  /** The connection below has been asked for ciphertext. */
+  private isReading = false
+  /** The connection below has ciphertext that is not out yet. */
+  private isWritingBelow = false
+  /** The last write: the codec has its bytes; … its ciphertext has been fetched, or a part of it. */
+  private isWriting = false
+  private isEncrypted = false
+  private hasLeft = false
+  private endDelivered = false
+  private isClosed = false
+  private isDestroyed = false
+  private hasEndedBelow = false
+
+  constructor(
+    private readonly below: Transport,
+    private readonly codec: TlsCodec,
+    private readonly onHandshake: (error: Error | null) => void,
+  ) {
+    this.buffers = Array.from({ length: below.targetCount }, () => new Uint8Array(READ_SIZE))
+  }
+
+  get alpnProtocol(): string | undefined {
+    return this.codec.alpnProtocol
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.below.remoteAddress
+  }
+
+  /** Begins the handshake. */
+  open(): void {
+    this.codec.onProgress = () => this.onProgress()
+    this.below.start(this, this.buffers)
+    this.onProgress()
+  }
+
+  start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
+    this.handler = handler
+    this.targets = targets
+    if (this.isClosed) queueMicrotask(() => this.report(null))
+  }
+
+  resume(): void {
+    this.asked = true
+    this.answer()
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.lastWrite = 'nothing'
+    if (this.isClosed || this.isDestroyed || this.codec.failure !== null) return false
+    this.lastWrite = 'partly'
+    this.isWriting = true
+    this.isEncrypted = this.hasLeft = false
+    this.codec.encryptInPlace(bytes, () => {
+      this.isEncrypted = true
+      this.finishWrite()
+    })
+    this.pump()
+    return false
+  }
+
+  end(): void {
+    if (!this.isDestroyed) this.codec.sendCloseNotify()
+  }
+
+  destroy(): void {
+    if (this.isDestroyed) return
+    this.isDestroyed = true
+    this.codec.destroy()
+    this.below.destroy()
+  }
+
+  // What the connection below tells.
+
+  onRead(index: number, length: number): void {
+    this.isReading = false
+    this.feed((this.buffers[index] as Uint8Array).subarray(0, length))
+    this.onProgress()
+  }
+
+  onEnd(): void {
+    this.isReading = false
+    this.codec.endTls()
+    this.onProgress()
+  }
+
+  onWritten(): void {
+    this.isWritingBelow = false
+    this.advance()
+    this.pump()
+  }
+
+  onClosed(error: Error | null): void {
+    this.isClosed = true
+    const { codec } = this
+    if (codec.isHandshaking) {
+      this.onHandshake(codec.failure ?? error ?? new TransportError('ConnectionClosed', 'the connection was closed during the TLS handshake'))
+    }
+    // A close that follows an end is none that anybody needs to be told of, before they have taken what came ahead of it.
+    if (error === null && !this.isDestroyed && this.handler !== null && !this.endDelivered) {
+      codec.endTls()
+      return
+    }
+    this.report(error)
+  }
+
+  private onProgress(): void {
+    const { codec } = this
+    this.pump()
+    if (codec.failure !== null && codec.isHandshaking) {
+      this.onHandshake(codec.failure)
+      this.destroy()
+      return
+    }
+    if (codec.isHandshaking) {
+      this.readOn()
+      return
+    }
+    this.onHandshake(null)
+    this.answer()
+  }
+
+  /** Gives the user what it asked for, if it is there, and reads on if not. */
+  private answer(): void {
+    const { codec, handler } = this
+    if (!this.asked || handler === null || this.isDestroyed) return
+    if (codec.buffered > 0) {
+      const index = this.filling
+      const length = codec.readPlaintext(this.targets[index] as Uint8Array)
+      this.filling = (index + 1) % this.targets.length
+      this.asked = false
+      handler.onRead(index, length)
+    } else if (codec.failure !== null) {
+      this.isDestroyed = true
+      this.below.destroy()
+      this.report(codec.failure)
+    } else if (codec.hasEnded && !this.endDelivered) {
+      this.asked = false
+      this.endDelivered = true
+      handler.onEnd()
+      if (this.isClosed) this.report(null)
+    } else this.readOn()
+  }
+
+  private readOn(): void {
+    if (this.isReading || this.isClosed) return
+    if (this.unfed !== null) this.feed(this.unfed)
+    if (this.unfed !== null || !this.codec.wantsRead) return
+    this.isReading = true
+    this.below.resume()
+  }
+
+  private feed(bytes: Uint8Array): void {
+    const taken = this.codec.readTls(bytes)
+    this.unfed = taken < bytes.length ? bytes.subarray(taken) : null
+  }
+
+  /** Passes on what the codec wants to have sent. */
+  private pump(): void {
+    const { codec, below } = this
+    for (let bytes = codec.peekTls(); bytes !== null && !this.isWritingBelow && !this.isClosed; bytes = codec.peekTls()) {
+      this.hasLeft = true
+      if (below.write(bytes)) this.advance()
+      else this.isWritingBelow = true
+    }
+    if (codec.hasEndedOutput && !this.hasEndedBelow && !this.isWritingBelow) {
+      this.hasEndedBelow = true
+      below.end()
+    }
+  }
+
+  private advance(): void {
+    this.codec.advanceTls(this.codec.peekTls()?.length ?? 0)
+    this.finishWrite()
+  }
+
+  /** Some engines take a write at once and pass it on later: it is done when its ciphertext is. */
+  private finishWrite(): void {
+    if (!this.isWriting || !this.isEncrypted || !this.hasLeft || this.codec.wantsWrite) return
+    this.isWriting = false
+    this.lastWrite = 'fully'
+    this.handler?.onWritten()
+  }
+
+  private report(error: Error | null): void {
+    const { handler } = this
+    if (handler === null) return
+    this.handler = null
+    this.codec.destroy()
+    handler.onClosed(error === null || error instanceof TransportError ? error : lost(error))
+  }
+}
+
+function lost(cause: Error): TransportError {
+  return new TransportError('TransportFailed', `the TLS connection failed: ${cause.message}`, { cause })
+}
+
+/** Secures an open connection with the engine of `node:tls`. */
+export const secureWithNode: Secure = (transport, hostname, settings) =>
+  new Promise((resolve, reject) => {
+    const codec = new TlsCodec(hostname, { settings })
+    let isDone = false
+    const secured = new TlsTransport(transport, codec, (error) => {
+      if (isDone) return
+      isDone = true
+      if (error === null) resolve(secured)
+      else reject(connectError(error, { hostname, port: 0, secure: true }))
+    })
+    secured.open()
+  })

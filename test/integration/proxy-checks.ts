@@ -1,0 +1,113 @@
+/** What a client must do with a proxy between it and its server, and over a connection that its caller made. */
+
+import type * as Nexus from '../../src/entry/node.ts'
+import { equal, fails, isError, ok, randomBytes, sameBytes } from './assert.ts'
+import type { Check, Context } from './suite.ts'
+
+/** All of these checks, in order. */
+export const proxyChecks: Check[] = []
+
+function check(name: string, run: (context: Context) => Promise<void>): void {
+  proxyChecks.push({ name, run })
+}
+
+/** The peers' authority, where the runtime has to be told. */
+const trust = ({ env }: Context): Nexus.TlsConfig => (env.isTrusted ? {} : { ca: env.ca })
+
+/** Sends `bytes` and has them back. */
+async function echoes(ws: Nexus.WsStream, bytes: Uint8Array): Promise<void> {
+  try {
+    void ws.sendBinary(bytes)
+    const answer = await ws.recv()
+    ok(answer?.kind === 'binary', 'the echo is there')
+    sameBytes(answer.bytes, bytes)
+    await ws.close()
+    equal((await ws.closed).code, 1000)
+  } finally {
+    ws.destroy()
+  }
+}
+
+for (const kind of ['connect', 'secureConnect', 'socks'] as const) {
+  const what = { connect: 'an HTTP proxy', secureConnect: 'an HTTPS proxy', socks: 'a SOCKS5 proxy' }[kind]
+  // TLS to the proxy, TLS to the server inside of it.
+  const proxyOf = (context: Context): Nexus.ProxyOption =>
+    kind === 'secureConnect' ? { url: context.env.proxies.secureConnect, tls: trust(context) } : context.env.proxies[kind]
+
+  check(`WebSockets through ${what}: plain and TLS, small and large`, async (context) => {
+    const { nexus, env } = context
+    for (const url of [env.ws, env.wss]) {
+      for (const size of [5, 300_000, 5_000_000]) {
+        const ws = await nexus.WsStream.connect(`${url}/echo`, { proxy: proxyOf(context), tls: trust(context) })
+        await echoes(ws, randomBytes(size))
+      }
+    }
+  })
+
+  check(`requests and pools through ${what}: plain and TLS, healed through it, too`, async (context) => {
+    const { nexus, env } = context
+    for (const url of [env.ws, env.wss]) {
+      const pool = await nexus.ClientPool.connect(url.replace(/^ws/, 'http'), { connections: 3, proxy: proxyOf(context), tls: trust(context) })
+      try {
+        // The peer speaks WebSocket alone: that it says so is an answer. It ends the connection with it.
+        for (let i = 0; i < 9; i++) equal((await pool.request('GET', '/', { timeout: 10_000, retryUnsent: 5 })).status, 426)
+        ok(pool.stats.lost + pool.stats.renewed > 0, 'connections were made anew')
+      } finally {
+        await pool.close({ timeout: 1_000 })
+      }
+    }
+  })
+}
+
+check('credentials for a proxy: taken, refused, or missing, and said so', async ({ nexus, env }) => {
+  for (const url of [env.proxies.guardedConnect, env.proxies.guardedSocks]) {
+    const connect = (credentials: string): Promise<Nexus.WsStream> =>
+      nexus.WsStream.connect(`${env.ws}/echo`, { proxy: url.replace('://', `://${credentials}`) })
+    await echoes(await connect('us%20er:p%40ss@'), randomBytes(9))
+    for (const wrong of ['', 'us%20er:not-this-one@']) {
+      const error = await fails(connect(wrong), 'TransportError', 'ProxyAuthRequired')
+      ok(!error.message.includes('not-this-one'), 'no password in a message')
+    }
+  }
+})
+
+check('a proxy that cannot be reached, or cannot reach the server: who it was is said', async ({ nexus, env }) => {
+  const { WsStream } = nexus
+  const error = await fails(WsStream.connect(env.ws, { proxy: env.refused.replace('ws:', 'http:') }), 'TransportError', 'ProxyFailed')
+  isError(error.cause, 'TransportError', 'ConnectRefused')
+  for (const proxy of [env.proxies.connect, env.proxies.socks])
+    await fails(WsStream.connect(env.refused, { proxy }), 'TransportError', 'ProxyRefused')
+  // A server that is none: it does not answer, answers something else, or leaves.
+  const raw = env.raw.replace('ws:', 'socks5:')
+  await fails(WsStream.connect(env.ws, { proxy: raw, connectTimeout: 200 }), 'TransportError', 'ConnectTimeout', 'ProxyFailed')
+  await fails(WsStream.connect(env.ws, { proxy: env.control.replace('http:', 'socks5:') }), 'TransportError', 'ProxyFailed')
+})
+
+check('a certificate is checked through a proxy as it is without one', async (context) => {
+  const { nexus, env } = context
+  const proxy = env.proxies.connect
+  await fails(nexus.WsStream.connect(env.wrongName, { proxy, tls: trust(context) }), 'TlsError', 'CertificateRejected')
+  await fails(nexus.WsStream.connect(env.wss, { proxy, tls: { ca: env.strangerCa } }), 'TlsError', 'CertificateRejected')
+  await fails(nexus.WsStream.connect(env.ws.replace('ws:', 'wss:'), { proxy, tls: trust(context) }), 'TlsError', 'TlsHandshakeFailed')
+  const ws = await nexus.WsStream.connect(`${env.wrongName}/`, { proxy, tls: { dangerNoVerify: true }, handshakeTimeout: 100 }).catch(
+    (error) => error,
+  )
+  isError(ws, 'HandshakeError', 'HandshakeTimeout')
+})
+
+check('TLS over a connection of the caller’s: connectWith takes wss: and https:', async (context) => {
+  const { nexus, env } = context
+  const { default: net } = (await import('node:net')) as typeof import('node:net') & { default: typeof import('node:net') }
+  const { hostname, port } = new URL(env.wss)
+  const dial = async (): Promise<Nexus.Transport> => {
+    const socket = net.connect({ host: hostname, port: Number(port), allowHalfOpen: true })
+    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
+    return nexus.nodeTransport(socket)
+  }
+  await echoes(await nexus.WsStream.connectWith(await dial(), `${env.wss}/echo`, { tls: trust(context) }), randomBytes(70_000))
+  const conn = await nexus.HttpConnection.connectWith(await dial(), env.wss.replace('wss:', 'https:'), { tls: trust(context) })
+  const writer = new nexus.RequestWriter(new URL(env.wss).host)
+  equal((await conn.send(writer.get('/').finish())).status, 426)
+  conn.destroy()
+  await fails(nexus.WsStream.connectWith(await dial(), env.wss, { tls: { ca: env.strangerCa } }), 'TlsError', 'CertificateRejected')
+})
