@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startConnectProxy, startSocksProxy, type TestProxy } from '../helpers/proxies.ts'
 import { commands } from '../integration/child.ts'
 import { type Exchange, startExchange } from './exchange.ts'
 
@@ -16,16 +17,19 @@ const runners = { js: [process.execPath], ts: commands.Bun } as const
 const everywhere = ['docs/threads.md']
 
 let exchange: Exchange
+let proxies: Record<'http' | 'socks5', TestProxy>
 let folder: string
 
 beforeAll(async () => {
   exchange = await startExchange()
+  proxies = { http: await startConnectProxy(), socks5: await startSocksProxy() }
   // Inside the package, so that its own name resolves.
   folder = mkdtempSync(join(root, 'build', 'docs-'))
 })
 
 afterAll(async () => {
   await exchange.close()
+  for (const proxy of Object.values(proxies)) await proxy.close()
   rmSync(folder, { recursive: true })
 })
 
@@ -39,7 +43,12 @@ for (const document of documents) {
       const run = async ([program, ...options]: readonly [string, ...string[]]): Promise<void> => {
         // A folder of its own: the same block runs on other runtimes at this moment, and none may read a file that another is writing.
         const file = join(mkdtempSync(join(folder, 'block-')), `${document.replaceAll('/', '-')}-${line}.${language === 'js' ? 'mjs' : 'ts'}`)
-        writeFileSync(file, code.replace(/\b(ws|http)s:\/\/exchange\.example/g, `$1://127.0.0.1:${exchange.port}`))
+        writeFileSync(
+          file,
+          code
+            .replace(/\b(ws|http)s:\/\/exchange\.example/g, `$1://127.0.0.1:${exchange.port}`)
+            .replace(/\b(http|socks5):\/\/proxy\.example:\d+/g, (_, kind: keyof typeof proxies) => `${kind}://127.0.0.1:${proxies[kind].port}`),
+        )
         const { stdout, stderr } = await promisify(execFile)(program, [...options, file], { timeout: 20_000 })
         expect(stderr).toBe('')
         expect(stdout).toMatch(printed(code))
