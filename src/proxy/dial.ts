@@ -6,6 +6,7 @@ import { ConnectTunnel, SocksTunnel, type TunnelRequest } from '../codec/tunnel.
 import { TlsError, TransportError } from '../errors.ts'
 import { printAddress } from '../transport/connect-errors.ts'
 import { withDeadline } from '../transport/deadline.ts'
+import { checkSocketPath } from '../transport/dial-options.ts'
 import { checkTlsConfig, type TlsSettings } from '../transport/tls-options.ts'
 import type { Address, Dial, DialOptions, Secure, Transport } from '../transport/transport.ts'
 import { type Environment, type ProxySettings, resolveProxy } from './settings.ts'
@@ -30,6 +31,7 @@ export function dialThroughProxy(parts: ProxyParts): Dial {
   return async (address, options) => {
     const proxy = resolveProxy(options.proxy, address, parts.environment)
     if (proxy === null) return parts.dial(address, options)
+    checkSocketPath(options)
     const tls = address.secure ? checkTlsConfig(options.tls) : null
     return withDeadline<Transport>(
       address,

@@ -21,7 +21,7 @@ export interface ResolvedAddress {
  * Starts connecting to `address`. Calls one of the functions, once; may return a function that gives the attempt up, which is called at most once
  * and never after `done`.
  */
-export type StartAttempt<T> = (address: string, done: (connection: T) => void, failed: (error: unknown) => void) => () => void
+export type StartAttempt<T, Place = string> = (address: Place, done: (connection: T) => void, failed: (error: unknown) => void) => () => void
 
 /** Families in turn, beginning with that of the first address (RFC 8305 section 4): the system's own order is kept within each. */
 export function interleaveFamilies(addresses: readonly ResolvedAddress[]): string[] {
@@ -44,9 +44,9 @@ export function interleaveFamilies(addresses: readonly ResolvedAddress[]): strin
  * @param failed every attempt has failed: the first failure, which is that of the preferred address
  * @returns gives all attempts up
  */
-export function raceAddresses<T>(
-  addresses: readonly string[],
-  start: StartAttempt<T>,
+export function raceAddresses<T, Place = string>(
+  addresses: readonly Place[],
+  start: StartAttempt<T, Place>,
   clock: Clock,
   done: (connection: T) => void,
   failed: (error: unknown) => void,

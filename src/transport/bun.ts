@@ -4,7 +4,7 @@ import { TlsError } from '../errors.ts'
 import { type BunHandlers, type BunSocket, BunTransport } from './bun-socket.ts'
 import { connectError } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
-import { checkTcpOptions, type TcpSettings } from './dial-options.ts'
+import { checkSocketPath, checkTcpOptions, type TcpSettings } from './dial-options.ts'
 import type { TlsConfig } from './tls-config.ts'
 import { checkTlsConfig } from './tls-options.ts'
 import type { Address, Dial, Transport } from './transport.ts'
@@ -13,8 +13,9 @@ export type { BunHandlers, BunSocket } from './bun-socket.ts'
 
 declare const Bun: {
   connect(options: {
-    hostname: string
-    port: number
+    hostname?: string
+    port?: number
+    unix?: string
     allowHalfOpen: boolean
     tls?: BunTlsOptions
     socket: BunHandlers & { connectError(socket: unknown, error: Error): void }
@@ -62,6 +63,7 @@ export function bunAcceptor(onTransport: (transport: Transport) => void): BunHan
 
 /** Connects with `Bun.connect`. All of {@link DialOptions} are honoured. */
 export const dialBun: Dial = async (address, options) => {
+  const path = checkSocketPath(options)
   const tcp = checkTcpOptions(options)
   const tls = address.secure ? bunTls(options.tls) : undefined
   return withDeadline<Transport>(
@@ -70,7 +72,14 @@ export const dialBun: Dial = async (address, options) => {
     (done, failed) => {
       const attempt = new Attempt(address, tcp, tls, done, failed)
       const { hostname, port } = address
-      Bun.connect({ hostname, port, allowHalfOpen: true, ...(tls === undefined ? {} : { tls }), socket: attempt }).catch(failed)
+      // The name that is verified is otherwise that of the host.
+      if (path !== null && tls !== undefined) tls.serverName ??= hostname
+      Bun.connect({
+        ...(path === null ? { hostname, port } : { unix: path }),
+        allowHalfOpen: true,
+        ...(tls === undefined ? {} : { tls }),
+        socket: attempt,
+      }).catch(failed)
       return () => attempt.giveUp()
     },
     (late) => late.destroy(),

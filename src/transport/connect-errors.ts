@@ -6,14 +6,17 @@
  */
 
 import { NexusError, TlsError, TransportError, type TransportErrorCode } from '../errors.ts'
-import type { Address } from './transport.ts'
+import type { Destination } from './transport.ts'
 
 /** Why a connection could not be made: a TransportError or TlsError with `error` as its cause. One of our own is returned as it is. */
-export function connectError(error: unknown, address: Address): Error {
+export function connectError(error: unknown, address: Destination): Error {
   if (error instanceof NexusError) return error
   const where = printAddress(address)
   const facts = factsOf(error)
   const options = { cause: error }
+  if (address.socketPath !== undefined && (facts.names.includes('ENOENT') || systemCode(facts) === 'ENOTFOUND')) {
+    return new TransportError('ConnectRefused', `${where} is not there: nobody listens, or the path is another one`, options)
+  }
   if (/keys may not be consistent|KEY_VALUES_MISMATCH|key values mismatch/i.test(facts.text)) {
     return new TlsError('TlsOptionInvalid', 'tls.key does not belong to tls.cert', options)
   }
@@ -50,7 +53,8 @@ export function lostError(error: unknown): TransportError {
 }
 
 /** `192.0.2.1:443`, `[2001:db8::1]:443`: an address as one writes it. Port 0: who made the connection knows it, we do not. */
-export function printAddress(address: { readonly hostname: string; readonly port: number }): string {
+export function printAddress(address: { readonly hostname: string; readonly port: number; readonly socketPath?: string | undefined }): string {
+  if (address.socketPath !== undefined) return address.socketPath
   if (address.port === 0) return address.hostname
   return address.hostname.includes(':') ? `[${address.hostname}]:${address.port}` : `${address.hostname}:${address.port}`
 }

@@ -3,7 +3,7 @@
 import { systemClock } from '../clock.ts'
 import { checkRange, TransportError } from '../errors.ts'
 import { connectError, printAddress } from './connect-errors.ts'
-import type { Address, DialOptions } from './transport.ts'
+import type { Address, Destination, DialOptions } from './transport.ts'
 
 /** Default of `connectTimeout`, in ms. */
 export const DEFAULT_CONNECT_TIMEOUT = 10_000
@@ -26,7 +26,8 @@ export function withDeadline<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const timeout = checkRange('connectTimeout', options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT, 0, TIMER_MAX, 'ms')
-    const { signal } = options
+    const { signal, socketPath } = options
+    const destination: Destination = socketPath === undefined ? address : { ...address, socketPath }
     if (signal?.aborted) {
       reject(signal.reason)
       return
@@ -48,13 +49,13 @@ export function withDeadline<T>(
     }
     const onAbort = (): void => abandon(signal?.reason)
     const onTimeout = (): void =>
-      abandon(new TransportError('ConnectTimeout', `${printAddress(address)} did not answer within ${timeout} ms (connectTimeout)`))
+      abandon(new TransportError('ConnectTimeout', `${printAddress(destination)} did not answer within ${timeout} ms (connectTimeout)`))
     const done = (connection: T): void => {
       if (settle()) resolve(connection)
       else discard(connection)
     }
     const failed = (error: unknown): void => {
-      if (settle()) reject(connectError(error, address))
+      if (settle()) reject(connectError(error, destination))
     }
     if (timeout > 0) timer = systemClock.set(onTimeout, timeout)
     signal?.addEventListener('abort', onAbort, { once: true })

@@ -11,7 +11,7 @@ import { UsageError } from '../errors.ts'
 import { lostError, printAddress } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
 import { secureDenoConn } from './deno-tls.ts'
-import { checkTcpOptions, type TcpSettings } from './dial-options.ts'
+import { checkSocketPath, checkTcpOptions, type TcpSettings } from './dial-options.ts'
 import { dialNode } from './node-dial.ts'
 import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
 import type { Address, Dial, Transport, TransportHandler, WriteProgress } from './transport.ts'
@@ -37,6 +37,7 @@ interface DenoTlsConn extends DenoConn {
 
 declare const Deno: {
   connect(options: { hostname: string; port: number; signal: AbortSignal }): Promise<DenoTcpConn>
+  connect(options: { transport: 'unix'; path: string; signal: AbortSignal }): Promise<DenoConn>
   startTls(conn: DenoTcpConn, options: { hostname: string; alpnProtocols?: string[] }): Promise<DenoTlsConn>
 }
 
@@ -192,8 +193,22 @@ export function denoTransport(conn: DenoConn, alpnProtocol?: string): Transport 
  * sockets of `node:net`, whose TLS would read without bounds. It is refused with `OptionUnsupported`; a heartbeat serves the same end.
  */
 export const dialDeno: Dial = async (address, options) => {
+  const path = checkSocketPath(options)
   const tcp = checkTcpOptions(options)
   const tls = address.secure ? checkTlsConfig(options.tls) : null
+  // TCP's options mean nothing there.
+  if (path !== null) {
+    return withDeadline<Transport>(
+      address,
+      options,
+      (done, failed) => {
+        const attempt = new UnixAttempt(address, path, tls)
+        attempt.run().then(done, failed)
+        return () => attempt.giveUp()
+      },
+      (late) => late.destroy(),
+    )
+  }
   if (tcp.keepAlive !== false) {
     if (tls === null) return dialNode(address, options)
     throw new UsageError(
@@ -258,5 +273,29 @@ class Attempt {
     if (this.abort.signal.aborted) throw this.abort.signal.reason
     const { alpnProtocol } = await conn.handshake()
     return new DenoTransport(conn, alpnProtocol ?? undefined)
+  }
+}
+
+/** One connection to a Unix domain socket being made. Deno's own TLS is for TCP alone. */
+class UnixAttempt {
+  private readonly abort = new AbortController()
+  private conn: DenoConn | null = null
+
+  constructor(
+    private readonly address: Address,
+    private readonly path: string,
+    private readonly tls: TlsSettings | null,
+  ) {}
+
+  async run(): Promise<Transport> {
+    const conn = await Deno.connect({ transport: 'unix', path: this.path, signal: this.abort.signal })
+    this.conn = conn
+    if (this.abort.signal.aborted) this.giveUp()
+    return this.tls === null ? new DenoTransport(conn, undefined) : secureDenoConn(conn, this.address.hostname, this.tls)
+  }
+
+  giveUp(): void {
+    this.abort.abort()
+    if (this.conn !== null) closeQuietly(this.conn)
   }
 }

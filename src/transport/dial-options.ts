@@ -3,6 +3,16 @@
 import { checkRange, UsageError } from '../errors.ts'
 import type { DialOptions } from './transport.ts'
 
+/** What the option `socketPath` says; null when it is not set. Throws `InvalidOption`. */
+export function checkSocketPath({ socketPath, proxy }: DialOptions): string | null {
+  if (socketPath === undefined) return null
+  if (typeof socketPath !== 'string' || socketPath === '' || socketPath.includes('\0')) {
+    throw new UsageError('InvalidOption', `socketPath must be the path of a Unix domain socket, but is ${JSON.stringify(socketPath)}`)
+  }
+  if (proxy !== undefined && proxy !== null) throw new UsageError('InvalidOption', 'socketPath and proxy cannot be used together')
+  return socketPath
+}
+
 /** TCP options with every default filled in. */
 export interface TcpSettings {
   readonly noDelay: boolean

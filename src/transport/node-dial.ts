@@ -9,7 +9,7 @@ import tls from 'node:tls'
 import { systemClock } from '../clock.ts'
 import { interleaveFamilies, type ResolvedAddress, raceAddresses } from './address-race.ts'
 import { withDeadline } from './deadline.ts'
-import { checkTcpOptions, type TcpSettings } from './dial-options.ts'
+import { checkSocketPath, checkTcpOptions, type TcpSettings } from './dial-options.ts'
 import { DialedTransport, Landing } from './node.ts'
 import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
 import type { Address, Dial } from './transport.ts'
@@ -23,6 +23,10 @@ interface Opening {
   readonly landing: Landing
 }
 
+/** An address and a port, or a Unix domain socket. */
+type Place = { readonly host: string; readonly port: number } | { readonly path: string }
+type SocketOptions = Pick<net.TcpNetConnectOpts, 'allowHalfOpen' | 'keepAlive' | 'keepAliveInitialDelay'>
+
 const systemLookup: Lookup = (hostname, done) => dns.lookup(hostname, { all: true }, done)
 
 /** Connects with `net` or `tls`. All of {@link DialOptions} are honoured. */
@@ -31,6 +35,7 @@ export const dialNode: Dial = nodeDial(systemLookup)
 /** As {@link dialNode}, with a lookup of one's own. */
 export function nodeDial(lookup: Lookup): Dial {
   return async (address, options) => {
+    const path = checkSocketPath(options)
     const tcp = checkTcpOptions(options)
     const tls = address.secure ? checkTlsConfig(options.tls) : null
     const { socket, landing } = await withDeadline<Opening>(
@@ -39,20 +44,22 @@ export function nodeDial(lookup: Lookup): Dial {
       (done, failed) => {
         let giveUp = (): void => {}
         let givenUp = false
-        resolve(lookup, address.hostname, (error, addresses) => {
+        const begin = (error: Error | null, places: readonly Place[]): void => {
           if (givenUp) return
           if (error !== null) {
             failed(error)
             return
           }
-          const start = (ip: string, isThere: (opening: Opening) => void, isLost: (error: unknown) => void): (() => void) =>
-            startAttempt(ip, address, tcp, tls, isThere, isLost)
+          const start = (place: Place, isThere: (opening: Opening) => void, isLost: (error: unknown) => void): (() => void) =>
+            startAttempt(place, address, tcp, tls, isThere, isLost)
           const win = (opening: Opening): void => {
             if (tls === null) done(opening)
             else giveUp = secure(opening, done, failed)
           }
-          giveUp = raceAddresses(addresses, start, systemClock, win, failed)
-        })
+          giveUp = raceAddresses(places, start, systemClock, win, failed)
+        }
+        if (path === null) resolve(lookup, address, begin)
+        else begin(null, [{ path }])
         return () => {
           givenUp = true
           giveUp()
@@ -65,21 +72,21 @@ export function nodeDial(lookup: Lookup): Dial {
   }
 }
 
-/** The addresses of `hostname` in the order in which they are tried. One that is an address is not looked up. */
-function resolve(lookup: Lookup, hostname: string, done: (error: Error | null, addresses: readonly string[]) => void): void {
+/** The addresses of a host in the order in which they are tried. One that is an address is not looked up. */
+function resolve(lookup: Lookup, { hostname, port }: Address, done: (error: Error | null, places: readonly Place[]) => void): void {
   if (net.isIP(hostname) !== 0) {
-    done(null, [hostname])
+    done(null, [{ host: hostname, port }])
     return
   }
   lookup(hostname, (error, addresses) => {
     if (error === null && addresses.length === 0) done(Object.assign(new Error(`${hostname} has no address`), { code: 'ENOTFOUND' }), [])
-    else done(error, error === null ? interleaveFamilies(addresses) : [])
+    else done(error, error === null ? interleaveFamilies(addresses).map((host) => ({ host, port })) : [])
   })
 }
 
 /** Begins to connect; TLS begins by itself with the TCP connection. */
 function startAttempt(
-  ip: string,
+  place: Place,
   address: Address,
   tcp: TcpSettings,
   tls: TlsSettings | null,
@@ -87,7 +94,7 @@ function startAttempt(
   failed: (error: unknown) => void,
 ): () => void {
   const landing = new Landing()
-  const where = socketOptions(ip, address.port, tcp)
+  const where = { ...place, ...socketOptions(tcp) }
   const socket = tls === null ? net.connect({ ...where, onread: landing.onread }) : connectTls(where, address, tls, landing)
   socket.on('error', failed)
   socket.once('connect', () => {
@@ -113,7 +120,7 @@ function secure(opening: Opening, done: (opening: Opening) => void, failed: (err
   return () => socket.destroy()
 }
 
-function connectTls(where: net.TcpNetConnectOpts, address: Address, config: TlsSettings, landing: Landing): net.Socket {
+function connectTls(where: SocketOptions & Place, address: Address, config: TlsSettings, landing: Landing): net.Socket {
   const name = config.serverName ?? address.hostname
   return tls.connect({
     ...where,
@@ -131,10 +138,8 @@ function connectTls(where: net.TcpNetConnectOpts, address: Address, config: TlsS
   } as any)
 }
 
-function socketOptions(host: string, port: number, tcp: TcpSettings): net.TcpNetConnectOpts {
+function socketOptions(tcp: TcpSettings): SocketOptions {
   return {
-    host,
-    port,
     // We decide when our side ends.
     allowHalfOpen: true,
     ...(tcp.keepAlive === false ? {} : { keepAlive: true, keepAliveInitialDelay: tcp.keepAlive }),

@@ -59,6 +59,8 @@ export interface DialOptions {
   tls?: TlsConfig | undefined
   /** The proxy to connect through. Default none. Not on workerd. */
   proxy?: ProxyOption | undefined
+  /** Connect to this Unix domain socket instead of the URL's host and port, which still say what is asked for. Not on workerd. */
+  socketPath?: string | undefined
   /** Send small writes at once (TCP_NODELAY). Default true. */
   noDelay?: boolean | undefined
   /** TCP keep-alive: false, or the idle time in ms before the first probe. Default false. */
@@ -77,6 +79,12 @@ export interface Address {
   readonly port: number
   /** Speak TLS. */
   readonly secure: boolean
+}
+
+/** Where a connection is made to, as errors name it. */
+export interface Destination extends Address {
+  /** A Unix domain socket, which stands in for host and port. */
+  readonly socketPath?: string | undefined
 }
 
 /** Opens a connection. Rejects with TransportError, TlsError, UsageError or the signal's reason. */

@@ -161,7 +161,7 @@ export function workerdTransport(socket: WorkerdSocket): Transport {
 }
 
 /**
- * Connects with `cloudflare:sockets`. Of the options, `proxy` and TCP's (`noDelay: false`, `keepAlive`) are refused with `OptionUnsupported`, and of TLS's all but
+ * Connects with `cloudflare:sockets`. Of the options, `proxy`, `socketPath` and TCP's (`noDelay: false`, `keepAlive`) are refused with `OptionUnsupported`, and of TLS's all but
  * `serverName` with `TlsOptionUnsupported`: the runtime has none of them.
  */
 export const dialWorkerd: Dial = async (address, options) => {
@@ -192,8 +192,10 @@ export const dialWorkerd: Dial = async (address, options) => {
 /** The name that the server's certificate is to be for, when it is not that of the address. Refuses what can't be honoured. */
 function checkOptions({ secure }: Address, options: DialOptions): string | null {
   const { noDelay, keepAlive } = checkTcpOptions(options)
-  if (options.proxy !== undefined && options.proxy !== null)
-    throw new UsageError('OptionUnsupported', 'proxy cannot be set on workerd: connections leave by what its configuration says')
+  if ((options.proxy !== undefined && options.proxy !== null) || options.socketPath !== undefined) {
+    const name = options.socketPath === undefined ? 'proxy' : 'socketPath'
+    throw new UsageError('OptionUnsupported', `${name} cannot be set on workerd: connections leave by what its configuration says`)
+  }
   if (!noDelay) throw new UsageError('OptionUnsupported', 'noDelay cannot be turned off on workerd: leave it out')
   if (keepAlive !== false)
     throw new UsageError('OptionUnsupported', 'keepAlive cannot be set on workerd: use heartbeat (WebSocket) or keepWarm (pool)')

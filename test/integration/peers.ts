@@ -4,8 +4,11 @@
  */
 
 import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
-import net, { type AddressInfo } from 'node:net'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import tls from 'node:tls'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import { makeCertificates, type TestCertificates } from '../helpers/certificates.ts'
@@ -78,6 +81,12 @@ export async function startPeers(): Promise<Peers> {
   )) as [number, number, number, number, number, number, number]
   const plain6Port = await listen(plain6, '::1')
   await stop(refused)
+  const folder = mkdtempSync(join(tmpdir(), 'nexus-'))
+  const sockets = { plain: join(folder, 'plain'), secure: join(folder, 'secure') }
+  const plainUnix = http.createServer()
+  const secureUnix = tlsServer(identity, (socket) => web.emit('connection', socket))
+  serveWs(plainUnix, records)
+  await Promise.all([listen(plainUnix, sockets.plain), listen(secureUnix, sockets.secure)])
   const credentials = 'us er:p@ss'
   const [connect, secureConnect, socks, guardedConnect, guardedSocks] = await Promise.all([
     startConnectProxy(),
@@ -101,17 +110,20 @@ export async function startPeers(): Promise<Peers> {
       ca: certificates.ca,
       strangerCa: certificates.strangerCa,
       client: certificates.client,
+      sockets,
       proxies: {
         connect: `http://127.0.0.1:${connect.port}`,
         secureConnect: `https://127.0.0.1:${secureConnect.port}`,
         socks: `socks5://127.0.0.1:${socks.port}`,
         guardedConnect: `http://127.0.0.1:${guardedConnect.port}`,
         guardedSocks: `socks5://127.0.0.1:${guardedSocks.port}`,
+        credentials: 'us%20er:p%40ss',
       },
     },
     async close() {
       await Promise.all([connect, secureConnect, socks, guardedConnect, guardedSocks].map((proxy) => proxy.close()))
-      await Promise.all([plain, plain6, secure, raw, rawSecure, control, wrongName].map(stop))
+      await Promise.all([plain, plain6, secure, raw, rawSecure, control, wrongName, plainUnix, secureUnix].map(stop))
+      rmSync(folder, { recursive: true, force: true })
     },
   }
 }
@@ -119,7 +131,7 @@ export async function startPeers(): Promise<Peers> {
 /** A server that knows its open sockets. */
 export type Closable = net.Server & { readonly open?: Set<net.Socket> }
 
-/** Listens on a port of the system's choice, or on the one that is given. */
+/** Listens on a port of the system's choice, on the one that is given, or on a Unix domain socket when the host is a path. */
 export async function listen(server: net.Server, host: string, port: number = 0): Promise<number> {
   const open = new Set<net.Socket>()
   Object.assign(server, { open })
@@ -128,8 +140,13 @@ export async function listen(server: net.Server, host: string, port: number = 0)
     socket.on('error', () => {})
     socket.on('close', () => open.delete(socket))
   })
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
-  return (server.address() as AddressInfo).port
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    if (host.startsWith('/')) server.listen(host, resolve)
+    else server.listen(port, host, resolve)
+  })
+  const address = server.address()
+  return typeof address === 'string' || address === null ? 0 : address.port
 }
 
 /** Stops listening, then cuts every connection: who is quick must not connect once more in between. */

@@ -63,8 +63,8 @@ check('credentials for a proxy: taken, refused, or missing, and said so', async 
   for (const url of [env.proxies.guardedConnect, env.proxies.guardedSocks]) {
     const connect = (credentials: string): Promise<Nexus.WsStream> =>
       nexus.WsStream.connect(`${env.ws}/echo`, { proxy: url.replace('://', `://${credentials}`) })
-    await echoes(await connect('us%20er:p%40ss@'), randomBytes(9))
-    for (const wrong of ['', 'us%20er:not-this-one@']) {
+    await echoes(await connect(`${env.proxies.credentials}@`), randomBytes(9))
+    for (const wrong of ['', 'user:not-this-one@']) {
       const error = await fails(connect(wrong), 'TransportError', 'ProxyAuthRequired')
       ok(!error.message.includes('not-this-one'), 'no password in a message')
     }
@@ -110,4 +110,29 @@ check('TLS over a connection of the caller’s: connectWith takes wss: and https
   equal((await conn.send(writer.get('/').finish())).status, 426)
   conn.destroy()
   await fails(nexus.WsStream.connectWith(await dial(), env.wss, { tls: { ca: env.strangerCa } }), 'TlsError', 'CertificateRejected')
+})
+
+check('Unix domain sockets: WebSockets and pools, plain and TLS; one that is not there', async (context) => {
+  const { nexus, env } = context
+  for (const [url, socketPath] of [
+    ['ws://localhost', env.sockets.plain],
+    ['wss://localhost', env.sockets.secure],
+  ] as const) {
+    const options = { socketPath, tls: trust(context) }
+    await echoes(await nexus.WsStream.connect(`${url}/echo`, options), randomBytes(100_000))
+    const pool = await nexus.ClientPool.connect(url.replace(/^ws/, 'http'), { connections: 2, ...options })
+    for (let i = 0; i < 4; i++) equal((await pool.request('GET', '/', { timeout: 10_000, retryUnsent: 5 })).status, 426)
+    await pool.close({ timeout: 1_000 })
+    const missing = nexus.WsStream.connect(url, { ...options, socketPath: `${socketPath}-not` })
+    ok((await fails(missing, 'TransportError', 'ConnectRefused')).message.includes(`${socketPath}-not is not there`), 'the path is named')
+  }
+  for (const host of ['ws://elsewhere.test', 'wss://elsewhere.test']) {
+    const path = host.startsWith('wss') ? env.sockets.secure : env.sockets.plain
+    const opening = nexus.WsStream.connect(`${host}/echo`, { socketPath: path, tls: trust(context) })
+    if (host.startsWith('wss')) await fails(opening, 'TlsError', 'CertificateRejected')
+    else await echoes(await opening, randomBytes(5))
+  }
+  for (const wrong of ['', 'a\0b', 7 as unknown as string])
+    await fails(nexus.WsStream.connect(env.ws, { socketPath: wrong }), 'UsageError', 'InvalidOption')
+  await fails(nexus.WsStream.connect(env.ws, { socketPath: '/x', proxy: env.proxies.connect }), 'UsageError', 'InvalidOption')
 })

@@ -26,8 +26,10 @@ export interface Environment {
   readonly ca: string
   readonly strangerCa: string
   readonly client: { readonly cert: string; readonly key: string }
-  /** URLs of proxies; those that are guarded want the user `us er` with the password `p@ss`. */
-  readonly proxies: Readonly<Record<'connect' | 'secureConnect' | 'socks' | 'guardedConnect' | 'guardedSocks', string>>
+  /** Unix domain sockets: of `ws` without TLS and with it. */
+  readonly sockets: { readonly plain: string; readonly secure: string }
+  /** URLs of proxies; those that are guarded want `credentials`, which stand here as they do in a URL. */
+  readonly proxies: Readonly<Record<'connect' | 'secureConnect' | 'socks' | 'guardedConnect' | 'guardedSocks' | 'credentials', string>>
   /** The runtime trusts the authority already: no TLS option is needed, and none is given. */
   readonly isTrusted?: boolean
 }
