@@ -5,6 +5,7 @@ import { pairsOf } from '../codec/fields.ts'
 import type { FieldsInit } from '../codec/handshake.ts'
 import type { ResponseReader } from '../codec/response-reader.ts'
 import { UsageError } from '../errors.ts'
+import type { ProxyOption } from '../transport/proxy-config.ts'
 import type { TlsConfig } from '../transport/tls-config.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { PoolObserver } from './observer.ts'
@@ -20,6 +21,14 @@ abstract class CommonBuilder<Options extends HttpOptions | ClientPoolOptions> {
   /** TLS settings. */
   tls(config: TlsConfig): this {
     return this.with({ tls: config } as Partial<Options>)
+  }
+  /** The proxy to connect through: a URL, its configuration, `'environment'`, or null. */
+  proxy(proxy: ProxyOption): this {
+    return this.with({ proxy } as Partial<Options>)
+  }
+  /** A Unix domain socket to connect to instead of the URL's host and port. */
+  socketPath(path: string): this {
+    return this.with({ socketPath: path } as Partial<Options>)
   }
   /** Send small writes at once. */
   noDelay(on: boolean): this {

@@ -2,6 +2,7 @@
 
 import type { FieldsInit } from '../codec/handshake.ts'
 import type { MaskKeys } from '../codec/mask-keys.ts'
+import type { ProxyOption } from '../transport/proxy-config.ts'
 import type { TlsConfig } from '../transport/tls-config.ts'
 import type { Transport } from '../transport/transport.ts'
 import { type AcceptOptions, type ConnectOptions, type HeartbeatOptions, resolveOptions } from './options.ts'
@@ -63,6 +64,14 @@ export class WsStreamBuilder<Stream> {
   /** TLS settings. */
   tls(config: TlsConfig): WsStreamBuilder<Stream> {
     return this.with({ tls: config })
+  }
+  /** The proxy to connect through: a URL, its configuration, `'environment'`, or null. */
+  proxy(proxy: ProxyOption): WsStreamBuilder<Stream> {
+    return this.with({ proxy })
+  }
+  /** A Unix domain socket to connect to instead of the URL's host and port. */
+  socketPath(path: string): WsStreamBuilder<Stream> {
+    return this.with({ socketPath: path })
   }
   /** Send small writes at once. */
   noDelay(on: boolean): WsStreamBuilder<Stream> {

@@ -20,6 +20,8 @@ describe('the builder', () => {
       .writeBufferCapacity(4_096)
       .maxBufferedAmount(3)
       .tls({ serverName: 'x' })
+      .proxy('socks5://p')
+      .socketPath('/s')
       .noDelay(false)
       .keepAlive(5_000)
       .connectTimeout(4)
@@ -41,6 +43,8 @@ describe('the builder', () => {
       writeBufferCapacity: 4_096,
       maxBufferedAmount: 3,
       tls: { serverName: 'x' },
+      proxy: 'socks5://p',
+      socketPath: '/s',
       noDelay: false,
       keepAlive: 5_000,
       connectTimeout: 4,
