@@ -1,8 +1,15 @@
-import { rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 
 // One file for each entry, shared chunks between them. The runtime adapters import node: builtins, which stay imports.
 export default {
-  plugins: [{ name: 'clean', buildStart: () => rmSync('dist', { recursive: true, force: true }) }],
+  plugins: [
+    { name: 'clean', buildStart: () => rmSync('dist', { recursive: true, force: true }) },
+    {
+      // So that maps lead to the sources, and not to what tsc made of them.
+      name: 'maps of tsc',
+      load: (id) => (existsSync(`${id}.map`) ? { code: readFileSync(id, 'utf8'), map: JSON.parse(readFileSync(`${id}.map`, 'utf8')) } : null),
+    },
+  ],
   input: Object.fromEntries(['node', 'deno', 'bun', 'workerd', 'codec', 'testing'].map((name) => [name, `build/js/src/entry/${name}.js`])),
   external: [/^node:/, /^cloudflare:/, './codec.wasm'],
   // The binary lies beside the entry in dist, not where the source was.
@@ -11,6 +18,8 @@ export default {
     dir: 'dist',
     format: 'es',
     sourcemap: true,
+    // Where a line comes from, without the sources themselves: they would be half of the package.
+    sourcemapExcludeSources: true,
     entryFileNames: '[name].js',
     chunkFileNames: 'shared-[name].js',
     hoistTransitiveImports: false,

@@ -24,12 +24,12 @@ const LOOKS = {
 }
 
 // There is nothing here that could measure text: room for a wide font is better than words on top of each other.
-echarts.setPlatformAPI({ measureText: (text, font) => ({ width: text.length * 0.55 * Number(/(\d+)px/.exec(font ?? '')?.[1] ?? 12) }) })
+echarts.setPlatformAPI({ measureText: (text, font) => ({ width: text.length * 0.6 * Number(/(\d+)px/.exec(font ?? '')?.[1] ?? 12) }) })
 
 const FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
 const WIDTH = 960
-const HEIGHT = 400
-const EDGE = { left: 68, right: 20, top: 112, bottom: 62 }
+const HEIGHT = 414
+const EDGE = { left: 68, right: 20, top: 126, bottom: 62 }
 const GAP = 34
 
 /**
@@ -52,7 +52,13 @@ export function draw({ title, subtitle, alt, x, y, panels }, theme) {
     min,
     max,
     interval,
-    axisLabel: { ...font, hideOverlap: true, alignMinLabel: 'left', alignMaxLabel: 'right', ...(label === undefined ? {} : { formatter: label }) },
+    axisLabel: {
+      ...font,
+      ...(type === 'category' ? { interval: 0 } : { hideOverlap: true }),
+      alignMinLabel: 'left',
+      alignMaxLabel: 'right',
+      ...(label === undefined ? {} : { formatter: label }),
+    },
     axisLine: { show: true, lineStyle: { color: line } },
     axisTick: { lineStyle: { color: line } },
     splitLine: { show: type !== 'category', lineStyle: { color: line } },

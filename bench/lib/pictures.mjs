@@ -81,7 +81,7 @@ const entrant = (report, id, contender) =>
 function flood(reports) {
   const found = measured(reports, 'flood')
   if (found.length === 0) return null
-  const cases = { 'tcp-binary40': '40 B', 'tcp-text77': '77 B text', 'tcp-binary128': '128 B', 'tcp-binary512': '512 B' }
+  const cases = { 'tcp-binary40': '40 B', 'tcp-text77': '77 B, text', 'tcp-binary128': '128 B', 'tcp-binary512': '512 B' }
   const entrants = { nexus: 'WsStream', raw: 'raw TCP, looking at nothing', ws: 'ws' }
   return {
     name: 'flood',
@@ -212,7 +212,7 @@ function throughput(codec) {
       series: Object.keys(codec.runtimes).map((runtime, colour) => ({
         name: runtime,
         // Not the colours of clients.
-        colour: [0, 2, 3][colour] ?? colour,
+        colour: [0, 2, 3, 4][colour] ?? colour,
         type: 'line',
         data: bySize(codec, id).map((/** @type {any} */ row) => [Math.log2(row.payload), row.times[runtime].gigabytes]),
       })),

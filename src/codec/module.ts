@@ -44,10 +44,31 @@ export interface CodecExports {
 
 /** Compiles the codec from base64, as it is embedded in the JavaScript of every entry but workerd's. Synchronous: 12 KiB. */
 export function compileCodec(base64: string): WebAssembly.Module {
+  return new WebAssembly.Module(decode(base64))
+}
+
+/** A binary that ends as another one does: the codec over shared memory imports its memory in another way, and is the same code. */
+export interface DerivedBinary {
+  /** What comes before that, base64. */
+  readonly head: string
+  /** Bytes that it has in common with the end of the other one. */
+  readonly tail: number
+}
+
+/** Puts a derived binary together. */
+export function derivedBinary({ head, tail }: DerivedBinary, base64: string): Uint8Array<ArrayBuffer> {
+  const start = decode(head)
+  const bytes = new Uint8Array(start.length + tail)
+  bytes.set(start)
+  bytes.set(decode(base64).subarray(-tail), start.length)
+  return bytes
+}
+
+function decode(base64: string): Uint8Array<ArrayBuffer> {
   const text = atob(base64)
   const bytes = new Uint8Array(text.length)
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
-  return new WebAssembly.Module(bytes)
+  return bytes
 }
 
 /** Instantiates the codec over `memory`. Throws `CodecMismatch` when the binary is not the one these sources belong to. */

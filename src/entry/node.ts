@@ -4,9 +4,10 @@ import { Buffer } from 'node:buffer'
 import process from 'node:process'
 import { threadId } from 'node:worker_threads'
 import { systemClock } from '../clock.ts'
-import { SHARED_CODEC_BASE64 } from '../codec/binary-shared.ts'
+import { CODEC_BASE64 } from '../codec/binary.ts'
+import { SHARED_CODEC } from '../codec/binary-shared.ts'
 import { MaskKeys } from '../codec/mask-keys.ts'
-import { compileCodec } from '../codec/module.ts'
+import { derivedBinary } from '../codec/module.ts'
 import { type BufferSlices, bufferTextDecoding } from '../codec/text.ts'
 import { dialThroughProxy } from '../proxy/dial.ts'
 import { ClientPool as BaseClientPool } from '../rest/client-pool.ts'
@@ -51,7 +52,7 @@ const runtime: Runtime = {
   clock: systemClock,
   maskKeys: new MaskKeys(),
   random: Math.random,
-  sharedModule: () => compileCodec(SHARED_CODEC_BASE64),
+  sharedModule: () => new WebAssembly.Module(derivedBinary(SHARED_CODEC, CODEC_BASE64)),
 }
 
 /** A WebSocket (RFC 6455), client or server. */

@@ -1,10 +1,12 @@
 /** The compiled codec: what it asks for, what it offers, and what it keeps. Nothing. */
 
+import { readFileSync } from 'node:fs'
 import binaryen from 'binaryen'
 import { describe, expect, test } from 'vitest'
 import * as abi from '../../assembly/abi.ts'
 import { CODEC_BASE64 } from '../../src/codec/binary.ts'
-import { type CodecExports, compileCodec } from '../../src/codec/module.ts'
+import { SHARED_CODEC } from '../../src/codec/binary-shared.ts'
+import { type CodecExports, compileCodec, derivedBinary } from '../../src/codec/module.ts'
 import { frame } from '../reference/frames.ts'
 import { FREE, type Linear, linear } from '../reference/linear.ts'
 
@@ -222,4 +224,10 @@ describe('its own memory', () => {
     expect(after.subarray(0, FREE)).toEqual(before.subarray(0, FREE))
     expect(after.subarray(FREE).every((byte) => byte === 0x5a)).toBe(true)
   })
+})
+
+test('over shared memory it is the same code: what is put together from the two parts is what was compiled', () => {
+  const shared = derivedBinary(SHARED_CODEC, CODEC_BASE64)
+  expect(Buffer.compare(Buffer.from(shared), readFileSync(new URL('../../build/codec-shared.wasm', import.meta.url)))).toBe(0)
+  expect(shared.length - SHARED_CODEC.tail).toBeLessThan(1_000)
 })
