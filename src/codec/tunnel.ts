@@ -80,7 +80,9 @@ export class ConnectTunnel implements TunnelRequest {
     const { status, reason } = this.reader.response
     if (status >= 200 && status <= 299) return
     const said = `${status} ${reason}`.trim()
-    if (status === 407) throw new TransportError('ProxyAuthRequired', `the proxy wants other credentials, or any: it answered ${said}`)
+    // 401 is not for proxies to send, but tinyproxy does; to CONNECT nobody else can have answered.
+    if (status === 407 || status === 401)
+      throw new TransportError('ProxyAuthRequired', `the proxy wants other credentials, or any: it answered ${said}`)
     throw new TransportError('ProxyRefused', `the proxy refused the tunnel: it answered ${said}`)
   }
 }

@@ -53,6 +53,7 @@ describe('CONNECT', () => {
 
   test.each([
     ['HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 3\r\n\r\nno\n', 'ProxyAuthRequired', '407 Proxy Authentication Required'],
+    ['HTTP/1.1 401 Unauthorized\r\n\r\n', 'ProxyAuthRequired', '401 Unauthorized'],
     ['HTTP/1.1 403 Forbidden\r\n\r\n', 'ProxyRefused', 'it answered 403 Forbidden'],
     ['HTTP/1.1 502 \r\n\r\n', 'ProxyRefused', 'it answered 502'],
     ['HTTP/1.1 301 Moved\r\nLocation: http://elsewhere/\r\n\r\n', 'ProxyRefused', '301'],
