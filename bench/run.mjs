@@ -105,7 +105,8 @@ const codecFigures = new URL('results/codec.json', here)
 const hasCodec = !quick && existsSync(codecTables) && existsSync(codecFigures)
 const codec = hasCodec ? JSON.parse(readFileSync(codecFigures, 'utf8')) : null
 const charts = quick ? [] : pictures(reports, codec)
-const command = ['npm run bench', ...(argv.length > 2 ? ['--', ...argv.slice(2)] : [])].join(' ')
+const given = argv.slice(2).filter((option) => option !== '--draw')
+const command = ['npm run bench', ...(given.length > 0 ? ['--', ...given] : [])].join(' ')
 const text = summary({
   reports,
   order: benches.map(({ name }) => name),

@@ -8,6 +8,8 @@ export interface Axis {
   readonly max?: number
   /** Between two labels. */
   readonly interval?: number
+  /** Its panels show different things. Otherwise they have one range. */
+  readonly isPerPanel?: boolean
   readonly label?: (value: number) => string
 }
 

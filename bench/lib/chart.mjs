@@ -42,6 +42,7 @@ export function draw({ title, subtitle, alt, x, y, panels }, theme) {
   const width = (WIDTH - EDGE.left - EDGE.right - GAP * (panels.length - 1)) / panels.length
   const left = (/** @type {number} */ i) => EDGE.left + i * (width + GAP)
   const names = [...new Set(panels.flatMap(({ series }) => series.map(({ name }) => name)))]
+  const range = y.isPerPanel ? {} : rangeOf(y, panels)
   const font = { color: faint, fontSize: 12, fontFamily: FONT }
   const picture = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height: HEIGHT })
   const axis = (/** @type {Axis} */ { name, type, categories, min, max, interval, label }) => ({
@@ -54,9 +55,7 @@ export function draw({ title, subtitle, alt, x, y, panels }, theme) {
     interval,
     axisLabel: {
       ...font,
-      ...(type === 'category' ? { interval: 0 } : { hideOverlap: true }),
-      alignMinLabel: 'left',
-      alignMaxLabel: 'right',
+      ...(type === 'category' ? { interval: 0 } : { hideOverlap: true, alignMinLabel: 'left', alignMaxLabel: 'right' }),
       ...(label === undefined ? {} : { formatter: label }),
     },
     axisLine: { show: true, lineStyle: { color: line } },
@@ -80,7 +79,7 @@ export function draw({ title, subtitle, alt, x, y, panels }, theme) {
     legend: { data: names, top: 58, left: 12, itemWidth: 18, itemHeight: 9, textStyle: { color: text, fontSize: 12 } },
     grid: panels.map((_, i) => ({ left: left(i), width, top: EDGE.top, bottom: EDGE.bottom })),
     xAxis: panels.map((_, i) => ({ gridIndex: i, ...axis(x), nameGap: 30 })),
-    yAxis: panels.map((_, i) => ({ gridIndex: i, ...axis({ ...y, name: i === 0 ? y.name : '' }), nameGap: 48 })),
+    yAxis: panels.map((_, i) => ({ gridIndex: i, ...axis({ ...y, ...range, name: i === 0 ? y.name : '' }), nameGap: 48 })),
     series: panels.flatMap(({ series }, i) =>
       series.map(({ name, type, data, colour, dashed }) => ({
         name,
@@ -104,4 +103,19 @@ export function draw({ title, subtitle, alt, x, y, panels }, theme) {
 /** @param {string} text */
 function escapeXml(text) {
   return text.replace(/[<>&]/g, (c) => ({ '<': '&lt;', '>': '&gt;', '&': '&amp;' })[c] ?? c)
+}
+
+/**
+ * The same range for all panels: what is higher looks higher.
+ *
+ * @param {Axis} axis
+ * @param {import('./chart.d.mts').Chart['panels']} panels
+ */
+function rangeOf({ type }, panels) {
+  const values = panels.flatMap(({ series }) => series.flatMap(({ data }) => data.map((point) => (Array.isArray(point) ? point[1] : Number(point)))))
+  const decade = (/** @type {number} */ value, /** @type {(x: number) => number} */ round) => 10 ** round(Math.log10(value))
+  const most = Math.max(...values)
+  if (type === 'log') return { min: decade(Math.min(...values.filter((value) => value > 0)), Math.floor), max: decade(most, Math.ceil) }
+  const step = decade(most, Math.floor) / 2
+  return { min: 0, max: Math.ceil(most / step) * step }
 }

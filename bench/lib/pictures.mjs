@@ -68,9 +68,14 @@ function measured(reports, bench) {
 
 /** @param {{ runtime: string, report: any }[]} found */
 function where(found) {
-  const { cpu, cores, platform, date, rounds, seconds } = found[0].report
+  const { cpu, cores, platform, date } = found[0].report
+  // Rounds have one length on all runtimes, or each group of runtimes says its own.
+  const lengthOf = (/** @type {any} */ report) => `${report.rounds} × ${report.seconds} s`
+  const lengths = [...new Set(found.map(({ report }) => lengthOf(report)))]
+  const namesOf = (/** @type {string} */ each) => found.flatMap(({ runtime, report }) => (lengthOf(report) === each ? [runtime] : [])).join(', ')
+  const length = lengths.map((each) => (lengths.length === 1 ? each : `${each} (${namesOf(each)})`)).join(', ')
   const versions = found.map(({ runtime, report }) => `${runtime} ${report.version}`).join(', ')
-  return `${cpu}, ${cores} cores, ${platform} · ${versions} · ${date} · medians of ${rounds} rounds of ${seconds} s`
+  return `${cpu}, ${cores} cores, ${platform} · ${versions} · ${date} · median of ${length}`
 }
 
 /** @param {any} report @param {string} id @param {string} contender */
@@ -231,7 +236,7 @@ function instructions(codec) {
     subtitle: `codec.wasm of ${bytes} bytes, SHA-256 ${sha256.slice(0, 16)}… · the same on every machine and every runtime · reads of 16 KiB`,
     alt: 'How many WebAssembly instructions a message of each size takes, and how many a byte.',
     x: PAYLOAD,
-    y: { name: 'instructions', type: 'log', label: short },
+    y: { name: 'instructions', type: 'log', isPerPanel: true, label: short },
     panels: [
       { title: 'a message', of: (/** @type {any} */ row) => row.instructions / row.messages },
       { title: 'a byte', of: (/** @type {any} */ row) => row.instructions / row.bytes },

@@ -27,7 +27,7 @@ export function summary({ reports, order, command, codec, charts = [] }) {
     '',
     '| | |',
     '|---|---|',
-    `| command | \`${command}\` |`,
+    `| command | \`${command}\`, perhaps in several runs: each benchmark says when, how long and at what load it ran |`,
     `| machine | ${first.cpu}, ${first.cores} cores, ${first.memory} GiB, ${first.platform} |`,
     `| runtimes | ${names.map((name) => `${name} ${reports[name][0].version}`).join(', ')} |`,
     `| ws, undici | ${wsVersion}, ${undiciVersion} |`,
