@@ -46,6 +46,16 @@ export interface ConnectionOwner {
 }
 
 const NO_OPTIONS: SendOptions = {}
+
+/** A connection of class `Class` over an open transport, which is closed when there comes none of it. */
+function speakOver<Self extends HttpConnection>(Class: HttpConnectionClass<Self>, transport: Transport, options: HttpOptions): Self {
+  try {
+    return new Class(Class.runtime, transport, options)
+  } catch (error) {
+    transport.destroy()
+    throw error
+  }
+}
 /** How long a complete response waits for the system to tell that it took all of the request, in ms. */
 const WRITE_GRACE = 20
 /** Places of the times of the last exchange, in ms of the clock. */
@@ -147,13 +157,7 @@ export class HttpConnection implements TransportHandler {
       throw new UsageError('InvalidUrl', 'user and password belong to requests: give them to the writer, as its Authorization default header')
     }
     checkHttpOptions(options)
-    const transport = await this.runtime.dial(address, options)
-    try {
-      return new this(this.runtime, transport, options)
-    } catch (error) {
-      transport.destroy()
-      throw error
-    }
+    return speakOver(this, await this.runtime.dial(address, options), options)
   }
 
   /** Speaks HTTP over a connection that the caller made, and owns it from then on. */
@@ -174,7 +178,7 @@ export class HttpConnection implements TransportHandler {
     if (typeof second !== 'string' && !(second instanceof URL)) return new this(this.runtime, transport, second)
     const { address } = parseHttpUrl(second)
     checkHttpOptions(options)
-    return secureOver(this.runtime.secure, transport, address, options).then((secured) => new this(this.runtime, secured, options))
+    return secureOver(this.runtime.secure, transport, address, options).then((secured) => speakOver(this, secured, options))
   }
 
   /** A builder with every option at its default. */

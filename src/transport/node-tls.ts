@@ -32,6 +32,8 @@ class TlsTransport implements Transport, TransportHandler {
   private hasLeft = false
   private endDelivered = false
   private isClosed = false
+  /** How the connection below was lost, for whoever starts later than that. */
+  private loss: Error | null = null
   private isDestroyed = false
   private hasEndedBelow = false
 
@@ -61,7 +63,7 @@ class TlsTransport implements Transport, TransportHandler {
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
     this.targets = targets
-    if (this.isClosed) queueMicrotask(() => this.report(null))
+    if (this.loss !== null) queueMicrotask(() => this.report(this.loss))
   }
 
   resume(): void {
@@ -119,13 +121,14 @@ class TlsTransport implements Transport, TransportHandler {
     const { codec } = this
     if (codec.isHandshaking) {
       this.onHandshake(codec.failure ?? error ?? new TransportError('ConnectionClosed', 'the connection was closed during the TLS handshake'))
-    }
-    // A close that follows an end is none that anybody needs to be told of, before they have taken what came ahead of it.
-    if (error === null && !this.isDestroyed && this.handler !== null && !this.endDelivered) {
+      codec.destroy()
+    } else if (error === null && !this.isDestroyed && !this.endDelivered) {
+      // A close that follows an end is none that anybody needs to be told of, before they have taken what came ahead of it.
       codec.endTls()
-      return
+    } else {
+      this.loss = error
+      this.report(error)
     }
-    this.report(error)
   }
 
   private onProgress(): void {
