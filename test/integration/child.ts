@@ -19,7 +19,8 @@ export class Child {
   /** The lines of its standard output that are JSON, as they come. */
   readonly lines: AsyncIterableIterator<unknown>
   private readonly process: ChildProcess
-  private readonly exited: Promise<number | null>
+  /** Its exit code, or the signal that ended it. */
+  private readonly exited: Promise<number | string | null>
   private errors = ''
 
   /**
@@ -38,7 +39,7 @@ export class Child {
     })
     this.exited = new Promise((resolve, reject) => {
       this.process.once('error', reject)
-      this.process.once('close', resolve)
+      this.process.once('close', (code, signal) => resolve(code ?? signal))
     })
     this.exited.catch(() => {})
     this.lines = this.read()
