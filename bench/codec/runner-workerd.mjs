@@ -8,6 +8,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import * as workerdPackage from 'workerd'
+import { answerLines, say } from '../lib/lines.mjs'
 import { median } from '../lib/stats.mjs'
 import { calibrate } from './meter.mjs'
 
@@ -96,22 +97,5 @@ async function answer(command) {
   return { seconds, cpu: (cpu() - before) / seconds }
 }
 
-const say = (/** @type {unknown} */ value) => process.stdout.write(`${JSON.stringify(value)}\n`)
 say({ version: JSON.parse(readFileSync(new URL('../../node_modules/workerd/package.json', import.meta.url), 'utf8')).version })
-let text = ''
-let turn = Promise.resolve()
-process.stdin.on('data', (chunk) => {
-  text += chunk
-  const lines = text.split('\n')
-  text = /** @type {string} */ (lines.pop())
-  for (const line of lines) {
-    turn = turn.then(async () => {
-      try {
-        say({ result: await answer(JSON.parse(line)) })
-      } catch (error) {
-        say({ failed: String(/** @type {any} */ (error)?.stack ?? error) })
-      }
-    })
-  }
-})
-process.stdin.on('end', () => process.exit())
+answerLines(answer)

@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
+import { answerLines, say } from '../lib/lines.mjs'
 import { version } from '../lib/runtime.mjs'
 import { loadFaces } from './load.mjs'
 import { session } from './session.mjs'
@@ -15,23 +16,6 @@ const cpu = () => {
   return (user + system) / 1e6
 }
 const answer = session(await loadFaces(), module('codec.wasm'), module('counting.wasm'), layout, cpu)
-const say = (/** @type {unknown} */ value) => process.stdout.write(`${JSON.stringify(value)}\n`)
 
 say({ version })
-let text = ''
-let turn = Promise.resolve()
-process.stdin.on('data', (chunk) => {
-  text += chunk
-  const lines = text.split('\n')
-  text = /** @type {string} */ (lines.pop())
-  for (const line of lines) {
-    turn = turn.then(async () => {
-      try {
-        say({ result: await answer(JSON.parse(line)) })
-      } catch (error) {
-        say({ failed: String(/** @type {any} */ (error)?.stack ?? error) })
-      }
-    })
-  }
-})
-process.stdin.on('end', () => process.exit())
+answerLines(answer)

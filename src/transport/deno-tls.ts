@@ -6,11 +6,11 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { isIP } from 'node:net'
 import { Duplex } from 'node:stream'
-import tls from 'node:tls'
+import type tls from 'node:tls'
 import type { DenoConn } from './deno.ts'
 import { type NodeSocket, nodeTransport } from './node.ts'
+import { startEngine } from './node-tls-engine.ts'
 import type { TlsSettings } from './tls-options.ts'
 import type { Transport } from './transport.ts'
 
@@ -150,8 +150,6 @@ class GatedSocket implements NodeSocket {
  * @returns rejects with the runtime's error; the connection is closed then
  */
 export function secureDenoConn(conn: DenoConn, hostname: string, settings: TlsSettings): Promise<Transport> {
-  const { ca, identity, alpnProtocols, serverName, minVersion, dangerNoVerify } = settings
-  const name = serverName ?? hostname
   const stream = new GatedStream(conn)
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {
@@ -159,19 +157,7 @@ export function secureDenoConn(conn: DenoConn, hostname: string, settings: TlsSe
       reject(error)
     }
     stream.on('error', (error) => socket.destroy(error))
-    const socket = tls.connect({
-      socket: stream,
-      // The name that the certificate is checked against; SNI carries names only (RFC 6066 section 3).
-      host: name,
-      ...(isIP(name) === 0 ? { servername: name } : {}),
-      ...(ca === null ? {} : { ca: [...ca] }),
-      ...identity,
-      ...(alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...alpnProtocols] }),
-      minVersion: minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
-      rejectUnauthorized: !dangerNoVerify,
-      // biome-ignore lint/suspicious/noExplicitAny: `allowHalfOpen` is honoured by tls.connect, but missing in its types
-      ...({ allowHalfOpen: true } as any),
-    })
+    const socket = startEngine(stream, hostname, settings)
     // For good: an attempt that is given up fails more than once.
     socket.on('error', fail)
     socket.once('secureConnect', () => {

@@ -6,11 +6,11 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { isIP } from 'node:net'
 import { Duplex } from 'node:stream'
-import tls from 'node:tls'
+import type tls from 'node:tls'
 import { checkInteger, UsageError } from '../errors.ts'
 import { connectError } from './connect-errors.ts'
+import { startEngine } from './node-tls-engine.ts'
 import type { TlsConfig } from './tls-config.ts'
 import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
 
@@ -289,22 +289,4 @@ export class TlsCodec {
   private tell(): void {
     this.onProgress?.()
   }
-}
-
-function startEngine(wire: Wire, hostname: string, settings: TlsSettings): tls.TLSSocket {
-  const { ca, identity, alpnProtocols, serverName, minVersion, dangerNoVerify } = settings
-  const name = serverName ?? hostname
-  return tls.connect({
-    socket: wire,
-    // The name that the certificate is checked against; SNI carries names only (RFC 6066 section 3).
-    host: name,
-    ...(isIP(name) === 0 ? { servername: name } : {}),
-    ...(ca === null ? {} : { ca: [...ca] }),
-    ...identity,
-    ...(alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...alpnProtocols] }),
-    minVersion: minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
-    rejectUnauthorized: !dangerNoVerify,
-    // biome-ignore lint/suspicious/noExplicitAny: `allowHalfOpen` is honoured by tls.connect, but missing in its types
-    ...({ allowHalfOpen: true } as any),
-  })
 }
