@@ -15,6 +15,19 @@ export interface Runtime {
   readonly maskKeys: MaskKeys
   /** 0 to just under 1, for the jitter of backoffs. */
   readonly random: () => number
-  /** The codec over memory that threads share, compiled on first use. Missing where there are no threads. */
-  readonly sharedModule?: () => WebAssembly.Module
+  /** What threads need that share memory. Missing where there are none. */
+  readonly threads?: ThreadSupport
+}
+
+/** What a runtime has for threads that share memory. */
+export interface ThreadSupport {
+  /** The codec over memory that threads share, compiled on first use. */
+  sharedModule(): WebAssembly.Module
+  /** Calls back in the event loop's next turn, after a look at the sockets that waits for nothing. */
+  immediately(callback: () => void): void
+}
+
+/** A runtime that has threads. */
+export interface ThreadedRuntime extends Runtime {
+  readonly threads: ThreadSupport
 }

@@ -15,7 +15,7 @@ import { HttpConnection as BaseHttpConnection } from '../rest/connection.ts'
 import { AtomicClientPool as BaseAtomicClientPool } from '../rest/shared/atomic-pool.ts'
 import { Attachments, AtomicClientSlot as BaseAtomicClientSlot } from '../rest/shared/atomic-slot.ts'
 import { SharedAcquirer as BaseSharedAcquirer, type SlotReceiver } from '../rest/shared/shared-acquirer.ts'
-import type { Runtime } from '../runtime.ts'
+import type { ThreadedRuntime } from '../runtime.ts'
 import { type BunHandlers, bunAcceptor, dialBun } from '../transport/bun.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node.ts'
 import { secureWithNode } from '../transport/node-tls.ts'
@@ -45,38 +45,41 @@ export { type BunHandlers, bunAcceptor, type NodeSocket, nodeTransport, type Pla
 const codec = threadCodec.decodeWith(bufferTextDecoding(Buffer.prototype as unknown as BufferSlices))
 
 /** What everything of this entry stands on: the codec of this thread, the way to connect, the time, and random numbers. */
-const runtime: Runtime = {
+const runtime: ThreadedRuntime = {
   codec,
   dial: dialThroughProxy({ codec, dial: dialBun, secure: secureWithNode, environment: (name) => process.env[name] }),
   secure: secureWithNode,
   clock: systemClock,
   maskKeys: new MaskKeys(),
   random: Math.random,
-  sharedModule: () => new WebAssembly.Module(derivedBinary(SHARED_CODEC, CODEC_BASE64)),
+  threads: {
+    sharedModule: () => new WebAssembly.Module(derivedBinary(SHARED_CODEC, CODEC_BASE64)),
+    immediately: setImmediate,
+  },
 }
 
 /** A WebSocket (RFC 6455), client or server. */
 export class WsStream extends NodeServerWsStream {
   /** @internal */
-  static override readonly runtime: Runtime = runtime
+  static override readonly runtime: ThreadedRuntime = runtime
 }
 
 /** A keep-alive connection to an HTTP/1.1 server (RFC 9112). */
 export class HttpConnection extends BaseHttpConnection {
   /** @internal */
-  static override readonly runtime: Runtime = runtime
+  static override readonly runtime: ThreadedRuntime = runtime
 }
 
 /** Keep-alive connections to one server, open before they are needed, that heal themselves. */
 export class ClientPool extends BaseClientPool {
   /** @internal */
-  static override readonly runtime: Runtime = runtime
+  static override readonly runtime: ThreadedRuntime = runtime
 }
 
 /** As {@link ClientPool}, with slots that any thread may hold and return. */
 export class AtomicClientPool extends BaseAtomicClientPool {
   /** @internal */
-  static override readonly runtime: Runtime = runtime
+  static override readonly runtime: ThreadedRuntime = runtime
   /** @internal */
   static override readonly thread: number = threadId + 1
 }

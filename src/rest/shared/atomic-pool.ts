@@ -18,6 +18,12 @@ export interface AtomicClientPoolOptions extends ClientPoolOptions {
    * nothing for `leakTimeout`. Default: as many as `connections`. Memory that is not touched costs nothing.
    */
   spareBlocks?: number | undefined
+  /**
+   * Microseconds that a thread keeps looking before it sleeps, 0 to 10,000: a worker for its answer, the owner for the request that often follows an
+   * answer. Waking a thread costs tens of µs, and a thread that still looks need not be woken; but it keeps a core busy. When looking was in vain, it
+   * is tried more and more seldom. Default 100; 0 where threads outnumber cores.
+   */
+  spin?: number | undefined
 }
 
 /** The class whose static method was called. */
@@ -30,6 +36,7 @@ export interface AtomicClientPoolClass<Self extends AtomicClientPool> {
 const DEFAULT_CAPACITY = 64 * 1024
 const DEFAULT_MAX_HEAD = 16 * 1024
 const DEFAULT_WRITE_CAPACITY = 32 * 1024
+const DEFAULT_SPIN = 100
 
 /**
  * Keep-alive connections to one server, whose slots threads share: this thread owns the sockets and acquires; any thread may hold a slot, send on
@@ -68,7 +75,8 @@ export class AtomicClientPool extends ClientPool {
     const Pool = this as unknown as AtomicClientPoolClass<AtomicClientPool>
     const { runtime, thread } = Pool
     const { address, host, place, resolved, defaultHeaders } = preparePool(url, options)
-    if (runtime.sharedModule === undefined || typeof SharedArrayBuffer === 'undefined') {
+    const { threads, clock } = runtime
+    if (threads === undefined || typeof SharedArrayBuffer === 'undefined') {
       throw new UsageError('OptionUnsupported', 'threads cannot share memory on this runtime: use ClientPool')
     }
     const timeout = options.timeout ?? DEFAULT_TIMEOUT
@@ -81,12 +89,13 @@ export class AtomicClientPool extends ClientPool {
     const plan: PoolPlan = {
       id: poolId(),
       memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }),
-      module: runtime.sharedModule(),
+      module: threads.sharedModule(),
       blocks,
       host,
       ...writer,
       reader,
       timeout,
+      spin: checkInteger('spin', options.spin ?? DEFAULT_SPIN, 0, 10_000, 'µs') / 1000,
       owner: thread,
     }
     const memory = new PoolMemory(plan)
@@ -99,7 +108,7 @@ export class AtomicClientPool extends ClientPool {
       const { writer, reader } = furnish(index)
       return new SharedSlot(index, index, writer, reader, owner, () => remote as RemoteSlots)
     })
-    remote = new RemoteSlots(core, memory, plan, (slot, block) => Object.assign(slot, furnish(block)))
+    remote = new RemoteSlots(core, memory, plan, { clock, immediately: threads.immediately }, (slot, block) => Object.assign(slot, furnish(block)))
     try {
       core.remote = remote
       await core.connect(options.signal)

@@ -5,10 +5,11 @@ import { RequestWriter } from '../../codec/request-writer.ts'
 import { RestResponse } from '../../codec/response.ts'
 import { ResponseReader } from '../../codec/response-reader.ts'
 import { type RequestSent, RestError, UsageError } from '../../errors.ts'
-import type { Runtime } from '../../runtime.ts'
-import { checkTimeout } from '../options.ts'
+import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
+import { checkTimeout, TIMER_MAX } from '../options.ts'
 import type { ResponseTimings } from '../response.ts'
-import { SharedCells, stayAlive } from './cells.ts'
+import { Answers } from './answers.ts'
+import { SharedCells } from './cells.ts'
 import { takeFailure } from './failures.ts'
 import {
   ANSWERED,
@@ -55,14 +56,18 @@ interface Berth {
 class Attachment {
   readonly memory: PoolMemory
   readonly cells: SharedCells
+  readonly answers: Answers
   private readonly berths: (Berth | undefined)[] = []
 
   constructor(
-    readonly runtime: Runtime,
+    readonly runtime: ThreadedRuntime,
     readonly plan: PoolPlan,
+    thread: number,
   ) {
     this.memory = new PoolMemory(plan)
     this.cells = new SharedCells(this.memory.memory.i32)
+    const turns = { clock: runtime.clock, immediately: runtime.threads.immediately }
+    this.answers = new Answers(this.cells, this.memory.pool, thread, turns, plan.spin)
   }
 
   /** The objects over a block, which this thread holds. */
@@ -86,13 +91,13 @@ export class Attachments {
 
   /** @param thread number of this thread, from 1 */
   constructor(
-    private readonly runtime: Runtime,
+    private readonly runtime: ThreadedRuntime,
     readonly thread: number,
   ) {}
 
   /** Makes a pool known. Harmless when it is. */
   attach(plan: PoolPlan): void {
-    if (!this.pools.has(plan.id)) this.pools.set(plan.id, new Attachment(this.runtime, plan))
+    if (!this.pools.has(plan.id)) this.pools.set(plan.id, new Attachment(this.runtime, plan, this.thread))
   }
 
   /** What this thread knows of an attached pool. */
@@ -143,7 +148,8 @@ export class AtomicClientSlot {
   private readonly reader: ResponseReader
   private readonly cells: SharedCells
   private readonly pool: number
-  private readonly at: number
+  /** First cell of its block. @internal */
+  readonly at: number
   private readonly block: number
   private readonly lease: number
   private isHeld = true
@@ -207,18 +213,9 @@ export class AtomicClientSlot {
     const { since, end } = this.begin(request, options)
     const onAbort = (): void => cancel(this.cells, this.pool, this.at, this.lease)
     signal?.addEventListener('abort', onAbort, { once: true })
-    const ended = stayAlive(this.attachment.runtime.clock)
-    try {
-      for (let state = this.state(); phaseOf(state) !== ANSWERED; state = this.state()) {
-        if (leaseOf(state) !== this.lease) throw this.lost('partly')
-        const woken = await this.cells.waitAsync(this.at + BLOCK_STATE, state, this.left(end))
-        if (woken === 'timed-out' && phaseOf(this.state()) !== ANSWERED) throw this.ownerGone(since)
-      }
-    } finally {
-      ended()
-      signal?.removeEventListener('abort', onAbort)
-    }
-    return this.finish(since)
+    const isAnswered = await this.answered(end)
+    signal?.removeEventListener('abort', onAbort)
+    return this.finish(since, isAnswered)
   }
 
   /**
@@ -230,12 +227,8 @@ export class AtomicClientSlot {
       throw new UsageError('InvalidOption', 'sendSync would block the thread that owns the sockets: use send there')
     }
     const { since, end } = this.begin(request, options)
-    for (let state = this.state(); phaseOf(state) !== ANSWERED; state = this.state()) {
-      if (leaseOf(state) !== this.lease) throw this.lost('partly')
-      const woken = this.cells.wait(this.at + BLOCK_STATE, state, this.left(end))
-      if (woken === 'timed-out' && phaseOf(this.state()) !== ANSWERED) throw this.ownerGone(since)
-    }
-    return this.finish(since)
+    const isAnswered = this.attachment.answers.block(this, () => this.left(end))
+    return this.finish(since, isAnswered)
   }
 
   /** Tells the owner that this thread still needs the slot, though it sends nothing: every request does so too. Throws `SlotReleased`. */
@@ -290,6 +283,42 @@ export class AtomicClientSlot {
     return this.cells.load(this.at + BLOCK_STATE)
   }
 
+  /** Answered, or the lease is over. @internal */
+  isOver(): boolean {
+    const state = this.state()
+    return phaseOf(state) === ANSWERED || leaseOf(state) !== this.lease
+  }
+
+  /** Waits for the answer; resolves with false when it does not come in time. */
+  private answered(end: number): Promise<boolean> {
+    const { answers, runtime } = this.attachment
+    const { clock } = runtime
+    return new Promise((resolve) => {
+      const awaited = {
+        at: this.at,
+        isOver: () => this.isOver(),
+        onOver: () => {
+          clock.clear(timer)
+          resolve(true)
+        },
+      }
+      const onTimer = (): void => {
+        if (this.left(end) > 0) setTimer()
+        else {
+          answers.remove(awaited)
+          resolve(this.isOver())
+        }
+      }
+      let timer: unknown
+      // By itself, the wait would not keep this thread alive: it has a timer even without a limit.
+      const setTimer = (): void => {
+        timer = clock.set(onTimer, Math.min(Math.ceil(this.left(end)), TIMER_MAX))
+      }
+      setTimer()
+      answers.add(awaited)
+    })
+  }
+
   private touch(): void {
     this.cells.add(this.at + BLOCK_TOUCHED, 1)
   }
@@ -316,8 +345,9 @@ export class AtomicClientSlot {
   }
 
   /** ANSWERED to HELD. */
-  private finish(since: number): AtomicResponse {
+  private finish(since: number, isAnswered: boolean): AtomicResponse {
     const { cells, at, attachment } = this
+    if (!isAnswered) throw this.ownerGone(since)
     if (!take(cells, at, this.lease)) throw this.lost('partly')
     this.writer.inUse = false
     const { memory } = attachment

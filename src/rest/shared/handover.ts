@@ -44,7 +44,12 @@ export const POOL_RETURNED = 2
 export const POOL_SUBMITTED = 3
 /** 1 while somebody waits on the owner's thread for a slot: a return rings then. */
 export const POOL_WANTED = 4
-export const POOL_CELLS = 16
+/** 1 while the owner may sleep: a ring has to wake it then. */
+export const POOL_ASLEEP = 6
+/** First of the cells that holders sleep on; a thread's is found by its number, and may be another thread's, too. */
+export const POOL_BEDS = 16
+const BEDS = 64
+export const POOL_CELLS: number = POOL_BEDS + BEDS
 
 // Cells of a block, from its first one.
 export const BLOCK_STATE = 0
@@ -68,6 +73,8 @@ export const BLOCK_MESSAGE = 12
 export const BLOCK_WRITER = 13
 /** Counts what the holder does, so that one who does nothing is told apart from one who is gone. */
 export const BLOCK_TOUCHED = 14
+/** 1 when the holder may sleep until its answer is there: 0 is written by a holder only, before it submits. */
+export const BLOCK_ASLEEP = 15
 /** Five doubles: how the exchange went. */
 export const BLOCK_TIMES = 16
 export const BLOCK_CELLS = 32
@@ -136,11 +143,26 @@ export function accept(cells: Cells, block: number): number {
   return step(cells, block, lease, SUBMITTED, SENDING) ? lease : -1
 }
 
-/** SENDING to ANSWERED, and wakes the holder. False when the lease was revoked meanwhile. */
+/** SENDING to ANSWERED. False when the lease was revoked meanwhile. Its holder is to be woken: {@link sleeper}. */
 export function answer(cells: Cells, block: number, lease: number): boolean {
-  const answered = step(cells, block, lease, SENDING, ANSWERED)
-  if (answered) cells.notify(block + BLOCK_STATE)
-  return answered
+  return step(cells, block, lease, SENDING, ANSWERED)
+}
+
+/** The thread to be woken for an answer, or -1 when it is awake: waking costs tens of µs. Asked after the answer. */
+export function sleeper(cells: Cells, block: number): number {
+  // A holder says that it sleeps, then looks at the state once more; the owner answers, then looks here: so one of the two sees the other.
+  return cells.load(block + BLOCK_ASLEEP) === 0 ? -1 : cells.load(block + BLOCK_HOLDER)
+}
+
+/** Wakes a thread that sleeps on its bed. */
+export function wake(cells: Cells, pool: number, thread: number): void {
+  cells.add(bedOf(pool, thread), 1)
+  cells.notify(bedOf(pool, thread))
+}
+
+/** The cell that a thread sleeps on. */
+export function bedOf(pool: number, thread: number): number {
+  return pool + POOL_BEDS + (thread % BEDS)
 }
 
 /** RETURNED to FREE. False for a block that was revoked after it had been returned. */
@@ -149,12 +171,12 @@ export function takeBack(cells: Cells, block: number): boolean {
 }
 
 /** Any state to FREE under a new lease: whatever the holder still does finds another word. A holder that waits is woken. */
-export function revoke(cells: Cells, block: number): void {
+export function revoke(cells: Cells, pool: number, block: number): void {
   for (;;) {
     const state = cells.load(block + BLOCK_STATE)
     if (cells.compareExchange(block + BLOCK_STATE, state, stateOf(nextLease(leaseOf(state)), FREE)) === state) break
   }
-  cells.notify(block + BLOCK_STATE)
+  wake(cells, pool, cells.load(block + BLOCK_HOLDER))
 }
 
 // The holder.
@@ -176,6 +198,7 @@ export function passOn(cells: Cells, block: number, lease: number, thread: numbe
 
 /** HELD to SUBMITTED, and rings. False when the lease is over. */
 export function submit(cells: Cells, pool: number, block: number, number: number, lease: number): boolean {
+  cells.store(block + BLOCK_ASLEEP, 0)
   if (!step(cells, block, lease, HELD, SUBMITTED)) return false
   push(cells, pool + POOL_SUBMITTED, block + BLOCK_NEXT_SUBMITTED, number)
   ring(cells, pool)
@@ -185,6 +208,12 @@ export function submit(cells: Cells, pool: number, block: number, number: number
 /** SUBMITTED back to HELD: nothing of the request has left. False when the owner has taken it. */
 export function unsubmit(cells: Cells, block: number, lease: number): boolean {
   return step(cells, block, lease, SUBMITTED, HELD)
+}
+
+/** Says that the thread may sleep until its answer is there. Returns what its bed holds: look at the state, then sleep while it holds that. */
+export function lieDown(cells: Cells, pool: number, block: number, thread: number): number {
+  cells.store(block + BLOCK_ASLEEP, 1)
+  return cells.load(bedOf(pool, thread))
 }
 
 /** ANSWERED to HELD: the outcome is the holder's to read. */
@@ -216,7 +245,9 @@ function push(cells: Cells, head: number, next: number, number: number): void {
   }
 }
 
-function ring(cells: Cells, pool: number): void {
+/** Has the owner look: wakes it if it sleeps. */
+export function ring(cells: Cells, pool: number): void {
   cells.add(pool + POOL_DOORBELL, 1)
-  cells.notify(pool + POOL_DOORBELL)
+  // It stays marked until the owner is awake: a thread that ends between these two steps would take the only wake-up along.
+  if (cells.load(pool + POOL_ASLEEP) !== 0) cells.notify(pool + POOL_DOORBELL)
 }

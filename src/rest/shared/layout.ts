@@ -27,6 +27,8 @@ export interface PoolPlan {
   readonly reader: Required<ResponseReaderOptions>
   /** The limit of a request that does not say itself, in ms. */
   readonly timeout: number
+  /** How long a thread looks for what it expects before it sleeps, in ms. */
+  readonly spin: number
   /** Number of the thread that owns the sockets. */
   readonly owner: number
 }

@@ -11,6 +11,7 @@ import type { PoolCore, RemoteHolders } from '../pool-core.ts'
 import type { HttpResponse } from '../response.ts'
 import { ClientSlot, Slot, type SlotOwner } from '../slot.ts'
 import { SharedCells } from './cells.ts'
+import { Doorbell, type Turns } from './doorbell.ts'
 import { putFailure } from './failures.ts'
 import {
   accept,
@@ -29,16 +30,17 @@ import {
   BLOCK_WRITER,
   handOff,
   POOL_CLOSED,
-  POOL_DOORBELL,
   POOL_RETURNED,
   POOL_SUBMITTED,
   POOL_WANTED,
   phaseOf,
   revoke,
   SENDING,
+  sleeper,
   stateOf,
   takeAll,
   takeBack,
+  wake,
 } from './handover.ts'
 import type { PoolMemory, PoolPlan } from './layout.ts'
 import { METHODS, type SlotMessage } from './messages.ts'
@@ -122,6 +124,10 @@ export class RemoteSlots implements RemoteHolders {
   /** Threads that have ended, so that nothing is given to them. */
   private readonly ended = new Set<number>()
   private readonly desk: TicketDesk
+  private readonly bell: Doorbell
+  /** First cells of the blocks answered in this turn. */
+  private readonly answered: number[] = []
+  private readonly woken: number[] = []
   private wanted = false
   private listening = true
   private readonly place = (block: number): number => this.memory.cellsOf(block)
@@ -130,6 +136,7 @@ export class RemoteSlots implements RemoteHolders {
     private readonly core: PoolCore,
     private readonly memory: PoolMemory,
     private readonly plan: PoolPlan,
+    turns: Turns,
     private readonly remake: (slot: SharedSlot, block: number) => void,
   ) {
     this.cells = new SharedCells(memory.memory.i32)
@@ -137,7 +144,12 @@ export class RemoteSlots implements RemoteHolders {
     this.desk = new TicketDesk(core, this.cells, memory, this)
     for (const slot of core.slots as SharedSlot[]) this.slotOf[slot.block] = slot
     for (let block = plan.blocks - 1; block >= core.slots.length; block--) this.spare.push(block)
-    this.listen()
+    const onRing = (): void => {
+      this.collect()
+      this.abandonCancelled()
+    }
+    this.bell = new Doorbell(this.cells, this.pool, turns, plan.spin, () => this.wakeSleepers(), onRing)
+    this.bell.open()
   }
 
   /** FREE to TRANSIT. */
@@ -159,7 +171,7 @@ export class RemoteSlots implements RemoteHolders {
 
   /** Takes a slot back that was lent and never reached anybody. */
   recall(slot: SharedSlot): void {
-    revoke(this.cells, this.place(slot.block))
+    revoke(this.cells, this.pool, this.place(slot.block))
     this.comeBack(slot)
   }
 
@@ -210,7 +222,7 @@ export class RemoteSlots implements RemoteHolders {
       return
     }
     const old = shared.block
-    revoke(this.cells, this.place(old))
+    revoke(this.cells, this.pool, this.place(old))
     this.slotOf[old] = null
     this.slotOf[block] = shared
     // The connection reads into the old memory.
@@ -224,26 +236,12 @@ export class RemoteSlots implements RemoteHolders {
   close(): void {
     this.listening = false
     this.cells.store(this.pool + POOL_CLOSED, 1)
-    for (const slot of this.slotOf) if (slot) revoke(this.cells, this.place(slot.block))
+    for (const slot of this.slotOf) if (slot) revoke(this.cells, this.pool, this.place(slot.block))
     this.desk.close()
-    this.cells.add(this.pool + POOL_DOORBELL, 1)
-    this.cells.notify(this.pool + POOL_DOORBELL)
+    this.bell.close()
   }
 
   // How it works inside.
-
-  /** Waits for the doorbell, for as long as the pool lives. */
-  private async listen(): Promise<void> {
-    const { cells, pool } = this
-    const bell = pool + POOL_DOORBELL
-    while (this.listening) {
-      // Read before looking: what rings while we look is not missed.
-      const seen = cells.load(bell)
-      this.collect()
-      this.abandonCancelled()
-      await cells.waitAsync(bell, seen, Number.POSITIVE_INFINITY)
-    }
-  }
 
   /** Sends what a holder has encoded, straight from the shared memory. */
   private serve(slot: SharedSlot, lease: number): void {
@@ -262,15 +260,34 @@ export class RemoteSlots implements RemoteHolders {
       (response) => {
         this.putTimes(at, response)
         cells.store(at + BLOCK_FAILURE, 0)
-        answer(cells, at, lease)
+        this.answer(at, lease)
       },
       (error: unknown) => {
         // The block may be another holder's by now, and its message area with it.
         if (cells.load(at + BLOCK_STATE) !== stateOf(lease, SENDING)) return
         putFailure(cells, at, memory.memory.u8, memory.messageOf(block), error)
-        answer(cells, at, lease)
+        this.answer(at, lease)
       },
     )
+  }
+
+  /** Who looks for it sees it at once; who sleeps is woken when this turn is over, however many answers it has for one thread. */
+  private answer(at: number, lease: number): void {
+    if (!answer(this.cells, at, lease)) return
+    this.answered.push(at)
+    this.bell.expect()
+  }
+
+  private wakeSleepers(): void {
+    const { answered, cells, pool, woken } = this
+    for (const at of answered) {
+      const thread = sleeper(cells, at)
+      if (thread < 0 || woken.includes(thread)) continue
+      woken.push(thread)
+      wake(cells, pool, thread)
+    }
+    answered.length = 0
+    woken.length = 0
   }
 
   private putTimes(at: number, response: HttpResponse): void {
@@ -320,7 +337,7 @@ export class RemoteSlots implements RemoteHolders {
       const at = this.place(slot.block)
       if (this.cells.load(at + BLOCK_HOLDER) !== thread) continue
       const wasSending = phaseOf(this.cells.load(at + BLOCK_STATE)) === SENDING
-      revoke(this.cells, at)
+      revoke(this.cells, this.pool, at)
       if (wasSending || slot.connection?.state === 'busy') slot.connection?.destroy()
       this.comeBack(slot)
     }

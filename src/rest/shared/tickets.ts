@@ -13,7 +13,7 @@
  *     ABANDONED   the owner's                       EMPTY      it has seen that nobody waits
  */
 
-import { type Cells, POOL_DOORBELL } from './handover.ts'
+import { type Cells, ring } from './handover.ts'
 
 /** Threads that may wait at the same time. */
 export const TICKETS = 64
@@ -58,8 +58,7 @@ export function ask(cells: Cells, pool: number, at: number, ticket: number, thre
     cells.store(at + TICKET_NEXT, first)
     if (cells.compareExchange(pool + POOL_TICKETS, first, ticket + 1) === first) break
   }
-  cells.add(pool + POOL_DOORBELL, 1)
-  cells.notify(pool + POOL_DOORBELL)
+  ring(cells, pool)
 }
 
 /** WAITING to ABANDONED. False when a slot has been granted in the meantime, which is the thread's then. */

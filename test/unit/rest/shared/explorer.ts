@@ -8,6 +8,9 @@
 
 import type { Cells } from '../../../../src/rest/shared/handover.ts'
 
+/** Where the explorer counts how often waiters on `cell` were woken: a program can read it like any cell. */
+export const wakeUpsOf = (cell: number): number => -1 - cell
+
 /** A program; it may be run many times, so all it does must go through `cells` or into what it returns. */
 export interface Program {
   readonly name: string
@@ -22,7 +25,7 @@ export interface Exploration {
   readonly cut: number
 }
 
-type Step = readonly [kind: 'load' | 'store' | 'exchange' | 'compareExchange' | 'add' | 'notify', cell: number, a: number, b: number]
+type Step = readonly [kind: 'load' | 'store' | 'exchange' | 'compareExchange' | 'add', cell: number, a: number, b: number]
 
 /** Thrown at the first step that has no recorded result. */
 class Paused {
@@ -53,7 +56,7 @@ class Playback implements Cells {
     this.next(['add', cell, value, 0])
   }
   notify(cell: number): void {
-    this.next(['notify', cell, 0, 0])
+    this.next(['add', wakeUpsOf(cell), 1, 0])
   }
 }
 

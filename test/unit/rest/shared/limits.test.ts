@@ -44,9 +44,17 @@ test.each([
   [{ capacity: 1_024, maxHeadSize: 24, maxBodySize: 1_001 }, 'maxBodySize'],
   [{ maxHeaders: 1_001 }, 'maxHeaders'],
   [{ maxChunkExtension: 65_537 }, 'maxChunkExtension'],
+  [{ spin: -1 }, 'spin'],
+  [{ spin: 10_001 }, 'spin'],
+  [{ spareBlocks: -1 }, 'spareBlocks'],
+  [{ spareBlocks: 10_001 }, 'spareBlocks'],
 ])('%o is refused, naming %s', async (options, name) => {
   await expect(AtomicClientPool.connect('http://127.0.0.1:1', options)).rejects.toMatchObject({
     code: 'InvalidOption',
     message: expect.stringContaining(name),
   })
+})
+
+test.each([0, 1, 10_000])('a spin of %i µs is accepted', async (spin) => {
+  expect(await ask({ spin })).toBe('yes')
 })

@@ -1,0 +1,123 @@
+/** How a thread learns that the owner has answered: it looks for a moment, then sleeps and is woken. */
+
+import type { SharedCells } from './cells.ts'
+import type { Turns } from './doorbell.ts'
+import { bedOf, lieDown } from './handover.ts'
+import { Patience } from './patience.ts'
+
+/** What is waited for. */
+export interface Awaited {
+  /** First cell of its block. */
+  readonly at: number
+  /** Is there anything to wait for no more? */
+  isOver(): boolean
+  /** Called once it is. */
+  onOver(): void
+}
+
+/** The answers that one thread waits for, of one pool. */
+export class Answers {
+  private readonly awaited: Awaited[] = []
+  private readonly bed: number
+  private readonly patience: Patience
+  /** A wait can't be taken back: it stays, and the next sleep uses it. */
+  private isWaiting = false
+  private isLooking = false
+  private until = 0
+
+  constructor(
+    private readonly cells: SharedCells,
+    private readonly pool: number,
+    private readonly thread: number,
+    private readonly turns: Turns,
+    spin: number,
+  ) {
+    this.bed = bedOf(pool, thread)
+    this.patience = new Patience(spin)
+  }
+
+  /** Has `awaited` called when it is over. */
+  add(awaited: Awaited): void {
+    this.awaited.push(awaited)
+    if (this.isLooking) return
+    this.isLooking = this.patience.tries()
+    if (!this.isLooking) {
+      this.sleep()
+      return
+    }
+    this.until = this.turns.clock.now() + this.patience.spin
+    this.turns.immediately(this.look)
+  }
+
+  /** Waits for it no longer. */
+  remove(awaited: Awaited): void {
+    const i = this.awaited.indexOf(awaited)
+    if (i >= 0) this.awaited.splice(i, 1)
+  }
+
+  /** Blocks this thread until it is over; false when that took longer than `left()` ms. */
+  block(awaited: Omit<Awaited, 'onOver'>, left: () => number): boolean {
+    const { patience, turns, cells, pool, thread, bed } = this
+    if (patience.tries()) {
+      const until = turns.clock.now() + patience.spin
+      do {
+        for (let i = 0; i < 50; i++) {
+          if (!awaited.isOver()) continue
+          patience.tell(true)
+          return true
+        }
+      } while (turns.clock.now() < until)
+      patience.tell(false)
+    }
+    for (;;) {
+      const seen = lieDown(cells, pool, awaited.at, thread)
+      if (awaited.isOver()) return true
+      if (cells.wait(bed, seen, left()) === 'timed-out') return awaited.isOver()
+    }
+  }
+
+  private readonly look = (): void => {
+    const before = this.awaited.length
+    this.settle()
+    const hasCome = this.awaited.length < before || before === 0
+    if (!hasCome && this.turns.clock.now() < this.until) {
+      this.turns.immediately(this.look)
+      return
+    }
+    this.patience.tell(hasCome)
+    this.isLooking = false
+    this.sleep()
+  }
+
+  /** Tells everybody whose wait is over. */
+  private settle(): void {
+    const { awaited } = this
+    for (let i = awaited.length - 1; i >= 0; i--) {
+      const one = awaited[i] as Awaited
+      if (!one.isOver()) continue
+      awaited.splice(i, 1)
+      one.onOver()
+    }
+  }
+
+  private sleep(): void {
+    const { awaited, cells, pool, thread } = this
+    while (awaited.length > 0) {
+      let seen = 0
+      for (const { at } of awaited) seen = lieDown(cells, pool, at, thread)
+      this.settle()
+      if (this.isWaiting || awaited.length === 0) return
+      const waiting = cells.waitAsync(this.bed, seen, Number.POSITIVE_INFINITY)
+      if (waiting === null) continue
+      this.isWaiting = true
+      waiting.then(this.onWoken)
+      return
+    }
+  }
+
+  private readonly onWoken = (): void => {
+    this.isWaiting = false
+    this.settle()
+    if (!this.isLooking) this.sleep()
+  }
+}
