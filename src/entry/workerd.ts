@@ -17,7 +17,7 @@ import { webTextDecoding } from '../codec/text.ts'
 import { ClientPool as BaseClientPool } from '../rest/client-pool.ts'
 import { HttpConnection as BaseHttpConnection } from '../rest/connection.ts'
 import type { Runtime } from '../runtime.ts'
-import { dialWorkerd, workerdTransport } from '../transport/workerd.ts'
+import { dialWorkerd, secureOnWorkerd, workerdTransport } from '../transport/workerd.ts'
 import { WsStream as BaseWsStream } from '../ws/ws-stream.ts'
 import module from './codec.wasm'
 
@@ -30,7 +30,14 @@ export { type FrameReaderOptions, type FrameWriterOptions, type RequestWriterOpt
 const MEMORY_PAGES = 256
 const codec = new Codec(module, webTextDecoding(), MEMORY_PAGES)
 
-const runtime: Runtime = { codec, dial: dialWorkerd, clock: systemClock, maskKeys: new MaskKeys(), random: Math.random }
+const runtime: Runtime = {
+  codec,
+  dial: dialWorkerd,
+  secure: secureOnWorkerd,
+  clock: systemClock,
+  maskKeys: new MaskKeys(),
+  random: Math.random,
+}
 
 /** A WebSocket (RFC 6455), client or server. */
 export class WsStream extends BaseWsStream {

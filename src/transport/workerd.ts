@@ -9,8 +9,8 @@ import { TlsError, UsageError } from '../errors.ts'
 import { lostError } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
 import { checkTcpOptions } from './dial-options.ts'
-import { checkTlsConfig } from './tls-options.ts'
-import type { Address, Dial, DialOptions, Transport, TransportHandler, WriteProgress } from './transport.ts'
+import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
+import type { Address, Dial, DialOptions, Secure, Transport, TransportHandler, WriteProgress } from './transport.ts'
 import type { WorkerdSocket } from './workerd-sockets.ts'
 
 const NOTHING = new Uint8Array(0)
@@ -26,8 +26,9 @@ class WorkerdTransport implements Transport {
   private targets: readonly Uint8Array[] = []
   /** Which target is filled next. */
   private filling = 0
-  private readonly reader: ReadableStreamBYOBReader
-  private readonly writer: WritableStreamDefaultWriter<Uint8Array>
+  // Taken when it starts: a socket whose streams are taken can't be secured any more.
+  private reader: ReadableStreamBYOBReader | null = null
+  private writer: WritableStreamDefaultWriter<Uint8Array> | null = null
   /** Lent to the runtime while a read is under way, which gives it back. */
   private buffer: ArrayBuffer = new ArrayBuffer(READ_SIZE)
   /** What a read brought that the last target had no room for. */
@@ -46,8 +47,6 @@ class WorkerdTransport implements Transport {
     this.remoteAddress = remoteAddress
     // Where it does not say so, whoever made it knows.
     this.isSecure = (socket.secureTransport ?? 'on') === 'on'
-    this.reader = socket.readable.getReader({ mode: 'byob' })
-    this.writer = socket.writable.getWriter()
     socket.closed.then(
       () => {},
       (error: unknown) => this.lose(error),
@@ -57,6 +56,25 @@ class WorkerdTransport implements Transport {
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
     this.targets = targets
+    this.reader = this.socket.readable.getReader({ mode: 'byob' })
+    this.writer = this.socket.writable.getWriter()
+  }
+
+  /**
+   * Does the TLS handshake; what comes of it belongs to the result. Throws `TlsOptionUnsupported` for a connection that was not made for it, or is in use.
+   *
+   * @param serverName what the certificate has to be for
+   */
+  async secure(serverName: string): Promise<WorkerdTransport> {
+    if (this.socket.secureTransport !== 'starttls' || this.handler !== null || this.closed) {
+      throw new TlsError('TlsOptionUnsupported', 'workerd secures a connection that was made with secureTransport: "starttls", and before it is used')
+    }
+    // The runtime closes it; nobody is to be told.
+    this.closed = true
+    const secured = this.socket.startTls({ expectedServerHostname: serverName })
+    const transport = new WorkerdTransport(secured, this.remoteAddress)
+    await secured.opened
+    return transport
   }
 
   resume(): void {
@@ -69,7 +87,7 @@ class WorkerdTransport implements Transport {
     this.lastWrite = 'nothing'
     if (this.closed) return false
     this.lastWrite = 'partly'
-    this.writer.write(bytes).then(
+    this.writer?.write(bytes).then(
       () => {
         if (this.closed) return
         this.lastWrite = 'fully'
@@ -84,7 +102,7 @@ class WorkerdTransport implements Transport {
     if (this.endAsked || this.closed) return
     this.endAsked = true
     // With the peer gone already there is nobody left to tell.
-    this.writer.close().then(
+    this.writer?.close().then(
       () => this.closeWhenEnded(),
       () => this.closeWhenEnded(),
     )
@@ -121,7 +139,7 @@ class WorkerdTransport implements Transport {
     }
     if (this.reading) return
     this.reading = true
-    this.reader.read(new Uint8Array(this.buffer)).then(
+    this.reader?.read(new Uint8Array(this.buffer)).then(
       ({ value, done }) => {
         this.reading = false
         if (done) this.readEnded = true
@@ -150,12 +168,15 @@ class WorkerdTransport implements Transport {
     // What is still under way fails with the close, which nobody need be told. The writer is not aborted: that would keep the connection
     // open until the request ends.
     const ignore = (): void => {}
-    this.reader.cancel().catch(ignore)
+    this.reader?.cancel().catch(ignore)
     this.socket.close().catch(ignore)
   }
 }
 
-/** A transport over a socket of `connect()`, which belongs to it from then on. */
+/**
+ * A transport over a socket of `connect()`, which belongs to it from then on. For `wss:` and `https:` over it, the socket is to be made with `secureTransport: 'starttls'`
+ * (or `'on'`, when it is secure already); make it with `allowHalfOpen: true`.
+ */
 export function workerdTransport(socket: WorkerdSocket): Transport {
   return new WorkerdTransport(socket, undefined)
 }
@@ -176,10 +197,16 @@ export const dialWorkerd: Dial = async (address, options) => {
       const opening = socket
       // A failure is told by `opened`; the same on `closed` would be an unhandled rejection.
       opening.closed.catch(() => {})
-      opening.opened.then(({ remoteAddress }) => {
-        if (serverName !== null) socket = opening.startTls({ expectedServerHostname: serverName })
-        done(new WorkerdTransport(socket, remoteAddress))
-      }, failed)
+      opening.opened
+        .then(async ({ remoteAddress }) => {
+          if (serverName !== null) {
+            socket = opening.startTls({ expectedServerHostname: serverName })
+            socket.closed.catch(() => {})
+            await socket.opened
+          }
+          done(new WorkerdTransport(socket, remoteAddress))
+        })
+        .catch(failed)
       return () => {
         socket.close().catch(() => {})
       }
@@ -199,8 +226,21 @@ function checkOptions({ secure }: Address, options: DialOptions): string | null 
   if (!noDelay) throw new UsageError('OptionUnsupported', 'noDelay cannot be turned off on workerd: leave it out')
   if (keepAlive !== false)
     throw new UsageError('OptionUnsupported', 'keepAlive cannot be set on workerd: use heartbeat (WebSocket) or keepWarm (pool)')
-  if (!secure) return null
-  const { ca, identity, alpnProtocols, serverName, minVersion, dangerNoVerify } = checkTlsConfig(options.tls)
+  return secure ? serverNameOf(checkTlsConfig(options.tls)) : null
+}
+
+/**
+ * TLS on a connection that {@link workerdTransport} made of a socket of `connect(address, { secureTransport: 'starttls' })`. Of the settings, the server's name is taken; the
+ * others are refused with `TlsOptionUnsupported`.
+ */
+export const secureOnWorkerd: Secure = async (transport, hostname, settings) => {
+  const serverName = serverNameOf(settings) ?? hostname
+  if (transport instanceof WorkerdTransport) return transport.secure(serverName)
+  throw new TlsError('TlsOptionUnsupported', 'workerd secures its own sockets only: hand over workerdTransport(socket)')
+}
+
+function serverNameOf(settings: TlsSettings): string | null {
+  const { ca, identity, alpnProtocols, serverName, minVersion, dangerNoVerify } = settings
   const refused = Object.entries({
     ca: ca !== null,
     'cert and key': identity !== null,

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Peers, startPeers } from '../integration/peers.ts'
 import { CHECK_LIMIT } from '../integration/run-checks.ts'
 import { checks } from '../integration/suite.ts'
+import { ownChecks } from './own-checks.ts'
 import { Workerd } from './serve.ts'
 
 /** What this runtime cannot do, with what comes of it: these must fail with that text, so that a gap that closes is noticed. */
@@ -40,6 +41,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await workerd?.stop()
   await peers?.close()
+})
+
+describe('what only workerd has', () => {
+  test.each(ownChecks.map(({ name }) => name))('%s', { timeout: CHECK_LIMIT + 10_000 }, async (name) => {
+    expect(await workerd.run(name, { ...peers.environment, isTrusted: true })).toBe(null)
+  })
 })
 
 describe('client on workerd', () => {

@@ -42,7 +42,7 @@ export class Workerd {
    */
   static async start(module: URL, authority: string): Promise<Workerd> {
     const folder = mkdtempSync(join(tmpdir(), 'nexus-workerd-'))
-    const bundle = await rolldown({ input: fileURLToPath(module), external: [/nexus\/workerd\.js$/, /^node:/], platform: 'neutral' })
+    const bundle = await rolldown({ input: fileURLToPath(module), external: [/nexus\/workerd\.js$/, /^node:/, /^cloudflare:/], platform: 'neutral' })
     await bundle.write({ file: join(folder, 'worker.js'), format: 'esm' })
     await bundle.close()
     mkdirSync(join(folder, 'nexus'))

@@ -5,7 +5,8 @@ import { answer } from './answer.ts'
 // Resolved by workerd: the built entry lies beside this module.
 // @ts-expect-error: it is not there when types are checked
 import * as nexus from './nexus/workerd.js'
+import { ownChecks } from './own-checks.ts'
 
 export default {
-  fetch: (request: Request): Promise<Response> => answer(request, checks, nexus),
+  fetch: (request: Request): Promise<Response> => answer(request, [...checks, ...ownChecks], nexus),
 }
