@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startConnectProxy, startSocksProxy, type TestProxy } from '../helpers/proxies.ts'
 import { commands } from '../integration/child.ts'
 import { type Exchange, startExchange } from './exchange.ts'
+import { printed } from './printed.ts'
 
 // Every ```js block of the README and the docs is run as a module of its own on Node, every ```ts block on Bun. `exchange.example` is a server on
 // loopback. Behind `// →` stands what the block prints, line by line, with `…` for what differs from run to run.
@@ -59,10 +60,4 @@ for (const document of documents) {
       test.concurrent(`the block in line ${line} runs on Bun`, () => run(commands.Bun))
     }
   })
-}
-
-/** What a block says that it prints: these lines in this order, others may stand between them. */
-function printed(code: string): RegExp {
-  const lines = [...code.matchAll(/\/\/ → (.*)$/gm)].map(([, line = '']) => line.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('…', '.*'))
-  return new RegExp(lines.map((line) => `^${line}$`).join('[^]*'), 'm')
 }
