@@ -14,6 +14,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { draw, THEMES } from './lib/chart.mjs'
+import { renewFigures } from './lib/figures.mjs'
 import { partFile } from './lib/harness.mjs'
 import { pictures } from './lib/pictures.mjs'
 import { summary } from './lib/summary.mjs'
@@ -119,7 +120,11 @@ if (!quick) {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)
   writeFileSync(new URL('README.md', folder), text)
-  writeFileSync(new URL('results.json', folder), `${JSON.stringify({ reports, codec }, thin)}\n`)
+  const results = JSON.stringify({ reports, codec }, thin)
+  writeFileSync(new URL('results.json', folder), `${results}\n`)
+  // From what is kept, so that it can be done again.
+  const page = new URL('../docs/performance.md', here)
+  writeFileSync(page, renewFigures(readFileSync(page, 'utf8'), JSON.parse(results)))
   for (const chart of charts) for (const theme of THEMES) writeFileSync(new URL(`${chart.name}.${theme}.svg`, folder), draw(chart, theme))
   process.stderr.write(`\nwritten to ${fileURLToPath(folder)}\n`)
 }
