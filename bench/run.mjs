@@ -39,7 +39,22 @@ const benches = ['ws', 'rest', 'pool'].flatMap((room) =>
     .filter((name) => name.endsWith('.mjs') && readFileSync(new URL(`${room}/${name}`, here), 'utf8').includes('\nmain({'))
     .map((name) => ({ name: name.slice(0, -4), file: fileURLToPath(new URL(`${room}/${name}`, here)) })),
 )
-const ORDER = ['parse', 'flood', 'send', 'echo', 'alloc', 'costs', 'build', 'responses', 'roundtrip', 'pool', 'acquire', 'memory', 'outage']
+const ORDER = [
+  'parse',
+  'flood',
+  'send',
+  'echo',
+  'alloc',
+  'costs',
+  'profiles',
+  'build',
+  'responses',
+  'roundtrip',
+  'pool',
+  'acquire',
+  'memory',
+  'outage',
+]
 benches.sort((a, b) => (ORDER.indexOf(a.name) + 1 || 99) - (ORDER.indexOf(b.name) + 1 || 99))
 
 /** What a quick run looks at, unless it is told what to run. @type {Record<string, { cases: string, contenders: string }>} */

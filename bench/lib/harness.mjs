@@ -25,6 +25,7 @@ import { median, spread } from './stats.mjs'
  * @typedef {object} Case
  * @property {string} id
  * @property {string} title
+ * @property {readonly Metric[]} [metrics] instead of the benchmark's
  * @property {boolean} [oneCore] run the contender on the last core alone (where `taskset` can do so)
  *
  * @typedef {object} Contender
@@ -227,7 +228,7 @@ async function runCase(bench, c, peers, rounds, lives, seconds, chosen) {
   const results = entrants.map(({ id, title, amount, turns, failure }) => {
     /** @type {Record<string, any>} */
     const metrics = {}
-    for (const { id: metric, of, higherIsBetter } of bench.metrics) {
+    for (const { id: metric, of, higherIsBetter } of c.metrics ?? bench.metrics) {
       if (failure !== '') break
       const values = turns.map(of)
       /** @type {Record<string, any>} */
@@ -277,7 +278,8 @@ function machine() {
  */
 export function table(bench, result) {
   const head = ['contender']
-  for (const { unit } of bench.metrics) head.push(unit)
+  const shown = /** @type {typeof bench.metrics} */ (result.metrics ?? bench.metrics)
+  for (const { unit } of shown) head.push(unit)
   const baselines = bench.baselines.filter((id) =>
     result.contenders.some((/** @type {any} */ entrant) => entrant.id === id && entrant.failure === ''),
   )
@@ -289,13 +291,13 @@ export function table(bench, result) {
       continue
     }
     const cells = [title]
-    for (const { id: metric } of bench.metrics) {
+    for (const { id: metric } of shown) {
       const { median: middle, spread: width, rounds } = metrics[metric]
       if (rounds.includes(null)) cells.push('–')
       else cells.push(middle === 0 ? '0' : `${digits(middle)} ± ${Math.round(width * 100)} %`)
     }
     for (const baseline of baselines) {
-      const parts = bench.metrics.map(({ id: metric }) => metrics[metric].ratios[baseline]?.median)
+      const parts = shown.map(({ id: metric }) => metrics[metric].ratios[baseline]?.median)
       cells.push(id === baseline ? '–' : parts.map((ratio) => (ratio === undefined ? '–' : digits(ratio))).join(' / '))
     }
     lines.push(`| ${cells.join(' | ')} |`)
