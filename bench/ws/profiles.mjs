@@ -10,7 +10,7 @@ import { profiles } from '../lib/profiles.mjs'
 import { command, loadNexus } from '../lib/runtime.mjs'
 import { percentile, Times } from '../lib/times.mjs'
 
-/** @typedef {{ id: 'ticks' | 'snapshots' | 'neighbour' | 'memory', title: string, size: number, metrics: any[] }} Case */
+/** @typedef {{ id: 'ticks' | 'snapshots' | 'neighbour' | 'parsed' | 'memory', title: string, size: number, metrics: any[] }} Case */
 /** @typedef {{ flood: { port: number }, echo: { port: number } }} Peers */
 
 /** Connections that are held at a time. */
@@ -42,6 +42,12 @@ const cases = [
     metrics: [percentile('p50', 'p50'), percentile('p99', 'p99')],
   },
   {
+    id: 'parsed',
+    title: `the same, each message of the flood being JSON that is parsed`,
+    size: 40,
+    metrics: [percentile('p50', 'p50'), percentile('p99', 'p99')],
+  },
+  {
     id: 'memory',
     title: `memory of each of ${HELD} connections`,
     size: TICK,
@@ -52,8 +58,8 @@ const cases = [
   },
 ]
 
-const url = (/** @type {Peers} */ { flood }, /** @type {number} */ size, /** @type {number} */ count) =>
-  `ws://127.0.0.1:${flood.port}/?kind=binary&size=${size}&count=${count}`
+const url = (/** @type {Peers} */ { flood }, /** @type {number} */ size, /** @type {number} */ count, kind = 'binary') =>
+  `ws://127.0.0.1:${flood.port}/?kind=${kind}&size=${size}&count=${count}`
 
 /** What has arrived, in a function that is not async: the engines' compilers make more of it. */
 function drain(/** @type {any} */ ws, /** @type {{ left: number, sum: number }} */ total) {
@@ -63,6 +69,13 @@ function drain(/** @type {any} */ ws, /** @type {{ left: number, sum: number }} 
   }
   total.left = left
   total.sum = sum
+}
+
+/** Receives for as long as there is something, and makes an object of each message. */
+async function parseAll(/** @type {any} */ ws) {
+  let bids = 0
+  while (await ws.readable()) for (let m; (m = ws.next()) !== null; ) bids += m.json().b
+  return bids
 }
 
 async function receive(/** @type {any} */ ws, /** @type {number} */ amount) {
@@ -79,26 +92,8 @@ async function receive(/** @type {any} */ ws, /** @type {number} */ amount) {
 const plays = {
   ticks: flood,
   snapshots: flood,
-  neighbour(nexus, options, c, peers) {
-    const bytes = payload({ kind: 'binary', size: c.size }, 1)
-    return async (amount) => {
-      const feed = await nexus.WsStream.connect(url(peers, TICK, 1e15), options)
-      const feeding = receive(feed, Number.POSITIVE_INFINITY)
-      const orders = await nexus.WsStream.connect(`ws://127.0.0.1:${peers.echo.port}/`)
-      const times = new Times()
-      for (let i = 0; i < amount; i++) {
-        orders.sendBinary(bytes)
-        await orders.readable()
-        if (orders.next()?.length !== c.size) throw new Error('not what was sent')
-        times.lap()
-      }
-      const result = times.result()
-      feed.destroy()
-      orders.destroy()
-      await feeding
-      return result
-    }
-  },
+  neighbour,
+  parsed: neighbour,
   memory(_, __, ___, peers, profile) {
     const file = fileURLToPath(new URL('hold.mjs', import.meta.url))
     return async (amount) => {
@@ -125,6 +120,28 @@ function flood(nexus, options, c, peers) {
   }
 }
 
+/** @type {(typeof plays)['neighbour']} */
+function neighbour(nexus, options, c, peers) {
+  const bytes = payload({ kind: 'binary', size: c.size }, 1)
+  return async (amount) => {
+    const feed = await nexus.WsStream.connect(url(peers, TICK, 1e15, c.id === 'parsed' ? 'text' : 'binary'), options)
+    const feeding = c.id === 'parsed' ? parseAll(feed) : receive(feed, Number.POSITIVE_INFINITY)
+    const orders = await nexus.WsStream.connect(`ws://127.0.0.1:${peers.echo.port}/`)
+    const times = new Times()
+    for (let i = 0; i < amount; i++) {
+      orders.sendBinary(bytes)
+      await orders.readable()
+      if (orders.next()?.length !== c.size) throw new Error('not what was sent')
+      times.lap()
+    }
+    const result = times.result()
+    feed.destroy()
+    orders.destroy()
+    await feeding
+    return result
+  }
+}
+
 main({
   name: 'profiles',
   title: 'Profiles of options',
@@ -133,13 +150,15 @@ main({
   peers: { flood: 'ws/producer.mjs', echo: 'ws/echo-server.mjs' },
   baselines: ['default'],
   metrics: [],
+  // A round trip may take a tenth of one.
+  seconds: 1,
   contenders: (/** @type {Case} */ c) =>
     Object.fromEntries(
       Object.entries(profiles).map(([id, { title, options }]) => [
         id,
         {
           title,
-          first: { ticks: 100_000, snapshots: 1_000, neighbour: 100, memory: HELD }[c.id],
+          first: { ticks: 100_000, snapshots: 1_000, neighbour: 100, parsed: 20, memory: HELD }[c.id],
           start: async (/** @type {Case} */ _, /** @type {Peers} */ peers) => {
             const nexus = await loadNexus()
             if (nexus === null) throw new Unavailable('not built')
