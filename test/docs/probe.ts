@@ -57,7 +57,7 @@ export async function probe(nexus: typeof Nexus, { memoryPair }: typeof Testing,
     "`tls.minVersion: '1.2'`": await https({ tls: { minVersion: '1.2' } }),
     "`tls.minVersion: '1.3'`": await https({ tls: { minVersion: '1.3' } }),
     '`tls.dangerNoVerify`': await https({ tls: { dangerNoVerify: true } }),
-    '`connectWith`, a `wss:` URL over a plain connection': await isTaken(
+    '`connectWith`, a `wss:` URL over a plain connection of any kind': await isTaken(
       // The other end says nothing.
       nexus.WsStream.connectWith(memoryPair()[0], 'wss://exchange.example/', { connectTimeout: 200 }),
     ),
