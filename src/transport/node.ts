@@ -8,6 +8,11 @@
 import { lostError } from './connect-errors.ts'
 import type { Transport, TransportHandler, WriteProgress } from './transport.ts'
 
+/** Reads of fewer bytes than this are not counted: what brings them is not a flood. */
+const COUNTED = 8_192
+/** Bytes that one connection takes in one turn of the event loop before others have theirs. */
+const TURN_BYTES = 262_144
+
 /** The part of Node's `net.Socket` that is used. */
 export interface NodeSocket {
   readonly writableLength: number
@@ -174,6 +179,16 @@ export class DialedTransport extends NodeTransport {
   /** Bytes in the other one that nobody has asked for yet. */
   private ahead = 0
   private stopped = false
+  /** Counted in this turn. */
+  private turnBytes = 0
+  /** It has had its turn. */
+  private isResting = false
+  private readonly onNextTurn = (): void => {
+    this.turnBytes = 0
+    if (!this.isResting) return
+    this.isResting = false
+    if (this.asked) this.readOn()
+  }
 
   constructor(
     socket: NodeSocket,
@@ -195,9 +210,17 @@ export class DialedTransport extends NodeTransport {
       this.ahead = length
       this.filling ^= 1
     }
+    if (this.stopsAtOnce && length >= COUNTED) this.countTurn(length)
     if (this.handler !== null && this.asked) this.deliver()
-    this.stopped = this.ahead !== 0 || this.spill.length !== 0
+    this.stopped = this.ahead !== 0 || this.spill.length !== 0 || this.isResting
     return !this.stopped
+  }
+
+  /** libuv reads 32 times in a row from a socket that always has more: with what is done about the bytes, everybody else would wait for too long. */
+  private countTurn(length: number): void {
+    if (this.turnBytes === 0) setImmediate(this.onNextTurn)
+    this.turnBytes += length
+    this.isResting = this.turnBytes >= TURN_BYTES
   }
 
   /** Where the next bytes go. */
@@ -226,7 +249,7 @@ export class DialedTransport extends NodeTransport {
   }
 
   protected override readOn(): void {
-    if (!this.stopped) return
+    if (!this.stopped || this.isResting) return
     this.stopped = false
     this.socket.resume()
   }
