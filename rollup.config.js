@@ -26,7 +26,7 @@ export default {
     },
     { name: 'indentation', renderChunk },
   ],
-  input: Object.fromEntries(['node', 'deno', 'bun', 'workerd', 'codec', 'testing'].map((name) => [name, `build/js/src/entry/${name}.js`])),
+  input: Object.fromEntries(['node', 'deno', 'bun', 'workerd', 'codec', 'testing', 'cli'].map((name) => [name, `build/js/src/entry/${name}.js`])),
   external: [/^node:/, /^cloudflare:/, './codec.wasm'],
   // The binary lies beside the entry in dist, not where the source was.
   makeAbsoluteExternalsRelative: false,

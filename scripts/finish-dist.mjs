@@ -1,9 +1,10 @@
-// What rollup does not make: the declarations, the plain binary, and maps that are small enough to be shipped.
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+// What rollup does not make: the declarations, the plain binary, a program that may be run, and maps that are small enough to be shipped.
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { decode, encode } from '@jridgewell/sourcemap-codec'
 
 copyFileSync('build/codec.wasm', 'dist/codec.wasm')
+chmodSync('dist/cli.js', 0o755)
 
 // Lines are what a stack trace is read for: with the columns, maps would be a third of the package.
 // So a line begins at column 0 on both sides.

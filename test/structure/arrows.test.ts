@@ -17,16 +17,20 @@ const MAY_IMPORT = {
   proxy: ['proxy', 'codec', 'transport', 'base'],
   testing: ['testing', 'transport', 'base'],
   entry: ['entry', 'ws', 'rest', 'proxy', 'testing', 'codec', 'adapter', 'transport', 'runtime', 'base', 'abi'],
+  // A user of the package, as any other: nobody imports it, and it knows what an entry gives.
+  cli: ['cli', 'entry'],
 } as const satisfies Record<string, readonly string[]>
 
 type Room = keyof typeof MAY_IMPORT
 
-const RUNTIME_FILE = /^src\/(?:transport\/(?:node|deno|bun|workerd)(?:-[a-z-]+)?(?:\.d)?|entry\/(?:node|deno|bun|workerd)(?:-[a-z-]+)?)\.ts$/
+const RUNTIME_FILE =
+  /^src\/(?:transport\/(?:node|deno|bun|workerd)(?:-[a-z-]+)?(?:\.d)?|entry\/(?:node|deno|bun|workerd|cli)(?:-[a-z-]+)?|cli\/[a-z-]+)\.ts$/
 
 /** Where a file belongs; null when nobody gave it a place. */
 function roomOf(path: string): Room | null {
   if (path === 'assembly/abi.ts') return 'abi'
   if (path === 'src/runtime.ts') return 'runtime'
+  if (/^src\/(?:cli\/.*|entry\/cli)\.ts$/.test(path)) return 'cli'
   if (/^src\/[a-z-]+\.ts$/.test(path)) return 'base'
   if (/^src\/transport\/(?:node|deno|bun|workerd)(?:-[a-z-]+)?(?:\.d)?\.ts$/.test(path)) return 'adapter'
   const folder = /^src\/(codec|transport|ws|rest|proxy|testing|entry)\//.exec(path)?.[1]
@@ -90,7 +94,7 @@ const sources = readSources('src', 'assembly/abi.ts')
 
 test('the sources are where this test looks for them', () => {
   const rooms = new Set(sources.map(({ path }) => roomOf(path)))
-  for (const room of ['abi', 'base', 'runtime', 'codec', 'transport', 'ws', 'entry'] as const) expect(rooms, room).toContain(room)
+  for (const room of ['abi', 'base', 'runtime', 'codec', 'transport', 'ws', 'entry', 'cli'] as const) expect(rooms, room).toContain(room)
   expect(sources.flatMap(({ text }) => importsOf(text)).length).toBeGreaterThan(50)
 })
 

@@ -1,0 +1,85 @@
+/** Where a command writes: results to stdout, all else to stderr. */
+
+/** A stream of the process, or what stands in for it. */
+export interface Sink {
+  readonly isTTY?: boolean | undefined
+  write(data: string | Uint8Array): boolean
+  once(event: string, listener: () => void): unknown
+  off(event: string, listener: () => void): unknown
+  on(event: 'error', listener: (error: Error & { code?: string }) => void): unknown
+}
+
+const COLOURS = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 } as const
+
+/** A colour, or a weight. */
+export type Colour = keyof typeof COLOURS
+
+/** What a peer has sent, without what would steer a terminal: control characters but for line breaks and tabs are spelled out. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) =>
+    character === '\n' || character === '\t' ? character : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
+}
+
+/** Both streams of a process. */
+export class Output {
+  /** Results are read by somebody, not by a program. */
+  readonly isTerminal: boolean
+  /** Somebody reads the notes as they come. */
+  readonly hasReader: boolean
+  /** Nobody reads stdout any more. */
+  isBroken = false
+
+  /** @param onBroken called when whoever read stdout has gone */
+  constructor(
+    private readonly stdout: Sink,
+    private readonly stderr: Sink,
+    private readonly useColours: boolean,
+    onBroken: () => void,
+  ) {
+    this.isTerminal = stdout.isTTY === true
+    this.hasReader = stderr.isTTY === true
+    stdout.on('error', () => {
+      this.isBroken = true
+      onBroken()
+    })
+    stderr.on('error', () => {})
+  }
+
+  /** Writes a result. A promise: stdout is slower than what comes, so await it before the next one. */
+  write(data: string | Uint8Array): undefined | Promise<void> {
+    if (this.isBroken || this.stdout.write(data)) return undefined
+    return new Promise((resolve) => {
+      const done = (): void => {
+        for (const event of ['drain', 'error', 'close']) this.stdout.off(event, done)
+        resolve()
+      }
+      for (const event of ['drain', 'error', 'close']) this.stdout.once(event, done)
+    })
+  }
+
+  /** Tells what nobody has to know. */
+  note(text: string, always = false): void {
+    if (always || this.hasReader) this.stderr.write(`${printable(text)}\n`)
+  }
+
+  /** Replaces the line that was written this way before; an empty one ends them. Only where somebody watches. */
+  progress(text: string): void {
+    if (this.hasReader) this.stderr.write(`\r\x1b[K${text}`)
+  }
+
+  /** Tells what went wrong. */
+  fail(text: string): void {
+    const name = 'nexus-async-net:'
+    this.stderr.write(`${this.hasReader && this.useColours ? colour('red', name) : name} ${printable(text)}\n`)
+  }
+
+  /** `text` in a colour, when results go to a terminal that has some. */
+  paint(name: Colour, text: string): string {
+    return this.isTerminal && this.useColours ? colour(name, text) : text
+  }
+}
+
+function colour(name: Colour, text: string): string {
+  return `\x1b[${COLOURS[name]}m${text}\x1b[0m`
+}
