@@ -54,11 +54,9 @@ export interface Target {
 
 /** The target of a command line. */
 export function targetOf(args: Arguments, url: string, method: string | undefined): Target {
-  let parsed: URL
-  try {
-    parsed = new URL(url)
-  } catch {
-    throw new UsageFailure(`${JSON.stringify(url)} is not a URL; expected something like https://host:port/path`)
+  const parsed = URL.canParse(url) ? new URL(url) : null
+  if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
+    throw new UsageFailure(`${JSON.stringify(url)} is not an HTTP URL; expected something like https://host:port/path`)
   }
   const fields = args.fields('header')
   const names = new Set(fields.map(([name]) => name.toLowerCase()))

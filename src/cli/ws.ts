@@ -197,7 +197,8 @@ class WsCommand {
   private measure(stream: WsStream): void {
     const { output } = this.session
     const ping = stream.readyState === 'open' ? this.stats?.ping() : null
-    if (ping) void stream.sendPing(ping)
+    // A connection that is lost says so elsewhere.
+    if (ping) stream.sendPing(ping)?.catch(() => {})
     output.progress(this.stats?.line() ?? '')
   }
 
