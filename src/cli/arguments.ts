@@ -108,12 +108,18 @@ export class Arguments {
 function complaint(error: Error & { code?: string }, options: Options): string {
   const given = /'(-[^' ]*)/.exec(error.message)?.[1] ?? ''
   if (error.code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return (error.message.split('\n')[0] as string).replace(/^Option '([^']*)'/, '$1')
-  const near = Object.keys(options).find((name) => distance(given.replace(/^-+/, ''), name) <= 2)
+  const near = given.startsWith('--') ? nearest(given.slice(2), Object.keys(options)) : undefined
   return `there is no option ${given}${near === undefined ? '' : `; is it --${near}?`}`
 }
 
+/** What was meant, if it is at most two letters off. */
+export function nearest(word: string, names: readonly string[]): string | undefined {
+  const [best] = names.map((name) => ({ name, off: distance(word, name) })).sort((a, b) => a.off - b.off)
+  return best !== undefined && best.off <= 2 ? best.name : undefined
+}
+
 /** How many letters to add, drop or change to make one word of the other. */
-export function distance(a: string, b: string): number {
+function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]

@@ -107,6 +107,7 @@ async function run({ args, output, stop }: Session): Promise<number> {
     output.note(
       Buffer.from(message.bytes.subarray(0, message.length - message.body.length))
         .toString()
+        .replaceAll('\r\n', '\n')
         .trimEnd(),
       true,
     )

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
-import { Arguments, distance } from './arguments.ts'
+import { Arguments, nearest } from './arguments.ts'
 import { bench } from './bench.ts'
 import type { Command } from './command.ts'
 import { Exit, explain, UsageFailure } from './exit-codes.ts'
@@ -30,9 +30,13 @@ export async function main(argv: readonly string[], manifest: URL): Promise<neve
       stop.abort()
     })
   }
-  const exit = await attempt(argv, output, stop.signal, manifest)
+  let exit = await attempt(argv, output, stop.signal, manifest)
   // What was written has left, or nobody wants it.
   if (!output.isBroken) await new Promise<void>((done) => stdout.write('', () => done()))
+  if (output.failure !== null) {
+    output.fail(output.failure.message)
+    exit = Exit.failed
+  }
   process.exit(exit)
 }
 
@@ -71,7 +75,7 @@ async function attempt(argv: readonly string[], output: Output, stop: AbortSigna
 
 function unknown(name: string): string {
   if (name === '') return `which command? ${Object.keys(COMMANDS).join(', ')}`
-  const near = Object.keys(COMMANDS).find((known) => distance(name, known) <= 2)
+  const near = nearest(name, Object.keys(COMMANDS))
   if (/^(?:ws|http)s?:/.test(name)) return `put a command before the URL: nexus-async-net ${name.startsWith('ws') ? 'ws' : 'http'} ${name}`
   return `there is no command ${name}; ${near === undefined ? `there are ${Object.keys(COMMANDS).join(', ')}` : `is it ${near}?`}`
 }

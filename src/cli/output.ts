@@ -27,10 +27,12 @@ export class Output {
   readonly isTerminal: boolean
   /** Somebody reads the notes as they come. */
   readonly hasReader: boolean
-  /** Nobody reads stdout any more. */
+  /** Nothing more can be written to stdout. */
   isBroken = false
+  /** Why, unless nobody reads it any more, which is no failure. */
+  failure: Error | null = null
 
-  /** @param onBroken called when whoever read stdout has gone */
+  /** @param onBroken called when nothing more can be written to stdout */
   constructor(
     private readonly stdout: Sink,
     private readonly stderr: Sink,
@@ -39,8 +41,9 @@ export class Output {
   ) {
     this.isTerminal = stdout.isTTY === true
     this.hasReader = stderr.isTTY === true
-    stdout.on('error', () => {
+    stdout.on('error', (error) => {
       this.isBroken = true
+      if (error.code !== 'EPIPE') this.failure ??= error
       onBroken()
     })
     stderr.on('error', () => {})

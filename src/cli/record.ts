@@ -73,9 +73,18 @@ export class Recorder {
   }
 }
 
+/** Opens a recording, so that one that is not there is known before anything is connected. */
+export function openRecording(path: string): number {
+  try {
+    return openSync(path, 'r')
+  } catch (error) {
+    throw new UsageFailure(`--replay: ${(error as Error).message}`)
+  }
+}
+
 /** What a recording sent, in order. Throws {@link UsageFailure} for what is none. */
-export async function* sentIn(path: string): AsyncGenerator<Entry, void, undefined> {
-  const input = createReadStream(path)
+export async function* sentIn(path: string, fd: number): AsyncGenerator<Entry, void, undefined> {
+  const input = createReadStream(path, { fd })
   const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
   // readline keeps the failures of what it reads to itself.
   let failure: Error | null = null

@@ -11,7 +11,7 @@ import { COMMON_OPTIONS, CONNECTION_OPTIONS, type Command, dialOptions, type Ses
 import { Exit, UsageFailure } from './exit-codes.ts'
 import { counted } from './format.ts'
 import { printable } from './output.ts'
-import { Recorder, sentIn, toLine } from './record.ts'
+import { openRecording, Recorder, sentIn, toLine } from './record.ts'
 import { Stats } from './stats.ts'
 
 /** Characters that are collected before they are written. */
@@ -162,13 +162,14 @@ class WsCommand {
     const { args } = this
     const speed = args.factor('speed') ?? 1
     const path = args.text('replay')
+    const file = path === undefined ? 0 : openRecording(path)
     return (async function* () {
       if (path === undefined) {
         const input = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
         for await (const line of input) yield { at: 0, message: new OwnedMessage('text', line) }
         return
       }
-      for await (const { t, opcode, text = '', base64 = '' } of sentIn(path)) {
+      for await (const { t, opcode, text = '', base64 = '' } of sentIn(path, file)) {
         const data = opcode === 'text' ? text : new Uint8Array(Buffer.from(base64, 'base64'))
         yield { at: speed === 0 ? 0 : t / speed, message: new OwnedMessage(opcode, data) }
       }

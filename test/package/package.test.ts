@@ -224,6 +224,14 @@ console.log(pool.stats.leased)
     expect(await runFile([process.execPath], write('using.mjs', code))).toBe('200 1\n0\n')
   })
 
+  test('as a program, by npx', async () => {
+    const npx = (...args: string[]) => promisify(execFile)('npx', ['--offline', 'nexus-async-net', ...args], { cwd: project, timeout: 30_000 })
+    expect((await npx('--help')).stdout).toContain('nexus-async-net bench <url>')
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
+    expect((await npx('--version')).stdout).toBe(`${version}\n`)
+    expect((await npx('http', `http://127.0.0.1:${exchange.port}/ticker`)).stdout).toBe('{"symbol":"BTC-USD","bid":67123.45,"ask":67123.55}')
+  })
+
   test('by require, where Node can require modules', async () => {
     const file = write('old.cjs', "const { FrameReader } = require('nexus-async-net/codec'); console.log(new FrameReader().next())")
     expect(await runFile([process.execPath], file)).toBe('null\n')

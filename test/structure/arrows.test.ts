@@ -128,6 +128,8 @@ describe('the check sees', () => {
     ['a dynamic import', 'src/codec/a.ts', "const x = import('../entry/node.ts')", /imports src\/entry/],
     ['an import of many lines', 'src/ws/a.ts', "import {\n  one,\n  type Two,\n} from '../entry/node.ts'", /imports src\/entry/],
     ['a shell knowing a runtime’s transport', 'src/ws/a.ts', "import { dial } from '../transport/node.ts'", /\(adapter\)/],
+    ['an entry knowing the command line', 'src/entry/node.ts', "import { x } from '../cli/main.ts'", /\(cli\)/],
+    ['the command line knowing the inside', 'src/cli/a.ts', "import { x } from '../ws/stream.ts'", /\(ws\)/],
     ['ws knowing rest', 'src/ws/a.ts', "import { x } from '../rest/pool.ts'", /\(rest\)/],
     ['a transport knowing the codec', 'src/transport/a.ts', "import { x } from '../codec/memory.ts'", /\(codec\)/],
     ['errors knowing the codec', 'src/errors.ts', "import { x } from './codec/memory.ts'", /\(codec\)/],
