@@ -108,7 +108,7 @@ describe('a response', () => {
   test('that does not come within --timeout exits with 1; SIGINT with 130', async () => {
     let ask = (): void => {}
     const url = await serve(() => ask())
-    const { code, stderr } = await run(['http', url, '--timeout', '300ms'])
+    const { code, stderr } = await run(['http', url, '--timeout', '1s'])
     expect(code).toBe(1)
     expect(stderr).toMatch(/^nexus-async-net: RequestTimeout: /)
     const asked = new Promise<void>((resolve) => (ask = resolve))

@@ -48,7 +48,11 @@ function entriesOf(file: string): Record<string, unknown>[] {
 describe('piped', () => {
   test('lines go out as messages, messages come back as lines, nothing else is printed, and the end of stdin closes with 1000', async () => {
     const server = await serve()
-    expect(await run(['ws', server.url], 'one\n\ntwo ünïcode\r\nlast')).toMatchObject({ code: 0, stdout: 'one\n\ntwo ünïcode\nlast\n', stderr: '' })
+    expect(await run(['ws', server.url, '--linger', '3s'], 'one\n\ntwo ünïcode\r\nlast')).toMatchObject({
+      code: 0,
+      stdout: 'one\n\ntwo ünïcode\nlast\n',
+      stderr: '',
+    })
     expect(await server.closed()).toBe(1000)
   })
 
@@ -156,7 +160,7 @@ describe('the end', () => {
   test('--timeout limits the handshake', async () => {
     const server = await serveTcp(() => {})
     services.push(server)
-    const { code, stderr } = await run(['ws', `ws://127.0.0.1:${server.port}/`, '--timeout', '200ms'])
+    const { code, stderr } = await run(['ws', `ws://127.0.0.1:${server.port}/`, '--timeout', '1s'])
     expect(code).toBe(1)
     expect(stderr).toMatch(/^nexus-async-net: HandshakeTimeout: /)
   })
@@ -246,8 +250,16 @@ test('a reader of stdout that is slow stops the server, and gets everything', as
 
 describe('--stats', () => {
   test('counts both directions, sizes, and round trips of pings', async () => {
-    const server = await serve()
-    const { code, stdout, stderr } = await run(['ws', server.url, '--stats', '--linger', '1500ms'], 'four\nsixsix\n')
+    // It goes on until both messages and a ping have come; pings are sent each second.
+    const server = await serve((socket) => {
+      let messages = 0
+      socket.on('message', (data, isBinary) => {
+        messages++
+        socket.send(data as Buffer, { binary: isBinary })
+      })
+      socket.on('ping', () => messages === 2 && socket.close(1000))
+    })
+    const { code, stdout, stderr } = await run(['ws', server.url, '--stats', '--listen'], 'four\nsixsix\n')
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'four\nsixsix\n' })
     expect(stderr).toMatch(/^received 2 messages, 10 B in \d+\.\d s: .* msg\/s, .*B\/s\nsent 2 messages, 10 B\nsize p50 4 B, p99 6 B, max 6 B\n/)
     expect(stderr).toMatch(/\nround trip of a ping p50 \S+ ms, p99 \S+ ms, max \S+ ms, of \d\n$/)
@@ -329,15 +341,15 @@ describe('TLS and proxies', () => {
     const { code, stderr } = await run(['ws', server.url], 'a\n')
     expect(code).toBe(1)
     expect(stderr).toMatch(/^nexus-async-net: CertificateRejected: /)
-    expect(await run(['ws', server.url, '--ca', join(folder, 'ca.pem')], 'a\n')).toMatchObject({ code: 0, stdout: 'a\n' })
-    expect(await run(['ws', server.url, '--insecure'], 'a\n')).toMatchObject({ code: 0, stdout: 'a\n' })
+    expect(await run(['ws', server.url, '--ca', join(folder, 'ca.pem'), '-n', '1'], 'a\n')).toMatchObject({ code: 0, stdout: 'a\n' })
+    expect(await run(['ws', server.url, '--insecure', '-n', '1'], 'a\n')).toMatchObject({ code: 0, stdout: 'a\n' })
   })
 
   test('--proxy', async () => {
     const server = await serve()
     const proxy = await startSocksProxy()
     try {
-      expect(await run(['ws', server.url, '--proxy', `socks5://127.0.0.1:${proxy.port}`], 'a\n')).toMatchObject({ code: 0, stdout: 'a\n' })
+      expect(await run(['ws', server.url, '--proxy', `socks5://127.0.0.1:${proxy.port}`, '-n', '1'], 'a\n')).toMatchObject({ code: 0, stdout: 'a\n' })
     } finally {
       await proxy.close()
     }
