@@ -46,6 +46,7 @@ function base64({ buffer, byteOffset, byteLength }: Uint8Array): string {
 export class Recorder {
   private readonly file: number
   private lines = ''
+  private isClosed = false
 
   constructor(path: string) {
     try {
@@ -56,6 +57,7 @@ export class Recorder {
   }
 
   add(line: string): void {
+    if (this.isClosed) return
     this.lines += line
     if (this.lines.length > 65_536) this.flush()
   }
@@ -69,6 +71,7 @@ export class Recorder {
 
   close(): void {
     this.flush()
+    this.isClosed = true
     closeSync(this.file)
   }
 }

@@ -52,11 +52,17 @@ with 1000. Ctrl-C closes it, too. Notes go to stderr, when that is a terminal or
   run: (session) => new WsCommand(session).run(),
 }
 
+type Source = AsyncIterable<{ readonly at: number; readonly message: OwnedMessage }>
+
 class WsCommand {
   private readonly args: Arguments
   private readonly recorder: Recorder | null
   private readonly stats: Stats | null
   private readonly printer: Printer
+  private readonly connectOptions: object
+  private readonly limit: number
+  private readonly duration: number | undefined
+  private readonly source: Source
   private opened = 0
   private received = 0
 
@@ -67,19 +73,22 @@ class WsCommand {
     this.printer = new Printer(session)
     if (args.has('speed') && !args.has('replay')) throw new UsageFailure('--speed goes with --replay')
     if (args.has('json') && args.has('binary')) throw new UsageFailure('--json and --binary exclude each other')
+    this.limit = args.count('count', 1, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY
+    this.duration = args.time('duration')
+    this.connectOptions = this.options()
     const path = args.text('record')
+    if (path !== undefined && path === args.text('replay')) throw new UsageFailure('--record would overwrite what --replay reads')
+    this.source = this.makeSource()
+    // Last, as it empties the file.
     this.recorder = path === undefined ? null : new Recorder(path)
   }
 
   async run(): Promise<number> {
-    const { args, session } = this
+    const { args, limit, duration, session } = this
     const { output, stop } = session
     const [url = ''] = args.operands
     const timers: NodeJS.Timeout[] = []
-    const limit = args.count('count', 1, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY
-    const duration = args.time('duration')
-    const source = this.source()
-    const stream = await WsStream.connect(url, { ...this.options(), signal: stop })
+    const stream = await WsStream.connect(url, { ...this.connectOptions, signal: stop })
     this.opened = performance.now()
     this.greet(stream)
     const close = (): void => void stream.close()
@@ -88,7 +97,7 @@ class WsCommand {
     if (duration !== undefined) timers.push(setTimeout(close, duration))
     if (this.stats !== null) timers.push(setInterval(() => this.measure(stream), 1_000))
     let failure: unknown = null
-    this.send(stream, source, limit < Number.POSITIVE_INFINITY || duration !== undefined).catch((error: unknown) => {
+    this.send(stream, limit < Number.POSITIVE_INFINITY || duration !== undefined).catch((error: unknown) => {
       // A connection that has ended says why itself.
       if (stream.readyState !== 'open') return
       failure = error
@@ -108,13 +117,13 @@ class WsCommand {
     } finally {
       await this.printer.flush()
       for (const timer of timers) clearInterval(timer)
+      this.recorder?.close()
       if (this.stats !== null) {
         output.progress('')
         output.note(this.stats.summary(), true)
       }
     }
     const info = await stream.closed
-    this.recorder?.close()
     if (failure !== null) throw failure
     return this.judge(info)
   }
@@ -158,7 +167,7 @@ class WsCommand {
   }
 
   /** What is to be sent, with the time of each message in ms since the connection was open. */
-  private source(): AsyncIterable<{ at: number; message: OwnedMessage }> {
+  private makeSource(): Source {
     const { args } = this
     const speed = args.factor('speed') ?? 1
     const path = args.text('replay')
@@ -176,8 +185,8 @@ class WsCommand {
     })()
   }
 
-  private async send(stream: WsStream, source: ReturnType<WsCommand['source']>, endsLater: boolean): Promise<void> {
-    for await (const { at, message } of source) {
+  private async send(stream: WsStream, endsLater: boolean): Promise<void> {
+    for await (const { at, message } of this.source) {
       const delay = at - (performance.now() - this.opened)
       if (delay > 0) await sleep(delay, undefined, { signal: this.session.stop })
       if (stream.readyState !== 'open') return

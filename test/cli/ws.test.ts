@@ -293,6 +293,16 @@ describe('recordings', () => {
     ])
   })
 
+  test('--record has what came before a failure', async () => {
+    const file = join(folder, 'failed.jsonl')
+    const server = await serve((socket) => {
+      socket.send('before')
+      socket.send('x'.repeat(20))
+    })
+    expect((await run(['ws', server.url, '--record', file, '--listen', '--max-size', '10'])).code).toBe(1)
+    expect(entriesOf(file)).toEqual([{ t: expect.any(Number), dir: 'in', opcode: 'text', text: 'before' }])
+  })
+
   test('--replay sends binary messages and pings, and nothing that was received', async () => {
     const file = join(folder, 'binary.jsonl')
     writeFileSync(
