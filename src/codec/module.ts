@@ -42,32 +42,32 @@ export interface CodecExports {
   writeHeader(at: number, first: number, length: number, masked: number, key: number): number
 }
 
-/** Compiles the codec from base64, as it is embedded in the JavaScript of every entry but workerd's. Synchronous: 12 KiB. */
-export function compileCodec(base64: string): WebAssembly.Module {
-  return new WebAssembly.Module(decode(base64))
+/** Compiles the codec from text, as it is embedded in the JavaScript of every entry but workerd's. Synchronous. */
+export function compileCodec(text: string): WebAssembly.Module {
+  return new WebAssembly.Module(codecBytes(text))
 }
 
 /** A binary that ends as another one does: the codec over shared memory imports its memory in another way, and is the same code. */
 export interface DerivedBinary {
-  /** What comes before that, base64. */
+  /** What comes before that, as text. */
   readonly head: string
   /** Bytes that it has in common with the end of the other one. */
   readonly tail: number
 }
 
 /** Puts a derived binary together. */
-export function derivedBinary({ head, tail }: DerivedBinary, base64: string): Uint8Array<ArrayBuffer> {
-  const start = decode(head)
+export function derivedBinary({ head, tail }: DerivedBinary, text: string): Uint8Array<ArrayBuffer> {
+  const start = codecBytes(head)
   const bytes = new Uint8Array(start.length + tail)
   bytes.set(start)
-  bytes.set(decode(base64).subarray(-tail), start.length)
+  bytes.set(codecBytes(text).subarray(-tail), start.length)
   return bytes
 }
 
-function decode(base64: string): Uint8Array<ArrayBuffer> {
-  const text = atob(base64)
+/** The bytes of a binary in text form: a character for each, 32 above it, so that none is a control character of ASCII. */
+export function codecBytes(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length)
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i) - 32
   return bytes
 }
 

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer'
 import process from 'node:process'
 import { threadId } from 'node:worker_threads'
 import { systemClock } from '../clock.ts'
-import { CODEC_BASE64 } from '../codec/binary.ts'
+import { CODEC_TEXT } from '../codec/binary.ts'
 import { SHARED_CODEC } from '../codec/binary-shared.ts'
 import { MaskKeys } from '../codec/mask-keys.ts'
 import { derivedBinary } from '../codec/module.ts'
@@ -53,7 +53,7 @@ const runtime: ThreadedRuntime = {
   maskKeys: new MaskKeys(),
   random: Math.random,
   threads: {
-    sharedModule: () => new WebAssembly.Module(derivedBinary(SHARED_CODEC, CODEC_BASE64)),
+    sharedModule: () => new WebAssembly.Module(derivedBinary(SHARED_CODEC, CODEC_TEXT)),
     immediately: setImmediate,
   },
 }

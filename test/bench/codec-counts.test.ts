@@ -3,13 +3,14 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Counts, checksum, compare, countAll, type Faces, workloads } from '../../bench/codec/counts.mjs'
-import { CODEC_BASE64 } from '../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../src/codec/binary.ts'
 import { ChunkedDecoder } from '../../src/codec/chunked-decoder.ts'
 import { FrameReader } from '../../src/codec/frame-reader.ts'
 import { FrameWriter } from '../../src/codec/frame-writer.ts'
 import { ClientHandshake, ServerHandshake } from '../../src/codec/handshake.ts'
 import { MaskKeys } from '../../src/codec/mask-keys.ts'
 import { Codec } from '../../src/codec/memory.ts'
+import { codecBytes } from '../../src/codec/module.ts'
 import { RequestReader } from '../../src/codec/request-reader.ts'
 import { RequestWriter } from '../../src/codec/request-writer.ts'
 import { ResponseReader } from '../../src/codec/response-reader.ts'
@@ -31,7 +32,7 @@ const faces: Faces = {
   webTextDecoding,
 }
 
-const shipped = Uint8Array.from(Buffer.from(CODEC_BASE64, 'base64'))
+const shipped = codecBytes(CODEC_TEXT)
 
 describe('the codec', () => {
   let counts: Record<string, Counts>

@@ -3,7 +3,8 @@
 import binaryen from 'binaryen'
 import { describe, expect, test } from 'vitest'
 import { instrument } from '../../bench/codec/counts.mjs'
-import { CODEC_BASE64 } from '../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../src/codec/binary.ts'
+import { codecBytes } from '../../src/codec/module.ts'
 
 const names = { compiled: (index: number) => `f${index}`, source: (_offset: number, index: number) => `f${index}` }
 
@@ -97,7 +98,7 @@ describe('instructions are counted', () => {
 })
 
 test('the codec has as many as binaryen finds in it', () => {
-  const tree = binaryen.readBinary(Uint8Array.from(Buffer.from(CODEC_BASE64, 'base64')))
+  const tree = binaryen.readBinary(codecBytes(CODEC_TEXT))
   // An expression of its text begins with a bracket; the words below begin other things, blocks and loops among them, which mark places.
   const code = tree.emitText().replace(/^ \((?:data|export|import|memory|type) .*$/gm, '')
   const expected = [...code.matchAll(/\((?!(?:module|func|param|result|local|block|loop|then|else)\b(?!\.))/g)].length

@@ -1,6 +1,6 @@
 /** The codec's exports over a memory of their own, for tests that call them directly. */
 
-import { CODEC_BASE64 } from '../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../src/codec/binary.ts'
 import { type CodecExports, compileCodec, instantiateCodec } from '../../src/codec/module.ts'
 
 export interface Linear {
@@ -20,7 +20,7 @@ export const FREE = 4_096
 
 export function linear(pages = 4): Linear {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
-  const codec = instantiateCodec(compileCodec(CODEC_BASE64), memory)
+  const codec = instantiateCodec(compileCodec(CODEC_TEXT), memory)
   const buffer = memory.buffer as ArrayBuffer
   const u8 = new Uint8Array(buffer)
   return {

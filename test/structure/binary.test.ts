@@ -4,14 +4,14 @@ import { readFileSync } from 'node:fs'
 import binaryen from 'binaryen'
 import { describe, expect, test } from 'vitest'
 import * as abi from '../../assembly/abi.ts'
-import { CODEC_BASE64 } from '../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../src/codec/binary.ts'
 import { SHARED_CODEC } from '../../src/codec/binary-shared.ts'
-import { type CodecExports, compileCodec, derivedBinary } from '../../src/codec/module.ts'
+import { type CodecExports, codecBytes, compileCodec, derivedBinary } from '../../src/codec/module.ts'
 import { frame } from '../reference/frames.ts'
 import { FREE, type Linear, linear } from '../reference/linear.ts'
 
-const bytes = Uint8Array.from(Buffer.from(CODEC_BASE64, 'base64'))
-const module = compileCodec(CODEC_BASE64)
+const bytes = codecBytes(CODEC_TEXT)
+const module = compileCodec(CODEC_TEXT)
 
 const EXPORTS: readonly (keyof CodecExports)[] = [
   'abiVersion',
@@ -227,7 +227,7 @@ describe('its own memory', () => {
 })
 
 test('over shared memory it is the same code: what is put together from the two parts is what was compiled', () => {
-  const shared = derivedBinary(SHARED_CODEC, CODEC_BASE64)
+  const shared = derivedBinary(SHARED_CODEC, CODEC_TEXT)
   expect(Buffer.compare(Buffer.from(shared), readFileSync(new URL('../../build/codec-shared.wasm', import.meta.url)))).toBe(0)
   expect(shared.length - SHARED_CODEC.tail).toBeLessThan(1_000)
 })

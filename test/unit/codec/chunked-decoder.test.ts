@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { ChunkedDecoder as BaseChunkedDecoder } from '../../../src/codec/chunked-decoder.ts'
 import { Codec } from '../../../src/codec/memory.ts'
 import { webTextDecoding } from '../../../src/codec/text.ts'
@@ -123,7 +123,7 @@ describe('failing', () => {
 
 describe('memory', () => {
   test('is given back', () => {
-    const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const codec = new Codec(() => CODEC_TEXT, webTextDecoding())
     const decoder = new BaseChunkedDecoder(codec)
     decoder.decode(latin1Bytes('0\r\nA: b\r\n\r\n'), new Uint8Array(1))
     decoder.release()

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { FrameReader } from '../../../src/codec/frame-reader.ts'
 import { Codec } from '../../../src/codec/memory.ts'
 import { webTextDecoding } from '../../../src/codec/text.ts'
@@ -9,7 +9,7 @@ import { cut, drain, feedSpare, feedTargets } from '../../reference/feed.ts'
 import { concat, frame, hex } from '../../reference/frames.ts'
 import { Random } from '../../reference/random.ts'
 
-const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
+const codec = new Codec(() => CODEC_TEXT, webTextDecoding())
 const open = (options: ConstructorParameters<typeof FrameReader>[1] = {}): FrameReader =>
   new FrameReader(codec, { bufferCapacity: 1_024, ...options })
 const binary = (length: number, fill = 1): Uint8Array => frame({ opcode: 2, payload: new Uint8Array(length).fill(fill) })
@@ -57,7 +57,7 @@ describe('options', () => {
     reader.release()
   })
   test('a refused option takes no memory', () => {
-    const fresh = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const fresh = new Codec(() => CODEC_TEXT, webTextDecoding())
     thrown(() => new FrameReader(fresh, { maxFrameSize: -1 }))
     expect(fresh.memoryCount).toBe(0)
   })
@@ -446,7 +446,7 @@ describe('read targets', () => {
 
 describe('linear memory', () => {
   test('never grows, and no view is detached, whatever passes through', () => {
-    const own = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const own = new Codec(() => CODEC_TEXT, webTextDecoding())
     const reader = new FrameReader(own, { bufferCapacity: 4_096, maxMessageSize: 64 * 1024 * 1024 })
     const { buffer } = reader.u8
     const { byteLength } = buffer
@@ -468,7 +468,7 @@ describe('linear memory', () => {
       }
     }
     try {
-      new FrameReader(new Codec(() => CODEC_BASE64, webTextDecoding()))
+      new FrameReader(new Codec(() => CODEC_TEXT, webTextDecoding()))
     } finally {
       WebAssembly.Memory = Memory
     }
@@ -476,7 +476,7 @@ describe('linear memory', () => {
     expect(made[0]?.maximum).toBe(made[0]?.initial)
   })
   test('a released reader gives all of it back, once', () => {
-    const own = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const own = new Codec(() => CODEC_TEXT, webTextDecoding())
     const keep = new FrameReader(own, { bufferCapacity: 4_096 })
     const places = Array.from({ length: 3 }, () => {
       const reader = new FrameReader(own, { bufferCapacity: 4_096 })
@@ -490,7 +490,7 @@ describe('linear memory', () => {
     expect(keep.next()?.text).toBe('a')
   })
   test('a released reader that is asked once more leaves the memory’s new owner alone', () => {
-    const own = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const own = new Codec(() => CODEC_TEXT, webTextDecoding())
     const old = new FrameReader(own, { bufferCapacity: 2_048 })
     old.targets(1, 512, 256)
     old.release()
@@ -504,7 +504,7 @@ describe('linear memory', () => {
     expect(reader.next()?.text).toBe('Hello')
   })
   test('readers do not see each other’s bytes', () => {
-    const own = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const own = new Codec(() => CODEC_TEXT, webTextDecoding())
     const readers = Array.from({ length: 20 }, () => new FrameReader(own, { bufferCapacity: 256 }))
     for (const [i, reader] of readers.entries()) reader.read(frame({ opcode: 2, payload: new Uint8Array(250).fill(i) }))
     readers.forEach((reader, i) => {
@@ -514,7 +514,7 @@ describe('linear memory', () => {
     expect(own.memoryCount).toBe(1)
   })
   test('a reader starts clean in memory that another one left full', () => {
-    const own = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const own = new Codec(() => CODEC_TEXT, webTextDecoding())
     const first = new FrameReader(own, { bufferCapacity: 256, role: 'server' })
     first.read(hex('01 85 01 02 03 04 60'))
     first.next()

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { FrameReader } from '../../../src/codec/frame-reader.ts'
 import { closePayload, FrameWriter, type FrameWriterOptions } from '../../../src/codec/frame-writer.ts'
 import { MaskKeys } from '../../../src/codec/mask-keys.ts'
@@ -10,7 +10,7 @@ import { decode } from '../../reference/decoder.ts'
 import { concat, frame, hex, toHex, utf8 } from '../../reference/frames.ts'
 import { Random } from '../../reference/random.ts'
 
-const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
+const codec = new Codec(() => CODEC_TEXT, webTextDecoding())
 
 /** The key of the RFC's examples, always. */
 const exampleKeys = (): MaskKeys =>
@@ -193,7 +193,7 @@ describe.each(['client', 'server'] as const)('as %s', (role) => {
   })
 
   test('never writes outside its own memory', () => {
-    const own = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const own = new Codec(() => CODEC_TEXT, webTextDecoding())
     const before = new FrameWriter(own, { role, writeBufferCapacity: 256 })
     const writer = new FrameWriter(own, { role, writeBufferCapacity: 256 })
     const after = own.region(256)
@@ -306,7 +306,7 @@ describe('encodeWith', () => {
     expect(writer.encodeText('b')).toBe(true)
   })
   test.each([-1, -100, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('a length of %d is refused before anything is written', (length) => {
-    const own = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const own = new Codec(() => CODEC_TEXT, webTextDecoding())
     const writer = new FrameWriter(own, { maskKeys: exampleKeys() })
     const neighbour = own.region(1_024)
     expect(() => writer.encodeWith('binary', length, () => {})).toThrow(UsageError)
@@ -382,7 +382,7 @@ describe('options and memory', () => {
     expect(() => server({ writeBufferCapacity })).toThrow(/writeBufferCapacity/)
   })
   test('a released writer gives its memory back, once', () => {
-    const own = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const own = new Codec(() => CODEC_TEXT, webTextDecoding())
     const keep = own.region(64)
     const addresses = Array.from({ length: 3 }, () => {
       const writer = new FrameWriter(own)

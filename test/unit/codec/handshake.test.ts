@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { FrameReader } from '../../../src/codec/frame-reader.ts'
 import { FrameWriter } from '../../../src/codec/frame-writer.ts'
 import {
@@ -17,7 +17,7 @@ import { webTextDecoding } from '../../../src/codec/text.ts'
 import { HandshakeError, type NexusError } from '../../../src/errors.ts'
 import { latin1Bytes, latin1Text } from '../../reference/linear.ts'
 
-const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
+const codec = new Codec(() => CODEC_TEXT, webTextDecoding())
 const NONCE = new TextEncoder().encode('the sample nonce')
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo='

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { align, Codec, CodecMemory, type Region } from '../../../src/codec/memory.ts'
 import { compileCodec } from '../../../src/codec/module.ts'
 import { webTextDecoding } from '../../../src/codec/text.ts'
 import { Random } from '../../reference/random.ts'
 
-const module = compileCodec(CODEC_BASE64)
+const module = compileCodec(CODEC_TEXT)
 const open = (): Codec => new Codec(module, webTextDecoding())
 const MIB = 1024 * 1024
 
@@ -150,7 +150,7 @@ describe('the module', () => {
     let asked = 0
     const codec = new Codec(() => {
       asked++
-      return CODEC_BASE64
+      return CODEC_TEXT
     }, webTextDecoding())
     expect(asked).toBe(0)
     codec.region(64 * MIB)

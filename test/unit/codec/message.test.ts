@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { FrameReader } from '../../../src/codec/frame-reader.ts'
 import { Codec } from '../../../src/codec/memory.ts'
 import type { Message, OwnedMessage } from '../../../src/codec/message.ts'
@@ -10,7 +10,7 @@ const decodings: [string, TextDecoding][] = [
   ['TextDecoder', webTextDecoding()],
   ['Buffer', bufferTextDecoding(Buffer.prototype as unknown as BufferSlices)],
 ]
-const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
+const codec = new Codec(() => CODEC_TEXT, webTextDecoding())
 const open = (...bytes: Uint8Array[]): FrameReader => {
   const reader = new FrameReader(codec, { bufferCapacity: 32 * 1024 })
   for (const piece of bytes) reader.read(piece)
@@ -101,7 +101,7 @@ describe('a borrowed message', () => {
 
 describe('text', () => {
   describe.each(decodings)('through %s', (_, decoding) => {
-    const own = new Codec(() => CODEC_BASE64, decoding)
+    const own = new Codec(() => CODEC_TEXT, decoding)
     const texts = (reader: FrameReader, bytes: Uint8Array): string[] => {
       reader.read(bytes)
       const all: string[] = []
@@ -146,7 +146,7 @@ describe('text', () => {
 
   test('is decoded as ASCII exactly when every byte is below 80, at every length and position', () => {
     const asked: string[] = []
-    const spy = new Codec(() => CODEC_BASE64, {
+    const spy = new Codec(() => CODEC_TEXT, {
       latin1: (bytes, start, end) => {
         asked.push('latin1')
         return Buffer.from(bytes.subarray(start, end)).toString('latin1')

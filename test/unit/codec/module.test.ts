@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import * as abi from '../../../assembly/abi.ts'
-import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { compileCodec, instantiateCodec } from '../../../src/codec/module.ts'
 import { protocolError } from '../../../src/codec/protocol-error.ts'
 import { UsageError } from '../../../src/errors.ts'
@@ -25,7 +25,7 @@ test('a binary of another ABI is refused with both numbers', () => {
 })
 
 test('the embedded binary instantiates over any memory of a page or more', () => {
-  const codec = instantiateCodec(compileCodec(CODEC_BASE64), new WebAssembly.Memory({ initial: 1, maximum: 1 }))
+  const codec = instantiateCodec(compileCodec(CODEC_TEXT), new WebAssembly.Memory({ initial: 1, maximum: 1 }))
   expect(codec.abiVersion()).toBe(abi.ABI_VERSION)
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { Codec } from '../../../src/codec/memory.ts'
 import { RequestReader as BaseRequestReader } from '../../../src/codec/request-reader.ts'
 import { webTextDecoding } from '../../../src/codec/text.ts'
@@ -192,7 +192,7 @@ describe('the buffer', () => {
   })
   test('is all that is written to, whatever comes', { timeout: 120_000 }, () => {
     const random = new Random(9)
-    const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const codec = new Codec(() => CODEC_TEXT, webTextDecoding())
     const options = { capacity: 1_024, maxHeaders: 3, maxHeadSize: 300 }
     const bytes = BaseRequestReader.regionBytes(options)
     const region = codec.region(bytes + 8_192)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { Codec } from '../../../src/codec/memory.ts'
 import { RequestWriter as BaseRequestWriter } from '../../../src/codec/request-writer.ts'
 import { webTextDecoding } from '../../../src/codec/text.ts'
@@ -310,7 +310,7 @@ describe('the write buffer', () => {
     expect(wire(writer.get('/').finish())).toBe(`GET / HTTP/1.1\r\n${HOST}\r\n`)
   })
   test('is not written beyond at any length of any part', { timeout: 120_000 }, () => {
-    const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const codec = new Codec(() => CODEC_TEXT, webTextDecoding())
     const bytes = BaseRequestWriter.regionBytes({ writeBufferCapacity: capacity })
     const region = codec.region(bytes + 4_096)
     const { u8 } = region.memory

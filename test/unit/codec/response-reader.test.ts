@@ -9,7 +9,7 @@ import {
   RESPONSE_INTERIM,
   RESPONSE_MORE,
 } from '../../../assembly/abi.ts'
-import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { align, Codec } from '../../../src/codec/memory.ts'
 import { ResponseReader as BaseResponseReader } from '../../../src/codec/response-reader.ts'
 import { bufferTextDecoding, webTextDecoding } from '../../../src/codec/text.ts'
@@ -188,7 +188,7 @@ describe('a response', () => {
     ['TextDecoder', webTextDecoding()],
     ['Buffer', bufferTextDecoding(Buffer.prototype)],
   ])('has the same text with the decoding of %s', (_, text) => {
-    const reader = new BaseResponseReader(new Codec(() => CODEC_BASE64, text))
+    const reader = new BaseResponseReader(new Codec(() => CODEC_TEXT, text))
     reader.begin('GET')
     commit(reader, 0, `HTTP/1.1 200 \x93\r\nA: \x80\x9f\r\nLonger-Name: plain ascii\r\nContent-Length: 6\r\n\r\n\xef\xbb\xbfa\xffb`)
     const { response } = reader
@@ -317,7 +317,7 @@ describe('where it lies', () => {
   })
   test('no byte outside its region is written, whatever comes', { timeout: 120_000 }, () => {
     const random = new Random(7)
-    const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const codec = new Codec(() => CODEC_TEXT, webTextDecoding())
     const options = { capacity: 1_024, maxHeaders: 3, maxTrailerSize: 30, maxHeadSize: 300 }
     const bytes = BaseResponseReader.regionBytes(options)
     const region = codec.region(bytes + 8_192)
@@ -662,7 +662,7 @@ describe('read, spare and next', () => {
 
 describe('memory', () => {
   test('is given back', () => {
-    const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const codec = new Codec(() => CODEC_TEXT, webTextDecoding())
     const readers = Array.from({ length: 4 }, () => new BaseResponseReader(codec, { capacity: 16 * 1024 * 1024 }))
     const most = codec.memoryCount
     expect(most).toBeGreaterThan(1)
@@ -670,7 +670,7 @@ describe('memory', () => {
     expect(codec.memoryCount).toBe(1)
   })
   test('in a region that is shared stays with its owner', () => {
-    const codec = new Codec(() => CODEC_BASE64, webTextDecoding())
+    const codec = new Codec(() => CODEC_TEXT, webTextDecoding())
     const region = codec.region(2 * BaseResponseReader.regionBytes())
     const one = new BaseResponseReader(codec, {}, region)
     const other = new BaseResponseReader(codec, {}, region)

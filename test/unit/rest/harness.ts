@@ -1,7 +1,7 @@
 /** Connections and pools over memory and virtual time, with a server that does what the test says. */
 
 import { Buffer } from 'node:buffer'
-import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import type { ResponseReaderOptions } from '../../../src/codec/http-limits.ts'
 import { MaskKeys } from '../../../src/codec/mask-keys.ts'
 import { Codec } from '../../../src/codec/memory.ts'
@@ -17,7 +17,7 @@ import { VirtualClock } from '../../../src/testing/virtual-clock.ts'
 import { type MemoryOptions, type MemoryTransport, memoryPair } from '../../../src/transport/memory.ts'
 import type { Address, DialOptions, Transport, TransportHandler } from '../../../src/transport/transport.ts'
 
-export const codec: Codec = new Codec(() => CODEC_BASE64, bufferTextDecoding(Buffer.prototype as unknown as BufferSlices))
+export const codec: Codec = new Codec(() => CODEC_TEXT, bufferTextDecoding(Buffer.prototype as unknown as BufferSlices))
 
 /** A request as the server got it. */
 export interface SeenRequest {

@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
-import { CODEC_BASE64 } from '../../../src/codec/binary.ts'
+import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { MaskKeys } from '../../../src/codec/mask-keys.ts'
 import { Codec } from '../../../src/codec/memory.ts'
 import { type BufferSlices, bufferTextDecoding } from '../../../src/codec/text.ts'
@@ -22,7 +22,7 @@ export const PING = 9
 export const PONG = 10
 
 /** One codec for all, so that what a test leaves behind is seen by the next one that looks. */
-export const codec: Codec = new Codec(() => CODEC_BASE64, bufferTextDecoding(Buffer.prototype as unknown as BufferSlices))
+export const codec: Codec = new Codec(() => CODEC_TEXT, bufferTextDecoding(Buffer.prototype as unknown as BufferSlices))
 
 /** A world of its own: its clock, its way to connect, and the class of its streams. */
 export interface World {
