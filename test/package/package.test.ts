@@ -1,10 +1,10 @@
 /** What strangers install: the packed tarball, in an empty folder, by every way that they would use it. */
 
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import webpack from 'webpack'
 import { type Exchange, startExchange } from '../docs/exchange.ts'
 import { commands } from '../integration/child.ts'
+import { Workerd } from '../workerd/serve.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const require = createRequire(import.meta.url)
@@ -208,6 +209,46 @@ describe('it works as installed', () => {
     ['Bun', [commands.Bun[0]]],
   ] as const)('on %s, which finds its own entry', async (_, command) => {
     expect(await runFile(command, write('client.mjs', client('nexus-async-net')))).toBe('text 200\n')
+  })
+
+  test('on workerd, by way of a bundler that leaves the binary as a module', async () => {
+    const source = `import { ClientPool, WsStream } from 'nexus-async-net'
+export default {
+  async fetch() {
+    const ws = await WsStream.connect('ws://127.0.0.1:${exchange.port}/feed')
+    const { kind } = await ws.recv()
+    await ws.close()
+    const pool = await ClientPool.connect('http://127.0.0.1:${exchange.port}')
+    const { status } = await pool.request('GET', '/ticker')
+    await pool.close()
+    return new Response(kind + ' ' + status)
+  },
+}
+`
+    const folder = join(project, 'workerd')
+    const binaries: string[] = []
+    const asModule: esbuild.Plugin = {
+      name: 'binaries as modules',
+      setup: (build) =>
+        build.onResolve({ filter: /\.wasm$/ }, ({ path, resolveDir }) => {
+          copyFileSync(join(resolveDir, path), join(folder, basename(path)))
+          binaries.push(basename(path))
+          return { path: `./${basename(path)}`, external: true }
+        }),
+    }
+    mkdirSync(folder)
+    await esbuild.build({
+      ...{ entryPoints: [write('worker.mjs', source)], bundle: true, format: 'esm', platform: 'neutral', logLevel: 'silent' },
+      ...{ conditions: ['workerd'], external: ['cloudflare:*'], plugins: [asModule], outfile: join(folder, 'worker.js') },
+    })
+    expect(binaries).toEqual(['codec.wasm'])
+    const workerd = await Workerd.serve(folder, binaries)
+    try {
+      const response = await fetch(workerd.url)
+      expect(`${await response.text()}${workerd.log}`).toBe('text 200')
+    } finally {
+      await workerd.stop()
+    }
   })
 
   test('with `using`, which a compiler makes of Symbol.dispose', async () => {

@@ -48,8 +48,21 @@ export class Workerd {
     mkdirSync(join(folder, 'nexus'))
     const names = modulesOf('workerd.js')
     for (const name of names) copyFileSync(new URL(name, dist), join(folder, 'nexus', name))
-    writeFileSync(join(folder, 'ca.pem'), authority)
-    writeFileSync(join(folder, 'config.capnp'), configOf(names))
+    return Workerd.serve(
+      folder,
+      names.map((name) => `nexus/${basename(name)}`),
+      authority,
+    )
+  }
+
+  /**
+   * @param folder with `worker.js` in it; it is gone when this stops
+   * @param modules what else lies there for the Worker to import, as it names them
+   * @param authority PEM that its TLS trusts; nobody when left out
+   */
+  static async serve(folder: string, modules: readonly string[], authority?: string): Promise<Workerd> {
+    if (authority !== undefined) writeFileSync(join(folder, 'ca.pem'), authority)
+    writeFileSync(join(folder, 'config.capnp'), configOf(modules, authority !== undefined))
     const child = spawn(binary, ['serve', join(folder, 'config.capnp'), '--control-fd=3'], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
     const errors: string[] = []
     child.stderr?.on('data', (chunk: Buffer) => errors.push(chunk.toString()))
@@ -85,22 +98,21 @@ export class Workerd {
   }
 }
 
-function configOf(names: readonly string[]): string {
-  const modules = names.map((name) => `(name = "nexus/${basename(name)}", ${name.endsWith('.wasm') ? 'wasm' : 'esModule'} = embed "nexus/${name}")`)
+function configOf(names: readonly string[], hasAuthority: boolean): string {
+  const modules = ['worker.js', ...names].map((name) => `(name = "${name}", ${name.endsWith('.wasm') ? 'wasm' : 'esModule'} = embed "${name}")`)
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .main),
     (name = "loopback", network = (
       allow = ["public", "private", "local"],
-      tlsOptions = (trustBrowserCas = false, trustedCertificates = [embed "ca.pem"]),
+      tlsOptions = (trustBrowserCas = false, trustedCertificates = [${hasAuthority ? 'embed "ca.pem"' : ''}]),
     )),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
 const main :Workerd.Worker = (
   modules = [
-    (name = "worker.js", esModule = embed "worker.js"),
     ${modules.join(',\n    ')},
   ],
   compatibilityDate = "2026-11-01",
