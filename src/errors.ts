@@ -19,8 +19,11 @@ export type Fault = 'local' | 'remote' | 'transport'
 
 /** Base of every error that the package throws. */
 export abstract class NexusError extends Error {
+  /** What happened. */
   abstract readonly code: string
+  /** Whose fault it was. */
   abstract readonly fault: Fault
+  /** The name of its class. */
   override get name(): string {
     return this.constructor.name
   }
@@ -63,7 +66,10 @@ export interface ProtocolErrorDetail {
 /** The peer broke the WebSocket protocol (RFC 6455). The connection is failed: nothing after this is interpreted. */
 export class ProtocolError extends NexusError {
   readonly fault = 'remote'
-  /** @param closeCode what the peer is told in the close frame (RFC 6455 section 7.4.1) */
+  /**
+   * @param closeCode what the peer is told in the close frame (RFC 6455 section 7.4.1)
+   * @param detail the numbers in question
+   */
   constructor(
     readonly code: ProtocolErrorCode,
     message: string,
@@ -117,6 +123,7 @@ export class HandshakeError extends NexusError {
   constructor(
     readonly code: HandshakeErrorCode,
     message: string,
+    /** What the server answered, when it did. */
     readonly response: HandshakeResponse | null = null,
     options?: ErrorOptions,
   ) {

@@ -93,6 +93,7 @@ const TEXT_BLOCK = 2_048
  * Receiving never throws for a broken peer: it ends in `error`, after the messages before it.
  */
 export class FrameReader implements MessageSource {
+  /** Whose end this is. */
   readonly role: Role
   /** Bytes of the read buffer. */
   readonly capacity: number

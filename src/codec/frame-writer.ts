@@ -30,6 +30,7 @@ const STAGE_BYTES = 16 * 1024
  * Every encoder returns false, having written nothing, when the frame does not fit in what is free.
  */
 export class FrameWriter {
+  /** Whose end this is. */
   readonly role: Role
   /** Bytes of the write buffer. */
   readonly capacity: number

@@ -258,7 +258,9 @@ export interface ClientHello {
   readonly target: string
   /** Value of `Host`. */
   readonly host: string
+  /** Further fields, in order. */
   readonly headers: Fields
+  /** Subprotocols to offer, the preferred first. */
   readonly protocols: readonly string[]
   /** 16 random bytes (RFC 6455 section 4.1, item 7). */
   readonly nonce: Uint8Array
@@ -365,9 +367,13 @@ function checkFailed(outcome: number, response: HandshakeResponse): HandshakeErr
 
 /** A request that passed or failed the checks of RFC 6455 section 4.2.1. */
 export interface ServerHello {
+  /** Path and query. */
   readonly path: string
+  /** Value of `Host`. */
   readonly host: string
+  /** All fields, in order. */
   readonly headers: Fields
+  /** Subprotocols that the client offers, in order. */
   readonly protocols: readonly string[]
   /** Why it is no valid upgrade, and the status that says so; null when it is valid. */
   readonly fault: { readonly error: HandshakeError; readonly status: number } | null

@@ -170,6 +170,7 @@ function stale(): never {
 /** A message that owns its data: what `for await` and the WHATWG streams give. */
 export class OwnedMessage {
   constructor(
+    /** What it is. */
     readonly kind: MessageKind,
     /** A string for text (and the reason of a close), bytes for the rest. */
     readonly data: string | Uint8Array<ArrayBuffer>,

@@ -97,7 +97,9 @@ export function pair(role: Role, options: FrameReaderOptions & FrameWriterOption
 
 /** What {@link pair} makes. */
 export interface FramePair {
+  /** Reads what the peer sends. */
   readonly reader: BaseFrameReader
+  /** Encodes what goes to the peer. */
   readonly writer: BaseFrameWriter
   /** Gives the memory back; neither may be used afterwards. */
   release(): void

@@ -206,6 +206,7 @@ export class ClientPool {
     return this.core.close(checkTimeout('timeout', options.timeout ?? 0))
   }
 
+  /** As `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

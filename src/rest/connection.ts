@@ -267,6 +267,7 @@ export class HttpConnection implements TransportHandler {
     if (!this.isClosed) this.transport.destroy()
   }
 
+  /** As `destroy`. */
   [Symbol.dispose](): void {
     this.destroy()
   }

@@ -4,6 +4,7 @@ import type { RestError } from '../errors.ts'
 
 /** A slot, by its number: 0 to `connections` - 1. */
 export interface SlotEvent {
+  /** Its number. */
   readonly slot: number
 }
 
@@ -13,8 +14,9 @@ export interface SlotDownEvent extends SlotEvent {
   readonly error: Error | null
   /** Was a request under way? */
   readonly inUse: boolean
-  /** Requests that were answered on it, and how old it was in ms. */
+  /** Requests that were answered on it. */
   readonly requests: number
+  /** How old it was, in ms. */
   readonly age: number
 }
 
@@ -24,11 +26,13 @@ export interface SlotUpEvent extends SlotEvent {
   readonly attempts: number
   /** Milliseconds without a connection; 0 for the first one and for a renewal. */
   readonly outage: number
+  /** Why it was made. */
   readonly reason: 'first' | 'heal' | 'renewal'
 }
 
 /** An attempt to connect failed; another will be made. */
 export interface SlotAttemptEvent extends SlotEvent {
+  /** Why. */
   readonly error: unknown
   /** Which attempt this was, from 1. */
   readonly attempt: number
@@ -40,6 +44,7 @@ export interface SlotAttemptEvent extends SlotEvent {
 export interface RequestEvent extends SlotEvent {
   /** Null when it failed. */
   readonly status: number | null
+  /** Why it failed; null when it did not. */
   readonly error: RestError | null
   /** Milliseconds from sending to the end. */
   readonly duration: number
@@ -47,19 +52,25 @@ export interface RequestEvent extends SlotEvent {
 
 /** A `keepWarm` request could not be made, or failed; the connection is healed in the latter case. */
 export interface KeepWarmEvent extends SlotEvent {
+  /** Why. */
   readonly error: unknown
 }
 
 /** Methods that a pool calls as things happen; each is optional. What one throws becomes an uncaught exception, and does not disturb the pool. */
 export interface PoolObserver {
+  /** A connection is there. */
   onSlotUp?(event: SlotUpEvent): void
+  /** A connection was lost or given up. */
   onSlotDown?(event: SlotDownEvent): void
+  /** An attempt to connect failed; another will be made. */
   onAttemptFailed?(event: SlotAttemptEvent): void
   /** A slot has been held for `leakTimeout` without a request: did its holder forget to release it? */
   onLeak?(event: SlotEvent & { readonly heldFor: number }): void
   /** A caller has to wait for a slot; `waiting` counts it. */
   onWait?(event: { readonly waiting: number }): void
+  /** A request has ended. */
   onRequest?(event: RequestEvent): void
+  /** A `keepWarm` request failed. */
   onKeepWarmFailed?(event: KeepWarmEvent): void
 }
 

@@ -33,12 +33,15 @@ export interface PoolStats {
   readonly healing: number
   /** Callers that wait for a slot. */
   readonly waiting: number
-  /** Requests answered, and requests that failed, since the pool was made. */
+  /** Requests answered since the pool was made. */
   readonly requests: number
+  /** Requests that failed. */
   readonly failures: number
-  /** Connections lost; made anew for it; replaced for their age or idleness. */
+  /** Connections lost. */
   readonly lost: number
+  /** Connections made anew for one that was lost. */
   readonly healed: number
+  /** Connections replaced for their age or idleness. */
   readonly renewed: number
   /** Attempts to connect that failed. */
   readonly failedAttempts: number

@@ -149,6 +149,7 @@ export class ClientSlot {
     this.slot.owner.giveBack(this.slot)
   }
 
+  /** As `release`. */
   [Symbol.dispose](): void {
     this.release()
   }

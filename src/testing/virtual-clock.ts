@@ -34,16 +34,19 @@ export class VirtualClock implements Clock {
     return this.timers.size
   }
 
+  /** Milliseconds of virtual time. */
   now(): number {
     return this.time
   }
 
+  /** Calls `callback` once virtual time is `delay` ms on. Returns what `clear` takes. */
   set(callback: () => void, delay: number): unknown {
     const timer: Timer = { at: this.time + Math.max(0, delay), callback }
     this.timers.add(timer)
     return timer
   }
 
+  /** Cancels a timer; harmless when it has fired. */
   clear(timer: unknown): void {
     this.timers.delete(timer as Timer)
   }

@@ -23,7 +23,7 @@ export interface DenoConn {
   write(bytes: Uint8Array): Promise<number>
   closeWrite(): Promise<void>
   close(): void
-  /** Of a TLS connection. */
+  // Of a TLS connection.
   handshake?(): Promise<unknown>
 }
 

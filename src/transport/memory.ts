@@ -26,8 +26,9 @@ export interface MemoryOptions {
   deliverInResume?: boolean | undefined
   /** Read targets of each side, filled in turn. Default 1. */
   targetCount?: 1 | 2 | undefined
-  /** What both sides say of the connection. Default undefined. */
+  /** The protocol that both sides say TLS negotiated. Default undefined. */
   alpnProtocol?: string | undefined
+  /** The peer's address, as both sides say. Default undefined. */
   remoteAddress?: string | undefined
 }
 

@@ -102,7 +102,7 @@ export class TlsCodec {
 
   /**
    * @param hostname what the certificate has to be for, and what the server is told (SNI), unless `tls.serverName` says otherwise
-   * Throws `TlsOptionInvalid`, `InvalidOption`.
+   * @throws `TlsOptionInvalid`, `InvalidOption`
    */
   constructor(hostname: string, options: TlsCodecOptions = {}) {
     if (typeof hostname !== 'string' || !/^[^\s:/]+$|^[0-9a-f:.]+$/i.test(hostname)) {

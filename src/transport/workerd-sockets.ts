@@ -6,7 +6,7 @@ export interface WorkerdSocket {
   readonly writable: WritableStream<Uint8Array>
   readonly opened: Promise<{ readonly remoteAddress?: string }>
   readonly closed: Promise<void>
-  /** Missing in older versions. */
+  // Missing in older versions.
   readonly secureTransport?: string
   close(): Promise<void>
   startTls(options?: { expectedServerHostname?: string }): WorkerdSocket

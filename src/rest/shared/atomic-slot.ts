@@ -263,6 +263,7 @@ export class AtomicClientSlot {
     this.end()
   }
 
+  /** As `release`. */
   [Symbol.dispose](): void {
     this.release()
   }

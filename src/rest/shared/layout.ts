@@ -14,22 +14,22 @@ export const MESSAGE_BYTES = 1_024
 
 /** What every thread builds its own view of the pool from. It can be posted, and holds no bytes but the codec's module. */
 export interface PoolPlan {
-  /** Tells pools apart, in this process. */
+  // Tells pools apart, in this process.
   readonly id: string
   readonly memory: WebAssembly.Memory
   readonly module: WebAssembly.Module
-  /** Blocks of memory, of which some are spare. */
+  // Blocks of memory, of which some are spare.
   readonly blocks: number
   readonly host: string
   readonly basePath: string
   readonly defaultHeaders: Fields
   readonly writeBufferCapacity: number
   readonly reader: Required<ResponseReaderOptions>
-  /** The limit of a request that does not say itself, in ms. */
+  // The limit of a request that does not say itself, in ms.
   readonly timeout: number
-  /** How long a thread looks for what it expects before it sleeps, in ms. */
+  // How long a thread looks for what it expects before it sleeps, in ms.
   readonly spin: number
-  /** Number of the thread that owns the sockets. */
+  // Number of the thread that owns the sockets.
   readonly owner: number
 }
 

@@ -4,12 +4,12 @@ import type { PoolPlan } from './layout.ts'
 
 /** A slot on its way: post it as it is. */
 export interface SlotMessage {
-  /** Which pool it is of. */
+  // Which pool it is of.
   readonly nexusSlot: string
   readonly block: number
   readonly index: number
   readonly lease: number
-  /** How to attach; left out for a thread that has done so. */
+  // How to attach; left out for a thread that has done so.
   readonly plan?: PoolPlan
 }
 
