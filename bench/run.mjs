@@ -44,6 +44,7 @@ const ORDER = [
   'flood',
   'send',
   'echo',
+  'first-frame',
   'alloc',
   'costs',
   'profiles',

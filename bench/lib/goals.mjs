@@ -30,6 +30,7 @@ export const goals = [
   goal('send', 'binary40', 'nexus', 'rate', 'ws', { atLeast: 8 }, 'send flood, 40 B masked'),
   goal('echo', 'one-core', 'nexus', 'p50', 'raw', { atMost: 1.15 }, 'echo on one core, p50'),
   goal('echo', 'one-core', 'nexus', 'p99', 'ws', { atMost: 1 }, 'echo on one core, p99'),
+  { ...goal('first-frame', 'tcp', 'nexus', 'total', '', { atMost: 5 }, 'import to first frame, ms'), on: 'node' },
   goal('alloc', 'memory', 'nexus', 'perMessage', '', { atMost: 0.05 }, 'allocation in memory, bytes a message'),
   {
     ...goal('alloc', 'tcp', 'nexus', 'perMessage', 'raw', { atMost: 0.5 }, 'allocation in a TCP flood beyond the raw read, bytes a message'),
