@@ -1,6 +1,6 @@
 // @ts-check
 // From the import of a client to its first message, in processes that have just begun: what a restart costs before the feed is there again.
-// A round is some twenty lives, one after the other; its figures are their medians.
+// A round is as many lives as it has time for, one after the other; its figures are their medians. Lives are short: look at a run of several rounds.
 
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
