@@ -17,6 +17,8 @@ export const FIRST_REGION = 4_096
 const ALIGNMENT = 64
 /** 64 MiB of address space a memory; pages that nobody touches cost nothing. V8 allows about 13,000 memories a process. */
 const MEMORY_PAGES = 1_024
+/** 4 MiB for a thread's first memory: V8 counts all of one as its own, and would collect garbage because of 64 MiB while a program is still loading. */
+const FIRST_MEMORY_PAGES = 64
 
 /** One linear memory with its codec instance and its whole-memory views. */
 export class CodecMemory {
@@ -117,13 +119,13 @@ export class Codec {
   private readonly forgotten = new FinalizationRegistry<Region>((region) => region.release())
 
   /**
-   * @param source the compiled module, or a function that gives the binary in base64 (called on first use)
+   * @param source the compiled module, or a function that gives the binary as text (called on first use)
    * @param text how this runtime turns bytes into strings
    */
   constructor(
     private readonly source: WebAssembly.Module | (() => string),
     private decoding: TextDecoding,
-    /** Pages of each memory, more when one region needs more. */
+    /** Pages of each memory, but for the first one; more when one region needs more. */
     private readonly memoryPages: number = MEMORY_PAGES,
   ) {}
 
@@ -156,7 +158,8 @@ export class Codec {
       const start = memory.take(size)
       if (start !== 0) return new Region(memory, start, size, this.onRelease)
     }
-    const pages = Math.max(this.memoryPages, Math.ceil((size + FIRST_REGION) / PAGE))
+    const usual = this.memories.length === 0 ? Math.min(FIRST_MEMORY_PAGES, this.memoryPages) : this.memoryPages
+    const pages = Math.max(usual, Math.ceil((size + FIRST_REGION) / PAGE))
     const memory = new CodecMemory(this.module, new WebAssembly.Memory({ initial: pages, maximum: pages }))
     this.memories.push(memory)
     return new Region(memory, memory.take(size), size, this.onRelease)

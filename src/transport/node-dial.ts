@@ -5,12 +5,13 @@
 
 import dns from 'node:dns'
 import net from 'node:net'
-import tls from 'node:tls'
+import type tls from 'node:tls'
 import { systemClock } from '../clock.ts'
 import { interleaveFamilies, type ResolvedAddress, raceAddresses } from './address-race.ts'
 import { withDeadline } from './deadline.ts'
 import { checkSocketPath, checkTcpOptions, type TcpSettings } from './dial-options.ts'
 import { DialedTransport, Landing } from './node.ts'
+import { nodeTls } from './node-tls-module.ts'
 import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
 import type { Address, Dial } from './transport.ts'
 
@@ -122,13 +123,14 @@ function secure(opening: Opening, done: (opening: Opening) => void, failed: (err
 
 function connectTls(where: SocketOptions & Place, address: Address, config: TlsSettings, landing: Landing): net.Socket {
   const name = config.serverName ?? address.hostname
-  return tls.connect({
+  const { connect, checkServerIdentity } = nodeTls()
+  return connect({
     ...where,
     onread: landing.onread,
     // SNI carries names only (RFC 6066 section 3); an address is verified all the same.
     ...(net.isIP(name) === 0 ? { servername: name } : {}),
     // That is done against the name that was given, which with an address would otherwise be the host that is connected to.
-    checkServerIdentity: (_: string, certificate: tls.PeerCertificate) => tls.checkServerIdentity(name, certificate),
+    checkServerIdentity: (_: string, certificate: tls.PeerCertificate) => checkServerIdentity(name, certificate),
     ...(config.ca === null ? {} : { ca: [...config.ca] }),
     ...config.identity,
     ...(config.alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...config.alpnProtocols] }),

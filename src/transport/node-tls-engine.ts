@@ -2,14 +2,15 @@
 
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
-import tls from 'node:tls'
+import type tls from 'node:tls'
+import { nodeTls } from './node-tls-module.ts'
 import type { TlsSettings } from './tls-options.ts'
 
 /** Begins a client's handshake over `stream`. */
 export function startEngine(stream: Duplex, hostname: string, settings: TlsSettings): tls.TLSSocket {
   const { ca, identity, alpnProtocols, serverName, minVersion, dangerNoVerify } = settings
   const name = serverName ?? hostname
-  return tls.connect({
+  return nodeTls().connect({
     socket: stream,
     // The name that the certificate is checked against; SNI carries names only (RFC 6066 section 3).
     host: name,
