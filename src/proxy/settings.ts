@@ -30,7 +30,7 @@ const KINDS: Readonly<Record<string, { readonly kind: ProxySettings['kind']; rea
 /**
  * The proxy for a connection to `address`; null when none is asked for, or the environment names none for it.
  *
- * @throws UsageError `InvalidOption`, which says what was expected
+ * @throws UsageError `InvalidOption`, which says what was expected; `OptionUnsupported` where the environment may not be read
  */
 export function resolveProxy(option: ProxyOption | undefined, address: Address, environment: Environment): ProxySettings | null {
   if (option === undefined || option === null) return null
@@ -89,14 +89,21 @@ function base64({ user, password }: ProxyCredentials): string {
 
 /** What the variables say that other programs go by. There is no rule for them but custom; this is curl's, without its networks. */
 function fromEnvironment(address: Address, environment: Environment): { name: string; url: string } | null {
+  const variable = (name: string): string | undefined => {
+    try {
+      return environment(name)?.trim()
+    } catch (cause) {
+      throw new UsageError('OptionUnsupported', `proxy: 'environment' may not read ${name}: ${(cause as Error).message}`, { cause })
+    }
+  }
   const read = (name: string): { name: string; url: string } | null => {
     for (const spelled of [name.toLowerCase(), name]) {
-      const value = environment(spelled)?.trim()
+      const value = variable(spelled)
       if (value) return { name: spelled, url: /^[a-z0-9+.-]+:\/\//i.test(value) ? value : `http://${value}` }
     }
     return null
   }
-  if (isExempt(address, environment('no_proxy') ?? environment('NO_PROXY') ?? '')) return null
+  if (isExempt(address, variable('no_proxy') ?? variable('NO_PROXY') ?? '')) return null
   return read(address.secure ? 'HTTPS_PROXY' : 'HTTP_PROXY') ?? read('ALL_PROXY')
 }
 

@@ -118,7 +118,7 @@ console.log(await connecting.then((conn) => { conn.destroy(); return 'open' }, (
   })
 
   test('the environment needs --allow-env', async () => {
-    expect(await outcome(['--allow-net'], { proxy: 'environment' })).toMatch(/^NotCapable: .*--allow-env/)
+    expect(await outcome(['--allow-net'], { proxy: 'environment' })).toMatch(/^OptionUnsupported: .*--allow-env/)
     expect(await outcome(['--allow-net', '--allow-env'], { proxy: 'environment' })).toBe('open')
   })
 

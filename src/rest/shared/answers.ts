@@ -40,12 +40,13 @@ export class Answers {
   add(awaited: Awaited): void {
     this.awaited.push(awaited)
     if (this.isLooking) return
-    this.isLooking = this.patience.tries()
-    if (!this.isLooking) {
+    const spin = this.patience.tries()
+    if (spin === 0) {
       this.sleep()
       return
     }
-    this.until = this.turns.clock.now() + this.patience.spin
+    this.isLooking = true
+    this.until = this.turns.clock.now() + spin
     this.turns.immediately(this.look)
   }
 
@@ -58,8 +59,9 @@ export class Answers {
   /** Blocks this thread until it is over; false when that took longer than `left()` ms. */
   block(awaited: Omit<Awaited, 'onOver'>, left: () => number): boolean {
     const { patience, turns, cells, pool, thread, bed } = this
-    if (patience.tries()) {
-      const until = turns.clock.now() + patience.spin
+    const spin = patience.tries()
+    if (spin > 0) {
+      const until = turns.clock.now() + spin
       do {
         for (let i = 0; i < 50; i++) {
           if (!awaited.isOver()) continue

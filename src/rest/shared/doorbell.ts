@@ -84,9 +84,9 @@ export class Doorbell {
     const hasRung = this.hasRung()
     if (this.until === 0) {
       // The end of the turn.
-      if (hasRung || !patience.tries()) return false
-      this.until = turns.clock.now() + patience.spin
-      return true
+      const spin = hasRung ? 0 : patience.tries()
+      this.until = turns.clock.now() + spin
+      return spin > 0
     }
     if (!hasRung && turns.clock.now() < this.until) return true
     patience.tell(hasRung)

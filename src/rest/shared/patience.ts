@@ -3,35 +3,40 @@
 const FULL = 16
 const AFTER_REST = 8
 const SHORTEST_REST = 64
-const LONGEST_REST = 256
+const LONGEST_REST = 1_024
+/** The first look after a rest lasts so many times longer. */
+const PROBE = 30
 
 /**
- * Looking goes on while more than one try in three succeeds. Then it rests for a number of occasions, which doubles as long as it does not help, and
- * is tried again several times in a row: the first tries may fail only because the other thread still shares a core with this one.
+ * Looking goes on while more than one try in three succeeds. Then it rests for a number of occasions, which doubles as long as it does not help.
+ *
+ * After a rest, the first look is a long one: it may take a time slice of the system's scheduler until threads that wait for one another no longer
+ * share a core, and looks that are given up before that would fail for ever.
  */
 export class Patience {
   private score = FULL
   private rest = SHORTEST_REST
   private left = 0
+  private isProbe = false
 
   /** @param spin how long to look at most, in ms; 0 for never */
-  constructor(readonly spin: number) {}
+  constructor(private readonly spin: number) {}
 
-  /** Is it worth looking this time? */
-  tries(): boolean {
-    if (this.spin === 0) return false
-    if (this.left === 0) return true
+  /** How long to look this time, in ms; 0 for not at all. */
+  tries(): number {
+    if (this.left === 0) return this.isProbe ? PROBE * this.spin : this.spin
     this.left--
-    return false
+    return 0
   }
 
   /** Says how the last try went. */
   tell(wasWorthIt: boolean): void {
     if (wasWorthIt) {
-      this.score = Math.min(FULL, this.score + 2)
+      this.score = this.isProbe ? AFTER_REST : Math.min(FULL, this.score + 2)
+      this.isProbe = false
       if (this.score === FULL) this.rest = SHORTEST_REST
-    } else if (--this.score === 0) {
-      this.score = AFTER_REST
+    } else if (this.isProbe || --this.score === 0) {
+      this.isProbe = true
       this.left = this.rest
       this.rest = Math.min(LONGEST_REST, 2 * this.rest)
     }

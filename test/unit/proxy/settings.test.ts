@@ -98,4 +98,12 @@ describe('the environment', () => {
     const six = { hostname: '::1', port: 443, secure: true }
     for (const list of ['::1', '[::1]', '[::1]:443']) expect(through({ HTTPS_PROXY: 'http://a:1', no_proxy: list }, six)).toBe(null)
   })
+
+  test('that may not be read is said with the reason', () => {
+    const read = (): unknown =>
+      resolveProxy('environment', { hostname: 'a', port: 443, secure: true }, () => {
+        throw new Error('Requires env access, run again with the --allow-env flag')
+      })
+    expect(read).toThrow(expect.objectContaining({ code: 'OptionUnsupported', message: expect.stringMatching(/no_proxy.*--allow-env/) }))
+  })
 })

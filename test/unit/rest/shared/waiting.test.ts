@@ -30,43 +30,51 @@ const makeCells = (): SharedCells => new SharedCells(new Int32Array(new SharedAr
 /** Lets a wake-up arrive, which comes by the event loop. */
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))
 
-test('patience: one try in three has to succeed, or it rests, longer and longer, and then tries several times in a row', () => {
+/** Tries in vain until it rests; how long each lasts. */
+function triesUntilRest(patience: Patience): number[] {
+  const spins: number[] = []
+  for (let spin = patience.tries(); spin > 0; spin = patience.tries()) {
+    spins.push(spin)
+    patience.tell(false)
+  }
+  return spins
+}
+
+/** Occasions that are let go by, the one that was refused already among them. */
+function restOf(patience: Patience): number {
+  let occasions = 1
+  while (patience.tries() === 0) occasions++
+  return occasions
+}
+
+test('patience: after 16 looks in vain it rests, longer and longer; the look after a rest is a long one', () => {
   const patience = new Patience(SPIN)
-  const triesUntilRest = (): number => {
-    let tries = 0
-    while (patience.tries()) {
-      tries++
-      patience.tell(false)
-    }
-    return tries
+  expect(triesUntilRest(patience)).toEqual(new Array(16).fill(SPIN))
+  for (const rest of [64, 128, 256, 512, 1_024, 1_024]) {
+    expect(restOf(patience)).toBe(rest)
+    expect(triesUntilRest(patience)).toEqual([30 * SPIN])
   }
-  const rest = (): number => {
-    let occasions = 1 // the one that was refused
-    while (!patience.tries()) occasions++
-    return occasions
-  }
-  expect(triesUntilRest()).toBe(16)
-  expect(rest()).toBe(64)
-  expect(triesUntilRest()).toBe(8)
-  expect(rest()).toBe(128)
-  for (let i = 0; i < 3; i++) {
-    triesUntilRest()
-    rest()
-  }
-  triesUntilRest()
-  expect(rest()).toBe(256)
-  for (let i = 0; i < 300; i++) {
-    expect(patience.tries()).toBe(true)
-    patience.tell(i % 3 === 0)
-  }
-  for (let i = 0; i < 8; i++) patience.tell(true)
-  expect(triesUntilRest()).toBe(16)
-  expect(rest()).toBe(64)
 })
 
-test('no patience: spin 0 never tries', () => {
+test('patience: with one look in three that succeeds it goes on, and a long one that does gives it new tries', () => {
+  const patience = new Patience(SPIN)
+  for (let i = 0; i < 300; i++) {
+    expect(patience.tries()).toBe(SPIN)
+    patience.tell(i % 3 === 0)
+  }
+  triesUntilRest(patience)
+  restOf(patience)
+  patience.tell(true)
+  expect(triesUntilRest(patience)).toEqual(new Array(8).fill(SPIN))
+  expect(restOf(patience)).toBe(128)
+  for (let i = 0; i < 8; i++) patience.tell(true)
+  expect(triesUntilRest(patience)).toHaveLength(16)
+  expect(restOf(patience)).toBe(64)
+})
+
+test('no patience: spin 0 never looks', () => {
   const patience = new Patience(0)
-  expect([1, 2, 3].map(() => patience.tries())).toEqual([false, false, false])
+  expect([1, 2, 3].map(() => patience.tries())).toEqual([0, 0, 0])
 })
 
 interface Wait extends Awaited {
