@@ -3,7 +3,7 @@
 const FULL = 16
 const AFTER_REST = 8
 const SHORTEST_REST = 64
-const LONGEST_REST = 1_024
+const LONGEST_REST = 256
 /** The first look after a rest lasts so many times longer. */
 const PROBE = 30
 
