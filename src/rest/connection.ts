@@ -56,8 +56,12 @@ function speakOver<Self extends HttpConnection>(Class: HttpConnectionClass<Self>
     throw error
   }
 }
-/** How long a complete response waits for the system to tell that it took all of the request, in ms. */
-const WRITE_GRACE = 20
+/**
+ * How long a complete response waits for the system to tell that it took all of the request: so many turns, of so many ms each. A thread that
+ * stood still has its timers run before it hears from the system; between two turns it does hear.
+ */
+const GRACE_TURNS = 4
+const GRACE_TURN = 5
 /** Places of the times of the last exchange, in ms of the clock. */
 const STARTED = 0
 const FIRST_BYTE = 1
@@ -116,6 +120,7 @@ export class HttpConnection implements TransportHandler {
   /** Whose response is complete before the system has told that it took all of the request; and the limit of waiting for that. */
   private held: ResponseReader | null = null
   private heldTimer: unknown = null
+  private graceLeft = 0
   /** Pieces of a read are being passed on: nothing may come in between. */
   private passing = false
   private onInterim: SendOptions['onInterim']
@@ -318,8 +323,9 @@ export class HttpConnection implements TransportHandler {
 
   /** @internal */
   onWritten(): void {
-    if (this.body !== null) this.body.onWritten()
-    else this.endWriting()
+    this.body?.onWritten()
+    // A response is held for a body that was given whole: this was the last of it.
+    if (this.body === null || this.held !== null) this.endWriting()
     if (this.held !== null) this.settle(this.held, false)
   }
 
@@ -483,16 +489,28 @@ export class HttpConnection implements TransportHandler {
 
   /** The response is there. */
   private complete(reader: ResponseReader): void {
-    if (this.writing === null || this.body !== null || reader.surplus !== 0) {
+    const isWhole = this.body === null || this.body.isWhole
+    // That the source of a body still has to say that this was all matters to nobody now.
+    if (this.body !== null && isWhole && this.transport.lastWrite === 'fully') this.endWriting()
+    if (this.writing === null || !isWhole || reader.surplus !== 0) {
       this.settle(reader, false)
       return
     }
     // It nearly always is there because the server has read all of the request, and the system tells of that a moment later. A response that
-    // really overtakes its request, such as a 413, waits this long in vain.
+    // really overtakes its request, such as a 413, waits in vain.
     this.held = reader
     this.alarm.set(Number.POSITIVE_INFINITY)
-    this.heldTimer = this.clock.set(() => this.settle(reader, false), WRITE_GRACE)
+    this.graceLeft = GRACE_TURNS
+    this.awaitWritten(reader)
     this.readOn()
+  }
+
+  private awaitWritten(reader: ResponseReader): void {
+    this.heldTimer = this.clock.set(() => {
+      this.graceLeft--
+      if (this.graceLeft === 0) this.settle(reader, false)
+      else this.awaitWritten(reader)
+    }, GRACE_TURN)
   }
 
   /** Gives the response out, and decides what becomes of the connection. `isFollowed`: bytes have come that belong to nothing. */

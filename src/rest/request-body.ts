@@ -28,6 +28,12 @@ export class RequestBody {
     return this.writes > 1 || lastWrite !== 'nothing' ? 'partly' : 'nothing'
   }
 
+  /** The transport has been given all of the request; its source may still have to say that this was all. */
+  get isWhole(): boolean {
+    const { declaredLength } = this.request
+    return declaredLength === null ? this.ended : this.bytes === declaredLength
+  }
+
   start(): void {
     this.run().then(
       () => {

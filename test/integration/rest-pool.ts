@@ -159,13 +159,12 @@ withHost('one deadline covers the wait for a slot and the response', async (cont
     equal(queued.phase, 'queue')
     // … and some of it there, the rest while waiting for the response.
     const since = performance.now()
-    const late = pool.request('GET', `/never?id=${second}`, { timeout: 200 })
+    const late = pool.request('GET', `/never?id=${second}`, { timeout: 2_000 })
     late.catch(() => {})
     await ask(context, `/go?id=${first}`)
     equal((await held).text(), first)
     const error = await failsAfter('fully', late, 'RequestTimeout')
-    const waited = performance.now() - since
-    ok(waited >= 199 && waited < 5_000, `the deadline is one: ${waited} ms`)
+    ok(performance.now() - since >= 1_999, 'not before its time')
     equal([error.phase, await ask(context, `/count?id=${second}`)], ['first byte', 1])
     await until(() => pool.available === 1)
   })

@@ -605,6 +605,66 @@ describe('a streamed request body', () => {
     })
   })
 
+  test.each([
+    ['in chunks', undefined],
+    ['of a length that was told', 5],
+  ])('%s keeps its connection when the response is there before the system tells that it took the last of it', async (_, length) => {
+    for (const [toldAfter, state] of [
+      [0, 'idle'],
+      [19, 'idle'],
+      [21, 'poisoned'],
+    ] as const) {
+      const { world, writer } = await openConnection()
+      const { transport, handler, targets } = handMade()
+      const written: string[] = []
+      transport.write = (bytes) => {
+        written.push(Buffer.from(bytes).toString())
+        const isLast = written.at(-1) === (length === undefined ? '0\r\n\r\n' : 'hello')
+        transport.lastWrite = isLast ? 'partly' : 'fully'
+        return !isLast
+      }
+      const conn = world.Connection.connectWith(transport)
+      const sending = conn.send(writer.post('/').stream(parts('hello'), length).finish())
+      await world.settle()
+      deliver(handler(), targets(), 0, ok('early'))
+      world.clock.set(() => {
+        transport.lastWrite = 'fully'
+        handler().onWritten()
+      }, toldAfter)
+      await world.clock.advance(25)
+      expect((await sending).text()).toBe('early')
+      expect(conn.state, `told after ${toldAfter} ms`).toBe(state)
+      if (state === 'idle') expect(writer.get('/').finish().length).toBeGreaterThan(0)
+    }
+  })
+
+  test.each([
+    ['of no bytes', 0],
+    ['of five', 5],
+  ])('%s, as was told, is answered though its source has not said that this was all', async (_, length) => {
+    const { conn, writer, server, world } = await openConnection()
+    server.respond = () => null
+    let stopped = false
+    async function* dawdling(): AsyncGenerator<string> {
+      try {
+        if (length > 0) yield 'hello'
+        await new Promise((resolve) => world.clock.set(() => resolve(null), 1_000))
+      } finally {
+        stopped = true
+      }
+    }
+    const sending = conn.send(writer.post('/').stream(dawdling(), length).finish())
+    await world.settle()
+    server.last.send(ok('thanks'))
+    await world.settle()
+    expect((await sending).text()).toBe('thanks')
+    expect(conn.state).toBe('idle')
+    server.respond = ({ path }) => ok(`for ${path}`)
+    const next = conn.send(writer.get('/next').finish())
+    await world.clock.advance(1_000)
+    expect([(await next).text(), stopped]).toEqual(['for /next', true])
+  })
+
   test('is told to stop when the response comes early', async () => {
     const { conn, writer, server, world } = await openConnection()
     let stopped = false
