@@ -9,8 +9,29 @@ const { AtomicClientPool } = entry === '--list' ? /** @type {any} */ ({}) : awai
 /** @param {string} file @param {object} [workerData] */
 const start = (file, workerData = {}) => new Worker(new URL(file, import.meta.url), { workerData: { entry, ...workerData } })
 
-/** The next message of a worker. @param {Worker} worker @returns {Promise<any>} */
-const next = (worker) => new Promise((resolve) => worker.once('message', resolve))
+/** Messages of workers that nobody has asked for yet, and who has asked for one that has not come. @type {WeakMap<Worker, { come: any[], asked: ((message: any) => void)[] }>} */
+const inboxes = new WeakMap()
+
+/** @param {Worker} worker */
+function inboxOf(worker) {
+  let inbox = inboxes.get(worker)
+  if (inbox === undefined) {
+    const { come, asked } = (inbox = { come: /** @type {any[]} */ ([]), asked: /** @type {((message: any) => void)[]} */ ([]) })
+    inboxes.set(worker, inbox)
+    worker.on('message', (message) => {
+      const ask = asked.shift()
+      if (ask === undefined) come.push(message)
+      else ask(message)
+    })
+  }
+  return inbox
+}
+
+/** The next message of a worker, though it may have come already. @param {Worker} worker @returns {Promise<any>} */
+function next(worker) {
+  const { come, asked } = inboxOf(worker)
+  return come.length > 0 ? Promise.resolve(come.shift()) : new Promise((resolve) => asked.push(resolve))
+}
 
 /** @param {object} [plan] */
 async function startWorker(plan) {
@@ -124,7 +145,7 @@ const checks = {
           const slot = await pool.acquire({ timeout: 10_000 })
           const ids = Array.from({ length: 10 }, (_, i) => `${round}-${i}`)
           const answer = next(worker)
-          worker.postMessage({ slot: slot.handOff(worker, { isAttached: true }), order: 'ask', ids, sync: round % 2 === 0, timeout: 2_000 })
+          worker.postMessage({ slot: slot.handOff(worker, { isAttached: true }), order: 'ask', ids, sync: round % 2 === 0, timeout: 10_000 })
           for (const outcome of (await answer).outcomes) seen.add(outcome)
         }
         for (const outcome of seen) {
@@ -260,7 +281,7 @@ const checks = {
         again.release()
         await worker.terminate()
       },
-      { connections: 1, leakTimeout: 200 },
+      { connections: 1, leakTimeout: 1_000 },
     ),
 
   'workers acquire for themselves, and each gets its own answers': () =>
