@@ -122,7 +122,8 @@ export function record(inner: Transport): { transport: Transport; writes: Uint8A
 
 /** The other end of a connection, by hand: keeps what comes, sends what it is told. */
 export class RawPeer implements TransportHandler {
-  received: Buffer = Buffer.alloc(0)
+  private store: Buffer = Buffer.alloc(0)
+  private length = 0
   ended = false
   /** How the connection went; undefined while it lasts. */
   closed: Error | null | undefined = undefined
@@ -135,6 +136,16 @@ export class RawPeer implements TransportHandler {
   constructor(readonly end: MemoryTransport) {
     end.start(this, end.targetCount === 2 ? [this.target.subarray(0, 32_768), this.target.subarray(32_768)] : [this.target])
     end.resume()
+  }
+
+  /** All that came: a view, which later bytes leave alone. */
+  get received(): Buffer {
+    return this.store.subarray(0, this.length)
+  }
+
+  forget(): void {
+    this.store = Buffer.alloc(0)
+    this.length = 0
   }
 
   /** Text after the HTTP head, or all of it when there is none yet. */
@@ -161,7 +172,14 @@ export class RawPeer implements TransportHandler {
 
   onRead(index: number, length: number): void {
     const from = index === 1 ? 32_768 : 0
-    this.received = Buffer.concat([this.received, this.target.subarray(from, from + length)])
+    if (this.length + length > this.store.length) {
+      // Twice the size: a megabyte that comes in small reads is not copied once for each.
+      const larger = Buffer.alloc(2 * (this.length + length))
+      this.store.copy(larger, 0, 0, this.length)
+      this.store = larger
+    }
+    this.store.set(this.target.subarray(from, from + length), this.length)
+    this.length += length
     if (this.reading) this.end.resume()
   }
 
@@ -208,7 +226,7 @@ export async function openClientTo(
   peer.send(upgradeResponse(peer.text))
   await world.settle()
   const ws = await opening
-  peer.received = Buffer.alloc(0)
+  peer.forget()
   writes.length = 0
   return { ws, peer, end, writes }
 }
@@ -252,7 +270,7 @@ export async function openServerTo(
   await world.settle()
   const ws = await opening
   await world.settle()
-  peer.received = Buffer.alloc(0)
+  peer.forget()
   writes.length = 0
   return { ws, peer, end, writes }
 }

@@ -80,7 +80,9 @@ test('random messages both ways, one side after the other', async () => {
       const options = { bufferCapacity, writeBufferCapacity, closeTimeout: 0 }
       for (const direction of ['client sends', 'server sends'] as const) {
         const { client, server } = await openPair(world, { memory, connect: options, accept: options })
-        const [from, to, items] = direction === 'client sends' ? [client, server, ours] : [server, client, theirs]
+        const [from, to, all] = direction === 'client sends' ? [client, server, ours] : [server, client, theirs]
+        // Byte by byte, many large messages would take their time and show no more than a few.
+        const items = memory.capacity === 1 || memory.maxDelivery === 1 ? all.slice(0, 5) : all
         const receiving = receive(to, byReadable)
         const sending = send(from, items).catch(() => {})
         expect(await receiving, direction).toEqual(expected(items))
@@ -94,4 +96,4 @@ test('random messages both ways, one side after the other', async () => {
     { numRuns: 120 },
   )
   expect(codec.memoryCount).toBeLessThanOrEqual(1)
-}, 60_000)
+})
