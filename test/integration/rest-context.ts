@@ -161,6 +161,17 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
+/** Waits until `read` gives `expected`. The server sees what happens to a connection after its client does: with TLS, even that it is there. */
+export async function becomes(read: () => Promise<unknown> | unknown, expected: unknown, what?: string): Promise<void> {
+  const wanted = JSON.stringify(expected)
+  let last = await read()
+  for (let tries = 0; JSON.stringify(last) !== wanted && tries < 1_000; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    last = await read()
+  }
+  equal(last, expected, what)
+}
+
 /** Reads a number until it has not changed for a while: what is blocked stays so, and what is not goes on. */
 export async function standstill(read: () => Promise<number> | number): Promise<number> {
   let last = await read()
@@ -224,5 +235,13 @@ export class Host {
   /** Connections that are open and that there were, requests by path, ends and errors of connections that clients caused. */
   async stats(): Promise<{ open: number; accepted: number; requests: Record<string, number>; ended: number; failed: number; mostOpen: number }> {
     return (await ask(this.context, `/host/stats?id=${this.id}`)) as never
+  }
+
+  async open(): Promise<number> {
+    return (await this.stats()).open
+  }
+
+  async accepted(): Promise<number> {
+    return (await this.stats()).accepted
   }
 }

@@ -8,6 +8,7 @@ import { Child, commands } from './child.ts'
 import { type RestPeers, startRestPeers } from './rest-peers.ts'
 import { type Outcome, REST_CHECK_LIMIT } from './rest-run.ts'
 import { isForTrusted, type RestEnvironment, restChecks } from './rest-suite.ts'
+import { requirePassed } from './run-checks.ts'
 
 interface Run {
   readonly title: string
@@ -61,7 +62,7 @@ describe.each(runs)('REST on $title', ({ runtime, isTrusted, writeToTheDead }) =
 
   for (const { name } of wanted) {
     test(name, { timeout: 2 * REST_CHECK_LIMIT }, async () => {
-      expect(await outcomes.get(name)).toEqual({ name, error: null })
+      requirePassed(await outcomes.get(name), name)
     })
   }
 })

@@ -4,6 +4,7 @@ import type * as Nexus from '../../src/entry/node.ts'
 import { equal, fails, isError, ok, sameBytes } from './assert.ts'
 import {
   ask,
+  becomes,
   CheckList,
   failsAfter,
   Host,
@@ -66,8 +67,7 @@ withHost('all connections are open before the first request, each in a slot of i
   for (const connections of [1, 5]) {
     await withPool(context, host.url, { connections }, async (pool) => {
       equal([pool.size, pool.available], [connections, connections])
-      // The server may take a moment longer to see them.
-      await until(async () => (await host.stats()).open === connections)
+      await becomes(() => host.open(), connections)
       const slots = Array.from({ length: connections }, () => take(pool))
       equal(pool.tryAcquire(), null)
       const ports = await Promise.all(slots.map(async (slot) => (await slot.send(slot.writer.get('/saw').finish())).json<{ port: number }>().port))
@@ -75,7 +75,7 @@ withHost('all connections are open before the first request, each in a slot of i
       for (const slot of slots) slot.release()
       equal(pool.available, connections)
     })
-    await until(async () => (await host.stats()).open === 0)
+    await becomes(() => host.open(), 0)
   }
 })
 
@@ -182,7 +182,7 @@ withHost('a slot that is released with its request under way is replaced, and th
     await failsAfter('nothing', slot.send(slot.writer.get('/').finish()), 'SlotReleased')
     await ask(context, `/go?id=${id}`)
     for (let i = 0; i < 5; i++) equal((await pool.request('POST', '/mirror', { body: `own ${i}` })).text(), `own ${i}`)
-    equal((await host.stats()).accepted, 2)
+    await becomes(() => host.accepted(), 2)
   })
 })
 
@@ -247,8 +247,8 @@ for (const how of ['end', 'reset'] as const) {
           await until(() => pool.stats.healed >= 3 * round && pool.available === 3)
           equal([pool.stats.lost, pool.stats.failures, pool.stats.failedAttempts], [3 * round, 0, 0])
         }
-        await until(async () => (await host.stats()).open === 3)
-        equal((await host.stats()).accepted, 12)
+        await becomes(() => host.accepted(), 12)
+        await becomes(() => host.open(), 3)
         equal(events.filter((event) => event === `down ${how === 'end' ? 'end' : 'ConnectionReset'} idle`).length, 9)
         equal(events.filter((event) => event === 'up heal 1').length, 9)
       })
@@ -271,7 +271,8 @@ withHost('one dead connection among many: the others go on serving, and it is ne
       }
     }
     await until(() => pool.available === 4)
-    equal([pool.stats.failures, (await host.stats()).open], [0, 4])
+    equal(pool.stats.failures, 0)
+    await becomes(() => host.open(), 4)
   })
 })
 
@@ -279,7 +280,8 @@ withHost('a server that closes after each response is asked again and again', as
   await withPool(context, host.url, { connections: 2 }, async (pool) => {
     for (let i = 0; i < 20; i++) equal((await pool.request('GET', '/close')).text(), 'the last')
     await until(() => pool.available === 2)
-    equal([pool.stats.failures, pool.stats.requests, (await host.stats()).accepted], [0, 20, 22])
+    equal([pool.stats.failures, pool.stats.requests], [0, 20])
+    await becomes(() => host.accepted(), 22)
   })
 })
 
@@ -315,7 +317,7 @@ withHost('a pool that cannot have all of its connections has none', async (conte
   const connecting = ClientPool.connect(host.url, { connections: 4, signal: controller.signal, ...tlsFor(context, host.url) })
   controller.abort(reason)
   equal(await connecting.catch((error: unknown) => error === reason), true)
-  await until(async () => (await host.stats()).open === 0)
+  await becomes(() => host.open(), 0)
 })
 
 // Upkeep.
@@ -361,7 +363,7 @@ withHost('keepWarm sends its request on every idle connection, and finds the dea
   const keepWarm = { interval: 100, request: (writer: Nexus.ClientSlot['writer']) => writer.head('/ping').finish() }
   await withPool(context, host.url, { connections: 3, keepWarm }, async (pool) => {
     await until(async () => ((await host.stats()).requests['/ping'] ?? 0) >= 9)
-    equal([pool.stats.lost, (await host.stats()).accepted], [0, 3])
+    equal([pool.stats.lost, await host.accepted()], [0, 3])
     await host.cut('reset')
     await until(() => pool.stats.healed === 3)
     const before = (await host.stats()).requests['/ping'] as number
@@ -395,7 +397,7 @@ withHost('close lets requests under way finish, then ends every connection grace
     ids,
   )
   await closing
-  await until(async () => (await host.stats()).open === 0)
+  await becomes(() => host.open(), 0)
   const { ended, failed } = await host.stats()
   equal([ended, failed], [4, 0], 'ends and errors that the server saw')
 })
@@ -408,7 +410,7 @@ withHost('close cuts what is still under way after its timeout', async (context,
   await ask(context, `/seen?id=${id}`)
   await pool.close({ timeout: 50 })
   await failsAfter('fully', under, 'RequestAborted')
-  await until(async () => (await host.stats()).open === 0)
+  await becomes(() => host.open(), 0)
 })
 
 withHost('close ends healing', async (context, host) => {
@@ -418,5 +420,5 @@ withHost('close ends healing', async (context, host) => {
   await until(() => pool.stats.failedAttempts >= 2)
   await pool.close()
   await host.start()
-  equal([pool.stats.healing, (await host.stats()).open], [0, 0])
+  equal([pool.stats.healing, await host.open()], [0, 0])
 })

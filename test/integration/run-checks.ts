@@ -9,6 +9,13 @@ export interface Outcome {
   readonly error: string | null
 }
 
+/** Throws unless it is the outcome of that check, and good; with all that it failed with, which a comparison would cut short. */
+export function requirePassed(outcome: unknown, name: string): void {
+  const { name: whose, error } = outcome as Outcome
+  if (whose !== name) throw new Error(`the outcome of “${whose}” came instead of that of “${name}”`)
+  if (error !== null) throw new Error(error)
+}
+
 /** Longest time for one check in ms: a hang is told by name. */
 export const CHECK_LIMIT = 20_000
 

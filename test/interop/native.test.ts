@@ -1,9 +1,10 @@
 /** The WebSocket clients that Deno and Bun come with, against our server on Node. */
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import * as nexus from '../../src/entry/node.ts'
 import { makeCertificates } from '../helpers/certificates.ts'
 import { Child, commands } from '../integration/child.ts'
+import { requirePassed } from '../integration/run-checks.ts'
 import { serveOnNode } from '../integration/runners/serve-node.ts'
 import { nativeChecks } from './native-checks.ts'
 
@@ -32,7 +33,7 @@ describe.each(['Deno', 'Bun'] as const)('%s’s own WebSocket against our server
 
     for (const name of Object.keys(nativeChecks)) {
       test(name, async () => {
-        expect(await outcomes.get(name)).toEqual({ name, error: null })
+        requirePassed(await outcomes.get(name), name)
       })
     }
   })

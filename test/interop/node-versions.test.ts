@@ -17,7 +17,7 @@ import { type Peers, startPeers } from '../integration/peers.ts'
 import { type RestPeers, startRestPeers } from '../integration/rest-peers.ts'
 import { REST_CHECK_LIMIT } from '../integration/rest-run.ts'
 import { type RestEnvironment, restChecks } from '../integration/rest-suite.ts'
-import { CHECK_LIMIT, type Outcome } from '../integration/run-checks.ts'
+import { CHECK_LIMIT, type Outcome, requirePassed } from '../integration/run-checks.ts'
 import { checks } from '../integration/suite.ts'
 
 const VERSIONS = [22, 24, 26] as const
@@ -125,10 +125,10 @@ describe.each(VERSIONS)('the package on Node %i', (version) => {
   })
 
   test.each(checks.map(({ name }) => name))('WebSocket: %s', { timeout: 2 * CHECK_LIMIT }, async (name) => {
-    expect(await ws.outcomes.get(name)).toEqual({ name, error: null })
+    requirePassed(await ws.outcomes.get(name), name)
   })
 
   test.each(restChecks.map(({ name }) => name))('REST: %s', { timeout: 2 * REST_CHECK_LIMIT }, async (name) => {
-    expect(await rest.outcomes.get(name)).toEqual({ name, error: null })
+    requirePassed(await rest.outcomes.get(name), name)
   })
 })

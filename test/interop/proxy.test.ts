@@ -1,10 +1,11 @@
 /** Our client through proxies that other people wrote: tinyproxy, Dante and microsocks; on Node, Deno and Bun. */
 
 import { writeFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import * as nexus from '../../src/entry/node.ts'
 import { Child, commands } from '../integration/child.ts'
 import { type Peers, startPeers } from '../integration/peers.ts'
+import { requirePassed } from '../integration/run-checks.ts'
 import type { Environment } from '../integration/suite.ts'
 import { realProxyChecks } from './proxy-checks.ts'
 import { command, Daemon, freePort, TemporaryDirectory } from './rest-tools.ts'
@@ -87,6 +88,6 @@ describe.each(['Deno', 'Bun'] as const)('through tinyproxy, Dante and microsocks
   })
   afterAll(() => child?.stop())
   test.each(names)('%s', async (name) => {
-    expect(await outcomes.get(name)).toEqual({ name, error: null })
+    requirePassed(await outcomes.get(name), name)
   })
 })

@@ -6,6 +6,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Child, commands } from '../integration/child.ts'
+import { requirePassed } from '../integration/run-checks.ts'
 
 interface Outcome {
   readonly name: string
@@ -43,6 +44,6 @@ describe.each([
   afterAll(() => child?.stop())
 
   test.each(names)('%s', { timeout: LIMIT }, async (name) => {
-    expect(await outcomes.get(name)).toEqual({ name, error: null })
+    requirePassed(await outcomes.get(name), name)
   })
 })
