@@ -292,9 +292,9 @@ export class PoolCore implements SlotOwner {
   }
 
   /** Has a successor take over the slot's connection: now if it is free, else when it is given back. */
-  succeed(slot: Slot, successor: Transport): void {
+  succeed(slot: Slot, successor: Transport): Promise<void> {
     slot.successor = successor
-    if (slot.state === SlotState.Idle) this.heal(slot)
+    return slot.state === SlotState.Idle ? this.heal(slot) : Promise.resolve()
   }
 
   /** Ends the connection of a slot without blaming anybody, and waits until its memory is free. */
@@ -315,9 +315,9 @@ export class PoolCore implements SlotOwner {
   }
 
   /** Brings a slot back whose connection is gone: at once, then with pauses, for ever. Its one task. */
-  private heal(slot: Slot): void {
+  private heal(slot: Slot): Promise<void> {
     this.move(slot, SlotState.Healing)
-    this.healing(slot).catch(() => {
+    return this.healing(slot).catch(() => {
       // Only the end of the pool ends it.
       if (slot.state !== SlotState.Closed) this.move(slot, SlotState.Closed)
     })

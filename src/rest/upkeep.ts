@@ -116,9 +116,11 @@ export class Upkeep {
       .dial(core.stopped.signal)
       .then(
         (transport) => {
+          // Until it has taken the old one's place, no other slot's turn comes: that place is empty while the old one closes.
+          if (slot.connection === old && !core.isClosing) return core.succeed(slot, transport)
           // It healed in the meantime, or the pool ended.
-          if (slot.connection !== old || core.isClosing) transport.destroy()
-          else core.succeed(slot, transport)
+          transport.destroy()
+          return undefined
         },
         (error: unknown) => {
           if (core.isClosing) return

@@ -5,6 +5,7 @@ import { TransportError } from '../../../src/errors.ts'
 import type { ClientPool } from '../../../src/rest/client-pool.ts'
 import type { ClientPoolOptions } from '../../../src/rest/options.ts'
 import type { ClientSlot } from '../../../src/rest/slot.ts'
+import type { Transport } from '../../../src/transport/transport.ts'
 import { makeRestWorld, ok, outcomeOf, type RestWorld } from './harness.ts'
 
 async function openPool(options: ClientPoolOptions = {}, random: () => number = () => 0): Promise<{ pool: ClientPool; world: RestWorld }> {
@@ -94,6 +95,39 @@ describe('a connection is renewed', () => {
     }
     // Half a second for eight connections, two at a time, 100 ms each: all have been renewed, and the pool was never short for a millisecond.
     expect([pool.stats.renewed, least]).toEqual([8, 8])
+  })
+
+  test('only a few at a time, though the old ones take their time to close', async () => {
+    const world = makeRestWorld()
+    const { dial } = world.runtime
+    const slowToClose = (inner: Transport): Transport => ({
+      targetCount: inner.targetCount,
+      get lastWrite() {
+        return inner.lastWrite
+      },
+      start: (user, targets) =>
+        inner.start(
+          {
+            onRead: (index, length) => user.onRead(index, length),
+            onEnd: () => user.onEnd(),
+            onWritten: () => user.onWritten(),
+            onClosed: (error) => void world.clock.set(() => user.onClosed(error), 50),
+          },
+          targets,
+        ),
+      resume: () => inner.resume(),
+      write: (bytes) => inner.write(bytes),
+      end: () => inner.end(),
+      destroy: () => inner.destroy(),
+    })
+    Object.assign(world.runtime, { dial: async (...args: Parameters<typeof dial>) => slowToClose(await dial(...args)) })
+    const pool = await world.Pool.connect('http://server.test', { connections: 8, maxAge: 1_000 })
+    let least = 8
+    for (let i = 0; i < 1_900; i++) {
+      await world.clock.advance(1)
+      least = Math.min(least, pool.available)
+    }
+    expect([pool.stats.renewed >= 8, least]).toEqual([true, 6])
   })
 
   test('again after a pause when its successor can’t be had; the old one serves on', async () => {
