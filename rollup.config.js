@@ -15,25 +15,6 @@ function renderChunk(code) {
   return { code: tabs, map: null }
 }
 
-/** The entries that lead to a module. */
-function entriesOf(id, getModuleInfo, seen = new Set()) {
-  if (seen.has(id)) return []
-  seen.add(id)
-  const { isEntry, importers } = getModuleInfo(id)
-  return [...(isEntry ? [id.match(/(\w+)\.js$/)[1]] : []), ...importers.flatMap((importer) => entriesOf(importer, getModuleInfo, seen))]
-}
-
-/**
- * Where a module goes that several entries share. Every file is a millisecond or so of a program's start, so they are few: what a client is made
- * of anywhere, the codec as the entries have it that bring its binary along, and what needs Node's modules.
- */
-function manualChunks(id, { getModuleInfo }) {
-  const entries = new Set(entriesOf(id, getModuleInfo))
-  if (entries.size < 2 || getModuleInfo(id).isEntry) return null
-  if (entries.has('workerd') || entries.has('testing')) return 'client'
-  return entries.has('codec') ? 'codec' : 'node'
-}
-
 // One file for each entry, shared chunks between them. The runtime adapters import node: builtins, which stay imports.
 export default {
   plugins: [
@@ -57,7 +38,6 @@ export default {
     sourcemapExcludeSources: true,
     entryFileNames: '[name].js',
     chunkFileNames: 'shared-[name].js',
-    manualChunks,
     hoistTransitiveImports: false,
     // Whole names between the chunks: easier to read, and 1.1 KB less when packed.
     minifyInternalExports: false,
