@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import * as nexus from '../../src/entry/node.ts'
 import { type Peers, startPeers } from './peers.ts'
-import { runCheck } from './run-checks.ts'
+import { runCheck } from './run-check.ts'
+import { CHECK_LIMIT } from './run-checks.ts'
 import { checks } from './suite.ts'
 
 let peers: Peers
@@ -15,6 +16,6 @@ afterAll(() => peers.close())
 
 describe('client on Node', () => {
   for (const check of checks) {
-    test(check.name, () => runCheck(check, { nexus, env: peers.environment }))
+    test(check.name, () => runCheck(check, { nexus, env: peers.environment }, CHECK_LIMIT))
   }
 })

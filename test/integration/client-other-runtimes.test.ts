@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Child, commands } from './child.ts'
+import { Outcomes } from './outcomes.ts'
 import { type Peers, startPeers } from './peers.ts'
-import { CHECK_LIMIT, isOverTls, type Outcome, requirePassed } from './run-checks.ts'
+import { CHECK_LIMIT, isOverTls } from './run-checks.ts'
 import { checks } from './suite.ts'
 
 interface Run {
@@ -31,7 +32,7 @@ const runs: readonly Run[] = [
 
 describe.each(runs)('client on $title', ({ runtime, isTrusted, gaps }) => {
   const wanted = isTrusted ? checks.filter(isOverTls) : checks
-  const outcomes = new Map<string, Promise<Outcome>>()
+  let outcomes: Outcomes
   let peers: Peers
   let child: Child
   let directory: string
@@ -45,14 +46,10 @@ describe.each(runs)('client on $title', ({ runtime, isTrusted, gaps }) => {
     writeFileSync(authority, peers.certificates.ca)
     const environment = JSON.stringify({ ...peers.environment, isTrusted })
     child = new Child(commands[runtime], new URL(`./runners/${name}.ts`, import.meta.url), [environment], isTrusted ? { DENO_CERT: authority } : {})
-    // The checks run one after the other; each test waits for the line of its own.
-    let last: Promise<unknown> = Promise.resolve()
-    for (const { name } of wanted) {
-      const outcome = last.then(() => child.next() as Promise<Outcome>)
-      outcome.catch(() => {})
-      outcomes.set(name, outcome)
-      last = outcome
-    }
+    outcomes = new Outcomes(
+      child,
+      wanted.map(({ name }) => name),
+    )
   })
   afterAll(async () => {
     await child?.stop()
@@ -63,9 +60,8 @@ describe.each(runs)('client on $title', ({ runtime, isTrusted, gaps }) => {
   for (const { name } of wanted) {
     const gap = gaps[name]
     test(gap ? `GAP (${gap.reason}): ${name}` : name, { timeout: 2 * CHECK_LIMIT }, async () => {
-      const outcome = await outcomes.get(name)
-      if (gap) expect(outcome).toEqual({ name, error: expect.stringContaining(gap.failure) })
-      else requirePassed(outcome, name)
+      if (gap) expect((await outcomes.of(name)).error).toContain(gap.failure)
+      else await outcomes.requirePassed(name)
     })
   }
 })

@@ -5,7 +5,7 @@ import * as nexus from '../../src/entry/node.ts'
 import { type RestPeers, startRestPeers } from './rest-peers.ts'
 import { REST_CHECK_LIMIT } from './rest-run.ts'
 import { restChecks } from './rest-suite.ts'
-import { runCheck } from './run-checks.ts'
+import { runCheck } from './run-check.ts'
 
 let peers: RestPeers
 

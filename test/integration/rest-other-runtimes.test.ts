@@ -3,12 +3,12 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect } from 'vitest'
 import { Child, commands } from './child.ts'
+import { inChild } from './outcomes.ts'
 import { type RestPeers, startRestPeers } from './rest-peers.ts'
-import { type Outcome, REST_CHECK_LIMIT } from './rest-run.ts'
+import { REST_CHECK_LIMIT } from './rest-run.ts'
 import { isForTrusted, type RestEnvironment, restChecks } from './rest-suite.ts'
-import { requirePassed } from './run-checks.ts'
 
 interface Run {
   readonly title: string
@@ -26,43 +26,27 @@ const runs: readonly Run[] = [
 
 describe.each(runs)('REST on $title', ({ runtime, isTrusted, writeToTheDead }) => {
   const wanted = isTrusted ? restChecks.filter(isForTrusted) : restChecks
-  const outcomes = new Map<string, Promise<Outcome>>()
   let peers: RestPeers
-  let child: Child
   let directory: string
 
-  beforeAll(async () => {
-    const name = runtime.toLowerCase()
-    expect(existsSync(new URL(`../../dist/${name}.js`, import.meta.url)), `dist/${name}.js is there: npm run build`).toBe(true)
-    peers = await startRestPeers()
-    directory = mkdtempSync(join(tmpdir(), 'nexus-'))
-    const authority = join(directory, 'ca.pem')
-    writeFileSync(authority, peers.certificates.ca)
-    const environment: RestEnvironment = { ...peers.environment, writeToTheDead, isTrusted }
-    const runner = new URL(`./runners/rest-${name}.ts`, import.meta.url)
-    child = new Child(commands[runtime], runner, [JSON.stringify(environment)], isTrusted ? { DENO_CERT: authority } : {})
-    // They end in any order; each test waits for the line of its own.
-    const tellers = new Map<string, (outcome: Outcome) => void>()
-    for (const { name } of wanted) outcomes.set(name, new Promise((resolve) => tellers.set(name, resolve)))
-    const listen = async (): Promise<void> => {
-      for (const _ of wanted) {
-        const outcome = (await child.next()) as Outcome
-        tellers.get(outcome.name)?.(outcome)
-      }
-    }
-    listen().catch((error: Error) => {
-      for (const [name, tell] of tellers) tell({ name, error: error.message })
-    })
-  })
+  // After the child is stopped: the last hook comes first.
   afterAll(async () => {
-    await child?.stop()
     await peers?.close()
     rmSync(directory, { recursive: true, force: true })
   })
-
-  for (const { name } of wanted) {
-    test(name, { timeout: 2 * REST_CHECK_LIMIT }, async () => {
-      requirePassed(await outcomes.get(name), name)
-    })
-  }
+  inChild(
+    wanted.map(({ name }) => name),
+    async () => {
+      const name = runtime.toLowerCase()
+      expect(existsSync(new URL(`../../dist/${name}.js`, import.meta.url)), `dist/${name}.js is there: npm run build`).toBe(true)
+      peers = await startRestPeers()
+      directory = mkdtempSync(join(tmpdir(), 'nexus-'))
+      const authority = join(directory, 'ca.pem')
+      writeFileSync(authority, peers.certificates.ca)
+      const environment: RestEnvironment = { ...peers.environment, writeToTheDead, isTrusted }
+      const runner = new URL(`./runners/rest-${name}.ts`, import.meta.url)
+      return new Child(commands[runtime], runner, [JSON.stringify(environment)], isTrusted ? { DENO_CERT: authority } : {})
+    },
+    { timeout: 2 * REST_CHECK_LIMIT },
+  )
 })

@@ -1,9 +1,7 @@
 /** Runs the REST checks in a process of their own and prints one JSON line for each. */
 
 import { isForTrusted, type RestContext, restChecks } from './rest-suite.ts'
-import { type Outcome, runCheck } from './run-checks.ts'
-
-export type { Outcome }
+import { outcomeOf } from './run-check.ts'
 
 /** Longest time for one check in ms, with others beside it on a slow machine: a hang is told by name. */
 export const REST_CHECK_LIMIT = 60_000
@@ -15,15 +13,7 @@ export const LANES = 4
 export async function runRestChecks(context: RestContext, print: (line: string) => void): Promise<void> {
   const wanted = (context.env.isTrusted ? restChecks.filter(isForTrusted) : restChecks).values()
   const lane = async (): Promise<void> => {
-    for (const check of wanted) {
-      let error: string | null = null
-      try {
-        await runCheck(check, context, REST_CHECK_LIMIT)
-      } catch (reason) {
-        error = reason instanceof Error ? `${reason.message}\n${reason.stack}` : String(reason)
-      }
-      print(JSON.stringify({ name: check.name, error } satisfies Outcome))
-    }
+    for (const check of wanted) print(JSON.stringify(await outcomeOf(check, context, REST_CHECK_LIMIT)))
   }
   await Promise.all(Array.from({ length: LANES }, lane))
 }

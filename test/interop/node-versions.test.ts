@@ -13,11 +13,12 @@ import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Child } from '../integration/child.ts'
+import { Outcomes } from '../integration/outcomes.ts'
 import { type Peers, startPeers } from '../integration/peers.ts'
 import { type RestPeers, startRestPeers } from '../integration/rest-peers.ts'
 import { REST_CHECK_LIMIT } from '../integration/rest-run.ts'
 import { type RestEnvironment, restChecks } from '../integration/rest-suite.ts'
-import { CHECK_LIMIT, type Outcome, requirePassed } from '../integration/run-checks.ts'
+import { CHECK_LIMIT } from '../integration/run-checks.ts'
 import { checks } from '../integration/suite.ts'
 
 const VERSIONS = [22, 24, 26] as const
@@ -74,24 +75,13 @@ async function install(version: number): Promise<{ project: string; node: string
 }
 
 /** Runs a family of checks in a child; what became of each, by its name. */
-function outcomesOf(node: string, project: string, family: 'ws' | 'rest'): { child: Child; outcomes: Map<string, Promise<Outcome>> } {
+function outcomesOf(node: string, project: string, family: 'ws' | 'rest'): { child: Child; outcomes: Outcomes } {
   const names = (family === 'ws' ? checks : restChecks).map(({ name }) => name)
   // A TLS engine may have written before the socket under it fails.
   const rest: RestEnvironment = { ...restPeers.environment, writeToTheDead: { tcp: 'nothing', tls: 'partly' } }
   const environment = JSON.stringify(family === 'ws' ? peers.environment : rest)
   const child = new Child([node], pathToFileURL(join(project, 'checks.mjs')), [family, environment])
-  const tellers = new Map<string, (outcome: Outcome) => void>()
-  const outcomes = new Map(names.map((name) => [name, new Promise<Outcome>((resolve) => tellers.set(name, resolve))]))
-  const listen = async (): Promise<void> => {
-    for (const _ of names) {
-      const outcome = (await child.next()) as Outcome
-      tellers.get(outcome.name)?.(outcome)
-    }
-  }
-  listen().catch((error: Error) => {
-    for (const [name, tell] of tellers) tell({ name, error: error.message })
-  })
-  return { child, outcomes }
+  return { child, outcomes: new Outcomes(child, names) }
 }
 
 describe.each(VERSIONS)('the package on Node %i', (version) => {
@@ -124,11 +114,7 @@ describe.each(VERSIONS)('the package on Node %i', (version) => {
     })
   })
 
-  test.each(checks.map(({ name }) => name))('WebSocket: %s', { timeout: 2 * CHECK_LIMIT }, async (name) => {
-    requirePassed(await ws.outcomes.get(name), name)
-  })
+  test.each(checks.map(({ name }) => name))('WebSocket: %s', { timeout: 2 * CHECK_LIMIT }, (name) => ws.outcomes.requirePassed(name))
 
-  test.each(restChecks.map(({ name }) => name))('REST: %s', { timeout: 2 * REST_CHECK_LIMIT }, async (name) => {
-    requirePassed(await rest.outcomes.get(name), name)
-  })
+  test.each(restChecks.map(({ name }) => name))('REST: %s', { timeout: 2 * REST_CHECK_LIMIT }, (name) => rest.outcomes.requirePassed(name))
 })

@@ -4,12 +4,11 @@ import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import * as nexus from '../../src/entry/node.ts'
 import { Child, commands } from '../integration/child.ts'
+import { inChild } from '../integration/outcomes.ts'
 import { type Peers, startPeers } from '../integration/peers.ts'
-import { requirePassed } from '../integration/run-checks.ts'
 import type { Environment } from '../integration/suite.ts'
 import { realProxyChecks } from './proxy-checks.ts'
 import { command, Daemon, freePort, TemporaryDirectory } from './rest-tools.ts'
-import type { Outcome } from './run.ts'
 
 const names = Object.keys(realProxyChecks)
 const daemons: Daemon[] = []
@@ -74,20 +73,8 @@ describe('through tinyproxy, Dante and microsocks, on Node', () => {
 })
 
 describe.each(['Deno', 'Bun'] as const)('through tinyproxy, Dante and microsocks, on %s', (runtime) => {
-  const outcomes = new Map<string, Promise<Outcome>>()
-  let child: Child
-  beforeAll(() => {
-    child = new Child(commands[runtime], new URL('./runners/proxy.ts', import.meta.url), [runtime.toLowerCase(), JSON.stringify(environment)])
-    let last: Promise<unknown> = Promise.resolve()
-    for (const name of names) {
-      const outcome = last.then(() => child.next() as Promise<Outcome>)
-      outcome.catch(() => {})
-      outcomes.set(name, outcome)
-      last = outcome
-    }
-  })
-  afterAll(() => child?.stop())
-  test.each(names)('%s', async (name) => {
-    requirePassed(await outcomes.get(name), name)
-  })
+  inChild(
+    names,
+    () => new Child(commands[runtime], new URL('./runners/proxy.ts', import.meta.url), [runtime.toLowerCase(), JSON.stringify(environment)]),
+  )
 })

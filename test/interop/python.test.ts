@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as nexus from '../../src/entry/node.ts'
 import { makeCertificates, type TestCertificates } from '../helpers/certificates.ts'
 import { Child, commands } from '../integration/child.ts'
+import { inChild } from '../integration/outcomes.ts'
 import { type Ports, serveOnNode } from '../integration/runners/serve-node.ts'
 import { clientChecks } from './client-checks.ts'
 import { python, requirePython } from './python.ts'
-import type { Outcome } from './run.ts'
 
 const script = new URL('./peer.py', import.meta.url)
 
@@ -107,24 +107,3 @@ describe.each(['Node', 'Deno', 'Bun'] as const)('Python’s client against our s
     })
   })
 })
-
-/** One test for each line that the child prints; the lines come in the order of `names`. */
-function inChild(names: readonly string[], start: () => Child): void {
-  const outcomes = new Map<string, Promise<unknown>>()
-  let child: Child
-  beforeAll(() => {
-    child = start()
-    let last: Promise<unknown> = Promise.resolve()
-    for (const name of names) {
-      last = last.then(() => child.next())
-      last.catch(() => {})
-      outcomes.set(name, last)
-    }
-  })
-  afterAll(() => child?.stop())
-  for (const name of names) {
-    test(name, async () => {
-      expect(await outcomes.get(name)).toEqual({ name, error: null } satisfies Outcome)
-    })
-  }
-}

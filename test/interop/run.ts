@@ -1,11 +1,6 @@
 /** Runs checks in a process of their own and prints one JSON line for each. */
 
-/** What a line says. */
-export interface Outcome {
-  readonly name: string
-  /** What went wrong, or null. */
-  readonly error: string | null
-}
+import { outcomeOf } from '../integration/run-check.ts'
 
 const LIMIT = 40_000
 
@@ -15,19 +10,5 @@ export async function runInterop<Context>(
   context: Context,
   print: (line: string) => void,
 ): Promise<void> {
-  for (const [name, run] of Object.entries(checks)) {
-    let error: string | null = null
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`not done after ${LIMIT} ms`)), LIMIT)
-    })
-    try {
-      await Promise.race([run(context), late])
-    } catch (reason) {
-      error = reason instanceof Error ? `${reason.message}\n${reason.stack}` : String(reason)
-    } finally {
-      clearTimeout(timer)
-    }
-    print(JSON.stringify({ name, error } satisfies Outcome))
-  }
+  for (const [name, run] of Object.entries(checks)) print(JSON.stringify(await outcomeOf({ name, run }, context, LIMIT)))
 }

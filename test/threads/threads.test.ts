@@ -4,14 +4,9 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { Child, commands } from '../integration/child.ts'
-import { requirePassed } from '../integration/run-checks.ts'
-
-interface Outcome {
-  readonly name: string
-  readonly error: string | null
-}
+import { inChild } from '../integration/outcomes.ts'
 
 const script = new URL('run.mjs', import.meta.url)
 const { names } = JSON.parse(execFileSync(process.execPath, [fileURLToPath(script), '--list'], { encoding: 'utf8' })) as { names: string[] }
@@ -26,24 +21,13 @@ describe.each([
   ['Deno', commands.Deno],
   ['Bun', commands.Bun],
 ] as const)('threads on %s', (runtime, command) => {
-  const outcomes = new Map<string, Promise<Outcome>>()
-  let child: Child
-
-  beforeAll(() => {
-    const entry = new URL(`../../dist/${runtime.toLowerCase()}.js`, import.meta.url)
-    expect(existsSync(entry), `${entry.pathname} is there: npm run build`).toBe(true)
-    child = new Child(command, script, [entry.href, HAND_OFFS, TERMINATIONS])
-    let last: Promise<unknown> = Promise.resolve()
-    for (const name of names) {
-      const outcome = last.then(() => child.next() as Promise<Outcome>)
-      outcome.catch(() => {})
-      outcomes.set(name, outcome)
-      last = outcome
-    }
-  })
-  afterAll(() => child?.stop())
-
-  test.each(names)('%s', { timeout: LIMIT }, async (name) => {
-    requirePassed(await outcomes.get(name), name)
-  })
+  inChild(
+    names,
+    () => {
+      const entry = new URL(`../../dist/${runtime.toLowerCase()}.js`, import.meta.url)
+      expect(existsSync(entry), `${entry.pathname} is there: npm run build`).toBe(true)
+      return new Child(command, script, [entry.href, HAND_OFFS, TERMINATIONS])
+    },
+    { timeout: LIMIT },
+  )
 })

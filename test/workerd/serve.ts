@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import binary from 'workerd'
-import type { Outcome } from '../integration/run-checks.ts'
+import type { Outcome } from '../integration/run-check.ts'
 
 const dist = new URL('../../dist/', import.meta.url)
 

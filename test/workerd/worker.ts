@@ -1,5 +1,6 @@
 /** A Worker that runs one check of an integration suite for each request to it. */
 
+import { CHECK_LIMIT } from '../integration/run-checks.ts'
 import { checks } from '../integration/suite.ts'
 import { answer } from './answer.ts'
 // Resolved by workerd: the built entry lies beside this module.
@@ -8,5 +9,5 @@ import * as nexus from './nexus/workerd.js'
 import { ownChecks } from './own-checks.ts'
 
 export default {
-  fetch: (request: Request): Promise<Response> => answer(request, [...checks, ...ownChecks], nexus),
+  fetch: (request: Request): Promise<Response> => answer(request, [...checks, ...ownChecks], nexus, CHECK_LIMIT),
 }
