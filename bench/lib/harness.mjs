@@ -8,6 +8,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { Child, canPin, pinned, startPeer } from './children.mjs'
+import { eachLine, say } from './lines.mjs'
 import { command, runtime, version } from './runtime.mjs'
 import { median, spread } from './stats.mjs'
 
@@ -85,7 +86,6 @@ export async function main(bench) {
 async function contend(bench) {
   const c = bench.cases.find(({ id }) => id === option('case'))
   const contender = bench.contenders(c)[/** @type {string} */ (option('contender'))]
-  const say = (/** @type {unknown} */ value) => process.stdout.write(`${JSON.stringify(value)}\n`)
   /** @type {(amount: number) => Promise<any>} */
   let run
   try {
@@ -97,28 +97,18 @@ async function contend(bench) {
     return process.exit()
   }
   say({ ready: true })
-  let text = ''
-  let turn = Promise.resolve()
-  process.stdin.on('data', (chunk) => {
-    text += chunk
-    const lines = text.split('\n')
-    text = /** @type {string} */ (lines.pop())
-    for (const line of lines) {
-      turn = turn.then(async () => {
-        try {
-          const before = process.cpuUsage()
-          const started = performance.now()
-          const result = await run(JSON.parse(line).amount)
-          const { user, system } = process.cpuUsage(before)
-          say({ cpu: (user + system) / 1000 / (performance.now() - started), cpuSeconds: (user + system) / 1e6, ...result })
-        } catch (error) {
-          process.stderr.write(`${bench.name} ${c?.id} ${contender.title}: ${/** @type {any} */ (error)?.stack ?? error}\n`)
-          say({ failed: String(error) })
-        }
-      })
+  eachLine(async ({ amount }) => {
+    try {
+      const before = process.cpuUsage()
+      const started = performance.now()
+      const result = await run(amount)
+      const { user, system } = process.cpuUsage(before)
+      say({ cpu: (user + system) / 1000 / (performance.now() - started), cpuSeconds: (user + system) / 1e6, ...result })
+    } catch (error) {
+      process.stderr.write(`${bench.name} ${c?.id} ${contender.title}: ${/** @type {any} */ (error)?.stack ?? error}\n`)
+      say({ failed: String(error) })
     }
   })
-  process.stdin.on('end', () => process.exit())
 }
 
 /** @param {Bench} bench */

@@ -2,18 +2,16 @@
 
 import type { RequestListener } from 'node:http'
 import type { Socket } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { makeBed } from './bed.ts'
 import { Command, run } from './run.ts'
-import { type Service, serveHttp, serveWs } from './servers.ts'
+import { serveHttp, serveWs } from './servers.ts'
 
-const services: Service[] = []
-afterEach(async () => {
-  for (const service of services.splice(0)) await service.close()
-})
+const bed = makeBed()
 
 async function serve(listener: RequestListener): Promise<string> {
   const server = await serveHttp(listener)
-  services.push(server)
+  bed.keep(server)
   return `http://127.0.0.1:${server.port}/`
 }
 
@@ -97,7 +95,7 @@ test('--fail: a status of 400 or more exits with 4', async () => {
 
 test('a WebSocket is pinged, and closed with 1000', async () => {
   const server = await serveWs()
-  services.push(server)
+  bed.keep(server)
   const { code, stdout } = await run(['bench', server.url, '-n', '50', '--json'])
   expect(code).toBe(0)
   expect(JSON.parse(stdout)).toMatchObject({ completed: 50, answers: { pong: 50 } })
@@ -122,7 +120,7 @@ test('SIGINT ends it with what was measured', async () => {
 
 test('a server that is not there exits with 1 and its code', async () => {
   const url = await serve(() => {})
-  await services.pop()?.close()
+  await bed.services.pop()?.close()
   const { code, stdout, stderr } = await run(['bench', url])
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(stderr).toMatch(/^nexus-async-net: ConnectRefused: /)

@@ -1,28 +1,14 @@
 /** `http`, against servers on loopback. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import http, { type RequestListener } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { makeCertificates, type TestCertificates } from '../helpers/certificates.ts'
+import { describe, expect, test } from 'vitest'
 import { startConnectProxy } from '../helpers/proxies.ts'
+import { makeBed } from './bed.ts'
 import { Command, run } from './run.ts'
-import { type Service, serveHttp, serveTcp } from './servers.ts'
+import { serveHttp, serveTcp } from './servers.ts'
 
-const services: Service[] = []
-let folder: string
-let certificates: TestCertificates
-
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'nexus-cli-'))
-  certificates = await makeCertificates()
-  writeFileSync(join(folder, 'ca.pem'), certificates.ca)
-})
-afterEach(async () => {
-  for (const service of services.splice(0)) await service.close()
-})
-afterAll(() => rmSync(folder, { recursive: true }))
+const bed = makeBed()
 
 /** A server that answers with these bytes, and keeps what it was asked. */
 async function answering(bytes: string): Promise<{ url: string; asked: () => string }> {
@@ -33,13 +19,13 @@ async function answering(bytes: string): Promise<{ url: string; asked: () => str
       if (asked.includes('\r\n\r\n')) socket.write(bytes, 'latin1')
     }),
   )
-  services.push(server)
+  bed.keep(server)
   return { url: `http://127.0.0.1:${server.port}`, asked: () => asked }
 }
 
 async function serve(listener: RequestListener): Promise<string> {
   const server = await serveHttp(listener)
-  services.push(server)
+  bed.keep(server)
   return `http://127.0.0.1:${server.port}`
 }
 
@@ -139,7 +125,7 @@ describe('a request', () => {
 
   test('with --data-file has its length; from stdin it is sent in chunks', async () => {
     const url = await serve(mirror)
-    const file = join(folder, 'body')
+    const file = bed.file('body')
     writeFileSync(file, Buffer.alloc(100_000, 1))
     expect((await run(['http', 'put', url, '--data-file', file])).stdout).toBe(`PUT / 100000 nobody ${'01'.repeat(20)}`)
     expect((await run(['http', 'put', url, '--data-file', '-'], 'hello')).stdout).toBe('PUT / chunked nobody 68656c6c6f')
@@ -174,15 +160,15 @@ describe('a request', () => {
 
 describe('TLS and proxies', () => {
   test('--ca and --insecure connect; without them the certificate is rejected', async () => {
-    const server = await serveHttp((_, response) => response.end('secure'), certificates.server)
-    services.push(server)
+    const server = await serveHttp((_, response) => response.end('secure'), bed.certificates.server)
+    bed.keep(server)
     const url = `https://127.0.0.1:${server.port}`
     const { code, stderr } = await run(['http', url])
     expect(code).toBe(1)
     expect(stderr).toMatch(/^nexus-async-net: CertificateRejected: /)
-    expect(await run(['http', url, '--ca', join(folder, 'ca.pem')])).toMatchObject({ code: 0, stdout: 'secure' })
+    expect(await run(['http', url, '--ca', bed.file('ca.pem')])).toMatchObject({ code: 0, stdout: 'secure' })
     expect(await run(['http', url, '--insecure'])).toMatchObject({ code: 0, stdout: 'secure' })
-    const named = await run(['http', url, '--ca', join(folder, 'ca.pem'), '--server-name', 'elsewhere.test'])
+    const named = await run(['http', url, '--ca', bed.file('ca.pem'), '--server-name', 'elsewhere.test'])
     expect(named.code).toBe(1)
     expect(named.stderr).toMatch(/^nexus-async-net: CertificateRejected: /)
   })
@@ -201,12 +187,12 @@ describe('TLS and proxies', () => {
   })
 
   test('--unix-socket, and one where nobody listens', async () => {
-    const path = join(folder, 'http.sock')
+    const path = bed.file('http.sock')
     const server = http.createServer((request, response) => response.end(request.headers.host))
     await new Promise<void>((done) => server.listen(path, done))
     expect(await run(['http', 'http://h.example/', '--unix-socket', path])).toMatchObject({ code: 0, stdout: 'h.example' })
     await new Promise((done) => server.close(done))
-    const { code, stderr } = await run(['http', 'http://h/', '--unix-socket', join(folder, 'no.sock')])
+    const { code, stderr } = await run(['http', 'http://h/', '--unix-socket', bed.file('no.sock')])
     expect(code).toBe(1)
     expect(stderr).toMatch(/^nexus-async-net: ConnectRefused: /)
   })

@@ -1,32 +1,18 @@
 /** `ws`, against servers on loopback. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { makeCertificates, type TestCertificates } from '../helpers/certificates.ts'
+import { describe, expect, test } from 'vitest'
 import { startSocksProxy } from '../helpers/proxies.ts'
+import { makeBed } from './bed.ts'
 import { Command, run } from './run.ts'
-import { type Service, serveTcp, serveWs, type WsService } from './servers.ts'
+import { serveTcp, serveWs, type WsService } from './servers.ts'
 
-const services: Service[] = []
-let folder: string
-let certificates: TestCertificates
-
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'nexus-cli-'))
-  certificates = await makeCertificates()
-  writeFileSync(join(folder, 'ca.pem'), certificates.ca)
-})
-afterEach(async () => {
-  for (const service of services.splice(0)) await service.close()
-})
-afterAll(() => rmSync(folder, { recursive: true }))
+const bed = makeBed()
 
 async function serve(...args: Parameters<typeof serveWs>): Promise<WsService> {
   const service = await serveWs(...args)
-  services.push(service)
+  bed.keep(service)
   return service
 }
 
@@ -143,7 +129,7 @@ describe('the end', () => {
   test('a refused connection exits with 1 and its code', async () => {
     const server = await serve()
     await server.close()
-    services.pop()
+    bed.services.pop()
     const { code, stdout, stderr } = await run(['ws', server.url])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/^nexus-async-net: ConnectRefused: 127\.0\.0\.1:\d+ refused the connection/)
@@ -151,7 +137,7 @@ describe('the end', () => {
 
   test('a server that answers without an upgrade exits with 1 and its code', async () => {
     const server = await serveTcp((socket) => socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n'))
-    services.push(server)
+    bed.keep(server)
     const { code, stderr } = await run(['ws', `ws://127.0.0.1:${server.port}/`])
     expect(code).toBe(1)
     expect(stderr).toMatch(/^nexus-async-net: UnexpectedStatus: .*403/)
@@ -159,7 +145,7 @@ describe('the end', () => {
 
   test('--timeout limits the handshake', async () => {
     const server = await serveTcp(() => {})
-    services.push(server)
+    bed.keep(server)
     const { code, stderr } = await run(['ws', `ws://127.0.0.1:${server.port}/`, '--timeout', '1s'])
     expect(code).toBe(1)
     expect(stderr).toMatch(/^nexus-async-net: HandshakeTimeout: /)
@@ -208,7 +194,7 @@ describe('the end', () => {
     let ask = (): void => {}
     const asked = new Promise<void>((resolve) => (ask = resolve))
     const server = await serveTcp((socket) => socket.once('data', ask))
-    services.push(server)
+    bed.keep(server)
     const command = new Command(['ws', `ws://127.0.0.1:${server.port}/`])
     await asked
     command.child.kill('SIGINT')
@@ -268,7 +254,7 @@ describe('--stats', () => {
 
 describe('recordings', () => {
   test('--record has both directions in order, with times; --replay sends the same again', async () => {
-    const file = join(folder, 'a.jsonl')
+    const file = bed.file('a.jsonl')
     const server = await serve()
     await run(['ws', server.url, '--record', file, '--count', '2'], 'one\ntwo\n')
     const entries = entriesOf(file)
@@ -281,7 +267,7 @@ describe('recordings', () => {
   })
 
   test('--record has a close, with its code', async () => {
-    const file = join(folder, 'close.jsonl')
+    const file = bed.file('close.jsonl')
     const server = await serve((socket) => {
       socket.ping('p')
       socket.close(4000, 'over')
@@ -294,7 +280,7 @@ describe('recordings', () => {
   })
 
   test('--record has what came before a failure', async () => {
-    const file = join(folder, 'failed.jsonl')
+    const file = bed.file('failed.jsonl')
     const server = await serve((socket) => {
       socket.send('before')
       socket.send('x'.repeat(20))
@@ -304,7 +290,7 @@ describe('recordings', () => {
   })
 
   test('--replay sends binary messages and pings, and nothing that was received', async () => {
-    const file = join(folder, 'binary.jsonl')
+    const file = bed.file('binary.jsonl')
     writeFileSync(
       file,
       [
@@ -324,7 +310,7 @@ describe('recordings', () => {
   })
 
   test('--replay keeps the times, divided by --speed', async () => {
-    const [slow, again, fast] = ['slow', 'again', 'fast'].map((name) => join(folder, `${name}.jsonl`)) as [string, string, string]
+    const [slow, again, fast] = ['slow', 'again', 'fast'].map((name) => bed.file(`${name}.jsonl`)) as [string, string, string]
     writeFileSync(slow, '{"t":0,"dir":"out","opcode":"text","text":"a"}\n{"t":600,"dir":"out","opcode":"text","text":"b"}\n')
     const server = await serve()
     await run(['ws', server.url, '--replay', slow, '--record', again, '--count', '2'])
@@ -335,7 +321,7 @@ describe('recordings', () => {
   })
 
   test('what is no recording is said, with its line', async () => {
-    const file = join(folder, 'broken.jsonl')
+    const file = bed.file('broken.jsonl')
     writeFileSync(file, '{"t":0,"dir":"out","opcode":"text","text":"a"}\nnot json\n')
     const server = await serve()
     const { code, stderr } = await run(['ws', server.url, '--replay', file])
@@ -347,11 +333,11 @@ describe('recordings', () => {
 
 describe('TLS and proxies', () => {
   test('--ca and --insecure connect; without them the certificate is rejected', async () => {
-    const server = await serve(undefined, certificates.server)
+    const server = await serve(undefined, bed.certificates.server)
     const { code, stderr } = await run(['ws', server.url], 'a\n')
     expect(code).toBe(1)
     expect(stderr).toMatch(/^nexus-async-net: CertificateRejected: /)
-    expect(await run(['ws', server.url, '--ca', join(folder, 'ca.pem'), '-n', '1'], 'a\n')).toMatchObject({ code: 0, stdout: 'a\n' })
+    expect(await run(['ws', server.url, '--ca', bed.file('ca.pem'), '-n', '1'], 'a\n')).toMatchObject({ code: 0, stdout: 'a\n' })
     expect(await run(['ws', server.url, '--insecure', '-n', '1'], 'a\n')).toMatchObject({ code: 0, stdout: 'a\n' })
   })
 
