@@ -81,6 +81,8 @@ export class PoolCore implements SlotOwner {
   private readonly waiters: WaiterQueue<ClientSlot>
   private readonly upkeep: Upkeep
   private readonly backoffs: Backoff[] = []
+  /** Slots whose connection makes room for its successor just now. */
+  private replacing = 0
   /** Null when all slots are held on this thread. */
   remote: RemoteHolders | null = null
   private closing: Promise<void> | null = null
@@ -220,8 +222,8 @@ export class PoolCore implements SlotOwner {
 
   giveBack(slot: Slot): void {
     const { connection } = slot
-    if (connection !== null && connection.state === 'idle' && this.closing === null && slot.successor === null) {
-      this.move(slot, SlotState.Idle)
+    if (connection !== null && connection.state === 'idle' && this.closing === null) {
+      if (slot.successor === null || !this.replace(slot)) this.move(slot, SlotState.Idle)
       return
     }
     // A request that is still under way was abandoned by its caller.
@@ -291,10 +293,27 @@ export class PoolCore implements SlotOwner {
     return slot.hold()
   }
 
-  /** Has a successor take over the slot's connection: now if it is free, else when it is given back. */
-  succeed(slot: Slot, successor: Transport): Promise<void> {
+  /** How many connections may be renewed at a time: so many slots at the most cannot be had for it. */
+  get mostRenewing(): number {
+    return Math.max(1, this.slots.length >> 2)
+  }
+
+  /** Has a successor take over the slot's connection: now if it is free, else when it is given back, and its turn has come. */
+  succeed(slot: Slot, successor: Transport): void {
     slot.successor = successor
-    return slot.state === SlotState.Idle ? this.heal(slot) : Promise.resolve()
+    if (slot.state === SlotState.Idle) this.replace(slot)
+  }
+
+  /** Puts the successor in the place of the connection, which is empty while that one closes. False when too many are just then: it serves on. */
+  private replace(slot: Slot): boolean {
+    if (this.replacing >= this.mostRenewing) return false
+    this.replacing++
+    this.heal(slot).finally(() => {
+      this.replacing--
+      const next = this.slots.find(({ state, successor }) => state === SlotState.Idle && successor !== null)
+      if (next !== undefined) this.replace(next)
+    })
+    return true
   }
 
   /** Ends the connection of a slot without blaming anybody, and waits until its memory is free. */

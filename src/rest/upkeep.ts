@@ -71,7 +71,7 @@ export class Upkeep {
   /** When something is to be done next. What waits for others is seen to when they are done. */
   private earliest(): number {
     const now = this.core.runtime.clock.now()
-    const canRenew = this.renewing < this.mostRenewing
+    const canRenew = this.renewing < this.core.mostRenewing
     let due = Number.POSITIVE_INFINITY
     for (const slot of this.core.slots) {
       const { connection } = slot
@@ -85,10 +85,6 @@ export class Upkeep {
       if (!this.warming) due = Math.min(due, Math.max(soonest, this.warmDue(slot, connection)))
     }
     return due
-  }
-
-  private get mostRenewing(): number {
-    return Math.max(1, this.core.slots.length >> 2)
   }
 
   /** Until when an idle connection can be trusted. */
@@ -107,7 +103,7 @@ export class Upkeep {
 
   /** Connects the successor while the old connection serves on. */
   private renew(slot: Slot, now: number): void {
-    if (slot.renewing || slot.successor !== null || this.renewing >= this.mostRenewing || now < slot.renewAfter) return
+    if (slot.renewing || slot.successor !== null || this.renewing >= this.core.mostRenewing || now < slot.renewAfter) return
     slot.renewing = true
     this.renewing++
     const { core } = this
@@ -116,11 +112,9 @@ export class Upkeep {
       .dial(core.stopped.signal)
       .then(
         (transport) => {
-          // Until it has taken the old one's place, no other slot's turn comes: that place is empty while the old one closes.
-          if (slot.connection === old && !core.isClosing) return core.succeed(slot, transport)
           // It healed in the meantime, or the pool ended.
-          transport.destroy()
-          return undefined
+          if (slot.connection !== old || core.isClosing) transport.destroy()
+          else core.succeed(slot, transport)
         },
         (error: unknown) => {
           if (core.isClosing) return

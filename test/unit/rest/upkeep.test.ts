@@ -97,37 +97,73 @@ describe('a connection is renewed', () => {
     expect([pool.stats.renewed, least]).toEqual([8, 8])
   })
 
-  test('only a few at a time, though the old ones take their time to close', async () => {
-    const world = makeRestWorld()
-    const { dial } = world.runtime
-    const slowToClose = (inner: Transport): Transport => ({
-      targetCount: inner.targetCount,
-      get lastWrite() {
-        return inner.lastWrite
-      },
-      start: (user, targets) =>
-        inner.start(
-          {
-            onRead: (index, length) => user.onRead(index, length),
-            onEnd: () => user.onEnd(),
-            onWritten: () => user.onWritten(),
-            onClosed: (error) => void world.clock.set(() => user.onClosed(error), 50),
-          },
-          targets,
-        ),
-      resume: () => inner.resume(),
-      write: (bytes) => inner.write(bytes),
-      end: () => inner.end(),
-      destroy: () => inner.destroy(),
-    })
-    Object.assign(world.runtime, { dial: async (...args: Parameters<typeof dial>) => slowToClose(await dial(...args)) })
-    const pool = await world.Pool.connect('http://server.test', { connections: 8, maxAge: 1_000 })
-    let least = 8
-    for (let i = 0; i < 1_900; i++) {
-      await world.clock.advance(1)
-      least = Math.min(least, pool.available)
+  describe('only a few at a time, though the old ones take their time to close', () => {
+    /** A pool whose connections tell of their end 50 ms after it. */
+    async function openSlowly(connections: number): Promise<{ pool: ClientPool; world: RestWorld }> {
+      const world = makeRestWorld()
+      const { dial } = world.runtime
+      const slowToClose = (inner: Transport): Transport => ({
+        targetCount: inner.targetCount,
+        get lastWrite() {
+          return inner.lastWrite
+        },
+        start: (user, targets) =>
+          inner.start(
+            {
+              onRead: (index, length) => user.onRead(index, length),
+              onEnd: () => user.onEnd(),
+              onWritten: () => user.onWritten(),
+              onClosed: (error) => void world.clock.set(() => user.onClosed(error), 50),
+            },
+            targets,
+          ),
+        resume: () => inner.resume(),
+        write: (bytes) => inner.write(bytes),
+        end: () => inner.end(),
+        destroy: () => inner.destroy(),
+      })
+      Object.assign(world.runtime, { dial: async (...args: Parameters<typeof dial>) => slowToClose(await dial(...args)) })
+      return { world, pool: await world.Pool.connect('http://server.test', { connections, maxAge: 1_000 }) }
     }
-    expect([pool.stats.renewed >= 8, least]).toEqual([true, 6])
+
+    /** The fewest slots that could be had in that time. */
+    async function leastAvailable(pool: ClientPool, world: RestWorld, ms: number): Promise<number> {
+      let least = pool.available
+      for (let i = 0; i < ms; i++) {
+        await world.clock.advance(1)
+        least = Math.min(least, pool.available)
+      }
+      return least
+    }
+
+    test('when nobody uses them', async () => {
+      const { pool, world } = await openSlowly(8)
+      expect([await leastAvailable(pool, world, 1_900), pool.stats.renewed]).toEqual([6, 8])
+    })
+
+    test('when they are given back with their successors waiting', async () => {
+      const { pool, world } = await openSlowly(8)
+      const slots = Array.from({ length: 8 }, () => pool.tryAcquire() as ClientSlot)
+      await world.clock.advance(1_500)
+      expect([world.server.dials.length, pool.stats.renewed]).toEqual([16, 0])
+      for (const slot of slots) slot.release()
+      expect(pool.available).toBe(6)
+      // Those whose turn has not come serve on.
+      await get(pool, world)
+      expect([await leastAvailable(pool, world, 400), pool.stats.renewed, pool.available]).toEqual([6, 8, 8])
+      expect(world.server.dials.length).toBe(16)
+    })
+
+    test('and the pool closes in the middle of it', async () => {
+      const { pool, world } = await openSlowly(4)
+      const slots = Array.from({ length: 4 }, () => pool.tryAcquire() as ClientSlot)
+      await world.clock.advance(1_500)
+      for (const slot of slots) slot.release()
+      const closing = pool.close()
+      await world.clock.advance(1_000)
+      await closing
+      expect([world.server.open.length, world.clock.pending]).toEqual([0, 0])
+    })
   })
 
   test('again after a pause when its successor can’t be had; the old one serves on', async () => {
