@@ -24,6 +24,7 @@ import { HttpResponse, type ResponseTimings } from './response.ts'
 import { abandonedRequest, lostRequest, type Outcome, REFUSED, refusedRequest, unexpectedData, unusableResponse } from './rest-errors.ts'
 import { StreamedResponse } from './streamed-response.ts'
 import { parseHttpUrl } from './url.ts'
+import { WriteGrace } from './write-grace.ts'
 
 /** Where a connection stands. `poisoned`: it can't be used again. */
 export type ConnectionState = 'idle' | 'busy' | 'poisoned'
@@ -56,12 +57,6 @@ function speakOver<Self extends HttpConnection>(Class: HttpConnectionClass<Self>
     throw error
   }
 }
-/**
- * How long a complete response waits for the system to tell that it took all of the request: so many turns, of so many ms each. A thread that
- * stood still has its timers run before it hears from the system; between two turns it does hear.
- */
-const GRACE_TURNS = 4
-const GRACE_TURN = 5
 /** Places of the times of the last exchange, in ms of the clock. */
 const STARTED = 0
 const FIRST_BYTE = 1
@@ -117,10 +112,9 @@ export class HttpConnection implements TransportHandler {
   private body: RequestBody | null = null
   /** The writer of a request that the system has not taken all of: its memory is in use. */
   private writing: RequestWriter | null = null
-  /** Whose response is complete before the system has told that it took all of the request; and the limit of waiting for that. */
+  /** Whose response is complete before the system has told that it took all of the request; and the wait for that. */
   private held: ResponseReader | null = null
-  private heldTimer: unknown = null
-  private graceLeft = 0
+  private readonly grace: WriteGrace
   /** Pieces of a read are being passed on: nothing may come in between. */
   private passing = false
   private onInterim: SendOptions['onInterim']
@@ -138,6 +132,7 @@ export class HttpConnection implements TransportHandler {
     // What it held is of another connection.
     this.reader.reset()
     this.alarm = new Alarm(runtime.clock, () => this.onTimeout())
+    this.grace = new WriteGrace(runtime.clock, () => this.settle(this.held as ResponseReader, false))
     this.openedAt = runtime.clock.now()
     this.times.fill(this.openedAt)
     this.closed = new Promise((resolve) => {
@@ -500,17 +495,8 @@ export class HttpConnection implements TransportHandler {
     // really overtakes its request, such as a 413, waits in vain.
     this.held = reader
     this.alarm.set(Number.POSITIVE_INFINITY)
-    this.graceLeft = GRACE_TURNS
-    this.awaitWritten(reader)
+    this.grace.begin()
     this.readOn()
-  }
-
-  private awaitWritten(reader: ResponseReader): void {
-    this.heldTimer = this.clock.set(() => {
-      this.graceLeft--
-      if (this.graceLeft === 0) this.settle(reader, false)
-      else this.awaitWritten(reader)
-    }, GRACE_TURN)
   }
 
   /** Gives the response out, and decides what becomes of the connection. `isFollowed`: bytes have come that belong to nothing. */
@@ -609,7 +595,7 @@ export class HttpConnection implements TransportHandler {
     this.active = null
     if (this.held !== null) {
       this.held = null
-      this.clock.clear(this.heldTimer)
+      this.grace.end()
     }
     this.resolve = null
     this.reject = null

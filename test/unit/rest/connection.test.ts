@@ -33,6 +33,13 @@ function deliver(handler: TransportHandler, targets: readonly Uint8Array[], inde
   handler.onRead(index, text.length)
 }
 
+/** When the system tells that it took the request, in ms after the response was there, and how that leaves the connection. */
+const TOLD_AFTER = [
+  [0, 'idle'],
+  [19, 'idle'],
+  [21, 'poisoned'],
+] as const
+
 const pieces = [
   {},
   { maxDelivery: 1 },
@@ -438,11 +445,7 @@ describe('a connection is poisoned', () => {
   })
 
   test('not by a response that is there before the system tells that it took the request', async () => {
-    for (const [toldAfter, state] of [
-      [0, 'idle'],
-      [19, 'idle'],
-      [21, 'poisoned'],
-    ] as const) {
+    for (const [toldAfter, state] of TOLD_AFTER) {
       const { world, writer } = await openConnection()
       const { transport, handler, targets } = handMade()
       const conn = world.Connection.connectWith(transport)
@@ -609,11 +612,7 @@ describe('a streamed request body', () => {
     ['in chunks', undefined],
     ['of a length that was told', 5],
   ])('%s keeps its connection when the response is there before the system tells that it took the last of it', async (_, length) => {
-    for (const [toldAfter, state] of [
-      [0, 'idle'],
-      [19, 'idle'],
-      [21, 'poisoned'],
-    ] as const) {
+    for (const [toldAfter, state] of TOLD_AFTER) {
       const { world, writer } = await openConnection()
       const { transport, handler, targets } = handMade()
       const written: string[] = []
