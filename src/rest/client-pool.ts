@@ -168,7 +168,7 @@ export class ClientPool {
   async request(method: string, path: string, options: PoolRequestOptions = {}): Promise<OwnedHttpResponse> {
     const { clock } = this.core.runtime
     const timeout = options.timeout === undefined ? this.timeout : checkTimeout('timeout', options.timeout)
-    const { signal, onInterim } = options
+    const { signal, onInterim, requireVerifiedEnd } = options
     let retries = checkInteger('retryUnsent', options.retryUnsent ?? 0, 0, 10, 'times')
     const since = clock.now()
     const left = (): number => (timeout === 0 ? 0 : Math.max(1, since + timeout - clock.now()))
@@ -177,7 +177,7 @@ export class ClientPool {
       try {
         const request = buildRequest(slot.writer, method, path, options)
         const queued = clock.now() - since
-        const response = await slot.send(request, { timeout: left(), signal, onInterim })
+        const response = await slot.send(request, { timeout: left(), signal, onInterim, requireVerifiedEnd })
         return new OwnedHttpResponse(response, { ...response.timings, queued })
       } catch (error) {
         const again = retries-- > 0 && error instanceof RestError && error.requestSent === 'nothing' && !signal?.aborted

@@ -12,7 +12,7 @@ import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPO
 import type { Request } from '../codec/request.ts'
 import type { RequestWriter } from '../codec/request-writer.ts'
 import { type InterimResponse, ResponseReader } from '../codec/response-reader.ts'
-import { type HttpError, RestError, UsageError } from '../errors.ts'
+import { checkBoolean, type HttpError, RestError, UsageError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import { secureOver } from '../transport/secure-over.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
@@ -86,6 +86,7 @@ export class HttpConnection implements TransportHandler {
   private readonly transport: Transport
   private readonly timeout: number
   private readonly closeTimeout: number
+  private readonly requireVerifiedEnd: boolean
   private readonly targets: readonly Uint8Array[]
   private readonly openedAt: number
   private readonly times = new Float64Array(4)
@@ -127,6 +128,7 @@ export class HttpConnection implements TransportHandler {
     this.transport = transport
     this.timeout = checkTimeout('timeout', options.timeout ?? DEFAULT_TIMEOUT)
     this.closeTimeout = checkTimeout('closeTimeout', options.closeTimeout ?? 1_000)
+    this.requireVerifiedEnd = checkBoolean('requireVerifiedEnd', options.requireVerifiedEnd ?? false)
     this.reader = options.reader ?? new ResponseReader(runtime.codec, options)
     this.claim(this.reader)
     // What it held is of another connection.
@@ -311,7 +313,7 @@ export class HttpConnection implements TransportHandler {
   onEnd(): void {
     if (this.held !== null) this.settle(this.held, false)
     const { active } = this
-    if (active !== null && this.status === 'busy') this.take(active, active.end())
+    if (active !== null && this.status === 'busy') this.take(active, active.end(this.transport.endProof))
     if (this.status !== 'poisoned') this.lose(null, false)
     else this.transport.destroy()
   }
@@ -351,6 +353,8 @@ export class HttpConnection implements TransportHandler {
     }
     const { signal } = options
     const timeout = options.timeout === undefined ? this.timeout : checkTimeout('timeout', options.timeout)
+    const { requireVerifiedEnd = this.requireVerifiedEnd } = options
+    checkBoolean('requireVerifiedEnd', requireVerifiedEnd)
     // Throws for a request that its writer has superseded, before anything has changed.
     const bytes = request.bytes
     if (signal?.aborted) {
@@ -367,6 +371,7 @@ export class HttpConnection implements TransportHandler {
     this.active = reader
     reader.begin(request.method)
     reader.streaming = streaming
+    reader.requiresVerifiedEnd = requireVerifiedEnd
     this.onInterim = options.onInterim
     const now = this.clock.now()
     this.times[STARTED] = now
