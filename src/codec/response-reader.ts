@@ -61,7 +61,7 @@ import {
   RESPONSE_MORE,
 } from '../../assembly/abi.ts'
 import { HttpError, UsageError } from '../errors.ts'
-import type { Fields } from './handshake.ts'
+import type { Fields } from './fields.ts'
 import { HeadFields, latin1 } from './head-fields.ts'
 import { HeapBody } from './heap-body.ts'
 import { httpError } from './http-error.ts'
