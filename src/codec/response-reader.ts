@@ -63,7 +63,7 @@ import {
 } from '../../assembly/abi.ts'
 import type { EndProof } from '../end-proof.ts'
 import { HttpError, UsageError } from '../errors.ts'
-import type { Fields } from './handshake.ts'
+import type { Fields } from './fields.ts'
 import { HeadFields, latin1 } from './head-fields.ts'
 import { HeapBody } from './heap-body.ts'
 import { httpError } from './http-error.ts'

@@ -38,16 +38,16 @@ function commit(reader: BaseResponseReader, index: 0 | 1, text: string): number 
 
 describe('options', () => {
   test.each<[ResponseReaderOptions, RegExp]>([
-    [{ capacity: 1_023 }, /capacity must be 1024 to 16777216/],
+    [{ capacity: 1_023 }, /capacity must be a whole number of bytes, 1,024 to 16,777,216/],
     [{ capacity: 16 * 1024 * 1024 + 1 }, /capacity/],
     [{ capacity: 1_024.5 }, /whole number/],
-    [{ maxHeadSize: 15 }, /maxHeadSize must be 16 to 32768/],
+    [{ maxHeadSize: 15 }, /maxHeadSize must be a whole number of bytes, 16 to 16,777,216/],
     [{ capacity: 2_048, maxHeadSize: 2_049 }, /maxHeadSize must be 16 to 2048/],
-    [{ maxHeaders: 0 }, /maxHeaders must be 1 to 1000/],
+    [{ maxHeaders: 0 }, /maxHeaders must be a whole number of fields, 1 to 1,000/],
     [{ maxHeaders: 1_001 }, /maxHeaders/],
-    [{ maxBodySize: -1 }, /maxBodySize must be 0 to 2147483647/],
+    [{ maxBodySize: -1 }, /maxBodySize must be a whole number of bytes, 0 to 2,147,483,647/],
     [{ maxBodySize: 2 ** 31 }, /maxBodySize/],
-    [{ maxTrailerSize: 64 * 1024 + 1 }, /maxTrailerSize must be 0 to 65536/],
+    [{ maxTrailerSize: 64 * 1024 + 1 }, /maxTrailerSize must be a whole number of bytes, 0 to 65,536/],
     [{ maxChunkExtension: Number.NaN }, /maxChunkExtension/],
   ])('%o is refused', (options, message) => {
     expect(() => new ResponseReader(options)).toThrow(expect.objectContaining({ code: 'InvalidOption', message: expect.stringMatching(message) }))
