@@ -144,7 +144,6 @@ export class FrameReader implements MessageSource {
 
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(FrameReader.regionBytes(this.capacity))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     const memory: CodecMemory = this.region.memory
     this.u8 = memory.u8
     this.i32 = memory.i32

@@ -50,8 +50,6 @@ export class RequestWriter {
   /** Memory of the fields that every request has, and their bytes. @internal */
   readonly prefix: number
   /** @internal */ prefixLength = 0
-  /** Its bytes are on their way by reference: another request would overwrite them. The shell sets and clears it. @internal */
-  inUse = false
 
   private readonly region: Region
   private readonly ownsRegion: boolean
@@ -63,6 +61,7 @@ export class RequestWriter {
   /** Where chunks of the streamed body are put, 0 when there is none. */
   private chunks = 0
   private released = false
+  private lent = false
 
   /**
    * @param host value of `Host`: name or address, and port unless it is the scheme's own; IPv6 in brackets
@@ -76,7 +75,6 @@ export class RequestWriter {
     this.capacity = checkCapacity(options)
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(RequestWriter.regionBytes(options))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     this.u8 = this.region.memory.u8
     this.exports = this.region.memory.exports
     this.prefix = this.region.carve(PREFIX_BYTES)
@@ -177,6 +175,18 @@ export class RequestWriter {
   }
 
   // For requests and the shells that send them.
+
+  /** Its bytes are on their way by reference: another request would overwrite them. The shell sets and clears it. @internal */
+  get inUse(): boolean {
+    return this.lent
+  }
+  /** @internal */
+  set inUse(inUse: boolean) {
+    if (inUse === this.lent) return
+    this.lent = inUse
+    if (inUse) this.region.lend()
+    else this.region.endLoan()
+  }
 
   /** The first `length` bytes of the request: one view for all requests of the same length. @internal */
   bytes(length: number): Uint8Array<ArrayBuffer> {

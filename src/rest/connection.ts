@@ -128,7 +128,7 @@ export class HttpConnection implements TransportHandler {
     this.timeout = checkTimeout('timeout', options.timeout ?? DEFAULT_TIMEOUT)
     this.closeTimeout = checkTimeout('closeTimeout', options.closeTimeout ?? 1_000)
     this.reader = options.reader ?? new ResponseReader(runtime.codec, options)
-    this.claim(this.reader)
+    this.reader.claim(this)
     // What it held is of another connection.
     this.reader.reset()
     this.alarm = new Alarm(runtime.clock, () => this.onTimeout())
@@ -328,7 +328,7 @@ export class HttpConnection implements TransportHandler {
   onClosed(error: Error | null): void {
     this.isClosed = true
     if (this.held !== null) this.settle(this.held, false)
-    this.reader.user = null
+    this.reader.letGo()
     this.endWriting()
     if (this.status !== 'poisoned') this.lose(error, false)
     if (this.closeTimer !== null) this.clock.clear(this.closeTimer)
@@ -358,7 +358,7 @@ export class HttpConnection implements TransportHandler {
       return
     }
     if (reader !== this.reader) {
-      this.claim(reader)
+      reader.claim(this)
       reader.reset()
     }
     this.status = 'busy'
@@ -384,14 +384,6 @@ export class HttpConnection implements TransportHandler {
     } else if (!this.transport.write(bytes)) {
       this.beginWriting(request.writer)
     }
-  }
-
-  /** Makes a reader this connection's. Throws `InvalidOption` when it is another's. */
-  private claim(reader: ResponseReader): void {
-    if (reader.user !== null) {
-      throw new UsageError('InvalidOption', 'the reader is in use on another connection: each needs one of its own, until its `closed` has resolved')
-    }
-    reader.user = this
   }
 
   private beginWriting(writer: RequestWriter): void {
@@ -591,7 +583,7 @@ export class HttpConnection implements TransportHandler {
   }
 
   private endExchange(): void {
-    if (this.active !== this.reader && this.active !== null) this.active.user = null
+    if (this.active !== this.reader && this.active !== null) this.active.letGo()
     this.active = null
     if (this.held !== null) {
       this.held = null
