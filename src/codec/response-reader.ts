@@ -491,8 +491,7 @@ export class ResponseReader implements ResponseSource {
     if (this.heap === null) {
       // The length was checked against maxBodySize before it got here.
       const isKnown = this.word(INCOMING_FRAMING) === BODY_LENGTH
-      const first = isKnown ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : 2 * Math.max(this.capacity, length)
-      this.heap = new HeapBody(first, this.limits.maxBody)
+      this.heap = new HeapBody(isKnown ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : this.limits.maxBody, isKnown)
     }
     this.heap.append(this.u8.subarray(address, address + length))
   }
