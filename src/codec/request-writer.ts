@@ -25,6 +25,7 @@ const PREFIX_BYTES = 16 * 1024
 /** Builders take turns, so that one kept too long is told apart from its successors. A power of two. */
 const BUILDERS = 4
 const SERIAL_MASK = 2 ** 30 - 1
+const SLASH = 0x2f
 /** Size line and CRLF around a chunk: eight digits at most. */
 const CHUNK_FRAMING = 12
 
@@ -109,7 +110,7 @@ export class RequestWriter {
 
   /** What is put before each path from the next request on; trailing slashes are dropped, `''` is none. Throws `InvalidOption`. */
   setBasePath(path: string): this {
-    const trimmed = String(path).replace(/\/+$/, '')
+    const trimmed = withoutTrailingSlashes(String(path))
     if (!BASE_PATH.test(trimmed)) {
       throw new UsageError('InvalidOption', `basePath must be visible ASCII, begin with "/" and have no query, but is ${JSON.stringify(path)}`)
     }
@@ -280,6 +281,13 @@ export class RequestWriter {
 /** uri-host and port (RFC 3986 section 3.2), loosely: what cannot be mistaken for anything else. */
 const HOST = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]+$/
 const BASE_PATH = /^(?:\/[!-"$->@-~]*)?$/
+
+/** In one pass: a regular expression would begin anew at each of the slashes in the middle. */
+export function withoutTrailingSlashes(path: string): string {
+  let end = path.length
+  while (end > 0 && path.charCodeAt(end - 1) === SLASH) end--
+  return path.slice(0, end)
+}
 
 function checkCapacity(options: RequestWriterOptions): number {
   return checkInteger('writeBufferCapacity', options.writeBufferCapacity ?? DEFAULT_REQUEST_CAPACITY, 1_024, 16 * 1024 * 1024, 'bytes')
