@@ -96,7 +96,6 @@ export class ChunkedDecoder {
     this.codec = codec
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(ChunkedDecoder.regionBytes(options))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     this.record = this.region.carve(CHUNKED_BYTES)
     this.table = this.region.carve(limits.maxHeaders * FIELD_BYTES)
     const trailer = this.region.carve(limits.maxTrailer + 2)

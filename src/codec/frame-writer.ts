@@ -67,7 +67,6 @@ export class FrameWriter {
     this.capacity = checkInteger('writeBufferCapacity', options.writeBufferCapacity ?? DEFAULT_WRITE_BUFFER_CAPACITY, 256, 16 * 1024 * 1024, 'bytes')
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(FrameWriter.regionBytes(this.capacity))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     this.u8 = this.region.memory.u8
     this.exports = this.region.memory.exports
     this.stage = this.region.carve(STAGE_BYTES)
@@ -156,7 +155,7 @@ export class FrameWriter {
     return true
   }
 
-  /** The bytes to send, oldest first: a view that stays valid until they are {@link FrameWriter.advance}d over. */
+  /** The bytes to send, oldest first: a view that is not guarded, and stays valid until they are {@link FrameWriter.advance}d over. */
   data(from = 0): Uint8Array {
     const at = this.head + from
     const length = this.tail - at

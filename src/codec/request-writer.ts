@@ -33,6 +33,7 @@ const PREFIX_BYTES = 16 * 1024
 /** Builders take turns, so that one kept too long is told apart from its successors. A power of two. */
 const BUILDERS = 4
 const SERIAL_MASK = 2 ** 30 - 1
+const SLASH = 0x2f
 /** Size line and CRLF around a chunk: eight digits at most. */
 const CHUNK_FRAMING = 12
 
@@ -58,8 +59,6 @@ export class RequestWriter {
   /** Memory of the fields that every request has, and their bytes. @internal */
   readonly prefix: number
   /** @internal */ prefixLength = 0
-  /** Its bytes are on their way by reference: another request would overwrite them. The shell sets and clears it. @internal */
-  inUse = false
 
   private readonly region: Region
   private readonly ownsRegion: boolean
@@ -71,6 +70,7 @@ export class RequestWriter {
   /** Where chunks of the streamed body are put, 0 when there is none. */
   private chunks = 0
   private released = false
+  private lent = false
 
   /**
    * @param host value of `Host`: name or address, and port unless it is the scheme's own; IPv6 in brackets
@@ -84,7 +84,6 @@ export class RequestWriter {
     this.capacity = checkCapacity(options)
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(RequestWriter.regionBytes(options))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     this.u8 = this.region.memory.u8
     this.exports = this.region.memory.exports
     this.prefix = this.region.carve(PREFIX_BYTES)
@@ -121,7 +120,7 @@ export class RequestWriter {
 
   /** What is put before each path from the next request on; trailing slashes are dropped, `''` is none. Throws `InvalidOption`. */
   setBasePath(path: string): this {
-    const trimmed = String(path).replace(/\/+$/, '')
+    const trimmed = withoutTrailingSlashes(String(path))
     if (!BASE_PATH.test(trimmed)) {
       throw new UsageError('InvalidOption', `basePath must be visible ASCII, begin with "/" and have no query, but is ${JSON.stringify(path)}`)
     }
@@ -187,6 +186,18 @@ export class RequestWriter {
   }
 
   // For requests and the shells that send them.
+
+  /** Its bytes are on their way by reference: another request would overwrite them. The shell sets and clears it. @internal */
+  get inUse(): boolean {
+    return this.lent
+  }
+  /** @internal */
+  set inUse(inUse: boolean) {
+    if (inUse === this.lent) return
+    this.lent = inUse
+    if (inUse) this.region.lend()
+    else this.region.endLoan()
+  }
 
   /** The first `length` bytes of the request: one view for all requests of the same length. @internal */
   bytes(length: number): Uint8Array<ArrayBuffer> {
@@ -280,6 +291,13 @@ export class RequestWriter {
 /** uri-host and port (RFC 3986 section 3.2), loosely: what cannot be mistaken for anything else. */
 const HOST = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]+$/
 const BASE_PATH = /^(?:\/[!-"$->@-~]*)?$/
+
+/** In one pass: a regular expression would begin anew at each of the slashes in the middle. */
+export function withoutTrailingSlashes(path: string): string {
+  let end = path.length
+  while (end > 0 && path.charCodeAt(end - 1) === SLASH) end--
+  return path.slice(0, end)
+}
 
 function checkCapacity(options: RequestWriterOptions): number {
   return checkInteger('writeBufferCapacity', options.writeBufferCapacity ?? DEFAULT_REQUEST_CAPACITY, 1_024, 16 * 1024 * 1024, 'bytes')

@@ -98,7 +98,8 @@ export class ResponseReader implements ResponseSource {
   /** Bytes of a response that is handed out in place. */
   readonly capacity: number
   /** @internal */ serial = 0
-  /** The connection that reads into it: one at a time, or two responses would be mixed up. @internal */ user: object | null = null
+  /** The connection that reads into it: one at a time, or two responses would be mixed up. */
+  private user: object | null = null
   /** @internal */ readonly u8: Uint8Array<ArrayBuffer>
   /** @internal */ readonly fields: HeadFields
   /** A body that ends with an end that nothing verifies fails. @internal */ requiresVerifiedEnd = false
@@ -146,7 +147,6 @@ export class ResponseReader implements ResponseSource {
     this.capacity = limits.capacity
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(ResponseReader.regionBytes(options))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     this.memory = this.region.memory
     this.u8 = this.memory.u8
     this.i32 = this.memory.i32
@@ -322,6 +322,22 @@ export class ResponseReader implements ResponseSource {
   }
 
   // For adapters that read into fixed places of the memory.
+
+  /** Makes it `user`'s, and its memory the system's to read into, until {@link ResponseReader.letGo}. Throws `InvalidOption` when it is another's. @internal */
+  claim(user: object): void {
+    if (this.user !== null) {
+      throw new UsageError('InvalidOption', 'the reader is in use on another connection: each needs one of its own, until its `closed` has resolved')
+    }
+    this.user = user
+    this.region.lend()
+  }
+
+  /** Its user is done with it. @internal */
+  letGo(): void {
+    if (this.user === null) return
+    this.user = null
+    this.region.endLoan()
+  }
 
   /** The two read targets, of `capacity` bytes each. Fill them in turn: a response that is held lies in the one that was filled last. @internal */
   targets(): [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>] {
@@ -503,8 +519,7 @@ export class ResponseReader implements ResponseSource {
     if (this.heap === null) {
       // The length was checked against maxBodySize before it got here.
       const isKnown = this.word(INCOMING_FRAMING) === BODY_LENGTH
-      const first = isKnown ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : 2 * Math.max(this.capacity, length)
-      this.heap = new HeapBody(first, this.limits.maxBody)
+      this.heap = new HeapBody(isKnown ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : this.limits.maxBody, isKnown)
     }
     this.heap.append(this.u8.subarray(address, address + length))
   }

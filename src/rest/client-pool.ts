@@ -1,7 +1,7 @@
 /** `ClientPool`: connections that are open before they are needed, and heal themselves. */
 
 import { pairsOf } from '../codec/fields.ts'
-import { RequestWriter } from '../codec/request-writer.ts'
+import { RequestWriter, withoutTrailingSlashes } from '../codec/request-writer.ts'
 import { ResponseReader } from '../codec/response-reader.ts'
 import { RestError, UsageError } from '../errors.ts'
 import { readOptions } from '../option-rules.ts'
@@ -60,7 +60,7 @@ export function preparePool(url: string | URL, options: ClientPoolOptions): Prep
   if (authorization !== undefined && !defaultHeaders.some(([name]) => name.toLowerCase() === 'authorization')) {
     defaultHeaders.push(['Authorization', authorization])
   }
-  const basePath = (options.basePath ?? target).replace(/\/+$/, '')
+  const basePath = withoutTrailingSlashes(options.basePath ?? target)
   return { address, host, place: { origin: `${address.secure ? 'https' : 'http'}://${host}`, basePath }, resolved, defaultHeaders }
 }
 

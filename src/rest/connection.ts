@@ -131,7 +131,7 @@ export class HttpConnection implements TransportHandler {
     this.closeTimeout = checkTimeout('closeTimeout', options.closeTimeout ?? 1_000)
     this.requireVerifiedEnd = options.requireVerifiedEnd ?? false
     this.reader = options.reader ?? new ResponseReader(runtime.codec, options)
-    this.claim(this.reader)
+    this.reader.claim(this)
     // What it held is of another connection.
     this.reader.reset()
     this.alarm = new Alarm(runtime.clock, () => this.onTimeout())
@@ -331,7 +331,7 @@ export class HttpConnection implements TransportHandler {
   onClosed(error: Error | null): void {
     this.isClosed = true
     if (this.held !== null) this.settle(this.held, false)
-    this.reader.user = null
+    this.reader.letGo()
     this.endWriting()
     if (this.status !== 'poisoned') this.lose(error, false)
     if (this.closeTimer !== null) this.clock.clear(this.closeTimer)
@@ -362,7 +362,7 @@ export class HttpConnection implements TransportHandler {
       return
     }
     if (reader !== this.reader) {
-      this.claim(reader)
+      reader.claim(this)
       reader.reset()
     }
     this.status = 'busy'
@@ -389,14 +389,6 @@ export class HttpConnection implements TransportHandler {
     } else if (!this.transport.write(bytes)) {
       this.beginWriting(request.writer)
     }
-  }
-
-  /** Makes a reader this connection's. Throws `InvalidOption` when it is another's. */
-  private claim(reader: ResponseReader): void {
-    if (reader.user !== null) {
-      throw new UsageError('InvalidOption', 'the reader is in use on another connection: each needs one of its own, until its `closed` has resolved')
-    }
-    reader.user = this
   }
 
   private beginWriting(writer: RequestWriter): void {
@@ -596,7 +588,7 @@ export class HttpConnection implements TransportHandler {
   }
 
   private endExchange(): void {
-    if (this.active !== this.reader && this.active !== null) this.active.user = null
+    if (this.active !== this.reader && this.active !== null) this.active.letGo()
     this.active = null
     if (this.held !== null) {
       this.held = null

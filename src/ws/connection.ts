@@ -50,7 +50,6 @@ export class Connection implements TransportHandler {
     this.reader = new FrameReader(codec, { role, ...options }, this.region)
     const writer = new FrameWriter(codec, { role, writeBufferCapacity: options.writeBufferCapacity, maskKeys }, this.region)
     this.sender = new Sender(writer, transport, options.maxMessageSize, options.maxBufferedAmount)
-    codec.releaseWithOwner(this, this.region)
     const { targetCount } = transport
     const { bufferCapacity, inPlace, maxReadSize } = options
     // A transport with one target gets all that is left: some runtimes hand over chunks of 512 KiB.
@@ -59,6 +58,8 @@ export class Connection implements TransportHandler {
     this.headRoom = room
     const targets = this.reader.targets(targetCount, size, inPlace, room)
     this.targets = targets.map((target) => target.byteOffset)
+    // Until its last call, the transport may read into it and write from it.
+    this.region.lend()
     transport.start(this, targets)
   }
 
@@ -81,7 +82,7 @@ export class Connection implements TransportHandler {
     this.isReleased = true
     this.reader.release()
     this.sender.writer.release()
-    if (this.isClosed) this.region.release()
+    this.region.release()
   }
 
   onRead(index: number, length: number): void {
@@ -102,6 +103,6 @@ export class Connection implements TransportHandler {
   onClosed(error: Error | null): void {
     this.isClosed = true
     this.user.onClosed(error)
-    if (this.isReleased) this.region.release()
+    this.region.endLoan()
   }
 }

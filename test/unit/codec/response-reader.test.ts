@@ -295,6 +295,17 @@ describe('where it lies', () => {
     expect(commit(reader, 1, 'x'.repeat(985))).toBe(RESPONSE_COMPLETE)
     expect(reader.response.body.buffer.byteLength).toBe(985)
   })
+  test('two hundred responses that only announce large bodies take memory for what came of them', () => {
+    let bytes = 0
+    for (let i = 0; i < 200; i++) {
+      const reader = new ResponseReader({ capacity: 8_192 })
+      reader.begin('GET')
+      commit(reader, 0, `${OK}Content-Length: 16000000\r\n\r\nx`)
+      bytes += (reader as unknown as { heap: { bytes: Uint8Array } | null }).heap?.bytes.length ?? 0
+      reader.release()
+    }
+    expect(bytes).toBeLessThanOrEqual(200 * 4_096)
+  })
   test('a chunked body moves to the heap when it outgrows the memory', () => {
     const reader = new ResponseReader({ capacity: 1_024 })
     reader.begin('GET')
