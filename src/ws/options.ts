@@ -40,7 +40,7 @@ export interface StreamOptions {
   heartbeat?: HeartbeatOptions | undefined
   /** Most milliseconds between two text or binary messages, 10 to 2^31 - 1, before the connection fails with `DataTimeout`: a peer that answers pings but sends nothing is dead too. Default off. */
   dataTimeout?: number | undefined
-  /** Milliseconds that a close may take, from the first close frame to the end of the connection. Default 5,000. */
+  /** Milliseconds that a peer may neither answer a close frame nor take bytes that are queued before it, until the connection is cut. Default 5,000. */
   closeTimeout?: number
   /** Milliseconds for the opening handshake, once connected. Default 10,000; 0 is no limit. */
   handshakeTimeout?: number

@@ -4,8 +4,9 @@ import { Backoff, type BackoffOptions } from '../backoff.ts'
 import { sleep } from '../clock.ts'
 import { checkRange, NexusError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
+import type { CloseInfo } from './closing.ts'
 import type { ConnectOptions } from './options.ts'
-import type { CloseInfo, WsConnection } from './stream.ts'
+import type { WsConnection } from './stream.ts'
 
 /** What is known when a session begins. */
 export interface SessionInfo {

@@ -23,7 +23,6 @@ describe('pulling', () => {
     const world = makeWorld()
     const { ws, peer } = await openClientTo(world)
     const first = ws.readable()
-    expect(ws.readable(), 'who asks twice waits for the same').toBe(first)
     expect(await stateOf(world, first)).toBe('pending')
     peer.sendFrame(TEXT, 'a')
     expect([await first, await ws.readable(), ws.next()?.text, ws.next()]).toEqual([true, true, 'a', null])
@@ -39,6 +38,47 @@ describe('pulling', () => {
     peer.sendFrame(TEXT, 'b')
     expect([(await first)?.text, (await ws.recv())?.text]).toEqual(['a', 'b'])
     ws.destroy()
+  })
+
+  test('one receiver waits at a time: every other way to receive is ConcurrentReceive, and takes nothing from it', async () => {
+    type Stream = Awaited<ReturnType<typeof openClientTo>>['ws']
+    const ways: Record<string, (ws: Stream) => Promise<unknown>> = {
+      readable: (ws) => ws.readable(),
+      recv: (ws) => ws.recv().then((message) => message?.text),
+      loop: (ws) => ws[Symbol.asyncIterator]().next(),
+      streams: (ws) => ws.streams().readable.getReader().read(),
+    }
+    for (const [first, wait] of Object.entries(ways)) {
+      for (const [second, also] of Object.entries(ways)) {
+        const world = makeWorld()
+        const { ws, peer } = await openClientTo(world)
+        const waiting = wait(ws)
+        await world.settle()
+        const where = `${second} during ${first}`
+        await expect(also(ws), where).rejects.toMatchObject({ name: 'UsageError', code: 'ConcurrentReceive' })
+        expect([where, ws.readyState]).toEqual([where, 'open'])
+        peer.sendFrame(TEXT, 'mine')
+        expect(JSON.stringify([first, await waiting])).toMatch(/mine|\["readable",true\]/)
+        ws.destroy()
+      }
+    }
+  })
+
+  test('a loop has the connection until it is left, also while its body runs', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    for (const text of ['a', 'b', 'c']) peer.sendFrame(TEXT, text)
+    const seen: string[] = []
+    for await (const { text } of ws) {
+      seen.push(text)
+      await expect(ws[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ConcurrentReceive' })
+      if (text === 'c') break
+    }
+    expect(seen).toEqual(['a', 'b', 'c'])
+    // It was left: the next one sees the end.
+    peer.end.end()
+    await ws.closed
+    expect(await ws[Symbol.asyncIterator]().next()).toEqual({ done: true, value: undefined })
   })
 
   test('recv fails once the connection has failed, and can be called again', async () => {
@@ -312,9 +352,9 @@ describe('WHATWG streams', () => {
     await first.client.streams().readable.cancel()
     expect(await seen).toMatchObject({ kind: 'close', closeCode: 1000 })
     const second = await openPair(world)
-    const lost = second.server.recv()
+    const lost = second.server.recv().catch((error) => error.code)
     await second.client.streams().writable.abort()
-    expect([await lost, (await second.server.closed).code]).toEqual([null, 1006])
+    expect([await lost, (await second.server.closed).code]).toEqual(['ConnectionClosed', 1006])
   })
 
   test('an error of the connection is an error of both', async () => {
@@ -325,6 +365,30 @@ describe('WHATWG streams', () => {
     reading.catch(() => {})
     peer.end.reset()
     await expect(reading).rejects.toMatchObject({ code: 'ConnectionReset' })
-    await expect(writable.getWriter().write('x')).rejects.toMatchObject({ code: 'NotOpen' })
+    const writer = writable.getWriter()
+    await expect(writer.closed).rejects.toMatchObject({ code: 'ConnectionReset' })
+    await expect(writer.write('x')).rejects.toMatchObject({ code: 'ConnectionReset' })
+  })
+
+  test('who only writes learns of the end, though nobody reads', async () => {
+    for (const [how, error] of [
+      ['reset', 'ConnectionReset'],
+      ['end', 'ConnectionClosed'],
+    ] as const) {
+      const world = makeWorld()
+      const { ws, peer } = await openClientTo(world)
+      const { closed } = ws.streams().writable.getWriter()
+      peer.end[how]()
+      await expect(closed).rejects.toMatchObject({ code: error })
+    }
+  })
+
+  test('closing the writable is no failure of it', async () => {
+    const world = makeWorld()
+    const { client, server } = await openPair(world)
+    const serving = server.recv()
+    const writer = client.streams().writable.getWriter()
+    await Promise.all([writer.close(), serving, serving.then(() => server.recv())])
+    await writer.closed
   })
 })
