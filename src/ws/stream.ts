@@ -14,6 +14,7 @@ import { Heartbeat } from './heartbeat.ts'
 import { linger } from './linger.ts'
 import type { Opened } from './opening.ts'
 import type { ResolvedOptions, UpgradeRequest } from './options.ts'
+import { OwedPongs } from './owed-pongs.ts'
 import { type WebSocketStreams, webStreams } from './web-streams.ts'
 
 const YES = Promise.resolve(true)
@@ -48,8 +49,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   private closeTimer: unknown = null
   private heartbeat: Heartbeat | null = null
   private heartbeatTimer: unknown = null
-  /** The last ping that could not be answered yet; older ones need no answer (RFC 6455 section 5.5.3). */
-  private owedPong: Uint8Array | null = null
+  private readonly owedPongs = new OwedPongs()
 
   /** @internal */
   constructor(
@@ -278,10 +278,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   /** @internal */
   onWritten(): void {
     if (this.closing.readyState === 'closing') this.startCloseTimer()
-    const pong = this.owedPong
-    if (pong === null || this.closing.readyState !== 'open') return
-    this.owedPong = null
-    this.connection.sender.ownPong(pong)
+    if (this.closing.readyState !== 'open') return
+    for (const pong of this.owedPongs.take()) this.connection.sender.ownPong(pong)
   }
 
   /** @internal */
@@ -336,7 +334,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     if (kind === OPCODE_CLOSE) {
       this.act(this.closing.onCloseFrame({ code: message.closeCode, reason: message.text }))
     } else if (kind === OPCODE_PING && this.options.autoPong && this.closing.readyState === 'open') {
-      if (this.connection.sender.isBlocked) this.owedPong = message.bytes.slice()
+      if (this.connection.sender.isBlocked) this.owedPongs.add(message.bytes)
       else this.connection.sender.ownPong(message.bytes)
     }
     return message

@@ -468,6 +468,22 @@ checkBoth('who only writes to the streams learns of a reset', async (context, { 
   await fails(writer.closed, 'TransportError', 'ConnectionReset')
 })
 
+checkBoth('pings of one segment are all answered, in order', async (context, { bad }) => {
+  const id = newId()
+  const payloads = Array.from({ length: 10 }, (_, i) => `ping ${i}`)
+  const ws = await open(context, `${bad}/early?id=${id}&frames=${payloads.map((each) => frame(PING, each)).join('')}`)
+  for (const payload of payloads) equal((await recv(ws)).text, payload)
+  // What is still being written is the first answer; the others follow it.
+  await ws.flush()
+  await ws.flush()
+  ws.destroy()
+  const sent = clientFrames((await ask(context, `/ended?id=${id}`)) as string)
+  equal(
+    sent.map(({ payload }) => new TextDecoder().decode(payload)),
+    payloads,
+  )
+})
+
 check('a second receiver is ConcurrentReceive, and the first has its message', async (context) => {
   await within(context, `${context.env.ws}/echo`, async (ws) => {
     const first = ws[Symbol.asyncIterator]().next()

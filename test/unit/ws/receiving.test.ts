@@ -164,22 +164,35 @@ describe('pings of the peer', () => {
     ws.destroy()
   })
 
-  test('while nothing can be sent, only the newest is answered, and it is answered', async () => {
+  test.each([1, 10, 63, 64, 65, 66, 1_000])('while nothing can be sent, %i of them wait: 64 in order, and of the rest the newest', async (count) => {
     const world = makeWorld()
     const { ws, peer } = await openServerTo(world, {}, { capacity: 2_000 })
     peer.reading = false
     ws.sendBinary(new Uint8Array(60_000))
-    for (let i = 0; i < 100; i++) peer.sendFrame(PING, `ping ${i}`, { masked: true })
+    for (let i = 0; i < count; i++) peer.sendFrame(PING, `${i}`.padEnd(125, '.'), { masked: true })
     let taken = 0
-    while (taken < 100) {
+    while (taken < count) {
       await ws.readable()
       while (ws.next() !== null) taken++
     }
-    const amount = ws.bufferedAmount
-    expect(amount).toBeLessThan(61_000)
+    expect(ws.bufferedAmount).toBe(60_004)
     peer.resume()
     await world.settle()
-    expect(spell(peer.received).slice(1)).toEqual(['10:ping 99'])
+    const answered = spell(peer.received)
+      .slice(1)
+      .map((each) => Number.parseInt(each.slice(3), 10))
+    const inOrder = Array.from({ length: Math.min(count, 64) }, (_, i) => i)
+    expect(answered).toEqual(count > 64 ? [...inOrder, count - 1] : inOrder)
+    ws.destroy()
+  })
+
+  test('ten of one segment are answered in order where every write is completed later', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world, {}, { deferWrites: true })
+    for (let i = 0; i < 10; i++) peer.sendFrame(PING, `${i}`)
+    for (let i = 0; i < 10; i++) await ws.recv()
+    await world.settle()
+    expect(spell(peer.received)).toEqual(Array.from({ length: 10 }, (_, i) => `${PONG}:${i}`))
     ws.destroy()
   })
 
