@@ -11,7 +11,10 @@ import type { DialOptions } from '../transport/transport.ts'
 export interface HeartbeatOptions {
   /** Milliseconds between pings, 10 to 2^31 - 1. */
   interval: number
-  /** Milliseconds to wait for the pong before the connection fails with `HeartbeatTimeout`. Default: the interval. */
+  /**
+   * Milliseconds to wait for a sign of life after a ping has left, before the connection fails with `HeartbeatTimeout`: any byte received, or a write
+   * that had to wait and is done. While no ping can leave, `interval + timeout` without one. Default: the interval.
+   */
   timeout?: number
 }
 

@@ -15,7 +15,15 @@ import { Overflow } from './overflow.ts'
 const TICK = Promise.resolve()
 const NOTHING = new Uint8Array(0)
 /** Most bytes of one write: progress with a large message is seen before its last byte. */
-const WRITE_BYTES = 256 * 1024
+const WRITE_BYTES = 128 * 1024
+
+/** Who wants to know how writing goes. */
+export interface WriteWatch {
+  /** A write has to wait for the transport. */
+  onBlocked(): void
+  /** It is done. */
+  onTaken(): void
+}
 
 /** Sends frames over one transport. */
 export class Sender {
@@ -26,6 +34,8 @@ export class Sender {
   private inFlightOverflow = false
   /** Something was written in this tick. */
   private corked = false
+  /** Set when somebody wants to know. */
+  watch: WriteWatch | null = null
   private stopped = false
   /** Why bytes were dropped; null when all that was accepted has left. */
   private dropped: Error | null = null
@@ -96,6 +106,7 @@ export class Sender {
 
   /** The transport has let go of what it was given. */
   onWritten(): void {
+    this.watch?.onTaken()
     this.written()
     this.write()
   }
@@ -118,7 +129,10 @@ export class Sender {
       const bytes = this.inFlightOverflow ? this.overflow.peek(WRITE_BYTES) : this.writer.data()
       if (bytes === undefined) break
       this.inFlight = bytes.length
-      if (!this.transport.write(bytes)) return
+      if (!this.transport.write(bytes)) {
+        this.watch?.onBlocked()
+        return
+      }
       this.written()
     }
     this.drain?.resolve()

@@ -73,7 +73,10 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     this.connection.handTo(this)
     const { heartbeat, dataTimeout } = opened.options
     if (heartbeat !== null || dataTimeout > 0) {
-      this.heartbeat = new Heartbeat(heartbeat?.interval ?? 0, heartbeat?.timeout ?? 0, dataTimeout, runtime.clock.now())
+      const { clock } = runtime
+      const beats = new Heartbeat(heartbeat?.interval ?? 0, heartbeat?.timeout ?? 0, dataTimeout, clock.now())
+      this.heartbeat = beats
+      this.connection.sender.watch = { onBlocked: () => beats.onBlocked(clock.now()), onTaken: () => beats.onTaken(clock.now()) }
       this.armHeartbeat()
     }
   }
@@ -280,6 +283,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     if (this.closing.readyState === 'closing') this.startCloseTimer()
     if (this.closing.readyState !== 'open') return
     for (const pong of this.owedPongs.take()) this.connection.sender.ownPong(pong)
+    if (this.heartbeat?.wantsPing) this.ping(this.heartbeat)
   }
 
   /** @internal */
@@ -453,20 +457,41 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
 
   private beat(): void {
     const { heartbeat } = this
+    const { clock } = this.runtime
     if (heartbeat === null || this.closing.readyState !== 'open') return
-    switch (heartbeat.due(this.runtime.clock.now())) {
+    switch (heartbeat.due(clock.now())) {
+      case 'look':
+        // The event loop looks at the sockets before the next timer.
+        this.heartbeatTimer = clock.set(() => this.beat(), 0)
+        return
       case 'heartbeat-timeout':
-        this.giveUp(new TransportError('HeartbeatTimeout', `nothing came within ${this.options.heartbeat?.timeout} ms of a ping`))
+        this.giveUp(new TransportError('HeartbeatTimeout', this.silence(heartbeat)))
         return
       case 'data-timeout':
         this.giveUp(new TransportError('DataTimeout', `no text or binary message came within ${this.options.dataTimeout} ms`))
         return
       case 'ping':
-        this.connection.sender.ownPing()
+        this.ping(heartbeat)
         break
       case 'nothing':
     }
     this.armHeartbeat()
+  }
+
+  /** Writes the ping that is due, unless something else waits to be written. */
+  private ping(heartbeat: Heartbeat): void {
+    const { sender } = this.connection
+    if (sender.isBlocked) return
+    sender.ownPing()
+    sender.write()
+    heartbeat.onPinged(this.runtime.clock.now(), !sender.isBlocked)
+  }
+
+  private silence(heartbeat: Heartbeat): string {
+    const { interval, timeout } = this.options.heartbeat as NonNullable<ResolvedOptions['heartbeat']>
+    return heartbeat.wantsPing
+      ? `nothing came and the peer took no bytes for ${interval + timeout} ms: not even a ping can be sent`
+      : `nothing came within ${timeout} ms of a ping`
   }
 
   private giveUp(error: TransportError): void {
@@ -476,6 +501,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   private stopHeartbeat(): void {
     if (this.heartbeatTimer !== null) this.runtime.clock.clear(this.heartbeatTimer)
     this.heartbeat = null
+    this.connection.sender.watch = null
   }
 }
 

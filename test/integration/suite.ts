@@ -484,6 +484,23 @@ checkBoth('pings of one segment are all answered, in order', async (context, { b
   )
 })
 
+checkBoth('bytes that arrived while the thread was busy are seen before a timeout judges', async (context, { good }) => {
+  const id = newId()
+  await within(
+    context,
+    `${good}/echo?id=${id}`,
+    async (ws) => {
+      ws.sendText('in time')
+      await ask(context, `/messages?id=${id}&count=1`)
+      const received = recv(ws)
+      const until = performance.now() + 350
+      while (performance.now() < until);
+      equal((await received).text, 'in time')
+    },
+    { dataTimeout: 300 },
+  )
+})
+
 check('a second receiver is ConcurrentReceive, and the first has its message', async (context) => {
   await within(context, `${context.env.ws}/echo`, async (ws) => {
     const first = ws[Symbol.asyncIterator]().next()
