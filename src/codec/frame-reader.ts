@@ -37,6 +37,7 @@ import {
   STATE_PARTS,
 } from '../../assembly/abi.ts'
 import { checkInteger, checkRange, type ProtocolError, UsageError } from '../errors.ts'
+import { type Family, integer, number, oneOf, SIZE_MAX } from '../option-rules.ts'
 import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
 import { ASSEMBLED, CloseCode, Message, type MessageKind, type MessageSource } from './message.ts'
 import type { CodecExports } from './module.ts'
@@ -65,6 +66,15 @@ export interface FrameReaderOptions {
 export const DEFAULT_MAX_MESSAGE_SIZE: number = 16 * 1024 * 1024
 export const DEFAULT_BUFFER_CAPACITY: number = 1024 * 1024
 
+/** What a {@link FrameReader} may be given. */
+export const FRAME_READER_OPTIONS: Family<FrameReaderOptions> = {
+  role: oneOf<Role>('client', 'server'),
+  bufferCapacity: integer(256, 16 * 1024 * 1024, 'bytes', DEFAULT_BUFFER_CAPACITY),
+  compactAt: number(0, 1, 'of the buffer', 0.5),
+  maxFrameSize: integer(0, SIZE_MAX, 'bytes', DEFAULT_MAX_MESSAGE_SIZE),
+  maxMessageSize: integer(0, SIZE_MAX, 'bytes', DEFAULT_MAX_MESSAGE_SIZE),
+}
+
 /** By opcode. */
 const KINDS: Readonly<Record<number, MessageKind>> = {
   [OPCODE_TEXT]: 'text',
@@ -77,7 +87,6 @@ const KINDS: Readonly<Record<number, MessageKind>> = {
 /** What makes room for more bytes. */
 const ROOM = 'Take the messages first, or use a larger bufferCapacity'
 const TABLE_ENTRIES = 1024
-const SIZE_LIMIT = 2 ** 31 - 1
 /** Borrowed messages take turns, so that one kept too long is told apart from its successors. */
 const RING = 8
 /** First size of the assembly buffer, and the size above which it is only kept for a message that needs a quarter of it. */
@@ -138,8 +147,8 @@ export class FrameReader implements MessageSource {
     }
     this.capacity = checkInteger('bufferCapacity', options.bufferCapacity ?? DEFAULT_BUFFER_CAPACITY, 256, 16 * 1024 * 1024, 'bytes')
     const compactAt = checkRange('compactAt', options.compactAt ?? 0.5, 0, 1, 'of the buffer')
-    const maxFrame = checkInteger('maxFrameSize', options.maxFrameSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_LIMIT, 'bytes')
-    const maxMessage = checkInteger('maxMessageSize', options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_LIMIT, 'bytes')
+    const maxFrame = checkInteger('maxFrameSize', options.maxFrameSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_MAX, 'bytes')
+    const maxMessage = checkInteger('maxMessageSize', options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_MAX, 'bytes')
     this.compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(this.capacity * compactAt)
 
     this.ownsRegion = region === undefined
@@ -490,7 +499,7 @@ export class FrameReader implements MessageSource {
       if (announced < this.assembly.length / 4) this.assembly = EMPTY
     }
     if (needed > this.assembly.length) {
-      const grown = new Uint8Array(Math.max(ASSEMBLY_INITIAL, needed, Math.min(2 * this.assembly.length, SIZE_LIMIT)))
+      const grown = new Uint8Array(Math.max(ASSEMBLY_INITIAL, needed, Math.min(2 * this.assembly.length, SIZE_MAX)))
       grown.set(this.assembly.subarray(0, this.assembled))
       this.assembly = grown
     }

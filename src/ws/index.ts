@@ -1,7 +1,7 @@
 /** The public names of the WebSocket family. */
 
 export type { BackoffOptions } from '../backoff.ts'
-export type { Fields, FieldsInit } from '../codec/handshake.ts'
+export type { Fields, FieldsInit } from '../codec/fields.ts'
 export { MaskKeys, type RandomSource } from '../codec/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/message.ts'
 export {
