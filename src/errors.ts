@@ -263,6 +263,7 @@ export type TransportErrorCode =
   | 'ProxyFailed'
   | 'ProxyRefused'
   | 'ProxyAuthRequired'
+  | 'CloseTimeout'
 
 /** The connection could not be made or was lost. `cause` is the runtime's own error. */
 export class TransportError extends NexusError {

@@ -367,6 +367,21 @@ export class FrameReader implements MessageSource {
     return this.end - this.table > this.get(READER_CONTROLS) * (DESCRIPTOR_BYTES >> 2) || this.get(READER_STATE) === STATE_PARTS
   }
 
+  /** Is the message that `next` would return a control frame? Asked after `poll` has said that there is one. @internal */
+  get isControlAhead(): boolean {
+    return ((this.i32[this.cursor + 1] as number) & DESCRIPTOR_KIND_MASK) >= OPCODE_CLOSE
+  }
+
+  /** The close frame among what has arrived and was not taken; undefined when not all of that is parsed. @internal */
+  get closeAhead(): { code: number; reason: string } | null | undefined {
+    if (this.released) return null
+    for (let at = this.cursor; at !== this.end; at += 2) {
+      const word = this.i32[at + 1] as number
+      if ((word & DESCRIPTOR_KIND_MASK) === OPCODE_CLOSE) return this.closeAt(this.i32[at] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
+    }
+    return this.unparsed ? undefined : null
+  }
+
   /** Address of the first byte that is not parsed yet, for the opening handshake. @internal */
   get headAddress(): number {
     return this.get(READER_HEAD)
@@ -452,6 +467,12 @@ export class FrameReader implements MessageSource {
     this.assembly = this.u8.slice(offset + 2, offset + length)
     const status = length < 2 ? CloseCode.NoStatus : this.view.getUint16(offset)
     return this.deliver(0, this.assembly.length, kind | ASSEMBLED, status)
+  }
+
+  /** The close frame whose payload lies at `offset`. */
+  private closeAt(offset: number, length: number): { code: number; reason: string } {
+    if (length < 2) return { code: CloseCode.NoStatus, reason: '' }
+    return { code: this.view.getUint16(offset), reason: this.text.utf8(this.u8, offset + 2, offset + length) }
   }
 
   /** The message that was taken last is stale from here on. */

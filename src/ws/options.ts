@@ -27,7 +27,10 @@ import type { DialOptions } from '../transport/transport.ts'
 export interface HeartbeatOptions {
   /** Milliseconds between pings, 10 to 2^31 - 1. */
   interval: number
-  /** Milliseconds to wait for the pong before the connection fails with `HeartbeatTimeout`. Default: the interval. */
+  /**
+   * Milliseconds to wait for a sign of life after a ping has left, before the connection fails with `HeartbeatTimeout`: any byte received, or a write
+   * that had to wait and is done. While no ping can leave, `interval + timeout` without one. Default: the interval.
+   */
   timeout?: number
 }
 
@@ -56,7 +59,7 @@ export interface StreamOptions {
   heartbeat?: HeartbeatOptions | undefined
   /** Most milliseconds between two text or binary messages, 10 to 2^31 - 1, before the connection fails with `DataTimeout`: a peer that answers pings but sends nothing is dead too. Default off. */
   dataTimeout?: number | undefined
-  /** Milliseconds that a close may take, from the first close frame to the end of the connection. Default 5,000. */
+  /** Milliseconds that a peer may neither answer a close frame nor take bytes that are queued before it, until the connection is cut. Default 5,000. */
   closeTimeout?: number
   /** Milliseconds for the opening handshake, once connected. Default 10,000; 0 is no limit. */
   handshakeTimeout?: number

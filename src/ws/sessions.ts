@@ -5,8 +5,9 @@ import { sleep } from '../clock.ts'
 import { NexusError } from '../errors.ts'
 import { bag, callback, type Family, number, TIMER_MAX } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
+import type { CloseInfo } from './closing.ts'
 import { CONNECT_OPTIONS, type ConnectOptions } from './options.ts'
-import type { CloseInfo, WsConnection } from './stream.ts'
+import type { WsConnection } from './stream.ts'
 
 /** What is known when a session begins. */
 export interface SessionInfo {
