@@ -96,7 +96,8 @@ export class ResponseReader implements ResponseSource {
   /** Bytes of a response that is handed out in place. */
   readonly capacity: number
   /** @internal */ serial = 0
-  /** The connection that reads into it: one at a time, or two responses would be mixed up. @internal */ user: object | null = null
+  /** The connection that reads into it: one at a time, or two responses would be mixed up. */
+  private user: object | null = null
   /** @internal */ readonly u8: Uint8Array<ArrayBuffer>
   /** @internal */ readonly fields: HeadFields
 
@@ -323,6 +324,19 @@ export class ResponseReader implements ResponseSource {
   }
 
   // For adapters that read into fixed places of the memory.
+
+  /** Makes it `user`'s until {@link ResponseReader.letGo}. Throws `InvalidOption` when it is another's. @internal */
+  claim(user: object): void {
+    if (this.user !== null) {
+      throw new UsageError('InvalidOption', 'the reader is in use on another connection: each needs one of its own, until its `closed` has resolved')
+    }
+    this.user = user
+  }
+
+  /** `user` is done with it. Harmless when it is another's by now. @internal */
+  letGo(user: object): void {
+    if (this.user === user) this.user = null
+  }
 
   /** The two read targets, of `capacity` bytes each. Fill them in turn: a response that is held lies in the one that was filled last. @internal */
   targets(): [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>] {

@@ -21,6 +21,7 @@ import {
 } from './options.ts'
 import { PoolCore, type PoolStats } from './pool-core.ts'
 import { OwnedHttpResponse } from './response.ts'
+import { checkSignal } from './signals.ts'
 import { type ClientSlot, Slot } from './slot.ts'
 import { parseHttpUrl } from './url.ts'
 
@@ -107,7 +108,7 @@ export class ClientPool {
       const writer = new RequestWriter(runtime.codec, host, { writeBufferCapacity, basePath, defaultHeaders })
       return new Slot(index, writer, new ResponseReader(runtime.codec, options), owner)
     })
-    await core.connect(options.signal)
+    await core.connect(options.signal ?? undefined)
     return new this(core, place, options.timeout ?? DEFAULT_TIMEOUT)
   }
 
@@ -151,7 +152,7 @@ export class ClientPool {
    * `AcquireTimeout`, `PoolQueueFull`, `PoolClosed`, `RequestAborted`.
    */
   async acquire({ timeout = this.core.options.acquireTimeout, signal }: AcquireOptions = {}): Promise<ClientSlot> {
-    return this.core.acquire({ timeout: checkTimeout('timeout', timeout), signal })
+    return this.core.acquire({ timeout: checkTimeout('timeout', timeout), signal: checkSignal('signal', signal) })
   }
 
   /**
@@ -168,7 +169,8 @@ export class ClientPool {
   async request(method: string, path: string, options: PoolRequestOptions = {}): Promise<OwnedHttpResponse> {
     const { clock } = this.core.runtime
     const timeout = options.timeout === undefined ? this.timeout : checkTimeout('timeout', options.timeout)
-    const { signal, onInterim } = options
+    const { onInterim } = options
+    const signal = checkSignal('signal', options.signal)
     let retries = checkInteger('retryUnsent', options.retryUnsent ?? 0, 0, 10, 'times')
     const since = clock.now()
     const left = (): number => (timeout === 0 ? 0 : Math.max(1, since + timeout - clock.now()))

@@ -9,6 +9,7 @@ import type { InterimResponse, ResponseReader } from '../codec/response-reader.t
 import { checkInteger, checkRange, UsageError } from '../errors.ts'
 import type { DialOptions } from '../transport/transport.ts'
 import type { PoolObserver } from './observer.ts'
+import { checkSignal } from './signals.ts'
 
 /** Longest delay that the runtimes' timers take, in ms. */
 export const TIMER_MAX: number = 2 ** 31 - 1
@@ -138,7 +139,8 @@ export function resolvePoolOptions(options: ClientPoolOptions): ResolvedPoolOpti
 }
 
 /** The checks of connections that need no connection. Throws `InvalidOption`. */
-export function checkHttpOptions(options: { readonly timeout?: number | undefined; readonly closeTimeout?: number | undefined }): void {
+export function checkHttpOptions(options: Pick<HttpOptions, 'timeout' | 'closeTimeout' | 'signal'>): void {
+  checkSignal('signal', options.signal)
   checkTimeout('timeout', options.timeout ?? 0)
   checkTimeout('closeTimeout', options.closeTimeout ?? 0)
 }
