@@ -152,6 +152,7 @@ export type HttpErrorCode =
   | 'UnexpectedUpgrade'
   | 'UnexpectedEnd'
   | 'UnexpectedData'
+  | 'UnverifiedEnd'
 
 /** The peer's message breaks HTTP/1.1 (RFC 9112), or is over a limit. No byte after it is interpreted. */
 export class HttpError extends NexusError {

@@ -50,6 +50,10 @@ abstract class CommonBuilder<Options extends HttpOptions | ClientPoolOptions> {
   closeTimeout(ms: number): this {
     return this.with({ closeTimeout: ms } as Partial<Options>)
   }
+  /** Refuse bodies whose end nothing verifies. */
+  requireVerifiedEnd(on: boolean): this {
+    return this.with({ requireVerifiedEnd: on } as Partial<Options>)
+  }
   /** Bytes of a whole response, head and body, up to which it is handed out as views. */
   capacity(bytes: number): this {
     return this.with({ capacity: bytes } as Partial<Options>)

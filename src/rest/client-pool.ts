@@ -169,7 +169,7 @@ export class ClientPool {
   async request(method: string, path: string, options: PoolRequestOptions = {}): Promise<OwnedHttpResponse> {
     const { clock } = this.core.runtime
     const timeout = options.timeout === undefined ? this.timeout : checkTimeout('timeout', options.timeout)
-    const { onInterim } = options
+    const { onInterim, requireVerifiedEnd } = options
     const signal = checkSignal('signal', options.signal)
     let retries = checkInteger('retryUnsent', options.retryUnsent ?? 0, 0, 10, 'times')
     const since = clock.now()
@@ -179,7 +179,7 @@ export class ClientPool {
       try {
         const request = buildRequest(slot.writer, method, path, options)
         const queued = clock.now() - since
-        const response = await slot.send(request, { timeout: left(), signal, onInterim })
+        const response = await slot.send(request, { timeout: left(), signal, onInterim, requireVerifiedEnd })
         return new OwnedHttpResponse(response, { ...response.timings, queued })
       } catch (error) {
         const again = retries-- > 0 && error instanceof RestError && error.requestSent === 'nothing' && !signal?.aborted

@@ -10,12 +10,12 @@
  */
 
 import { ResponseReader } from '../codec/response-reader.ts'
-import { type RestError, UsageError } from '../errors.ts'
+import { checkBoolean, type RestError, UsageError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import { secureOver } from '../transport/secure-over.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { HttpConnectionBuilder } from './builder.ts'
-import { Exchange, type ExchangeHost } from './exchange.ts'
+import { Exchange, type ExchangeDefaults, type ExchangeHost } from './exchange.ts'
 import { checkHttpOptions, checkTimeout, DEFAULT_TIMEOUT, type HttpOptions, type SendOptions } from './options.ts'
 import type { HttpResponse } from './response.ts'
 import { lostRequest, refusedRequest, unexpectedData } from './rest-errors.ts'
@@ -74,7 +74,8 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
 
   private readonly clock: Runtime['clock']
   private readonly transport: Transport
-  private readonly timeout: number
+  /** Of requests that do not say it themselves. */
+  private readonly defaults: ExchangeDefaults
   private readonly closeTimeout: number
   private readonly targets: readonly Uint8Array[]
   private readonly exchange: Exchange
@@ -91,7 +92,10 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
   constructor(runtime: Runtime, transport: Transport, options: HttpOptions = {}, signals: Signals = new Signals()) {
     this.clock = runtime.clock
     this.transport = transport
-    this.timeout = checkTimeout('timeout', options.timeout ?? DEFAULT_TIMEOUT)
+    this.defaults = {
+      timeout: checkTimeout('timeout', options.timeout ?? DEFAULT_TIMEOUT),
+      requireVerifiedEnd: checkBoolean('requireVerifiedEnd', options.requireVerifiedEnd ?? false),
+    }
     this.closeTimeout = checkTimeout('closeTimeout', options.closeTimeout ?? 1_000)
     this.reader = options.reader ?? new ResponseReader(runtime.codec, options)
     this.reader.claim(this)
@@ -348,7 +352,7 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
       return
     }
     // What it throws is the caller's mistake, which rejects the promise; nothing has begun.
-    exchange.begin(request, reader, options, this.timeout, streaming, resolve, reject)
+    exchange.begin(request, reader, options, this.defaults, streaming, resolve, reject)
     try {
       exchange.write(request)
     } catch (error) {

@@ -11,7 +11,7 @@ import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPO
 import { notify, report } from '../callback.ts'
 import type { RequestWriter } from '../codec/request-writer.ts'
 import { type InterimResponse, ResponseReader } from '../codec/response-reader.ts'
-import { type RequestSent, RestError, UsageError } from '../errors.ts'
+import { checkBoolean, type RequestSent, RestError, UsageError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Alarm } from './alarm.ts'
@@ -34,6 +34,12 @@ export interface ExchangeHost {
   readOn(): void
   /** The request failed: the connection can't be used again. */
   lose(error: Error | null, gracefully: boolean): void
+}
+
+/** What holds for a request that does not say it itself. */
+export interface ExchangeDefaults {
+  readonly timeout: number
+  readonly requireVerifiedEnd: boolean
 }
 
 /** Places of the times of the last exchange, in ms of the clock. */
@@ -127,14 +133,16 @@ export class Exchange implements Abortable {
     request: SendableRequest,
     reader: ResponseReader,
     options: SendOptions,
-    timeout: number,
+    defaults: ExchangeDefaults,
     streaming: boolean,
     resolve: (response: never) => void,
     reject: (error: Error) => void,
   ): void {
     const head = checkRequest(request)
     const { stream = null } = request
-    const limit = options.timeout === undefined ? timeout : checkTimeout('timeout', options.timeout)
+    const limit = options.timeout === undefined ? defaults.timeout : checkTimeout('timeout', options.timeout)
+    const { requireVerifiedEnd = defaults.requireVerifiedEnd } = options
+    checkBoolean('requireVerifiedEnd', requireVerifiedEnd)
     const signal = options.signal === undefined ? undefined : checkSignal('signal', options.signal)
     const { onInterim } = options
     if (onInterim !== undefined && typeof onInterim !== 'function') throw new UsageError('InvalidOption', 'onInterim must be a function')
@@ -152,6 +160,7 @@ export class Exchange implements Abortable {
       throw error
     }
     reader.streaming = streaming
+    reader.requiresVerifiedEnd = requireVerifiedEnd
     this.serial++
     this.signal = signal
     this.onInterim = onInterim
@@ -191,7 +200,7 @@ export class Exchange implements Abortable {
   /** The server has ended: nothing more will come. Of an exchange that is not over then, the connection's end tells. */
   receiveEnd(): void {
     const { reader } = this
-    if (reader !== null && !this.held) this.take(reader, reader.end())
+    if (reader !== null && !this.held) this.take(reader, reader.end(this.transport.endProof))
     if (this.held) this.finish(false)
   }
 

@@ -6,7 +6,7 @@ import type { ResponseReaderOptions } from '../codec/http-limits.ts'
 import type { Request } from '../codec/request.ts'
 import type { RequestWriter } from '../codec/request-writer.ts'
 import type { InterimResponse, ResponseReader } from '../codec/response-reader.ts'
-import { checkInteger, checkRange, UsageError } from '../errors.ts'
+import { checkBoolean, checkInteger, checkRange, UsageError } from '../errors.ts'
 import type { DialOptions } from '../transport/transport.ts'
 import type { PoolObserver } from './observer.ts'
 import { checkSignal } from './signals.ts'
@@ -26,6 +26,11 @@ export interface SendOptions {
   timeout?: number | undefined
   /** Abandons the request, with `RequestAborted`. The connection is not used again. */
   signal?: AbortSignal | undefined
+  /**
+   * Refuses a response whose body only the end of the connection delimits, unless TLS verified that end (RFC 9112 section 9.8): `ResponseInvalid`, with
+   * an {@link HttpError} `UnverifiedEnd` as its cause. Bodies with a length or chunks are not concerned. Default: the connection's `requireVerifiedEnd`.
+   */
+  requireVerifiedEnd?: boolean | undefined
   /** Told of each interim response (RFC 9110 section 15.2: 100, 102, 103) before the final one. */
   onInterim?: ((response: InterimResponse) => void) | undefined
 }
@@ -36,6 +41,8 @@ export interface HttpOptions extends DialOptions, ResponseReaderOptions {
   timeout?: number | undefined
   /** Milliseconds that a graceful close waits for the server's end. Default 1,000. */
   closeTimeout?: number | undefined
+  /** For requests that do not say it themselves: refuse bodies whose end nothing verifies, see {@link SendOptions.requireVerifiedEnd}. Default false. */
+  requireVerifiedEnd?: boolean | undefined
   /** Where responses are read; bytes go from the system straight into it. Default: one of its own, made with these options. */
   reader?: ResponseReader | undefined
 }
@@ -139,8 +146,9 @@ export function resolvePoolOptions(options: ClientPoolOptions): ResolvedPoolOpti
 }
 
 /** The checks of connections that need no connection. Throws `InvalidOption`. */
-export function checkHttpOptions(options: Pick<HttpOptions, 'timeout' | 'closeTimeout' | 'signal'>): void {
+export function checkHttpOptions(options: Pick<HttpOptions, 'timeout' | 'closeTimeout' | 'signal' | 'requireVerifiedEnd'>): void {
   checkSignal('signal', options.signal)
   checkTimeout('timeout', options.timeout ?? 0)
   checkTimeout('closeTimeout', options.closeTimeout ?? 0)
+  checkBoolean('requireVerifiedEnd', options.requireVerifiedEnd ?? false)
 }

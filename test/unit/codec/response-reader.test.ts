@@ -10,7 +10,7 @@ import {
   RESPONSE_MORE,
 } from '../../../assembly/abi.ts'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
-import { align, Codec } from '../../../src/codec/memory.ts'
+import { align, Codec, Region } from '../../../src/codec/memory.ts'
 import { ResponseReader as BaseResponseReader } from '../../../src/codec/response-reader.ts'
 import { bufferTextDecoding, webTextDecoding } from '../../../src/codec/text.ts'
 import { ResponseReader, type ResponseReaderOptions } from '../../../src/entry/codec.ts'
@@ -612,6 +612,51 @@ describe('read, spare and next', () => {
     expect(reader.end()).toBe(RESPONSE_COMPLETE)
     expect(reader.next()?.text()).toBe('hello')
     expect(reader.next()).toBeNull()
+  })
+  test.each([
+    ['a length', 'Content-Length: 5\r\n\r\nhello', [true, true, true]],
+    ['chunks', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n', [true, true, true]],
+    ['the end of the connection', '\r\nhello', [false, true, null]],
+  ])('whether the end of a body with %s is verified', (_, rest, expected) => {
+    const results = (['unverified', 'verified', 'truncated'] as const).map((proof) => {
+      const reader = new ResponseReader()
+      reader.read(latin1Bytes(OK + rest))
+      const early = reader.next()
+      const code = reader.end(proof)
+      const response = early ?? reader.next()
+      if (response === null)
+        expect([code, reader.error?.code, reader.error?.message]).toEqual([
+          RESPONSE_FAILED,
+          'UnexpectedEnd',
+          expect.stringContaining('after 5 bytes'),
+        ])
+      else expect(response.toOwned().isEndVerified).toBe(response.isEndVerified)
+      return response?.isEndVerified ?? null
+    })
+    expect(results).toEqual(expected)
+  })
+  test('another thread’s reader over the same memory knows it, too', () => {
+    for (const proof of ['verified', 'unverified'] as const) {
+      const codec = new Codec(() => CODEC_TEXT, webTextDecoding())
+      const region = codec.region(BaseResponseReader.regionBytes())
+      const reader = new BaseResponseReader(codec, {}, region)
+      reader.begin('GET')
+      commit(reader, 0, `${OK}\r\nhello`)
+      reader.end(proof)
+      const other = new BaseResponseReader(codec, {}, new Region(region.memory, region.start, region.bytes, () => {}), true)
+      other.adopt()
+      expect([other.response.text(), other.response.isEndVerified]).toEqual(['hello', proof === 'verified'])
+    }
+  })
+  test('what an earlier response’s end proved says nothing of the next one', () => {
+    const reader = new ResponseReader()
+    for (const proof of ['verified', 'unverified'] as const) {
+      reader.reset()
+      reader.read(latin1Bytes(`${OK}\r\nhello`))
+      reader.next()
+      reader.end(proof)
+      expect(reader.next()?.isEndVerified).toBe(proof === 'verified')
+    }
   })
   test('a response that is held outlives reads, up to the next one', () => {
     const reader = new ResponseReader({ capacity: 1_024 })
