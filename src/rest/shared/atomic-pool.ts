@@ -121,7 +121,7 @@ export class AtomicClientPool extends ClientPool {
     remote = new RemoteSlots(core, memory, plan, { clock, immediately: threads.immediately }, (slot, block) => Object.assign(slot, furnish(block)))
     try {
       core.remote = remote
-      await core.connect(options.signal)
+      await core.connect(options.signal ?? undefined)
     } catch (error) {
       remote.close()
       throw error

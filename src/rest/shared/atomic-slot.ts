@@ -5,10 +5,11 @@ import { RequestWriter } from '../../codec/request-writer.ts'
 import { RestResponse } from '../../codec/response.ts'
 import { ResponseReader } from '../../codec/response-reader.ts'
 import { type RequestSent, RestError, UsageError } from '../../errors.ts'
-import { TIMER_MAX } from '../../option-rules.ts'
+import { checkSignal, TIMER_MAX } from '../../option-rules.ts'
 import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
 import { checkTimeout } from '../options.ts'
 import type { ResponseTimings } from '../response.ts'
+import { checkRequest } from '../sendable.ts'
 import { Answers } from './answers.ts'
 import { SharedCells } from './cells.ts'
 import { takeFailure } from './failures.ts'
@@ -202,7 +203,7 @@ export class AtomicClientSlot {
    * the owner does not answer within a second of the limit.
    */
   async send(request: Request, options: AtomicSendOptions & { signal?: AbortSignal | undefined } = {}): Promise<AtomicResponse> {
-    const { signal } = options
+    const signal = checkSignal('signal', options.signal)
     if (signal?.aborted) {
       throw new RestError('RequestAborted', 'the request was aborted before it was sent', {
         fault: 'local',
@@ -331,9 +332,9 @@ export class AtomicClientSlot {
     const timeout = options.timeout === undefined ? attachment.plan.timeout : checkTimeout('timeout', options.timeout)
     if (!this.isHeld) throw this.notHeld('it was released')
     if (this.isSpent) throw this.notHeld('its owner did not answer')
+    checkRequest(request)
     if (request.writer !== writer) throw new UsageError('InvalidOption', 'the request must be built with the writer of this slot')
     if (request.isStreaming) throw new UsageError('InvalidOption', 'a streamed body can’t be sent from another thread: build the request whole')
-    // Throws for a request that its writer has superseded.
     const { length } = request
     cells.store(at + BLOCK_LENGTH, length)
     cells.store(at + BLOCK_METHOD, Math.max(0, METHODS.indexOf(request.method)))

@@ -251,10 +251,8 @@ export class RemoteSlots implements RemoteHolders {
     const request = {
       bytes: memory.memory.u8.subarray(writer.address, writer.address + cells.load(at + BLOCK_LENGTH)),
       method: METHODS[cells.load(at + BLOCK_METHOD)] as string,
-      isStreaming: false,
-      declaredLength: null,
-      source: NO_SOURCE,
       writer,
+      stream: null,
     }
     this.core.send(slot, request, { timeout: cells.load(at + BLOCK_TIMEOUT) }).then(
       (response) => {
@@ -342,9 +340,4 @@ export class RemoteSlots implements RemoteHolders {
       this.comeBack(slot)
     }
   }
-}
-
-/** Requests of other threads are whole. */
-const NO_SOURCE: AsyncIterable<Uint8Array> = {
-  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
 }

@@ -1,0 +1,27 @@
+/**
+ * Callers' callbacks, and what becomes of what they throw.
+ *
+ * Rule 1: a callback that is only notified disturbs nobody. What it throws, or its promise rejects with, becomes an uncaught exception of its own.
+ * Rule 2: a callback that belongs to an operation which its caller awaits fails that operation, which rejects with it as the cause.
+ */
+
+/** Calls a callback, asynchronous ones too: `onThrow` is given what it throws, or what its promise rejects with. */
+export function notify(call: () => unknown, onThrow: (error: unknown) => void): void {
+  try {
+    const result = call()
+    if (isThenable(result)) result.then(undefined, onThrow)
+  } catch (error) {
+    onThrow(error)
+  }
+}
+
+/** Makes an error an uncaught exception, without disturbing who calls. */
+export function report(error: unknown): void {
+  queueMicrotask(() => {
+    throw error
+  })
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as Partial<PromiseLike<unknown>>).then === 'function'
+}
