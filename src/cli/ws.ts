@@ -215,10 +215,6 @@ class WsCommand {
   private judge({ code, reason, error }: CloseInfo): number {
     const { args, output } = this.session
     if (error !== null) throw error
-    if (code === 1006) {
-      output.fail('1006: the connection ended without a close frame from the server')
-      return Exit.failed
-    }
     const text = `closed with ${code}${reason === '' ? '' : `: ${reason}`}`
     if (code === 1000 || code === 1005) {
       output.note(text, args.has('verbose'))

@@ -37,6 +37,7 @@ import {
   STATE_PARTS,
 } from '../../assembly/abi.ts'
 import { checkInteger, checkRange, type ProtocolError, UsageError } from '../errors.ts'
+import { type Family, integer, number, oneOf, SIZE_MAX } from '../option-rules.ts'
 import { grown } from './heap-body.ts'
 import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
 import { ASSEMBLED, CloseCode, Message, type MessageKind, type MessageSource } from './message.ts'
@@ -66,6 +67,15 @@ export interface FrameReaderOptions {
 export const DEFAULT_MAX_MESSAGE_SIZE: number = 16 * 1024 * 1024
 export const DEFAULT_BUFFER_CAPACITY: number = 1024 * 1024
 
+/** What a {@link FrameReader} may be given. */
+export const FRAME_READER_OPTIONS: Family<FrameReaderOptions> = {
+  role: oneOf<Role>('client', 'server'),
+  bufferCapacity: integer(256, 16 * 1024 * 1024, 'bytes', DEFAULT_BUFFER_CAPACITY),
+  compactAt: number(0, 1, 'of the buffer', 0.5),
+  maxFrameSize: integer(0, SIZE_MAX, 'bytes', DEFAULT_MAX_MESSAGE_SIZE),
+  maxMessageSize: integer(0, SIZE_MAX, 'bytes', DEFAULT_MAX_MESSAGE_SIZE),
+}
+
 /** By opcode. */
 const KINDS: Readonly<Record<number, MessageKind>> = {
   [OPCODE_TEXT]: 'text',
@@ -78,7 +88,6 @@ const KINDS: Readonly<Record<number, MessageKind>> = {
 /** What makes room for more bytes. */
 const ROOM = 'Take the messages first, or use a larger bufferCapacity'
 const TABLE_ENTRIES = 1024
-const SIZE_LIMIT = 2 ** 31 - 1
 /** Borrowed messages take turns, so that one kept too long is told apart from its successors. */
 const RING = 8
 /** The largest assembly buffer that is held for the next message: an idle connection holds no more than its other buffers take anyway. */
@@ -141,8 +150,8 @@ export class FrameReader implements MessageSource {
     }
     this.capacity = checkInteger('bufferCapacity', options.bufferCapacity ?? DEFAULT_BUFFER_CAPACITY, 256, 16 * 1024 * 1024, 'bytes')
     const compactAt = checkRange('compactAt', options.compactAt ?? 0.5, 0, 1, 'of the buffer')
-    const maxFrame = checkInteger('maxFrameSize', options.maxFrameSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_LIMIT, 'bytes')
-    this.maxMessage = checkInteger('maxMessageSize', options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_LIMIT, 'bytes')
+    const maxFrame = checkInteger('maxFrameSize', options.maxFrameSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_MAX, 'bytes')
+    this.maxMessage = checkInteger('maxMessageSize', options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_MAX, 'bytes')
     this.compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(this.capacity * compactAt)
 
     this.ownsRegion = region === undefined
@@ -358,6 +367,21 @@ export class FrameReader implements MessageSource {
     return this.end - this.table > this.get(READER_CONTROLS) * (DESCRIPTOR_BYTES >> 2) || this.get(READER_STATE) === STATE_PARTS
   }
 
+  /** Is the message that `next` would return a control frame? Asked after `poll` has said that there is one. @internal */
+  get isControlAhead(): boolean {
+    return ((this.i32[this.cursor + 1] as number) & DESCRIPTOR_KIND_MASK) >= OPCODE_CLOSE
+  }
+
+  /** The close frame among what has arrived and was not taken; undefined when not all of that is parsed. @internal */
+  get closeAhead(): { code: number; reason: string } | null | undefined {
+    if (this.released) return null
+    for (let at = this.cursor; at !== this.end; at += 2) {
+      const word = this.i32[at + 1] as number
+      if ((word & DESCRIPTOR_KIND_MASK) === OPCODE_CLOSE) return this.closeAt(this.i32[at] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
+    }
+    return this.unparsed ? undefined : null
+  }
+
   /** Address of the first byte that is not parsed yet, for the opening handshake. @internal */
   get headAddress(): number {
     return this.get(READER_HEAD)
@@ -443,6 +467,12 @@ export class FrameReader implements MessageSource {
     this.assembly = this.u8.slice(offset + 2, offset + length)
     const status = length < 2 ? CloseCode.NoStatus : this.view.getUint16(offset)
     return this.deliver(0, this.assembly.length, kind | ASSEMBLED, status)
+  }
+
+  /** The close frame whose payload lies at `offset`. */
+  private closeAt(offset: number, length: number): { code: number; reason: string } {
+    if (length < 2) return { code: CloseCode.NoStatus, reason: '' }
+    return { code: this.view.getUint16(offset), reason: this.text.utf8(this.u8, offset + 2, offset + length) }
   }
 
   /** The message that was taken last is stale from here on. */

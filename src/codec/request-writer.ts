@@ -2,8 +2,8 @@
 
 import { SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
-import { pairsOf } from './fields.ts'
-import type { FieldsInit } from './handshake.ts'
+import { type Family, integer, text } from '../option-rules.ts'
+import { type FieldsInit, type FieldValue, fieldList, pairsOf, quoted, textOf } from './fields.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
 import { refusedField, staleRequest } from './request.ts'
@@ -20,6 +20,14 @@ export interface RequestWriterOptions {
 }
 
 export const DEFAULT_REQUEST_CAPACITY: number = 32 * 1024
+
+/** What a {@link RequestWriter} may be given. */
+export const REQUEST_WRITER_OPTIONS: Family<RequestWriterOptions> = {
+  writeBufferCapacity: integer(1_024, 16 * 1024 * 1024, 'bytes', DEFAULT_REQUEST_CAPACITY),
+  basePath: text,
+  defaultHeaders: fieldList,
+}
+
 /** Memory for what every request begins with; room for a few long tokens. */
 const PREFIX_BYTES = 16 * 1024
 /** Builders take turns, so that one kept too long is told apart from its successors. A power of two. */
@@ -84,7 +92,7 @@ export class RequestWriter {
     this.render(this.defaults)
     try {
       if (options.basePath !== undefined) this.setBasePath(options.basePath)
-      for (const [name, value] of pairsOf(options.defaultHeaders)) this.defaultHeader(name, value)
+      for (const [name, value] of pairsOf(options.defaultHeaders, 'defaultHeaders')) this.defaultHeader(name, value)
     } catch (cause) {
       if (this.ownsRegion) this.region.release()
       if (!(cause instanceof EncodeError)) throw cause
@@ -98,11 +106,13 @@ export class RequestWriter {
   }
 
   /**
-   * Adds a field to every request from the next one on, behind those added before; `Host` replaces the writer's own. Throws `HeaderInjection` for
-   * what may not stand in a field, and `OutgoingHeadTooLarge` when all default fields are over 16 KiB.
+   * Adds a field to every request from the next one on, behind those added before; `Host` replaces the writer's own. `undefined` adds none. Throws
+   * `InvalidOption` for null or an object, `HeaderInjection` for what may not stand in a field, and `OutgoingHeadTooLarge` when all default fields are over 16 KiB.
    */
-  defaultHeader(name: string, value: string): this {
-    const pair: [string, string] = [String(name), String(value)]
+  defaultHeader(name: string, value: FieldValue): this {
+    const written = textOf(value, `default header ${quoted(String(name))}`)
+    if (written === undefined) return this
+    const pair: [string, string] = [String(name), written]
     this.render([...this.defaults, pair])
     this.defaults.push(pair)
     return this

@@ -4,6 +4,7 @@ import {
   BODY_CHUNKED,
   BODY_LENGTH,
   BODY_UNTIL_CLOSE,
+  BODY_UNTIL_VERIFIED_END,
   CHUNKED_BYTES,
   CHUNKED_MAX_EXTENSION,
   CHUNKED_MAX_TRAILER,
@@ -60,8 +61,9 @@ import {
   RESPONSE_INTERIM,
   RESPONSE_MORE,
 } from '../../assembly/abi.ts'
+import type { EndProof } from '../end-proof.ts'
 import { HttpError, UsageError } from '../errors.ts'
-import type { Fields } from './handshake.ts'
+import type { Fields } from './fields.ts'
 import { HeadFields, latin1 } from './head-fields.ts'
 import { HeapBody } from './heap-body.ts'
 import { httpError } from './http-error.ts'
@@ -100,6 +102,7 @@ export class ResponseReader implements ResponseSource {
   private user: object | null = null
   /** @internal */ readonly u8: Uint8Array<ArrayBuffer>
   /** @internal */ readonly fields: HeadFields
+  /** A body that ends with an end that nothing verifies fails. @internal */ requiresVerifiedEnd = false
 
   private readonly limits: ResponseLimits
   private readonly memory: CodecMemory
@@ -262,21 +265,17 @@ export class ResponseReader implements ResponseSource {
   /**
    * The peer has ended the connection. RESPONSE_COMPLETE (4) when that ends a response that reaches until there, which `next` then gives, or when
    * none was under way; else RESPONSE_FAILED (5) with `UnexpectedEnd`. Take what is whole with `next` first.
+   *
+   * @param proof what is known of that end. One that cut TLS (`truncated`) completes nothing (RFC 9112 section 9.8); only a `verified` one makes
+   * {@link RestResponse.isEndVerified} true for a response that reaches until there
    */
-  end(): number {
+  end(proof: EndProof = 'unverified'): number {
     if (this.released) throw releasedReader()
     if (this.failure !== null) return RESPONSE_FAILED
     const state = this.word(INCOMING_STATE)
     if (state === INCOMING_IDLE || state === INCOMING_DONE) return RESPONSE_COMPLETE
-    if (state === INCOMING_IN_BODY && this.word(INCOMING_FRAMING) === BODY_UNTIL_CLOSE) {
-      this.set(INCOMING_STATE, INCOMING_DONE)
-      this.hasHead = this.isComplete = true
-      return RESPONSE_COMPLETE
-    }
-    this.set(INCOMING_STATE, INCOMING_FAILED)
-    this.set(INCOMING_ERROR, HTTP_ERROR_UNEXPECTED_END)
-    this.failure = new HttpError('UnexpectedEnd', `the connection ended ${this.whereabouts(state)}`)
-    return RESPONSE_FAILED
+    if (state === INCOMING_IN_BODY && this.word(INCOMING_FRAMING) === BODY_UNTIL_CLOSE) return this.endBody(proof)
+    return this.failAtEnd(new HttpError('UnexpectedEnd', `the connection ended ${this.whereabouts(state)}`))
   }
 
   /** Why the connection has failed, null while it has not. No byte after the failure is interpreted; `reset` makes the reader usable again. */
@@ -437,6 +436,11 @@ export class ResponseReader implements ResponseSource {
     return list
   }
 
+  /** Is the body's end proved: by its own framing, or by TLS? @internal */
+  get isEndVerified(): boolean {
+    return this.word(INCOMING_FRAMING) !== BODY_UNTIL_CLOSE
+  }
+
   /** Empty when it is streamed. @internal */
   get bodyBytes(): Uint8Array {
     if (this.heap !== null) return this.heap.view
@@ -485,6 +489,30 @@ export class ResponseReader implements ResponseSource {
     if (code !== RESPONSE_MORE) this.set(INCOMING_STATE, INCOMING_DONE)
     this.current = target
     return this.settle(this.exports.incomingCommit(this.record, target, length))
+  }
+
+  /** The end of a body that reaches until there. */
+  private endBody(proof: EndProof): number {
+    const received = this.word(INCOMING_BODY_BYTES)
+    if (proof === 'truncated') {
+      const message = `TLS was cut without a close_notify after ${received} bytes of a body that only the end of the connection delimits`
+      return this.failAtEnd(new HttpError('UnexpectedEnd', message))
+    }
+    if (proof === 'verified') this.set(INCOMING_FRAMING, BODY_UNTIL_VERIFIED_END)
+    else if (this.requiresVerifiedEnd) {
+      const message = `only the end of the connection, which nothing verifies, ended the body after ${received} bytes (requireVerifiedEnd)`
+      return this.failAtEnd(new HttpError('UnverifiedEnd', message))
+    }
+    this.set(INCOMING_STATE, INCOMING_DONE)
+    this.hasHead = this.isComplete = true
+    return RESPONSE_COMPLETE
+  }
+
+  private failAtEnd(error: HttpError): number {
+    this.set(INCOMING_STATE, INCOMING_FAILED)
+    this.set(INCOMING_ERROR, HTTP_ERROR_UNEXPECTED_END)
+    this.failure = error
+    return RESPONSE_FAILED
   }
 
   private append(address: number, length: number): void {

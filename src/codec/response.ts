@@ -7,6 +7,7 @@ import { BorrowedHead, type HeadSource, type HttpVersion } from './borrowed-head
 /** Where borrowed responses get their data from: the response reader. */
 export interface ResponseSource extends HeadSource {
   trailers(): [name: string, value: string][]
+  readonly isEndVerified: boolean
   readonly bodyBytes: Uint8Array
   bodyText(): string
 }
@@ -53,6 +54,14 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
     return this.check().word(INCOMING_BODY_BYTES)
   }
 
+  /**
+   * False for a body that only the end of the connection delimits (neither a length nor chunks), unless TLS verified that end with a close_notify: whoever
+   * sits on the path may have cut it (RFC 9112 sections 8 and 9.8). True for every other response. Of a body that is streamed: once it has ended.
+   */
+  get isEndVerified(): boolean {
+    return this.check().isEndVerified
+  }
+
   /** The body as UTF-8, decoded on each call, without its byte order mark; U+FFFD for what is not UTF-8, as `fetch` does. */
   text(): string {
     return this.check().bodyText()
@@ -65,8 +74,8 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
 
   /** A copy that stays valid. */
   toOwned(): OwnedResponse {
-    const { reason, status, version } = this
-    return new OwnedResponse(status, reason, version, this.headers(), this.trailers(), this.body.slice())
+    const { reason, status, version, isEndVerified } = this
+    return new OwnedResponse(status, reason, version, this.headers(), this.trailers(), this.body.slice(), isEndVerified)
   }
 
   /** @internal */
@@ -91,6 +100,8 @@ export class OwnedResponse {
     private readonly trailerFields: readonly (readonly [name: string, value: string])[],
     /** The body, decoded from its chunks. */
     readonly body: Uint8Array,
+    /** False when the body may have been cut off: see {@link RestResponse.isEndVerified}. */
+    readonly isEndVerified: boolean = true,
   ) {}
 
   /** Field lines of the head. */

@@ -8,6 +8,7 @@
  * Rule 4: a transport keeps its handler for as long as it may touch targets or bytes to write: the handler owns their memory.
  */
 
+import type { EndProof } from '../end-proof.ts'
 import type { ProxyOption } from './proxy-config.ts'
 import type { TlsConfig } from './tls-config.ts'
 import type { TlsSettings } from './tls-options.ts'
@@ -42,6 +43,8 @@ export interface Transport {
   readonly alpnProtocol?: string | undefined
   /** The peer's address, when the runtime tells: `192.0.2.1:443`, `[2001:db8::1]:443`. */
   readonly remoteAddress?: string | undefined
+  /** What proves the peer's end; asked for once `onEnd` was called. Default `unverified`. */
+  readonly endProof?: EndProof | undefined
   /** Tells where to read to, at least {@link Transport.targetCount} targets, and whom to tell. Called once, before anything else. Nothing is read before `resume`. */
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void
   /** Everything delivered has been used: exactly one `onRead`, `onEnd` or `onClosed` will follow. Harmless when already asked for. */

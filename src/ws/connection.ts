@@ -30,6 +30,8 @@ export class Connection implements TransportHandler {
   readonly headRoom: number
   /** The transport's last call has come. */
   isClosed = false
+  private lost: Error | null = null
+  private hasEnded = false
   private isReleased = false
   private user: ConnectionUser
   private readonly region: Region
@@ -63,15 +65,20 @@ export class Connection implements TransportHandler {
     transport.start(this, targets)
   }
 
-  /** Hands the connection on: what happens from now on is told to `user`. */
+  /** Hands the connection on. `user` learns of everything that happens from now on, and of an end or a loss that its predecessor was notified of. */
   handTo(user: ConnectionUser): void {
     this.user = user
+    if (!this.isClosed) return
+    queueMicrotask(() => {
+      if (this.user === user) user.onClosed(this.lost)
+    })
   }
 
   /** The reader is drained and may be filled again. */
   resume(): void {
     this.reader.makeWay()
-    this.transport.resume()
+    if (this.hasEnded) this.user.onEnd()
+    else this.transport.resume()
   }
 
   /**
@@ -92,6 +99,7 @@ export class Connection implements TransportHandler {
   }
 
   onEnd(): void {
+    this.hasEnded = true
     this.user.onEnd()
   }
 
@@ -102,6 +110,7 @@ export class Connection implements TransportHandler {
 
   onClosed(error: Error | null): void {
     this.isClosed = true
+    this.lost = error
     this.user.onClosed(error)
     this.region.endLoan()
   }
