@@ -22,7 +22,7 @@ import {
 } from '../../../assembly/abi.ts'
 import { HeadFields } from '../../codec/head-fields.ts'
 import type { ResponseReaderOptions } from '../../codec/http-limits.ts'
-import { align, type Codec } from '../../codec/memory.ts'
+import { align, type Codec, type Region } from '../../codec/memory.ts'
 import type { ResponseSource } from '../../codec/response.ts'
 import type { ResponseReader } from '../../codec/response-reader.ts'
 import { checkWord, corrupt } from './words.ts'
@@ -37,6 +37,7 @@ const BODY = 5
 const FIELDS = 6
 const TRAILERS = 7
 const TRAILER_TEXT = 8
+const VERIFIED = 9
 const WORDS = 16
 
 const FIELD_WORDS = FIELD_BYTES >> 2
@@ -80,6 +81,7 @@ export class ResponsePoster {
     words[at + HEAD] = head
     words[at + BODY] = body.length
     words[at + FIELDS] = fields
+    words[at + VERIFIED] = reader.isEndVerified ? 1 : 0
     bytes.set(reader.u8.subarray(start, start + head), text)
     bytes.set(body, text + head)
     const table = reader.word(HEAD_FIELDS) >> 2
@@ -114,6 +116,9 @@ export class ResponsePoster {
 export class ReceivedResponse implements ResponseSource {
   serial = 0
   readonly fields: HeadFields
+  isEndVerified = false
+  /** Keeps the memory as long as this is kept. */
+  private readonly region: Region
   private readonly u8: Uint8Array<ArrayBuffer>
   private readonly i32: Int32Array
   /** Word indexes of the record and of the two tables. */
@@ -129,8 +134,8 @@ export class ReceivedResponse implements ResponseSource {
     private readonly limits: Limits,
   ) {
     const region = codec.region(align(INCOMING_BYTES) + 2 * tableBytes(limits) + align(textBytes(limits)))
-    codec.releaseWithOwner(this, region)
-    this.u8 = region.memory.u8
+    this.region = region
+    this.u8 = this.region.memory.u8
     this.i32 = region.memory.i32
     const record = region.carve(INCOMING_BYTES)
     this.words = record >> 2
@@ -193,6 +198,7 @@ export class ReceivedResponse implements ResponseSource {
     const fields = read('the number of fields', FIELDS, 0, limits.maxHeaders)
     const trailers = read('the number of trailers', TRAILERS, 0, limits.maxHeaders)
     const trailerText = read('the length of trailers', TRAILER_TEXT, 0, limits.maxTrailerSize + 2)
+    this.isEndVerified = read('whether the end of a response is verified', VERIFIED, 0, 1) === 1
     const reasonLength = read('the length of a reason', REASON_LENGTH, 0, head)
     this.set(HEAD_REASON, text + read('the place of a reason', REASON, 0, head - reasonLength))
     this.set(HEAD_REASON_LENGTH, reasonLength)

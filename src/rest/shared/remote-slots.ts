@@ -8,7 +8,7 @@
  */
 
 import { RestError, UsageError } from '../../errors.ts'
-import { TIMER_MAX } from '../options.ts'
+import { TIMER_MAX } from '../../option-rules.ts'
 import type { PoolCore, RemoteHolders } from '../pool-core.ts'
 import type { HttpResponse } from '../response.ts'
 import { abandonedRequest } from '../rest-errors.ts'
