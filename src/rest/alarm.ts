@@ -6,9 +6,7 @@
  */
 
 import type { Clock } from '../clock.ts'
-
-/** Longest delay that the runtimes' timers take. */
-const TIMER_MAX = 2 ** 31 - 1
+import { TIMER_MAX } from '../option-rules.ts'
 
 /** Calls back at a deadline that moves often and is rarely met. */
 export class Alarm {

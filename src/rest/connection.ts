@@ -13,12 +13,13 @@ import type { Request } from '../codec/request.ts'
 import type { RequestWriter } from '../codec/request-writer.ts'
 import { type InterimResponse, ResponseReader } from '../codec/response-reader.ts'
 import { type HttpError, RestError, UsageError } from '../errors.ts'
+import { checkOptions, readOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
 import { secureOver } from '../transport/secure-over.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { Alarm } from './alarm.ts'
 import { HttpConnectionBuilder } from './builder.ts'
-import { checkHttpOptions, checkTimeout, DEFAULT_TIMEOUT, type HttpOptions, type SendOptions } from './options.ts'
+import { checkTimeout, DEFAULT_TIMEOUT, HTTP_OPTIONS, type HttpOptions, SEND_OPTIONS, type SendOptions } from './options.ts'
 import { RequestBody } from './request-body.ts'
 import { HttpResponse, type ResponseTimings } from './response.ts'
 import { abandonedRequest, lostRequest, type Outcome, REFUSED, refusedRequest, unexpectedData, unusableResponse } from './rest-errors.ts'
@@ -86,6 +87,7 @@ export class HttpConnection implements TransportHandler {
   private readonly transport: Transport
   private readonly timeout: number
   private readonly closeTimeout: number
+  private readonly requireVerifiedEnd: boolean
   private readonly targets: readonly Uint8Array[]
   private readonly openedAt: number
   private readonly times = new Float64Array(4)
@@ -127,8 +129,9 @@ export class HttpConnection implements TransportHandler {
     this.transport = transport
     this.timeout = checkTimeout('timeout', options.timeout ?? DEFAULT_TIMEOUT)
     this.closeTimeout = checkTimeout('closeTimeout', options.closeTimeout ?? 1_000)
+    this.requireVerifiedEnd = options.requireVerifiedEnd ?? false
     this.reader = options.reader ?? new ResponseReader(runtime.codec, options)
-    this.claim(this.reader)
+    this.reader.claim(this)
     // What it held is of another connection.
     this.reader.reset()
     this.alarm = new Alarm(runtime.clock, () => this.onTimeout())
@@ -156,8 +159,8 @@ export class HttpConnection implements TransportHandler {
     if (authorization !== undefined) {
       throw new UsageError('InvalidUrl', 'user and password belong to requests: give them to the writer, as its Authorization default header')
     }
-    checkHttpOptions(options)
-    return speakOver(this, await this.runtime.dial(address, options), options)
+    const read = readOptions(HTTP_OPTIONS, options)
+    return speakOver(this, await this.runtime.dial(address, read), read)
   }
 
   /** Speaks HTTP over a connection that the caller made, and owns it from then on. */
@@ -175,10 +178,10 @@ export class HttpConnection implements TransportHandler {
     second: string | URL | HttpOptions = {},
     options: HttpOptions = {},
   ): Self | Promise<Self> {
-    if (typeof second !== 'string' && !(second instanceof URL)) return new this(this.runtime, transport, second)
+    if (typeof second !== 'string' && !(second instanceof URL)) return new this(this.runtime, transport, readOptions(HTTP_OPTIONS, second))
     const { address } = parseHttpUrl(second)
-    checkHttpOptions(options)
-    return secureOver(this.runtime.secure, transport, address, options).then((secured) => speakOver(this, secured, options))
+    const read = readOptions(HTTP_OPTIONS, options)
+    return secureOver(this.runtime.secure, transport, address, read).then((secured) => speakOver(this, secured, read))
   }
 
   /** A builder with every option at its default. */
@@ -311,7 +314,7 @@ export class HttpConnection implements TransportHandler {
   onEnd(): void {
     if (this.held !== null) this.settle(this.held, false)
     const { active } = this
-    if (active !== null && this.status === 'busy') this.take(active, active.end())
+    if (active !== null && this.status === 'busy') this.take(active, active.end(this.transport.endProof))
     if (this.status !== 'poisoned') this.lose(null, false)
     else this.transport.destroy()
   }
@@ -328,7 +331,7 @@ export class HttpConnection implements TransportHandler {
   onClosed(error: Error | null): void {
     this.isClosed = true
     if (this.held !== null) this.settle(this.held, false)
-    this.reader.user = null
+    this.reader.letGo()
     this.endWriting()
     if (this.status !== 'poisoned') this.lose(error, false)
     if (this.closeTimer !== null) this.clock.clear(this.closeTimer)
@@ -349,8 +352,9 @@ export class HttpConnection implements TransportHandler {
       reject(refusedRequest(this.status === 'busy' ? 'ConnectionBusy' : 'ConnectionPoisoned', this.failure))
       return
     }
-    const { signal } = options
-    const timeout = options.timeout === undefined ? this.timeout : checkTimeout('timeout', options.timeout)
+    checkOptions(SEND_OPTIONS, options)
+    const { timeout = this.timeout, requireVerifiedEnd = this.requireVerifiedEnd } = options
+    const signal = options.signal ?? undefined
     // Throws for a request that its writer has superseded, before anything has changed.
     const bytes = request.bytes
     if (signal?.aborted) {
@@ -358,7 +362,7 @@ export class HttpConnection implements TransportHandler {
       return
     }
     if (reader !== this.reader) {
-      this.claim(reader)
+      reader.claim(this)
       reader.reset()
     }
     this.status = 'busy'
@@ -367,6 +371,7 @@ export class HttpConnection implements TransportHandler {
     this.active = reader
     reader.begin(request.method)
     reader.streaming = streaming
+    reader.requiresVerifiedEnd = requireVerifiedEnd
     this.onInterim = options.onInterim
     const now = this.clock.now()
     this.times[STARTED] = now
@@ -384,14 +389,6 @@ export class HttpConnection implements TransportHandler {
     } else if (!this.transport.write(bytes)) {
       this.beginWriting(request.writer)
     }
-  }
-
-  /** Makes a reader this connection's. Throws `InvalidOption` when it is another's. */
-  private claim(reader: ResponseReader): void {
-    if (reader.user !== null) {
-      throw new UsageError('InvalidOption', 'the reader is in use on another connection: each needs one of its own, until its `closed` has resolved')
-    }
-    reader.user = this
   }
 
   private beginWriting(writer: RequestWriter): void {
@@ -591,7 +588,7 @@ export class HttpConnection implements TransportHandler {
   }
 
   private endExchange(): void {
-    if (this.active !== this.reader && this.active !== null) this.active.user = null
+    if (this.active !== this.reader && this.active !== null) this.active.letGo()
     this.active = null
     if (this.held !== null) {
       this.held = null

@@ -7,6 +7,7 @@
  * answers or ends.
  */
 
+import type { EndProof } from '../end-proof.ts'
 import { UsageError } from '../errors.ts'
 import { lostError, printAddress } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
@@ -48,6 +49,7 @@ class DenoTransport implements Transport {
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined
   lastWrite: WriteProgress = 'nothing'
+  endProof: EndProof = 'unverified'
   private handler: TransportHandler | null = null
   private targets: readonly Uint8Array[] = []
   /** Which target is filled next. */
@@ -113,15 +115,22 @@ class DenoTransport implements Transport {
       this.handler?.onRead(index, length)
       return
     }
-    this.readEnded = true
-    this.handler?.onEnd()
-    this.closeWhenEnded()
+    this.onReadEnd(this.isSecure ? 'verified' : 'unverified')
   }
 
   private readonly onReadFailed = (error: unknown): void => {
-    // TLS that ends without close_notify: an end like any other, as on Node. What it cut off, the protocol above sees.
-    if ((error as Error | null)?.name === 'UnexpectedEof') this.onRead(null)
+    this.reading = false
+    if (this.closed) return
+    // TLS that ends without close_notify. What it cut off, the protocol above knows: many servers end so when all is said.
+    if ((error as Error | null)?.name === 'UnexpectedEof') this.onReadEnd('truncated')
     else this.onLost(error)
+  }
+
+  private onReadEnd(proof: EndProof): void {
+    this.endProof = proof
+    this.readEnded = true
+    this.handler?.onEnd()
+    this.closeWhenEnded()
   }
 
   private readonly onWrote = (length: number): void => {

@@ -1,5 +1,6 @@
 /** TLS over a connection that somebody else made: a proxy's tunnel, or a caller's own stream. */
 
+import type { EndProof } from '../end-proof.ts'
 import { TransportError } from '../errors.ts'
 import { connectError } from './connect-errors.ts'
 import { TlsCodec } from './node-tls-codec.ts'
@@ -51,6 +52,10 @@ class TlsTransport implements Transport, TransportHandler {
 
   get remoteAddress(): string | undefined {
     return this.below.remoteAddress
+  }
+
+  get endProof(): EndProof {
+    return this.codec.isTruncated ? 'truncated' : 'verified'
   }
 
   /** Begins the handshake. */

@@ -5,6 +5,7 @@
  * already decrypted even when stopped, so those go through a spill queue, bounded by what one read of ciphertext can hold.
  */
 
+import type { EndProof } from '../end-proof.ts'
 import { lostError } from './connect-errors.ts'
 import type { Transport, TransportHandler, WriteProgress } from './transport.ts'
 
@@ -23,6 +24,8 @@ export interface NodeSocket {
   readonly alpnProtocol?: string | false | null
   readonly remoteAddress?: string | undefined
   readonly remotePort?: number | undefined
+  // Where the socket can tell: those of `node:tls` emit the same events with and without a close_notify.
+  readonly endProof?: EndProof | undefined
   write(bytes: Uint8Array, callback: (error?: Error | null) => void): boolean
   end(): unknown
   destroy(): unknown
@@ -88,6 +91,10 @@ abstract class NodeTransport implements Transport {
   get lastWrite(): WriteProgress {
     // A stream below a TLS engine may hold some of it for longer than the memory that it came from.
     return this.progress === 'partly' && this.isCalledBack && this.socket.writableLength === 0 ? 'fully' : this.progress
+  }
+
+  get endProof(): EndProof | undefined {
+    return this.socket.endProof
   }
 
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {

@@ -4,9 +4,11 @@
  * Rule 1: reading is pulled. After `start`, and after each `onRead`, nothing is delivered until `resume` asks for it; a transport
  *         that cannot stop its runtime at once holds back what came too early, without touching the target last delivered.
  * Rule 2: `write` is given one run of bytes at a time, which stays untouched until it is written.
- * Rule 3: `onClosed` comes exactly once, and nothing after it.
+ * Rule 3: `onClosed` comes exactly once, and nothing after it. Neither targets nor bytes to write are touched any more then.
+ * Rule 4: a transport keeps its handler for as long as it may touch targets or bytes to write: the handler owns their memory.
  */
 
+import type { EndProof } from '../end-proof.ts'
 import type { ProxyOption } from './proxy-config.ts'
 import type { TlsConfig } from './tls-config.ts'
 import type { TlsSettings } from './tls-options.ts'
@@ -41,6 +43,8 @@ export interface Transport {
   readonly alpnProtocol?: string | undefined
   /** The peer's address, when the runtime tells: `192.0.2.1:443`, `[2001:db8::1]:443`. */
   readonly remoteAddress?: string | undefined
+  /** What proves the peer's end; asked for once `onEnd` was called. Default `unverified`. */
+  readonly endProof?: EndProof | undefined
   /** Tells where to read to, at least {@link Transport.targetCount} targets, and whom to tell. Called once, before anything else. Nothing is read before `resume`. */
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void
   /** Everything delivered has been used: exactly one `onRead`, `onEnd` or `onClosed` will follow. Harmless when already asked for. */

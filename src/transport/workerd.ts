@@ -5,6 +5,7 @@
  */
 
 import { connect } from 'cloudflare:sockets'
+import type { EndProof } from '../end-proof.ts'
 import { TlsError, UsageError } from '../errors.ts'
 import { lostError } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
@@ -22,6 +23,7 @@ class WorkerdTransport implements Transport {
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined
   lastWrite: WriteProgress = 'nothing'
+  endProof: EndProof = 'unverified'
   private handler: TransportHandler | null = null
   private targets: readonly Uint8Array[] = []
   /** Which target is filled next. */
@@ -87,7 +89,8 @@ class WorkerdTransport implements Transport {
     this.lastWrite = 'nothing'
     if (this.closed) return false
     this.lastWrite = 'partly'
-    this.writer?.write(bytes).then(
+    // A copy: closing the socket lets the runtime finish what it was given, when the bytes may be another connection's.
+    this.writer?.write(bytes.slice()).then(
       () => {
         if (this.closed) return
         this.lastWrite = 'fully'
@@ -142,12 +145,21 @@ class WorkerdTransport implements Transport {
     this.reader?.read(new Uint8Array(this.buffer)).then(
       ({ value, done }) => {
         this.reading = false
-        if (done) this.readEnded = true
-        else this.rest = value
-        this.answer()
+        if (done) this.endReading(this.isSecure ? 'verified' : 'unverified')
+        else {
+          this.rest = value
+          this.answer()
+        }
       },
+      // A TLS connection that ends without close_notify fails here, as one that is reset: the runtime says the same of both.
       (error: unknown) => this.lose(error),
     )
+  }
+
+  private endReading(proof: EndProof): void {
+    this.endProof = proof
+    this.readEnded = true
+    this.answer()
   }
 
   /** A connection that has ended both ways is closed by whoever notices. */

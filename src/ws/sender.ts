@@ -14,6 +14,16 @@ import { Overflow } from './overflow.ts'
 
 const TICK = Promise.resolve()
 const NOTHING = new Uint8Array(0)
+/** Most bytes of one write: progress with a large message is seen before its last byte. */
+const WRITE_BYTES = 128 * 1024
+
+/** Who wants to know how writing goes. */
+export interface WriteWatch {
+  /** A write has to wait for the transport. */
+  onBlocked(): void
+  /** It is done. */
+  onTaken(): void
+}
 
 /** Sends frames over one transport. */
 export class Sender {
@@ -24,7 +34,11 @@ export class Sender {
   private inFlightOverflow = false
   /** Something was written in this tick. */
   private corked = false
+  /** Set when somebody wants to know. */
+  watch: WriteWatch | null = null
   private stopped = false
+  /** Why bytes were dropped; null when all that was accepted has left. */
+  private dropped: Error | null = null
   private drain: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | null = null
   private readonly uncork = (): void => {
     this.corked = false
@@ -83,21 +97,25 @@ export class Sender {
     return this.control(OPCODE_CLOSE, closePayload(code, reason))
   }
 
-  /** Resolves when everything has left; rejects when the connection ends before. */
+  /** Resolves when everything has left; rejects when the connection ends before, or ended before. */
   flushed(): Promise<void> {
+    if (this.stopped) return this.dropped === null ? TICK : Promise.reject(this.dropped)
     this.write()
     return this.bufferedAmount === 0 ? TICK : this.backlog()
   }
 
   /** The transport has let go of what it was given. */
   onWritten(): void {
+    this.watch?.onTaken()
     this.written()
     this.write()
   }
 
-  /** Nothing more will leave: what waits is dropped, and who waits is told. */
+  /** Nothing more will leave: what waits is dropped, and who waits for it is notified. A second call does nothing. */
   stop(error: Error): void {
+    if (this.stopped) return
     this.stopped = true
+    if (this.bufferedAmount > 0) this.dropped = error
     this.overflow.clear()
     this.drain?.reject(error)
     this.drain = null
@@ -108,10 +126,13 @@ export class Sender {
     if (this.inFlight !== 0 || this.stopped) return
     for (;;) {
       this.inFlightOverflow = this.writer.length === 0
-      const bytes = this.inFlightOverflow ? this.overflow.peek() : this.writer.data()
+      const bytes = this.inFlightOverflow ? this.overflow.peek(WRITE_BYTES) : this.writer.data()
       if (bytes === undefined) break
       this.inFlight = bytes.length
-      if (!this.transport.write(bytes)) return
+      if (!this.transport.write(bytes)) {
+        this.watch?.onBlocked()
+        return
+      }
       this.written()
     }
     this.drain?.resolve()
@@ -123,7 +144,7 @@ export class Sender {
     this.inFlight = 0
     if (this.stopped) return
     if (this.inFlightOverflow) {
-      this.overflow.shift()
+      this.overflow.advance(bytes)
     } else {
       this.writer.advance(bytes)
     }

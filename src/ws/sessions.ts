@@ -1,11 +1,13 @@
 /** Reconnecting: a fresh stream each time, one after the other, with a growing and jittered pause between. */
 
-import { Backoff, type BackoffOptions } from '../backoff.ts'
+import { BACKOFF_OPTIONS, Backoff, type BackoffOptions } from '../backoff.ts'
 import { sleep } from '../clock.ts'
-import { checkRange, NexusError } from '../errors.ts'
+import { NexusError } from '../errors.ts'
+import { bag, callback, type Family, number, TIMER_MAX } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
-import type { ConnectOptions } from './options.ts'
-import type { CloseInfo, WsConnection } from './stream.ts'
+import type { CloseInfo } from './closing.ts'
+import { CONNECT_OPTIONS, type ConnectOptions } from './options.ts'
+import type { WsConnection } from './stream.ts'
 
 /** What is known when a session begins. */
 export interface SessionInfo {
@@ -41,6 +43,16 @@ export interface SessionOptions<Stream = WsConnection> extends ConnectOptions {
   shouldRetry?: ((error: unknown, attempts: number) => boolean) | undefined
 }
 
+/** What they may be. */
+export const SESSION_OPTIONS: Family<SessionOptions> = {
+  ...CONNECT_OPTIONS,
+  backoff: bag(BACKOFF_OPTIONS),
+  stableAfter: number(0, TIMER_MAX, 'ms', 10_000),
+  onOpen: callback("(ws) => ws.sendText('subscribe')"),
+  onDown: callback('({ error, delay }) => console.log(error, delay)'),
+  shouldRetry: callback('(error, attempts) => attempts < 10'),
+}
+
 /**
  * Yields one open stream after the other until the loop is left or the signal is aborted. A stream is closed before the next attempt begins,
  * so there are never two live connections. In these streams a lost connection ends receiving instead of throwing.
@@ -53,7 +65,7 @@ export async function* sessions<Stream extends WsConnection>(
   options: SessionOptions<Stream>,
 ): AsyncGenerator<Stream, void, undefined> {
   const backoff = new Backoff(options.backoff ?? {}, runtime.random)
-  const stableAfter = checkRange('stableAfter', options.stableAfter ?? 10_000, 0, 2 ** 31 - 1, 'ms')
+  const { stableAfter = 10_000 } = options
   const { clock } = runtime
   const { signal } = options
   let attempts = 0

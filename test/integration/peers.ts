@@ -312,6 +312,13 @@ function act(socket: net.Socket, below: net.Socket, url: URL, head: string): voi
   const frames = Buffer.from(url.searchParams.get('frames') ?? '', 'hex')
   const after = (bytes: Uint8Array): Buffer => Buffer.concat([Buffer.from(opened(), 'latin1'), bytes])
   switch (url.pathname) {
+    // Responses whose body only the end of the connection delimits.
+    case '/until-end':
+      socket.end(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(1_000)}`)
+      return
+    case '/until-cut': // with TLS: without its close_notify
+      socket.write(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(1_000)}`, () => socket.destroy())
+      return
     // Opening handshakes that fail.
     case '/403':
       socket.end(`HTTP/1.1 403 Forbidden\r\nX-Reason: key expired\r\nx-Lower: yes\r\nContent-Length: 21\r\n\r\nYour key has expired.`)

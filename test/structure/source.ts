@@ -52,6 +52,11 @@ export function* nodesOf(tree: ts.Node): Generator<ts.Node> {
   }
 }
 
+/** The sources of the regular expressions, without delimiters and flags. */
+export function regularExpressionsOf(text: string): string[] {
+  return [...nodesOf(parse(text))].filter(ts.isRegularExpressionLiteral).map((node) => node.text.slice(1, node.text.lastIndexOf('/')))
+}
+
 export interface Import {
   /** As written. */
   readonly specifier: string

@@ -1,6 +1,6 @@
 /** Where things lie in the memory that the threads of a pool share; and what a thread has to know of it. */
 
-import type { Fields } from '../../codec/handshake.ts'
+import type { Fields } from '../../codec/fields.ts'
 import type { ResponseReaderOptions } from '../../codec/http-limits.ts'
 import { align, CodecMemory, FIRST_REGION, Region } from '../../codec/memory.ts'
 import { RequestWriter, type RequestWriterOptions } from '../../codec/request-writer.ts'

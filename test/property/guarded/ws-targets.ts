@@ -1,8 +1,9 @@
 /** What can be done with the WebSocket side of the codec, right and wrong, in any order. */
 
+import type { Fields } from '../../../src/codec/fields.ts'
 import { FrameReader, type Role } from '../../../src/codec/frame-reader.ts'
 import { FrameWriter } from '../../../src/codec/frame-writer.ts'
-import { ClientHandshake, type Fields, ServerHandshake } from '../../../src/codec/handshake.ts'
+import { ClientHandshake, ServerHandshake } from '../../../src/codec/handshake.ts'
 import { MaskKeys } from '../../../src/codec/mask-keys.ts'
 import type { Message } from '../../../src/codec/message.ts'
 import type { Random } from '../../reference/random.ts'

@@ -425,6 +425,46 @@ describe('a connection is poisoned', () => {
     })
   })
 
+  const UNTIL_END = 'HTTP/1.1 200 OK\r\n\r\nall of it'
+
+  test.each([
+    // TLS, how the server ends, whether a verified end is required; what comes of it.
+    [false, 'end', false, { isEndVerified: false }],
+    [false, 'destroy', false, { isEndVerified: false }],
+    [false, 'end', true, { code: 'ResponseInvalid', requestSent: 'fully', cause: { code: 'UnverifiedEnd' } }],
+    [true, 'end', false, { isEndVerified: true }],
+    [true, 'end', true, { isEndVerified: true }],
+    [true, 'destroy', false, { code: 'ConnectionClosed', requestSent: 'fully', cause: { code: 'UnexpectedEnd' } }],
+    [true, 'destroy', true, { code: 'ConnectionClosed', requestSent: 'fully', cause: { code: 'UnexpectedEnd' } }],
+  ] as const)('a body until the end: TLS %s, by %s, required %s', async (isSecure, how, requireVerifiedEnd, expected) => {
+    for (const isOfConnection of [true, false]) {
+      const options = { requireVerifiedEnd }
+      const { conn, writer, server, world } = await openConnection({ memory: { isSecure }, ...(isOfConnection ? options : {}) })
+      server.respond = (_, peer) => {
+        peer.send(UNTIL_END)
+        peer.end[how]()
+        return null
+      }
+      const sending = conn.send(writer.get('/').finish(), conn.reader, isOfConnection ? {} : options)
+      expect(await outcomeOf(world, sending)).toMatchObject(expected)
+      expect(conn.isPoisoned).toBe(true)
+    }
+  })
+
+  test('requireVerifiedEnd is checked, and the request’s word counts', async () => {
+    const { conn, writer, server, world } = await openConnection({ requireVerifiedEnd: true })
+    const wrong = conn.send(writer.get('/').finish(), conn.reader, { requireVerifiedEnd: 'yes' as never })
+    await expect(wrong).rejects.toMatchObject({ code: 'InvalidOption', message: expect.stringContaining('requireVerifiedEnd') })
+    expect(conn.state).toBe('idle')
+    server.respond = (_, peer) => {
+      peer.send(UNTIL_END)
+      peer.end.end()
+      return null
+    }
+    const sending = conn.send(writer.get('/').finish(), conn.reader, { requireVerifiedEnd: false })
+    expect(await outcomeOf(world, sending)).toMatchObject({ status: 200, isEndVerified: false })
+  })
+
   test('by a reset under way', async () => {
     const { conn, writer, server, world } = await openConnection()
     server.respond = (_, peer) => {

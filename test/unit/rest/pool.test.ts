@@ -371,6 +371,27 @@ describe('pool.request', () => {
     expect(pool.stats).toMatchObject({ idle: 2, leased: 0, requests: 5 })
   })
 
+  test('refuses a body whose end nothing verifies when the pool or the request says so, and its response tells otherwise', async () => {
+    for (const [ofPool, ofRequest, isRefused] of [
+      [undefined, undefined, false],
+      [true, undefined, true],
+      [false, true, true],
+      [true, false, false],
+    ] as const) {
+      const { pool, world } = await openPool({ requireVerifiedEnd: ofPool })
+      world.server.respond = (_, peer) => {
+        peer.send('HTTP/1.1 200 OK\r\n\r\nall of it')
+        peer.end.end()
+        return null
+      }
+      const expected = isRefused ? { code: 'ResponseInvalid', cause: { code: 'UnverifiedEnd' } } : { status: 200, isEndVerified: false }
+      expect(await outcomeOf(world, pool.request('GET', '/', { requireVerifiedEnd: ofRequest }))).toMatchObject(expected)
+      const closing = pool.close()
+      await world.settle()
+      await closing
+    }
+  })
+
   test('counts the wait for a slot in its one deadline', async () => {
     const { pool, world } = await openPool()
     pool.tryAcquire()
