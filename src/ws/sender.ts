@@ -24,7 +24,8 @@ export class Sender {
   private inFlightOverflow = false
   /** Something was written in this tick. */
   private corked = false
-  private stopped = false
+  /** Why nothing more will leave. */
+  private loss: Error | null = null
   private drain: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | null = null
   private readonly uncork = (): void => {
     this.corked = false
@@ -97,7 +98,7 @@ export class Sender {
 
   /** Nothing more will leave: what waits is dropped, and who waits is told. */
   stop(error: Error): void {
-    this.stopped = true
+    this.loss ??= error
     this.overflow.clear()
     this.drain?.reject(error)
     this.drain = null
@@ -105,7 +106,7 @@ export class Sender {
 
   /** Hands what waits to the transport. */
   write(): void {
-    if (this.inFlight !== 0 || this.stopped) return
+    if (this.inFlight !== 0 || this.loss !== null) return
     for (;;) {
       this.inFlightOverflow = this.writer.length === 0
       const bytes = this.inFlightOverflow ? this.overflow.peek() : this.writer.data()
@@ -121,7 +122,7 @@ export class Sender {
   private written(): void {
     const bytes = this.inFlight
     this.inFlight = 0
-    if (this.stopped) return
+    if (this.loss !== null) return
     if (this.inFlightOverflow) {
       this.overflow.shift()
     } else {
@@ -131,6 +132,8 @@ export class Sender {
 
   /** A frame was put in the write buffer. */
   private sent(): undefined | Promise<void> {
+    // Accepted, and lost: who awaits it is told.
+    if (this.loss !== null) return this.backlog()
     if (!this.corked) {
       this.corked = true
       TICK.then(this.uncork)
@@ -186,6 +189,11 @@ export class Sender {
   }
 
   private backlog(): Promise<void> {
+    if (this.loss !== null) {
+      const lost = Promise.reject(this.loss)
+      lost.catch(() => {})
+      return lost
+    }
     if (this.drain === null) {
       let resolve!: () => void
       let reject!: (error: Error) => void
