@@ -97,6 +97,8 @@ export class BunTransport implements Transport, InboxSource {
     if (this.destroyed) return
     this.destroyed = true
     this.inbox.drop()
+    // Its memory may be another connection's from the close on.
+    this.unwritten = NOTHING
     // Not `terminate`: that resets the connection, and the peer loses what was written just before.
     if (!this.closed) this.socket.close()
     queueMicrotask(() => this.inbox.close(null))

@@ -5,7 +5,8 @@
  *         that cannot stop its runtime at once holds back what came too early, without touching the target last delivered.
  * Rule 2: `write` is given one run of bytes at a time, which stays untouched until it is written.
  * Rule 3: bytes, then the peer's end, then `onClosed`, which comes exactly once and nothing after it. What had arrived before a connection was lost
- *         is delivered first, to a user that asks for it.
+ *         is delivered first, to a user that asks for it. Neither targets nor bytes to write are touched any more after it.
+ * Rule 4: a transport keeps its handler for as long as it may touch targets or bytes to write: the handler owns their memory.
  */
 
 import type { EndProof } from '../end-proof.ts'

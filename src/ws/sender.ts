@@ -14,6 +14,16 @@ import { Overflow } from './overflow.ts'
 
 const TICK = Promise.resolve()
 const NOTHING = new Uint8Array(0)
+/** Most bytes of one write: progress with a large message is seen before its last byte. */
+const WRITE_BYTES = 128 * 1024
+
+/** Who wants to know how writing goes. */
+export interface WriteWatch {
+  /** A write has to wait for the transport. */
+  onBlocked(): void
+  /** It is done. */
+  onTaken(): void
+}
 
 /** Sends frames over one transport. */
 export class Sender {
@@ -24,8 +34,12 @@ export class Sender {
   private inFlightOverflow = false
   /** Something was written in this tick. */
   private corked = false
+  /** Set when somebody wants to know. */
+  watch: WriteWatch | null = null
   /** Why nothing more will leave. */
   private loss: Error | null = null
+  /** Bytes that were accepted have not left and will not. */
+  private hasDropped = false
   private drain: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | null = null
   private readonly uncork = (): void => {
     this.corked = false
@@ -84,21 +98,25 @@ export class Sender {
     return this.control(OPCODE_CLOSE, closePayload(code, reason))
   }
 
-  /** Resolves when everything has left; rejects when the connection ends before. */
+  /** Resolves when everything has left; rejects when the connection ends before, or ended before. */
   flushed(): Promise<void> {
+    if (this.loss !== null) return this.hasDropped ? this.backlog() : TICK
     this.write()
     return this.bufferedAmount === 0 ? TICK : this.backlog()
   }
 
   /** The transport has let go of what it was given. */
   onWritten(): void {
+    this.watch?.onTaken()
     this.written()
     this.write()
   }
 
-  /** Nothing more will leave: what waits is dropped, and who waits is told. */
+  /** Nothing more will leave: what waits is dropped, and who waits for it is notified. A second call does nothing. */
   stop(error: Error): void {
-    this.loss ??= error
+    if (this.loss !== null) return
+    this.loss = error
+    this.hasDropped = this.bufferedAmount > 0
     this.overflow.clear()
     this.drain?.reject(error)
     this.drain = null
@@ -109,10 +127,13 @@ export class Sender {
     if (this.inFlight !== 0 || this.loss !== null) return
     for (;;) {
       this.inFlightOverflow = this.writer.length === 0
-      const bytes = this.inFlightOverflow ? this.overflow.peek() : this.writer.data()
+      const bytes = this.inFlightOverflow ? this.overflow.peek(WRITE_BYTES) : this.writer.data()
       if (bytes === undefined) break
       this.inFlight = bytes.length
-      if (!this.transport.write(bytes)) return
+      if (!this.transport.write(bytes)) {
+        this.watch?.onBlocked()
+        return
+      }
       this.written()
     }
     this.drain?.resolve()
@@ -124,7 +145,7 @@ export class Sender {
     this.inFlight = 0
     if (this.loss !== null) return
     if (this.inFlightOverflow) {
-      this.overflow.shift()
+      this.overflow.advance(bytes)
     } else {
       this.writer.advance(bytes)
     }
@@ -132,7 +153,7 @@ export class Sender {
 
   /** A frame was put in the write buffer. */
   private sent(): undefined | Promise<void> {
-    // Accepted, and lost: who awaits it is told.
+    // Accepted, and lost: whoever awaits it is notified.
     if (this.loss !== null) return this.backlog()
     if (!this.corked) {
       this.corked = true
@@ -190,6 +211,7 @@ export class Sender {
 
   private backlog(): Promise<void> {
     if (this.loss !== null) {
+      this.hasDropped = true
       const lost = Promise.reject(this.loss)
       lost.catch(() => {})
       return lost

@@ -32,6 +32,16 @@ const BEFORE_REGEX = /(?:^|[(,=:[!&|?{};+\n]|\breturn|=>)\s*$/
  * the expressions in a template).
  */
 export function codeOf(text: string): string {
+  return scan(text).code
+}
+
+/** The sources of the regular expressions, without delimiters and flags. */
+export function regularExpressionsOf(text: string): string[] {
+  return scan(text).expressions
+}
+
+function scan(text: string): { code: string; expressions: string[] } {
+  const expressions: string[] = []
   let out = ''
   let i = 0
   /** Brace depth at which each open template's expression ends. */
@@ -70,12 +80,14 @@ export function codeOf(text: string): string {
       template()
     } else if (c === '/' && BEFORE_REGEX.test(out)) {
       out += '/'
+      const start = i + 1
       let inClass = false
       for (i++; i < text.length && (inClass || text[i] !== '/'); i++) {
         if (text[i] === '\\') i++
         else if (text[i] === '[') inClass = true
         else if (text[i] === ']') inClass = false
       }
+      expressions.push(text.slice(start, i))
       out += '/'
       i++
     } else {
@@ -94,7 +106,7 @@ export function codeOf(text: string): string {
       i++
     }
   }
-  return out
+  return { code: out, expressions }
 }
 
 /** What of the code stands outside every bracket: brackets stay, their contents go. */
