@@ -162,7 +162,7 @@ export class HttpConnection implements TransportHandler {
 
   /** Speaks HTTP over a connection that the caller made, and owns it from then on. */
   static connectWith<Self extends HttpConnection>(this: HttpConnectionClass<Self>, transport: Transport, options?: HttpOptions): Self
-  /** … and puts TLS over it first when the URL begins with `https:`, unless it `isSecure` already. Closes it on failure. */
+  /** … and puts TLS over it first for an `https:` URL: with `options.tls` always, without unless it `isSecure` already, and for no other name. Closes it on failure. */
   static connectWith<Self extends HttpConnection>(
     this: HttpConnectionClass<Self>,
     transport: Transport,
@@ -175,10 +175,12 @@ export class HttpConnection implements TransportHandler {
     second: string | URL | HttpOptions = {},
     options: HttpOptions = {},
   ): Self | Promise<Self> {
-    if (typeof second !== 'string' && !(second instanceof URL)) return new this(this.runtime, transport, second)
-    const { address } = parseHttpUrl(second)
-    checkHttpOptions(options)
-    return secureOver(this.runtime.secure, transport, address, options).then((secured) => speakOver(this, secured, options))
+    if (typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, second)
+    const secured = secureOver(this.runtime.secure, transport, options, () => {
+      checkHttpOptions(options)
+      return parseHttpUrl(second).address
+    })
+    return secured.then((open) => speakOver(this, open, options))
   }
 
   /** A builder with every option at its default. */

@@ -1,13 +1,14 @@
 /** The TCP options of a {@link DialOptions}, checked: the same mistake gets the same error everywhere. */
 
-import { checkRange, UsageError } from '../errors.ts'
+import { checkBoolean, checkRange, UsageError } from '../errors.ts'
+import { nameValue } from '../naming.ts'
 import type { DialOptions } from './transport.ts'
 
 /** What the option `socketPath` says; null when it is not set. Throws `InvalidOption`. */
 export function checkSocketPath({ socketPath, proxy }: DialOptions): string | null {
   if (socketPath === undefined) return null
   if (typeof socketPath !== 'string' || socketPath === '' || socketPath.includes('\0')) {
-    throw new UsageError('InvalidOption', `socketPath must be the path of a Unix domain socket, but is ${JSON.stringify(socketPath)}`)
+    throw new UsageError('InvalidOption', `socketPath must be the path of a Unix domain socket, but is ${nameValue(socketPath)}`)
   }
   if (proxy !== undefined && proxy !== null) throw new UsageError('InvalidOption', 'socketPath and proxy cannot be used together')
   return socketPath
@@ -26,7 +27,7 @@ const KEEP_ALIVE_MAX = 32_767_000
 
 /** Checks the TCP options and fills the defaults in. Throws `InvalidOption` with the name, the range and the value. */
 export function checkTcpOptions({ noDelay = true, keepAlive = false }: DialOptions): TcpSettings {
-  if (typeof noDelay !== 'boolean') throw new UsageError('InvalidOption', `noDelay must be true or false, but is ${String(noDelay)}`)
+  checkBoolean('noDelay', noDelay)
   if (keepAlive === false) return { noDelay, keepAlive }
   return { noDelay, keepAlive: checkRange('keepAlive', keepAlive, KEEP_ALIVE_MIN, KEEP_ALIVE_MAX, 'ms (or false)') }
 }

@@ -21,6 +21,7 @@ export interface NodeSocket {
   readonly errored?: Error | null
   readonly encrypted?: boolean
   readonly alpnProtocol?: string | false | null
+  readonly servername?: string | false | null
   readonly remoteAddress?: string | undefined
   readonly remotePort?: number | undefined
   write(bytes: Uint8Array, callback: (error?: Error | null) => void): boolean
@@ -37,6 +38,7 @@ export interface NodeSocket {
 abstract class NodeTransport implements Transport {
   abstract readonly targetCount: 1 | 2
   readonly isSecure: boolean
+  readonly serverName: string | undefined
   readonly alpnProtocol: string | undefined
   readonly remoteAddress: string | undefined
   private progress: WriteProgress = 'nothing'
@@ -67,6 +69,7 @@ abstract class NodeTransport implements Transport {
 
   constructor(protected readonly socket: NodeSocket) {
     this.isSecure = socket.encrypted === true
+    this.serverName = socket.servername || undefined
     this.alpnProtocol = socket.alpnProtocol || undefined
     const { remoteAddress, remotePort } = socket
     this.remoteAddress =

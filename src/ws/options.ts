@@ -121,8 +121,6 @@ export function resolveOptions(options: StreamOptions): ResolvedOptions {
   if (heartbeat !== undefined && (typeof heartbeat !== 'object' || heartbeat === null)) {
     throw new UsageError('InvalidOption', 'heartbeat must be { interval, timeout } in ms')
   }
-  const { autoPong = true } = options
-  if (typeof autoPong !== 'boolean') throw new UsageError('InvalidOption', `autoPong must be true or false, but is ${String(autoPong)}`)
   return {
     bufferCapacity,
     maxReadSize,

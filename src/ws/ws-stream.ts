@@ -1,5 +1,6 @@
 /** `WsStream`: the ways to come by a WebSocket. An entry point gives it its runtime. */
 
+import { listProtocols } from '../codec/handshake.ts'
 import type { Runtime } from '../runtime.ts'
 import { secureOver } from '../transport/secure-over.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -9,7 +10,7 @@ import type { AcceptOptions, ConnectOptions } from './options.ts'
 import { resolveOptions } from './options.ts'
 import { type SessionOptions, sessions } from './sessions.ts'
 import { WsConnection } from './stream.ts'
-import { parseWsUrl } from './url.ts'
+import { parseWsUrl, type WsTarget } from './url.ts'
 
 /** The class whose static method was called: an entry point's, or one that its user derived from it. */
 export interface WsStreamClass<Stream extends WsStream> {
@@ -43,7 +44,7 @@ export class WsStream extends WsConnection {
 
   /**
    * Upgrades over a connection that the caller made: as {@link WsStream.connect}, whose URL then says `Host`, path, and whether TLS is to be put over
-   * the connection first (`wss:`, unless it `isSecure` already). Closes it on failure.
+   * the connection first: for `wss:`, with `options.tls` always, and without unless it `isSecure` already, and for no other name. Closes it on failure.
    */
   static async connectWith<Stream extends WsStream>(
     this: WsStreamClass<Stream>,
@@ -51,9 +52,12 @@ export class WsStream extends WsConnection {
     url: string | URL,
     options: ConnectOptions = {},
   ): Promise<Stream> {
-    const target = parseWsUrl(url)
-    resolveOptions(options)
-    const secured = await secureOver(this.runtime.secure, transport, target.address, options)
+    let target!: WsTarget
+    const secured = await secureOver(this.runtime.secure, transport, options, () => {
+      target = parseWsUrl(url)
+      resolveOptions(options)
+      return target.address
+    })
     return new this(this.runtime, await openClient(this.runtime, secured, target, options))
   }
 
@@ -94,5 +98,6 @@ export class WsStream extends WsConnection {
 async function dialAndOpen(runtime: Runtime, url: string | URL, options: ConnectOptions): Promise<Opened> {
   const target = parseWsUrl(url)
   resolveOptions(options)
+  listProtocols(options.protocols)
   return openClient(runtime, await runtime.dial(target.address, options), target, options)
 }

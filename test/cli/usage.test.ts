@@ -45,7 +45,7 @@ describe('a command line that is wrong says what would be right, on stderr, and 
     [['ws', 'ws://h', '--speed', '2'], '--speed goes with --replay\ntry: nexus-async-net ws --help'],
     [['ws', 'ws://h', '--json', '--binary'], '--json and --binary exclude each other\ntry: nexus-async-net ws --help'],
     [['ws', 'ws://h', '--record', 'f', '--replay', 'f'], '--record would overwrite what --replay reads\ntry: nexus-async-net ws --help'],
-    [['ws', 'localhost:80'], 'InvalidUrl: localhost:// is not a WebSocket scheme: use ws:// or wss://'],
+    [['ws', 'localhost:80'], 'InvalidUrl: what this URL begins with is not a WebSocket scheme: use ws:// or wss://'],
     [['http', 'localhost:80'], '"localhost:80" is not an HTTP URL; expected something like https://host:port/path\ntry: nexus-async-net http --help'],
     [['http', 'http://h', '--data', 'a', '--data-file', 'b'], '--data and --data-file exclude each other\ntry: nexus-async-net http --help'],
     [['bench', 'ws://h', '--data', 'a'], '--data is for http: and https: URLs\ntry: nexus-async-net bench --help'],
