@@ -48,6 +48,14 @@ class Record {
   }
 }
 
+/** The connections of all peers but the one that is asked. */
+interface Watch {
+  /** From here on they are watched. */
+  mark(): void
+  /** Waits until none is open that is younger than the mark. */
+  drained(): Promise<void>
+}
+
 class Records {
   private readonly all = new Map<string, Record>()
   of(id: string): Record {
@@ -74,7 +82,7 @@ export async function startPeers(): Promise<Peers> {
 
   const raw = net.createServer({ allowHalfOpen: true }, (socket) => misbehave(socket, socket, records))
   const rawSecure = tlsServer(identity, (socket, below) => misbehave(socket, below, records))
-  const control = http.createServer((request, response) => answer(request, response, records, drained))
+  const control = http.createServer((request, response) => answer(request, response, records, watch))
   const refused = net.createServer()
   const silent = net.createServer((socket) => socket.resume())
 
@@ -99,14 +107,23 @@ export async function startPeers(): Promise<Peers> {
     startSocksProxy({ credentials }),
   ])
 
-  const drained = async (): Promise<void> => {
+  const openSockets = (): net.Socket[] => {
     const closables: readonly Closable[] = [plain, plain6, secure, raw, rawSecure, wrongName, silent, plainUnix, secureUnix]
     const proxies = [connect, secureConnect, socks, guardedConnect, guardedSocks]
-    for (;;) {
-      const [kept] = [...closables, ...proxies].flatMap(({ open = [] }) => [...open])
-      if (kept === undefined) return
-      await new Promise((resolve) => kept.once('close', resolve))
-    }
+    return [...closables, ...proxies].flatMap(({ open = [] }) => [...open])
+  }
+  let before: ReadonlySet<net.Socket> = new Set()
+  const watch: Watch = {
+    mark() {
+      before = new Set(openSockets())
+    },
+    async drained() {
+      for (;;) {
+        const kept = openSockets().find((socket) => !before.has(socket))
+        if (kept === undefined) return
+        await new Promise((resolve) => kept.once('close', resolve))
+      }
+    },
   }
 
   return {
@@ -438,7 +455,7 @@ function dribble(socket: net.Socket, bytes: Buffer): void {
 
 // What the peers have seen.
 
-async function answer(request: http.IncomingMessage, response: http.ServerResponse, records: Records, drained: () => Promise<void>): Promise<void> {
+async function answer(request: http.IncomingMessage, response: http.ServerResponse, records: Records, watch: Watch): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://localhost')
   const record = records.of(url.searchParams.get('id') ?? '')
   const reply = (value: unknown): void => {
@@ -461,8 +478,11 @@ async function answer(request: http.IncomingMessage, response: http.ServerRespon
     case '/resume':
       record.resume()
       return reply(null)
-    case '/drained': // nobody has a connection to any of the peers
-      await drained()
+    case '/mark':
+      watch.mark()
+      return reply(null)
+    case '/drained':
+      await watch.drained()
       return reply(null)
     case '/flushed':
       return reply({ flushed: record.flushed, done: record.flooded })
