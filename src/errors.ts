@@ -119,21 +119,34 @@ export class HandshakeError extends NexusError {
   readonly fault = 'remote'
   /** Status of the response, when one came. */
   readonly status: number | undefined
-  /** Fields of the response, in order. */
-  readonly headers: readonly (readonly [name: string, value: string])[]
-  /** The first bytes of the response's body, at most 4,096, as text. */
-  readonly body: string
+  readonly #response: HandshakeResponse | null
+  /** @param response what the server answered, when it did */
   constructor(
     readonly code: HandshakeErrorCode,
     message: string,
-    /** What the server answered, when it did. */
-    readonly response: HandshakeResponse | null = null,
+    response: HandshakeResponse | null = null,
     options?: ErrorOptions,
   ) {
     super(message, options)
     this.status = response?.status
-    this.headers = response?.headers ?? []
-    this.body = response?.body ?? ''
+    this.#response = response
+  }
+
+  // Not fields of its own, so that printing the error does not show them: a server may set a cookie, or repeat what it was sent.
+
+  /** What the server answered, when it did. */
+  get response(): HandshakeResponse | null {
+    return this.#response
+  }
+
+  /** Fields of the response, in order. */
+  get headers(): readonly (readonly [name: string, value: string])[] {
+    return this.#response?.headers ?? []
+  }
+
+  /** The first bytes of the response's body, at most 4,096, as text. */
+  get body(): string {
+    return this.#response?.body ?? ''
   }
 }
 
