@@ -27,11 +27,13 @@ import {
   HEAD_TARGET,
   HEAD_TARGET_LENGTH,
   HEAD_TOO_MANY_FIELDS,
+  SEAL_NO_ROOM,
   SHA1_SCRATCH_BYTES,
 } from '../../assembly/abi.ts'
 import { EncodeError, HandshakeError, type HandshakeErrorCode, type HandshakeResponse, UsageError } from '../errors.ts'
 import type { FrameReader } from './frame-reader.ts'
 import type { FrameWriter } from './frame-writer.ts'
+import { bytesOf } from './inputs.ts'
 
 /** Header fields: an object, or pairs in order. A value that is a list gives one field line for each. */
 export type FieldsInit = Readonly<Record<string, string | readonly string[]>> | Iterable<readonly [string, string]>
@@ -113,7 +115,7 @@ class HeadMemory {
   private readonly textEnd: number
   private readonly encoder = new TextEncoder()
   private at = 0
-  private readonly outEnd: number
+  readonly outEnd: number
   private scanned = 0
 
   constructor(
@@ -141,22 +143,22 @@ class HeadMemory {
   requestLine(method: string, target: string): void {
     const [m, mLength] = this.stage(method, this.text)
     const [t, tLength] = this.stage(target, m + mLength)
-    this.put(this.reader.exports.putRequestLine(this.reserve(mLength + tLength), m, mLength, t, tLength), 'request target', target)
+    this.put(this.reader.exports.putRequestLine(this.reserve(mLength + tLength), this.outEnd, m, mLength, t, tLength), 'request target', target)
   }
 
   statusLine(status: number, reason: string): void {
     const [r, rLength] = this.stage(reason, this.text)
-    this.put(this.reader.exports.putStatusLine(this.reserve(rLength), status, r, rLength), 'status line', `${status} ${reason}`)
+    this.put(this.reader.exports.putStatusLine(this.reserve(rLength), this.outEnd, status, r, rLength), 'status line', `${status} ${reason}`)
   }
 
   field(name: string, value: string): void {
     const [n, nLength] = this.stage(name, this.text)
     const [v, vLength] = this.stage(value, n + nLength)
-    this.put(this.reader.exports.putField(this.reserve(nLength + vLength), n, nLength, v, vLength), 'header field', `${name}: ${value}`)
+    this.put(this.reader.exports.putField(this.reserve(nLength + vLength), this.outEnd, n, nLength, v, vLength), 'header field', `${name}: ${value}`)
   }
 
   endOfHead(): void {
-    this.put(this.reader.exports.putEndOfHead(this.reserve(0)), 'head', '')
+    this.put(this.reader.exports.putEndOfHead(this.reserve(0), this.outEnd), 'head', '')
     this.writer.appendedTo(this.at)
   }
 
@@ -181,7 +183,7 @@ class HeadMemory {
   }
 
   put(end: number, what: string, value: string): void {
-    if (end === 0) {
+    if (end <= SEAL_NO_ROOM) {
       throw new EncodeError('HeaderInjection', `the ${what} ${JSON.stringify(value)} has bytes that may not stand there (RFC 9110 section 5)`)
     }
     this.at = end
@@ -282,12 +284,12 @@ export class ClientHandshake {
     const memory = new HeadMemory(reader, writer, maxHead)
     this.memory = memory
     this.offered = hello.protocols
-    reader.u8.set(hello.nonce.subarray(0, HANDSHAKE_NONCE_BYTES), memory.sha1Scratch)
+    reader.u8.set(bytesOf('nonce', hello.nonce).subarray(0, HANDSHAKE_NONCE_BYTES), memory.sha1Scratch)
     reader.exports.handshakeKey(memory.key, memory.sha1Scratch)
     memory.begin()
     memory.requestLine('GET', hello.target)
     memory.field('Host', findField(hello.headers, 'host') ?? hello.host)
-    memory.put(reader.exports.putUpgradeRequestFields(memory.reserve(HANDSHAKE_KEY_BYTES), memory.key), 'head', '')
+    memory.put(reader.exports.putUpgradeRequestFields(memory.reserve(HANDSHAKE_KEY_BYTES), memory.outEnd, memory.key), 'head', '')
     if (hello.protocols.length > 0) memory.field('Sec-WebSocket-Protocol', hello.protocols.join(', '))
     for (const [name, value] of hello.headers) if (name.toLowerCase() !== 'host') memory.field(name, value)
     memory.endOfHead()
@@ -415,7 +417,11 @@ export class ServerHandshake {
   accept(protocol: string, headers: Fields): void {
     const { memory } = this
     memory.begin()
-    memory.put(memory.reader.exports.putUpgradeResponse(memory.reserve(HANDSHAKE_KEY_BYTES), memory.key, memory.sha1Scratch), 'head', '')
+    memory.put(
+      memory.reader.exports.putUpgradeResponse(memory.reserve(HANDSHAKE_KEY_BYTES), memory.outEnd, memory.key, memory.sha1Scratch),
+      'head',
+      '',
+    )
     if (protocol !== '') memory.field('Sec-WebSocket-Protocol', protocol)
     for (const [name, value] of headers) memory.field(name, value)
     memory.endOfHead()

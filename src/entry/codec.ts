@@ -6,6 +6,7 @@ import { FrameWriter as BaseFrameWriter, DEFAULT_WRITE_BUFFER_CAPACITY, type Fra
 import type { FieldsInit } from '../codec/handshake.ts'
 import type { RequestReaderOptions, ResponseReaderOptions } from '../codec/http-limits.ts'
 import { HttpMessages } from '../codec/http-messages.ts'
+import type { BytesInit } from '../codec/inputs.ts'
 import type { RandomSource } from '../codec/mask-keys.ts'
 import { RequestReader as BaseRequestReader } from '../codec/request-reader.ts'
 import { RequestWriter as BaseRequestWriter, type RequestWriterOptions } from '../codec/request-writer.ts'
@@ -43,13 +44,22 @@ export {
   UsageError,
   type UsageErrorCode,
 } from '../errors.ts'
-export type { ChunkedDecoderOptions, FrameReaderOptions, FrameWriterOptions, RequestReaderOptions, RequestWriterOptions, ResponseReaderOptions, Role }
+export type {
+  BytesInit,
+  ChunkedDecoderOptions,
+  FrameReaderOptions,
+  FrameWriterOptions,
+  RequestReaderOptions,
+  RequestWriterOptions,
+  ResponseReaderOptions,
+  Role,
+}
 
 const tools = new CodecTools(codec)
 const messages = new HttpMessages(codec)
 
 /**
- * Masks or unmasks a payload in place (RFC 6455 section 5.3). Throws `InvalidOption` unless `key` has 4 bytes.
+ * Masks or unmasks a payload in place (RFC 6455 section 5.3). Throws `InvalidOption` unless `key` has 4 bytes and `bytes` is an `ArrayBuffer` or a view of one.
  *
  * ```ts
  * const payload = new TextEncoder().encode('Hello')
@@ -58,7 +68,7 @@ const messages = new HttpMessages(codec)
  *
  * @param offset place of the first byte in its payload, for one that comes in pieces. Default 0
  */
-export function applyMask(bytes: Uint8Array, key: Uint8Array, offset = 0): void {
+export function applyMask(bytes: BytesInit, key: BytesInit, offset = 0): void {
   tools.applyMask(bytes, key, offset)
 }
 
@@ -232,7 +242,7 @@ export class ChunkedDecoder extends BaseChunkedDecoder {
  * @param target path and query, visible ASCII
  * @throws `HeaderInjection` for bytes that may not stand where they are, `BufferFull` when `output` is too short, `OutgoingHeadTooLarge` over 64 KiB
  */
-export function writeRequest(method: string, target: string, headers: FieldsInit | undefined, output: Uint8Array): number {
+export function writeRequest(method: string, target: string, headers: FieldsInit | undefined, output: BytesInit): number {
   return messages.writeRequest(method, target, headers, output)
 }
 
@@ -247,7 +257,7 @@ export function requestSize(method: string, target: string, headers?: FieldsInit
  * @param status 100 to 999
  * @throws as {@link writeRequest}, and `InvalidOption` for another status
  */
-export function writeResponse(status: number, reason: string, headers: FieldsInit | undefined, output: Uint8Array): number {
+export function writeResponse(status: number, reason: string, headers: FieldsInit | undefined, output: BytesInit): number {
   return messages.writeResponse(status, reason, headers, output)
 }
 

@@ -1,5 +1,6 @@
 /** The body of a request that is made while it is sent: from an async iterable, in chunks (RFC 9112 section 7.1) or of a length told before. */
 
+import { type BytesInit, bytesOf } from '../codec/inputs.ts'
 import { type RequestSent, UsageError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { SendableRequest } from './connection.ts'
@@ -8,7 +9,7 @@ import type { SendableRequest } from './connection.ts'
 export class RequestBody {
   private abandoned = false
   private wake: (() => void) | null = null
-  private iterator: AsyncIterator<Uint8Array | string> | null = null
+  private iterator: AsyncIterator<BytesInit | string> | null = null
   private bytes = 0
   /** Each waits for the one before, so all but the last have left. */
   private writes = 0
@@ -64,15 +65,15 @@ export class RequestBody {
   private async run(): Promise<void> {
     const { request } = this
     await this.put(request.bytes)
-    this.iterator = (request.source as AsyncIterable<Uint8Array | string>)[Symbol.asyncIterator]()
+    this.iterator = (request.source as AsyncIterable<BytesInit | string>)[Symbol.asyncIterator]()
     const encoder = new TextEncoder()
     while (!this.abandoned) {
-      const { done, value } = await (this.iterator as AsyncIterator<Uint8Array | string>).next()
+      const { done, value } = await (this.iterator as AsyncIterator<BytesInit | string>).next()
       if (done === true) {
         this.iterator = null
         break
       }
-      await this.piece(typeof value === 'string' ? encoder.encode(value) : value)
+      await this.piece(typeof value === 'string' ? encoder.encode(value) : bytesOf('a piece of the body', value, 'a string, '))
     }
     if (this.abandoned) return
     if (request.declaredLength === null) {
@@ -85,7 +86,6 @@ export class RequestBody {
   }
 
   private async piece(bytes: Uint8Array): Promise<void> {
-    if (!(bytes instanceof Uint8Array)) throw new UsageError('InvalidOption', 'the source of a request body must give strings or Uint8Arrays')
     const { writer, declaredLength } = this.request
     this.bytes += bytes.length
     if (declaredLength !== null) {

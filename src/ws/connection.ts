@@ -79,7 +79,7 @@ export class Connection implements TransportHandler {
    */
   release(): void {
     this.isReleased = true
-    this.reader.release()
+    this.reader.retire()
     this.sender.writer.release()
     if (this.isClosed) this.region.release()
   }

@@ -8,6 +8,7 @@
 
 import { OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG } from '../../assembly/abi.ts'
 import { checkControlPayload, closePayload, type FrameWriter } from '../codec/frame-writer.ts'
+import { type BytesInit, bytesOf, plainLength, textOf } from '../codec/inputs.ts'
 import { EncodeError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Overflow } from './overflow.ts'
@@ -24,6 +25,8 @@ export class Sender {
   private inFlightOverflow = false
   /** Something was written in this tick. */
   private corked = false
+  /** A ping of the heartbeat's waits for the transport. */
+  private owesPing = false
   private stopped = false
   private drain: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | null = null
   private readonly uncork = (): void => {
@@ -49,29 +52,39 @@ export class Sender {
   }
 
   text(text: string): undefined | Promise<void> {
+    if (typeof text !== 'string') textOf('text', text)
     // Three bytes at most for each UTF-16 unit: mostly there is no need to count.
     if (text.length * 3 <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeText(text)) return this.sent()
     return this.large('text', new TextEncoder().encode(text))
   }
 
-  binary(bytes: Uint8Array): undefined | Promise<void> {
-    if (bytes.length <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeBinary(bytes)) return this.sent()
-    return this.large('binary', bytes)
+  binary(bytes: BytesInit): undefined | Promise<void> {
+    const length = plainLength(bytes)
+    if (length > 0 && length <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeCounted('binary', bytes as Uint8Array, length)) {
+      return this.sent()
+    }
+    return this.large('binary', bytesOf('bytes', bytes))
   }
 
-  ping(bytes: Uint8Array): undefined | Promise<void> {
-    this.checkRoom(bytes.length)
-    return this.control(OPCODE_PING, checkControlPayload(bytes))
+  ping(bytes: BytesInit): undefined | Promise<void> {
+    const payload = checkControlPayload(bytes)
+    this.checkRoom(payload.length)
+    return this.control(OPCODE_PING, payload)
   }
 
-  pong(bytes: Uint8Array): undefined | Promise<void> {
-    this.checkRoom(bytes.length)
-    return this.control(OPCODE_PONG, checkControlPayload(bytes))
+  pong(bytes: BytesInit): undefined | Promise<void> {
+    const payload = checkControlPayload(bytes)
+    this.checkRoom(payload.length)
+    return this.control(OPCODE_PONG, payload)
   }
 
-  /** A heartbeat's ping: nobody would catch its failure, and there is one at a time, so it passes the limit. */
+  /**
+   * A heartbeat's ping: nobody would catch its failure, so it passes the limit. It is never queued behind what the transport has not taken: a peer
+   * that stays alive without reading would have one more queued for each interval. One leaves when everything before it has.
+   */
   ownPing(): void {
-    this.control(OPCODE_PING, NOTHING)
+    this.owesPing = this.isBlocked
+    if (!this.owesPing) this.control(OPCODE_PING, NOTHING)
   }
 
   /** The answer to a ping of at most 125 bytes; as {@link Sender.ownPing}. */
@@ -80,7 +93,10 @@ export class Sender {
   }
 
   close(code: number, reason: string): undefined | Promise<void> {
-    return this.control(OPCODE_CLOSE, closePayload(code, reason))
+    const payload = closePayload(code, reason)
+    // Nothing follows a close frame (RFC 6455 section 5.5.1).
+    this.owesPing = false
+    return this.control(OPCODE_CLOSE, payload)
   }
 
   /** Resolves when everything has left; rejects when the connection ends before. */
@@ -93,6 +109,7 @@ export class Sender {
   onWritten(): void {
     this.written()
     this.write()
+    if (this.owesPing && !this.stopped) this.ownPing()
   }
 
   /** Nothing more will leave: what waits is dropped, and who waits is told. */
@@ -153,7 +170,7 @@ export class Sender {
       )
     }
     this.write()
-    if (this.overflow.isEmpty && (kind === 'text' ? this.writer.encodeUtf8(payload) : this.writer.encodeBinary(payload))) {
+    if (this.overflow.isEmpty && this.writer.encodeCounted(kind, payload, payload.length)) {
       return this.sent()
     }
     this.checkRoom(this.writer.encodedLength(payload.length))
