@@ -25,5 +25,5 @@ export function isExempt({ hostname, port }: Address, list: string): boolean {
 
 /** A name, with a port or without, less the dot of the root. */
 function withoutRoot(name: string): string {
-  return name.replace(/\.+(?=:\d+$|$)/, '')
+  return name.replace(/\.(?=:\d+$|$)/, '')
 }
