@@ -105,6 +105,11 @@ export class Connection implements TransportHandler {
     this.user.onWritten()
   }
 
+  onLost(error: Error): void {
+    // What has arrived is still the user's to take; who waits for a write to leave waits in vain.
+    this.sender.stop(error)
+  }
+
   onClosed(error: Error | null): void {
     this.isClosed = true
     this.lost = error

@@ -11,7 +11,7 @@ export const PARKED_BYTES: number = 64 * 1024
 /** What a message counts beside its payload. */
 const ENTRY_BYTES = 64
 /** Set in the flags of a parked message: it was answered when it was parked. */
-export const ANSWERED = 128
+export const ANSWERED: number = 128
 
 const NOTHING = new Uint8Array(0)
 
