@@ -431,6 +431,23 @@ checkBoth('messages before an abrupt reset are delivered, then receiving fails',
   await fails(ws.readable(), 'TransportError', 'ConnectionReset')
 })
 
+checkBoth('a message and a close code that arrived before a reset reach a busy consumer', async (context, { bad }) => {
+  for (const hasBegun of [false, true]) {
+    const id = newId()
+    const close = frame(CLOSE, Uint8Array.of(4003 >> 8, 4003 & 255, ...new TextEncoder().encode('why')))
+    const ws = await open(context, `${bad}/frames-reset?id=${id}&frames=${frame(TEXT, 'reject')}${close}`)
+    if (hasBegun) equal(await ws.readable(), true)
+    ws.sendText('now')
+    await ask(context, `/ended?id=${id}`)
+    equal((await recv(ws)).text, 'reject')
+    const last = await recv(ws)
+    equal([last.kind, last.closeCode, last.text], ['close', 4003, 'why'])
+    equal(await ws.recv(), null)
+    const info = await ws.closed
+    equal([info.code, info.reason, info.error], [4003, 'why', null])
+  }
+})
+
 checkBoth('a peer that vanishes in mid-frame is a failure', async (context, { bad }) => {
   for (const part of ['81', '810a', '810a68', '827e01', '827f00000000', '0103616263', `${frame(TEXT, 'abc', { fin: false })}89`]) {
     const ws = await open(context, `${bad}/early-end?frames=${frame(TEXT, 'whole')}${part}`)
