@@ -237,6 +237,11 @@ export function wake(cells: Cells, pool: number, thread: number): void {
   cells.notify(bedOf(pool, thread))
 }
 
+/** Wakes every thread. */
+export function wakeAll(cells: Cells, pool: number): void {
+  for (let thread = 0; thread < BEDS; thread++) wake(cells, pool, thread)
+}
+
 /** The cell that a thread sleeps on: one of the pool's beds, whatever the number. */
 export function bedOf(pool: number, thread: number): number {
   return pool + POOL_BEDS + (thread & (BEDS - 1))

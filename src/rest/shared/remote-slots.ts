@@ -39,6 +39,7 @@ import {
   TIMED_OUT,
   takeMarks,
   wake,
+  wakeAll,
 } from './handover.ts'
 import type { PoolMemory, PoolPlan } from './layout.ts'
 import { METHODS, type SlotMessage } from './messages.ts'
@@ -50,6 +51,7 @@ import { checkWord, corrupt } from './words.ts'
 export interface WorkerLike {
   readonly threadId: number
   once(event: 'exit', listener: () => void): unknown
+  off?(event: 'exit', listener: () => void): unknown
 }
 
 /** A request of another thread that is under way, as this thread knows it. */
@@ -132,7 +134,8 @@ export class RemoteSlots implements RemoteHolders {
   private readonly leases: Int32Array
   private readonly posters: readonly ResponsePoster[]
   private readonly spare: number[] = []
-  private readonly watched = new Set<number>()
+  /** What ends the watch over a thread, by its number. */
+  private readonly watched = new Map<number, () => void>()
   /** Threads that have ended, so that nothing is given to them. */
   private readonly ended = new Set<number>()
   private readonly desk: TicketDesk
@@ -229,16 +232,29 @@ export class RemoteSlots implements RemoteHolders {
     // Without memory to spare it can only be reported.
     if (!shared.isAway || this.spare.length === 0) return
     this.replaceBlock(shared)
+    this.desk.onLeak(shared)
     this.comeBack(shared)
   }
 
-  /** Ends it: every holder is told. */
+  /** Nobody gets a slot any more. */
+  beginClose(): void {
+    this.cells.store(this.pool + POOL_CLOSED, 1)
+    this.setWanted(true)
+    this.sweep()
+  }
+
+  /** Ends it: every holder is told, and nothing of the pool is kept by anybody. */
   close(): void {
+    if (!this.listening) return
     this.listening = false
     this.cells.store(this.pool + POOL_CLOSED, 1)
+    for (const stop of this.watched.values()) stop()
+    this.watched.clear()
     for (const slot of this.slotOf) if (slot) this.revoke(slot.block)
     this.desk.close()
     this.bell.close()
+    // A wait that is not needed any more keeps the memory, too.
+    wakeAll(this.cells, this.pool)
   }
 
   /** Shared memory contradicts what this thread knows. `slot`: whose block it is, which is retired; null for what belongs to no slot. */
@@ -410,16 +426,20 @@ export class RemoteSlots implements RemoteHolders {
 
   /** Has the slots of `worker` come back when it ends. */
   watch(worker: WorkerLike): void {
+    if (!Number.isInteger(worker?.threadId) || typeof worker.once !== 'function') {
+      throw new UsageError('InvalidOption', 'worker must be a Worker of node:worker_threads: of another kind it cannot be known when it ends')
+    }
     const thread = worker.threadId + 1
     // A worker that has ended says -1 on Node and Bun, and no longer tells that it ends.
     if (thread <= 0 || this.ended.has(thread)) throw new UsageError('InvalidOption', 'the worker has ended: nothing can be handed to it')
     if (this.watched.has(thread)) return
-    this.watched.add(thread)
-    worker.once('exit', () => {
+    const onExit = (): void => {
       this.watched.delete(thread)
       this.ended.add(thread)
       this.onExit(thread)
-    })
+    }
+    worker.once('exit', onExit)
+    this.watched.set(thread, () => worker.off?.('exit', onExit))
   }
 
   /** A thread is gone: nothing it held can come back by itself, and nothing will be written there any more. */
