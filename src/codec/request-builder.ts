@@ -2,9 +2,12 @@
 
 import { SEAL_REFUSED, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, type NexusError, UsageError } from '../errors.ts'
-import { type FieldValue, quoted, textOf } from './fields.ts'
+import { nameField, nameValue } from '../naming.ts'
+import { type FieldValue, textOf } from './fields.ts'
+import { injectedLine } from './injection.ts'
 import type { CodecExports } from './module.ts'
-import { type BodySource, Request, refusedField } from './request.ts'
+import { climbsOut } from './path.ts'
+import { type BodySource, Request, type RequestStream, refusedField } from './request.ts'
 import type { RequestWriter } from './request-writer.ts'
 
 /** A query value; numbers and booleans are written as `String` does, undefined leaves the parameter out. */
@@ -14,7 +17,7 @@ export type QueryValue = FieldValue
 export interface ReadyPhase {
   /**
    * Ends the request. Throws the first error of the steps before: `HeaderInjection` for what may not stand where it was put, `RequestTooLarge`
-   * when it does not fit in the write buffer, `InvalidUrl` for a path that does not begin with `/`.
+   * when it does not fit in the write buffer, `InvalidUrl` for a path that does not begin with `/`, or whose `..` segments lead above where it begins.
    */
   finish(): Request
 }
@@ -35,7 +38,10 @@ export interface HeadersPhase extends ReadyPhase {
   bodyWriter(fill: (writable: Uint8Array) => number): ReadyPhase
   /** Lets `fill` write a body of exactly `length` bytes, zeroed before, straight into linear memory. */
   bodyFixed(length: number, fill: (writable: Uint8Array) => void): ReadyPhase
-  /** A body that is produced while it is sent: in chunks (RFC 9112 section 7.1), or as exactly `length` bytes when that is given. */
+  /**
+   * A body that is produced while it is sent: in chunks (RFC 9112 section 7.1), or as exactly `length` bytes when that is given. A source that is not
+   * an async iterable, or a `ReadableStream` that somebody reads already, is refused with `InvalidOption`, which `finish` reports.
+   */
   stream(source: BodySource, length?: number): ReadyPhase
 }
 
@@ -69,8 +75,7 @@ const HEX = Uint8Array.from('0123456789ABCDEF', (digit) => digit.charCodeAt(0))
 
 const NO_BODY = 0
 const IN_BUFFER = 1
-const IN_CHUNKS = 2
-const DECLARED = 3
+const STREAMED = 2
 
 /** All phases in one object, of which each writer has a few that take turns. */
 export class RequestBuilder implements QueryPhase {
@@ -86,8 +91,7 @@ export class RequestBuilder implements QueryPhase {
   private hasQuery = false
   private bodyKind = NO_BODY
   private bodyStart = 0
-  private source: BodySource | null = null
-  private declared = 0
+  private streamed: RequestStream | null = null
   private error: NexusError | null = null
 
   constructor(
@@ -109,7 +113,7 @@ export class RequestBuilder implements QueryPhase {
     this.method = method
     this.hasQuery = false
     this.bodyKind = NO_BODY
-    this.source = null
+    this.streamed = null
     this.error = null
     this.put(String(method))
     this.putByte(0x20)
@@ -120,6 +124,7 @@ export class RequestBuilder implements QueryPhase {
     }
     if (basePath !== '') this.put(basePath)
     this.put(path)
+    if (climbsOut(path)) this.fail(climbingPath())
     this.hasQuery = path.includes('?')
     return this
   }
@@ -154,10 +159,21 @@ export class RequestBuilder implements QueryPhase {
     this.putByte(0x3a)
     this.putByte(0x20)
     this.put(written)
-    if (this.error !== null) return this
-    const end = this.exports.sealField(line, nameLength, this.at)
-    if (end <= SEAL_RESERVED) this.fail(refusedField(end, name))
-    else this.at = end
+    this.sealField(line, nameLength, name)
+    return this
+  }
+
+  /** As {@link RequestBuilder.header}, for a value whose characters are bytes, as the Fetch standard has them. @internal */
+  headerOfBytes(name: string, value: string): this {
+    this.enter(PHASE_HEADERS, PHASE_HEADERS)
+    const line = this.at
+    this.put(name)
+    const nameLength = this.at - line
+    this.putByte(0x3a)
+    this.putByte(0x20)
+    if (this.at + value.length + SLACK > this.end) this.tooLarge(this.at + value.length + SLACK)
+    for (let i = 0; i < value.length; i++) this.putByte(value.charCodeAt(i))
+    this.sealField(line, nameLength, name)
     return this
   }
 
@@ -191,7 +207,7 @@ export class RequestBuilder implements QueryPhase {
         const writable = this.u8.subarray(at, this.end)
         const used = this.fill(fill, writable)
         if (Number.isInteger(used) && used >= 0 && used <= writable.length) this.placeBody(at, used)
-        else this.fail(new UsageError('InvalidOption', `fill must return how many of the ${writable.length} bytes it used, not ${String(used)}`))
+        else this.fail(new UsageError('InvalidOption', `fill must return how many of the ${writable.length} bytes it used, not ${nameValue(used)}`))
       }
     }
     this.phase = PHASE_READY
@@ -216,9 +232,9 @@ export class RequestBuilder implements QueryPhase {
   stream(source: BodySource, length?: number): this {
     this.enter(PHASE_HEADERS, PHASE_READY)
     if (length !== undefined) checkInteger('length', length, 0, Number.MAX_SAFE_INTEGER, 'bytes')
-    this.source = source
-    this.declared = length ?? 0
-    this.bodyKind = length === undefined ? IN_CHUNKS : DECLARED
+    if (!isSource(source)) this.fail(wrongSource(source))
+    this.streamed = { source, length: length ?? null }
+    this.bodyKind = STREAMED
     this.put(length === undefined ? 'Transfer-Encoding: chunked\r\n\r\n' : `Content-Length: ${length}\r\n\r\n`)
     if (this.error === null && this.at + MIN_CHUNK_ROOM > this.end) this.tooLarge(this.at + MIN_CHUNK_ROOM)
     return this
@@ -240,10 +256,9 @@ export class RequestBuilder implements QueryPhase {
       this.bodyStart = this.at
       this.writer.streamFrom(this.at)
     }
-    const declared = bodyKind === DECLARED ? this.declared : null
-    const { bodyStart, source, start, targetLength } = this
-    this.source = null
-    return new Request(this.writer, serial, method, targetLength, bodyStart - start, this.at - bodyStart, source, declared)
+    const { bodyStart, start, streamed, targetLength } = this
+    this.streamed = null
+    return new Request(this.writer, serial, method, targetLength, bodyStart - start, this.at - bodyStart, streamed)
   }
 
   /** Is a step for phase `latest` or earlier allowed now? Then the request goes on in phase `next`. Closes the request line when it is left. */
@@ -264,8 +279,15 @@ export class RequestBuilder implements QueryPhase {
     }
     this.targetLength = at - start - method.length - 1
     const sealed = this.exports.sealRequestLine(start, method.length, at, prefix, prefixLength)
-    if (sealed === SEAL_REFUSED) this.fail(refusedLine(this.writer.ascii(0, at - start)))
+    if (sealed === SEAL_REFUSED) this.fail(injectedLine(method, this.writer.ascii(method.length + 1, this.targetLength)))
     else this.at = sealed
+  }
+
+  private sealField(line: number, nameLength: number, name: string): void {
+    if (this.error !== null) return
+    const end = this.exports.sealField(line, nameLength, this.at)
+    if (end <= SEAL_RESERVED) this.fail(refusedField(end, name))
+    else this.at = end
   }
 
   /** Gives the body at `at` its Content-Length, and moves it to behind that when it is not there. */
@@ -376,7 +398,7 @@ export class RequestBuilder implements QueryPhase {
   /** A value that is not a string: as text, undefined when it is to be left out or is refused, which `finish` reports. */
   private textOf(value: unknown, kind: string, name: string): string | undefined {
     try {
-      return textOf(value, `${kind} ${quoted(String(name))}`)
+      return textOf(value, `${kind} ${nameField(String(name))}`)
     } catch (error) {
       this.fail(error as UsageError)
       return undefined
@@ -392,6 +414,25 @@ export class RequestBuilder implements QueryPhase {
     const max = this.end - this.start
     this.fail(new EncodeError('RequestTooLarge', `a request of at least ${size} bytes is over writeBufferCapacity (${max} bytes)`, size, max))
   }
+}
+
+/** Can a body be taken from it? Judged while nothing has been sent. */
+function isSource(source: unknown): source is BodySource {
+  if (typeof source !== 'object' || source === null) return false
+  const { locked, [Symbol.asyncIterator]: iterate } = source as Partial<BodySource> & { readonly locked?: unknown }
+  return typeof iterate === 'function' && locked !== true
+}
+
+function wrongSource(source: unknown): UsageError {
+  const is =
+    typeof source !== 'object' || source === null
+      ? String(source === null ? null : typeof source)
+      : (source as { locked?: unknown }).locked === true
+        ? 'a stream that somebody reads already (it is locked)'
+        : Symbol.iterator in source
+          ? 'synchronous: give it to body(), or yield from it in an async generator'
+          : 'an object without Symbol.asyncIterator'
+  return new UsageError('InvalidOption', `source must be an async iterable, such as an async generator or a ReadableStream, but is ${is}`)
 }
 
 /** Decimal digits of a length. */
@@ -412,13 +453,11 @@ function outOfOrder(superseded: boolean, phase: number): UsageError {
   )
 }
 
-function wrongPath(path: unknown): UsageError {
-  return new UsageError('InvalidUrl', `a path begins with "/" (or is "*", for OPTIONS), but this one is ${JSON.stringify(path)}`)
+function climbingPath(): UsageError {
+  return new UsageError('InvalidUrl', 'the ".." segments of this path lead above where it begins, out of the base path')
 }
 
-function refusedLine(line: string): EncodeError {
-  return new EncodeError(
-    'HeaderInjection',
-    `the request line ${JSON.stringify(line)} has bytes that may not stand there (RFC 9112 section 3): percent-encode them`,
-  )
+function wrongPath(path: unknown): UsageError {
+  const what = typeof path === 'string' && path !== '' ? `begins with ${JSON.stringify(path.charAt(0))}` : `is ${nameValue(path)}`
+  return new UsageError('InvalidUrl', `a path begins with "/" (or is "*", for OPTIONS), but this one ${what}`)
 }

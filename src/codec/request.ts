@@ -2,7 +2,9 @@
 
 import { SEAL_RESERVED } from '../../assembly/abi.ts'
 import { EncodeError, UsageError } from '../errors.ts'
+import { nameField } from '../naming.ts'
 import { equalsName } from './head-fields.ts'
+import { injectedField } from './injection.ts'
 import type { RequestWriter } from './request-writer.ts'
 
 const LF = 0x0a
@@ -10,6 +12,13 @@ const COLON = 0x3a
 
 /** What a streamed body comes from: pieces in order, strings as UTF-8. */
 export type BodySource = AsyncIterable<Uint8Array | string>
+
+/** A body that is made while it is sent. */
+export interface RequestStream {
+  readonly source: BodySource
+  /** Bytes that it was said to have; null when it goes out in chunks. */
+  readonly length: number | null
+}
 
 /**
  * A request that may be sent. It lies in its writer's memory and is valid until the writer begins another; using it later throws `StaleRequest`.
@@ -29,9 +38,8 @@ export class Request {
     private readonly targetLength: number,
     private readonly headLength: number,
     private readonly bodyLength: number,
-    private readonly bodySource: BodySource | null,
-    /** Bytes that a streamed body was said to have; null when it goes out in chunks. @internal */
-    readonly declaredLength: number | null,
+    /** The body when it is made while it is sent; null when the request is whole. @internal */
+    readonly stream: RequestStream | null,
   ) {}
 
   /** Head and body as a view of the writer's memory, valid as long as the request: it is not guarded, nor is its `buffer`. Of a streamed request, the head. */
@@ -71,7 +79,7 @@ export class Request {
     if (end - start !== value.length) {
       throw new UsageError(
         'InvalidOption',
-        `the value of ${name} has ${end - start} bytes, the new one ${value.length}: make the placeholder as long`,
+        `the value of ${nameField(name)} has ${end - start} bytes, the new one ${value.length}: make the placeholder as long`,
       )
     }
     const { u8, exports } = writer
@@ -97,18 +105,12 @@ export class Request {
       const value = line + name.length + 2
       if (u8[value - 2] === COLON && equalsName(u8, line, name)) return [value, u8.indexOf(LF, value) - 1]
     }
-    throw new UsageError('InvalidOption', `the request has no header ${name}`)
+    throw new UsageError('InvalidOption', `the request has no header ${nameField(name)}`)
   }
 
   /** Does the body come from a source while the request is sent? */
   get isStreaming(): boolean {
-    return this.bodySource !== null
-  }
-
-  /** Where a streamed body comes from. Throws `NotOpen` when it is not streamed. @internal */
-  get source(): BodySource {
-    if (this.bodySource === null) throw new UsageError('NotOpen', 'the body of this request is not streamed')
-    return this.bodySource
+    return this.stream !== null
   }
 
   private check(): void {
@@ -124,12 +126,11 @@ export function staleRequest(): UsageError {
   )
 }
 
-/** The value is left out: it may be a secret. */
+/** Why a field was not sealed. */
 export function refusedField(seal: number, name: string): EncodeError {
+  if (seal !== SEAL_RESERVED) return injectedField(name)
   return new EncodeError(
     'HeaderInjection',
-    seal === SEAL_RESERVED
-      ? `the header field ${name} is set by the writer itself: given by hand it could contradict how the request is framed`
-      : `the header field ${JSON.stringify(name)} has bytes in its name or value that may not stand there (RFC 9110 section 5)`,
+    `the header field ${name} is set by the writer itself: given by hand it could contradict how the request is framed`,
   )
 }

@@ -314,9 +314,9 @@ export class ResponseReader implements ResponseSource {
     this.region.lend()
   }
 
-  /** Its user is done with it. @internal */
-  letGo(): void {
-    if (this.user === null) return
+  /** `user` is done with it. Harmless when it is another's by now. @internal */
+  letGo(user: object): void {
+    if (this.user !== user) return
     this.user = null
     this.region.endLoan()
   }

@@ -12,14 +12,16 @@ import { sleep } from '../clock.ts'
 import { RestError, type RestErrorCode } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address, Transport } from '../transport/transport.ts'
-import { HttpConnection, type SendableRequest } from './connection.ts'
+import { HttpConnection } from './connection.ts'
 import { Observers } from './observers.ts'
 import type { ClientPoolOptions, ResolvedPoolOptions, SendOptions } from './options.ts'
 import type { HttpResponse } from './response.ts'
+import type { SendableRequest } from './sendable.ts'
+import { type Abortable, Signals } from './signals.ts'
 import { type ClientSlot, type Slot, type SlotOwner, SlotState } from './slot.ts'
 import type { StreamedResponse } from './streamed-response.ts'
 import { Upkeep } from './upkeep.ts'
-import { WaiterQueue, type WaitOptions } from './waiters.ts'
+import { SLOT_ERRORS, WaiterQueue, type WaitOptions } from './waiters.ts'
 
 /** Counts of a pool. */
 export interface PoolStats {
@@ -78,6 +80,8 @@ export class PoolCore implements SlotOwner {
   readonly slots: Slot[] = []
   readonly observers: Observers = new Observers()
   readonly counters: Counters = { requests: 0, failures: 0, lost: 0, healed: 0, renewed: 0, failedAttempts: 0, leaks: 0, corruptions: 0 }
+  /** Those of callers, and the pool's own: each is listened to once, whatever follows it. */
+  readonly signals: Signals = new Signals()
   readonly stopped: AbortController = new AbortController()
   /** The free slots are its first `freeCount` entries, last used last. */
   private readonly free: Slot[] = []
@@ -99,7 +103,7 @@ export class PoolCore implements SlotOwner {
     readonly options: ResolvedPoolOptions,
     makeSlot: (index: number, owner: SlotOwner) => Slot,
   ) {
-    this.waiters = new WaiterQueue(runtime.clock)
+    this.waiters = new WaiterQueue(runtime.clock, this.signals, SLOT_ERRORS)
     this.upkeep = new Upkeep(this)
     if (dialOptions.observer !== undefined) this.observers.add(dialOptions.observer)
     for (let i = 0; i < options.connections; i++) {
@@ -125,9 +129,9 @@ export class PoolCore implements SlotOwner {
   /** Opens every connection, all at the same time. When one fails, those that were opened are closed gracefully, and the error is thrown. */
   async connect(signal: AbortSignal | undefined): Promise<void> {
     const attempts = new AbortController()
-    const giveUp = (): void => attempts.abort(signal?.reason)
-    signal?.addEventListener('abort', giveUp, { once: true })
-    if (signal?.aborted) giveUp()
+    const caller: Abortable = { onAbort: (reason) => attempts.abort(reason) }
+    if (signal?.aborted) attempts.abort(signal.reason)
+    else if (signal !== undefined) this.signals.follow(signal, caller)
     try {
       const outcomes = await Promise.allSettled(
         this.slots.map(async () => {
@@ -151,7 +155,7 @@ export class PoolCore implements SlotOwner {
       )
       throw attempts.signal.reason
     } finally {
-      signal?.removeEventListener('abort', giveUp)
+      if (signal !== undefined) this.signals.leave(signal, caller)
     }
   }
 
@@ -278,9 +282,25 @@ export class PoolCore implements SlotOwner {
 
   // Making connections.
 
-  /** A connection that nothing has been done with. */
-  dial(signal: AbortSignal): Promise<Transport> {
-    return this.runtime.dial(this.address, { ...this.dialOptions, signal })
+  /** A connection that nothing has been done with. Given up when `signal` is aborted: by default, when the pool is closed. */
+  async dial(signal: AbortSignal = this.stopped.signal): Promise<Transport> {
+    // Whoever dials listens to what it is given.
+    const attempt = this.signals.child(signal)
+    try {
+      return await this.runtime.dial(this.address, { ...this.dialOptions, signal: attempt.signal })
+    } finally {
+      attempt.leave()
+    }
+  }
+
+  /** A pause that ends with the pool: rejects then. */
+  private async pause(ms: number): Promise<void> {
+    const end = this.signals.child(this.stopped.signal)
+    try {
+      await sleep(this.runtime.clock, ms, end.signal)
+    } finally {
+      end.leave()
+    }
   }
 
   /** Gives a slot, which nobody has, the connection that was made for it. */
@@ -337,7 +357,7 @@ export class PoolCore implements SlotOwner {
   }
 
   private adopt(slot: Slot, transport: Transport): HttpConnection {
-    const connection = new HttpConnection(this.runtime, transport, { ...this.dialOptions, reader: slot.reader })
+    const connection = new HttpConnection(this.runtime, transport, { ...this.dialOptions, reader: slot.reader }, this.signals)
     slot.connection = connection
     return connection
   }
@@ -369,11 +389,11 @@ export class PoolCore implements SlotOwner {
       return
     }
     if (slot.shortLived < 2) backoff.reset()
-    else await sleep(clock, backoff.next(), signal)
+    else await this.pause(backoff.next())
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted()
       try {
-        const transport = await this.dial(signal)
+        const transport = await this.dial()
         if (signal.aborted) {
           transport.destroy()
           throw signal.reason
@@ -386,7 +406,7 @@ export class PoolCore implements SlotOwner {
         this.counters.failedAttempts++
         const retryIn = backoff.next()
         if (this.observers.any) this.observers.tell('onAttemptFailed', { slot: slot.index, error, attempt, retryIn })
-        await sleep(clock, retryIn, signal)
+        await this.pause(retryIn)
       }
     }
   }

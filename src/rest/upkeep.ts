@@ -140,7 +140,7 @@ export class Upkeep {
     const { core } = this
     const old = slot.connection
     core
-      .dial(core.stopped.signal)
+      .dial()
       .then(
         (transport) => {
           // It healed in the meantime, or the pool ended.

@@ -5,6 +5,7 @@
 
 import type * as Nexus from '../../src/entry/node.ts'
 import { type ErrorLike, equal, fails, hex, isError, ok, randomBytes, sameBytes } from './assert.ts'
+import { failingChecks } from './failing-checks.ts'
 import { proxyChecks } from './proxy-checks.ts'
 
 /** Where the peers are. Plain data, so that it can be handed to another process. */
@@ -18,6 +19,8 @@ export interface Environment {
   readonly rawSecure: string
   /** What the peers have seen, over HTTP. */
   readonly control: string
+  /** It takes connections, and says nothing. */
+  readonly silent: string
   /** Nothing listens there. */
   readonly refused: string
   /** A certificate for another name. */
@@ -455,6 +458,10 @@ checkBoth('closed is enough to learn of a close, an end and a reset', async (con
   equal(await closing.closed, { code: 1008, reason: 'policy', wasClean: true, error: null })
   const ending = await open(context, `${bad}/early-end`)
   isError((await ending.closed).error, 'TransportError', 'ConnectionClosed')
+  const behind = await open(context, `${bad}/early-end?frames=${frame(TEXT, 'unread')}${frame(PING, 'p')}`)
+  isError((await behind.closed).error, 'TransportError', 'ConnectionClosed')
+  equal([(await recv(behind)).text, (await recv(behind)).kind], ['unread', 'ping'])
+  await fails(behind.recv(), 'TransportError', 'ConnectionClosed')
   const reset = await open(context, `${bad}/frames-reset`)
   const { closed } = reset
   reset.sendText('now')
@@ -1193,4 +1200,4 @@ check('sessions open one stream after the other', async (context) => {
   )
 })
 
-checks.push(...proxyChecks)
+checks.push(...proxyChecks, ...failingChecks)

@@ -119,7 +119,7 @@ export class AtomicClientPool extends ClientPool {
     remote = new RemoteSlots(core, memory, plan, { clock, immediately: threads.immediately })
     try {
       core.remote = remote
-      await core.connect(options.signal)
+      await core.connect(options.signal ?? undefined)
     } catch (error) {
       remote.close()
       throw error

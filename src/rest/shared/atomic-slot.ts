@@ -4,11 +4,12 @@ import type { Request } from '../../codec/request.ts'
 import { RequestWriter } from '../../codec/request-writer.ts'
 import { RestResponse } from '../../codec/response.ts'
 import { checkInteger, type RequestSent, RestError, UsageError } from '../../errors.ts'
-import { TIMER_MAX } from '../../option-rules.ts'
+import { checkSignal, TIMER_MAX } from '../../option-rules.ts'
 import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
 import { checkTimeout } from '../options.ts'
 import type { ResponseTimings } from '../response.ts'
 import { abandonedRequest } from '../rest-errors.ts'
+import { checkRequest } from '../sendable.ts'
 import { Answers } from './answers.ts'
 import { SharedCells } from './cells.ts'
 import { takeFailure } from './failures.ts'
@@ -251,7 +252,7 @@ export class AtomicClientSlot {
    * the owner does not answer within a second of the limit.
    */
   async send(request: Request, options: AtomicSendOptions = {}): Promise<AtomicResponse> {
-    const { signal } = options
+    const signal = checkSignal('signal', options.signal)
     const { since, end } = this.begin(request, options)
     const outcome = await this.answered(end, signal)
     if (outcome === 'aborted') this.abort(since, signal)
@@ -379,16 +380,16 @@ export class AtomicClientSlot {
   /** HELD to SUBMITTED. */
   private begin(request: Request, options: AtomicSendOptions): { since: number; end: number } {
     const { cells, at, attachment, writer } = this
-    const { signal } = options
+    const signal = checkSignal('signal', options.signal)
     const timeout = options.timeout === undefined ? attachment.plan.timeout : checkTimeout('timeout', options.timeout)
     if (signal?.aborted) {
       throw abandonedRequest('RequestAborted', 'the request was aborted before it was sent', NOT_SENT, signal.reason)
     }
     if (!this.isHeld) throw this.notHeld('it was released')
+    checkRequest(request)
     if (this.request !== 0) throw this.notHeld('another request is under way on it')
     if (request.writer !== writer) throw new UsageError('InvalidOption', 'the request must be built with the writer of this slot')
     if (request.isStreaming) throw new UsageError('InvalidOption', 'a streamed body can’t be sent from another thread: build the request whole')
-    // Throws for a request that its writer has superseded.
     const { length } = request
     cells.store(at + BLOCK_LENGTH, length)
     cells.store(at + BLOCK_METHOD, Math.max(0, METHODS.indexOf(request.method)))

@@ -336,10 +336,8 @@ export class RemoteSlots implements RemoteHolders {
       const request = {
         bytes: u8.subarray(start, start + length),
         method,
-        isStreaming: false,
-        declaredLength: null,
-        source: NO_SOURCE,
         writer: slot.writer,
+        stream: null,
       }
       sending = this.core.send(slot, request, { timeout })
     } catch (error) {
@@ -461,9 +459,4 @@ function abandoned(code: 'RequestAborted' | 'RequestTimeout', error: unknown): u
   const { requestSent, phase, elapsed } = error
   const message = code === 'RequestTimeout' ? 'no complete response within the limit of the request (timeout)' : 'the request was aborted'
   return abandonedRequest(code, message, { requestSent, phase, elapsed: elapsed ?? 0 })
-}
-
-/** Requests of other threads are whole. */
-const NO_SOURCE: AsyncIterable<Uint8Array> = {
-  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
 }
