@@ -9,6 +9,7 @@ import type { Runtime } from '../../runtime.ts'
 import { ClientPool, type PoolPlace, preparePool } from '../client-pool.ts'
 import { type AcquireOptions, type ClientPoolOptions, DEFAULT_TIMEOUT, POOL_OPTIONS } from '../options.ts'
 import { PoolCore } from '../pool-core.ts'
+import type { SlotOwner } from '../slot.ts'
 import type { Attachments } from './atomic-slot.ts'
 import { PoolMemory, type PoolPlan, pagesOf, planBytes } from './layout.ts'
 import { type OwnedSlot, RemoteSlots, SharedSlot, type WorkerLike } from './remote-slots.ts'
@@ -111,14 +112,12 @@ export class AtomicClientPool extends ClientPool {
       spin: (options.spin ?? DEFAULT_SPIN) / 1000,
     }
     const memory = new PoolMemory(plan)
-    let remote: RemoteSlots | null = null
-    const core = new PoolCore(runtime, address, options, resolved, (index, owner) => {
-      const own = new RequestWriter(runtime.codec, host, writer)
-      return new SharedSlot(index, own, new ResponseReader(runtime.codec, reader), owner, () => remote as RemoteSlots)
-    })
-    remote = new RemoteSlots(core, memory, plan, { clock, immediately: threads.immediately })
+    const remote = new RemoteSlots(memory, plan, { clock, immediately: threads.immediately })
+    const makeSlot = (index: number, owner: SlotOwner): SharedSlot => {
+      return new SharedSlot(index, new RequestWriter(runtime.codec, host, writer), new ResponseReader(runtime.codec, reader), owner, remote)
+    }
+    const core = new PoolCore(runtime, address, options, resolved, makeSlot, remote)
     try {
-      core.remote = remote
       await core.connect(options.signal ?? undefined)
     } catch (error) {
       remote.close()

@@ -168,7 +168,7 @@ export interface AtomicClientSlotClass<Self extends AtomicClientSlot> {
 }
 
 /**
- * A slot that came from the thread that owns the sockets: encode, send and read here; the bytes stay where they are.
+ * A slot that came from the thread that owns the sockets: encode, send and read here.
  *
  * ```ts
  * parentPort.on('message', async (message) => {
@@ -247,7 +247,7 @@ export class AtomicClientSlot {
   }
 
   /**
-   * Has the owner send a request, and resolves with its response: a view of the shared memory, valid until the next request on this slot or its
+   * Has the owner send a request, and resolves with its response: a view of this thread's memory, valid until the next request on this slot or its
    * release. Rejects as `slot.send` of the owner's thread does, with `SlotReleased` when the slot is no longer held, and with `OwnerGone` when
    * the owner does not answer within a second of the limit.
    */
@@ -473,7 +473,7 @@ export class AtomicClientSlot {
   }
 }
 
-/** A response in shared memory, borrowed: valid until the next request on its slot, or its release. */
+/** A response of a slot that another thread owns, borrowed: valid until the next request on its slot, or its release. */
 export class AtomicResponse extends RestResponse {
   /** @internal */
   constructor(

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../clock.ts'
 import { RestError, UsageError } from '../../errors.ts'
+import { checkSignal } from '../../option-rules.ts'
 import { checkTimeout } from '../options.ts'
 import { type AtomicClientSlot, type Attachments, GRACE } from './atomic-slot.ts'
 import { type SharedCells, stayAlive } from './cells.ts'
@@ -84,8 +85,8 @@ export class SharedAcquirer {
    * `OwnerGone` when the owner does not even answer within a second of the limit.
    */
   async acquire(options: SharedAcquireOptions = {}): Promise<AtomicClientSlot> {
-    const { signal } = options
-    const wait = this.begin(options)
+    const signal = checkSignal('signal', options.signal)
+    const wait = this.begin({ ...options, signal })
     const ended = stayAlive(this.threads.of(this.plan).clock)
     let onAbort = (): void => {}
     const aborted = new Promise<'aborted'>((resolve) => {
@@ -112,7 +113,7 @@ export class SharedAcquirer {
     if (this.threads.owns(this.plan)) {
       throw new UsageError('InvalidOption', 'acquireSync would block the thread that owns the sockets: use acquire there')
     }
-    const wait = this.begin(options)
+    const wait = this.begin({ ...options, signal: checkSignal('signal', options.signal) })
     while (wait.isWaiting()) {
       if (wait.block(wait.left()) !== 'timed-out' || !wait.abandon()) continue
       if (wait.block(GRACE) === 'timed-out' && wait.isAbandoned()) throw ownerGone(wait.elapsed())

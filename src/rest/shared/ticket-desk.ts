@@ -1,6 +1,6 @@
 /** The owner's side of {@link SharedAcquirer}: takes tickets in order, and writes slots on them as they become free. */
 
-import type { PoolCore } from '../pool-core.ts'
+import type { HeldPool } from '../holders.ts'
 import type { ClientSlot } from '../slot.ts'
 import type { SharedCells } from './cells.ts'
 import { POOL_TICKET_MARKS, takeMarks } from './handover.ts'
@@ -49,7 +49,7 @@ export class TicketDesk {
   private readonly found: number[] = []
 
   constructor(
-    private readonly core: PoolCore,
+    private readonly core: HeldPool,
     private readonly cells: SharedCells,
     private readonly memory: PoolMemory,
     private readonly slots: RemoteSlots,
