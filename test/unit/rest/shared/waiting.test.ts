@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Answers, type Awaited } from '../../../../src/rest/shared/answers.ts'
 import { SharedCells } from '../../../../src/rest/shared/cells.ts'
 import { Doorbell, type Turns } from '../../../../src/rest/shared/doorbell.ts'
-import { BLOCK_ASLEEP, BLOCK_CELLS, POOL_ASLEEP, poolCells, ring, wake } from '../../../../src/rest/shared/handover.ts'
+import { BLOCK_ASLEEP, BLOCK_CELLS, bedOf, POOL_ASLEEP, POOL_DOORBELL, poolCells, ring, wake } from '../../../../src/rest/shared/handover.ts'
 import { Patience } from '../../../../src/rest/shared/patience.ts'
 
 const POOL = 0
@@ -233,4 +233,48 @@ test('a closed bell answers nothing', async () => {
   ring(cells, POOL)
   await settled()
   expect([log, turns.pending]).toEqual([[], 0])
+})
+
+/** Cells of which one is never twice the same: another thread writes there without end. */
+class RestlessCells extends SharedCells {
+  private reads = 0
+  constructor(private readonly restless: number) {
+    super(new Int32Array(new SharedArrayBuffer(4 * (BLOCK + 2 * BLOCK_CELLS))))
+  }
+  override load(cell: number): number {
+    return cell === this.restless ? ++this.reads : super.load(cell)
+  }
+}
+
+test('a bell that never rests leaves the owner’s thread to its sockets between rounds', () => {
+  const turns = new HandMadeTurns()
+  let rings = 0
+  const bell = new Doorbell(
+    new RestlessCells(POOL + POOL_DOORBELL),
+    POOL,
+    turns,
+    SPIN,
+    () => {},
+    () => rings++,
+  )
+  bell.open()
+  expect(turns.pending).toBe(1)
+  const before = rings
+  turns.turn()
+  expect([rings > before, turns.pending]).toEqual([true, 1])
+  bell.close()
+})
+
+test('a bed that never rests leaves its thread to everything else between rounds', () => {
+  const turns = new HandMadeTurns()
+  const answers = new Answers(new RestlessCells(bedOf(POOL, THREAD)), POOL, THREAD, turns, 0)
+  const wait = makeWait(BLOCK)
+  answers.add(wait)
+  for (let turn = 0; turn < 3; turn++) {
+    expect([wait.calls, turns.pending]).toEqual([0, 1])
+    turns.turn()
+  }
+  wait.over = true
+  turns.turn()
+  expect([wait.calls, turns.pending]).toEqual([1, 0])
 })
