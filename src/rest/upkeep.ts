@@ -15,6 +15,8 @@ import { type Slot, SlotState } from './slot.ts'
 const RENEW_RETRY = 1_000
 /** What is due for idle connections is looked at again after this many ms when the slot is held just then. */
 const RECHECK = 100
+/** Unit of `Keep-Alive: timeout=`, in ms. */
+const COARSEST = 1_000
 /** How often, in a leak timeout, slots are looked at. */
 const LOOKS = 4
 
@@ -36,19 +38,45 @@ export class Upkeep {
     const { maxAge } = this.core.options
     const { clock, random } = this.core.runtime
     slot.renewAfter = slot.warmAfter = 0
-    slot.keepAlive = -1
+    slot.insists = false
+    slot.trust = this.trustIn(-1)
     slot.expiresAt = maxAge === 0 ? Number.POSITIVE_INFINITY : clock.now() + maxAge * (1 - 0.1 * random())
-    this.alarm.set(Math.min(this.nextLook, this.earliest()))
+    this.arm(Math.min(this.nextLook, this.earliest()))
   }
 
   /** The server has said something new about how long it keeps an idle connection. */
   onKeepAlive(slot: Slot, timeout: number): void {
-    slot.keepAlive = timeout
-    this.alarm.set(Math.min(this.nextLook, this.earliest()))
+    slot.trust = this.trustIn(timeout)
+    this.arm(Math.min(this.nextLook, this.earliest()))
+  }
+
+  /** A slot is free, whose connection is not trusted for ever. */
+  onIdle(slot: Slot, connection: HttpConnection): void {
+    if (!slot.isRenewing) this.alarm.setAtLatest(Math.max(this.idleEnd(slot, connection), slot.renewAfter))
+  }
+
+  /** There is no successor for its connection, which serves on. */
+  onRenewalFailed(slot: Slot, error: unknown): void {
+    const { core } = this
+    core.counters.failedAttempts++
+    slot.renewAfter = core.runtime.clock.now() + RENEW_RETRY
+    this.alarm.setAtLatest(slot.renewAfter)
+    if (core.observers.any) core.observers.tell('onAttemptFailed', { slot: slot.index, error, attempt: 1, retryIn: RENEW_RETRY })
+  }
+
+  /** The look at a successor was broken off, as the slot was needed. */
+  onBrokenOff(slot: Slot): void {
+    slot.renewAfter = this.core.runtime.clock.now() + RECHECK
+    this.alarm.setAtLatest(slot.renewAfter)
   }
 
   stop(): void {
     this.alarm.stop()
+  }
+
+  /** An observer may have closed the pool. */
+  private arm(due: number): void {
+    if (!this.core.isClosing) this.alarm.set(due)
   }
 
   private run(): void {
@@ -60,12 +88,12 @@ export class Upkeep {
     }
     for (const slot of this.core.slots) {
       const { connection } = slot
-      if (connection === null || connection.state === 'poisoned') continue
+      if (connection === null || connection.state === 'poisoned' || slot.state === SlotState.Healing) continue
       const isIdle = slot.state === SlotState.Idle
       if (slot.expiresAt <= now || (isIdle && this.idleEnd(slot, connection) <= now)) this.renew(slot, now)
       else if (isIdle && this.warmDue(slot, connection) <= now) this.keepWarm(slot, connection)
     }
-    this.alarm.set(Math.max(now + 1, Math.min(this.nextLook, this.earliest())))
+    this.arm(Math.max(now + 1, Math.min(this.nextLook, this.earliest())))
   }
 
   /** When something is to be done next. What waits for others is seen to when they are done. */
@@ -75,10 +103,10 @@ export class Upkeep {
     let due = Number.POSITIVE_INFINITY
     for (const slot of this.core.slots) {
       const { connection } = slot
-      if (connection === null || connection.state === 'poisoned') continue
+      if (connection === null || connection.state === 'poisoned' || slot.state === SlotState.Healing) continue
       // It may be idle by then; if not, the next look is soon enough.
       const soonest = slot.state === SlotState.Idle ? 0 : now + RECHECK
-      if (canRenew && !slot.renewing && slot.successor === null) {
+      if (canRenew && !slot.isRenewing) {
         const end = Math.min(slot.expiresAt, Math.max(soonest, this.idleEnd(slot, connection)))
         due = Math.min(due, Math.max(end, slot.renewAfter))
       }
@@ -89,11 +117,17 @@ export class Upkeep {
 
   /** Until when an idle connection can be trusted. */
   private idleEnd(slot: Slot, connection: HttpConnection): number {
+    return connection.lastUsed + slot.trust
+  }
+
+  /** For how long an idle connection can be trusted that the server keeps for `keepAlive` ms; -1: it has not said. */
+  private trustIn(keepAlive: number): number {
     const { maxIdle, keepAliveMargin } = this.core.options
-    const { keepAlive } = slot
     const ours = maxIdle === 0 ? Number.POSITIVE_INFINITY : maxIdle
-    const theirs = keepAlive < 0 ? Number.POSITIVE_INFINITY : keepAlive - Math.min(keepAliveMargin, keepAlive / 2)
-    return connection.lastUsed + Math.min(ours, theirs)
+    if (keepAlive < 0) return ours
+    // The server counts whole seconds: of one, nothing may be left.
+    const mostMargin = keepAlive <= COARSEST ? keepAlive : keepAlive / 2
+    return Math.min(ours, keepAlive - Math.min(keepAliveMargin, mostMargin))
   }
 
   private warmDue(slot: Slot, connection: HttpConnection): number {
@@ -103,7 +137,7 @@ export class Upkeep {
 
   /** Connects the successor while the old connection serves on. */
   private renew(slot: Slot, now: number): void {
-    if (slot.renewing || slot.successor !== null || this.renewing >= this.core.mostRenewing || now < slot.renewAfter) return
+    if (slot.isRenewing || this.renewing >= this.core.mostRenewing || now < slot.renewAfter) return
     slot.renewing = true
     this.renewing++
     const { core } = this
@@ -117,10 +151,7 @@ export class Upkeep {
           else core.succeed(slot, transport)
         },
         (error: unknown) => {
-          if (core.isClosing) return
-          core.counters.failedAttempts++
-          slot.renewAfter = core.runtime.clock.now() + RENEW_RETRY
-          if (core.observers.any) core.observers.tell('onAttemptFailed', { slot: slot.index, error, attempt: 1, retryIn: RENEW_RETRY })
+          if (!core.isClosing) this.onRenewalFailed(slot, error)
         },
       )
       .finally(() => {
@@ -138,7 +169,8 @@ export class Upkeep {
     const { core } = this
     const handle = core.lend(slot)
     Promise.resolve()
-      .then(() => connection.send(keepWarm.request(slot.writer), slot.reader, { timeout: keepWarm.timeout }))
+      .then(() => keepWarm.request(slot.writer))
+      .then((request) => connection.send(request, slot.reader, { timeout: keepWarm.timeout }))
       .catch((error: unknown) => {
         // One that can't be built leaves the connection as it is, and is tried again as if it had been sent.
         slot.warmAfter = core.runtime.clock.now() + keepWarm.interval
