@@ -1,8 +1,10 @@
 /**
  * Callers' callbacks, and what becomes of what they throw.
  *
- * Rule 1: a callback that is only notified disturbs nobody. What it throws, or its promise rejects with, becomes an uncaught exception of its own.
- * Rule 2: a callback that belongs to an operation which its caller awaits fails that operation, which rejects with it as the cause.
+ * Rule 1: a callback that is only notified (`onDown`, observers) disturbs nobody. What it throws, or its promise rejects with, becomes an uncaught
+ *         exception of its own, as if it were thrown in a timer.
+ * Rule 2: a callback that is asked (`onOpen`, `onRequest`, `shouldRetry`), or that belongs to an operation which its caller awaits, fails what it was
+ *         asked about.
  */
 
 /** Calls a callback, asynchronous ones too: `onThrow` is given what it throws, or what its promise rejects with. */

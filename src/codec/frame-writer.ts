@@ -2,8 +2,9 @@
 
 import { MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
+import { type Family, integer, oneOf } from '../option-rules.ts'
 import type { Role } from './frame-reader.ts'
-import { MaskKeys } from './mask-keys.ts'
+import { MaskKeys, maskKeySource } from './mask-keys.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import { CloseCode } from './message.ts'
 import type { CodecExports } from './module.ts'
@@ -19,6 +20,13 @@ export interface FrameWriterOptions {
 }
 
 export const DEFAULT_WRITE_BUFFER_CAPACITY: number = 64 * 1024
+
+/** What a {@link FrameWriter} may be given. */
+export const FRAME_WRITER_OPTIONS: Family<FrameWriterOptions> = {
+  role: oneOf<Role>('client', 'server'),
+  writeBufferCapacity: integer(256, 16 * 1024 * 1024, 'bytes', DEFAULT_WRITE_BUFFER_CAPACITY),
+  maskKeys: maskKeySource,
+}
 
 /** FIN: outgoing messages are single frames. */
 const FIN = 0x80
@@ -59,7 +67,6 @@ export class FrameWriter {
     this.capacity = checkInteger('writeBufferCapacity', options.writeBufferCapacity ?? DEFAULT_WRITE_BUFFER_CAPACITY, 256, 16 * 1024 * 1024, 'bytes')
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(FrameWriter.regionBytes(this.capacity))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     this.u8 = this.region.memory.u8
     this.exports = this.region.memory.exports
     this.stage = this.region.carve(STAGE_BYTES)
@@ -148,7 +155,7 @@ export class FrameWriter {
     return true
   }
 
-  /** The bytes to send, oldest first: a view that stays valid until they are {@link FrameWriter.advance}d over. */
+  /** The bytes to send, oldest first: a view that is not guarded, and stays valid until they are {@link FrameWriter.advance}d over. */
   data(from = 0): Uint8Array {
     const at = this.head + from
     const length = this.tail - at

@@ -1,8 +1,7 @@
 /** Heads of requests and responses as single steps: checked, and written to any array. */
 
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
-import { pairsOf } from './fields.ts'
-import type { FieldsInit } from './handshake.ts'
+import { type FieldsInit, pairsOf } from './fields.ts'
 import type { Codec, Region } from './memory.ts'
 
 /** Longest head; what the readers take at most by default is a quarter of it. */
@@ -22,18 +21,18 @@ export class HttpMessages {
 
   /** Exact length of {@link HttpMessages.writeRequest}'s output. */
   requestSize(method: string, target: string, headers?: FieldsInit): number {
-    return this.size(method) + 1 + this.size(target) + VERSION_BYTES + this.fieldsSize(pairsOf(headers))
+    return this.size(method) + 1 + this.size(target) + VERSION_BYTES + this.fieldsSize(pairsOf(headers, 'headers'))
   }
 
   /** Exact length of {@link HttpMessages.writeResponse}'s output. */
   responseSize(status: number, reason: string, headers?: FieldsInit): number {
     checkStatus(status)
-    return VERSION_BYTES + 4 + this.size(reason) + this.fieldsSize(pairsOf(headers))
+    return VERSION_BYTES + 4 + this.size(reason) + this.fieldsSize(pairsOf(headers, 'headers'))
   }
 
   /** Writes a request head at the start of `output`; returns its length. */
   writeRequest(method: string, target: string, headers: FieldsInit | undefined, output: Uint8Array): number {
-    const pairs = pairsOf(headers)
+    const pairs = pairsOf(headers, 'headers')
     return this.write(this.requestSize(method, target, pairs), pairs, output, (at, scratch) => {
       const m = this.stage(method, scratch)
       const t = this.stage(target, scratch + m)
@@ -45,7 +44,7 @@ export class HttpMessages {
 
   /** Writes a response head at the start of `output`; returns its length. */
   writeResponse(status: number, reason: string, headers: FieldsInit | undefined, output: Uint8Array): number {
-    const pairs = pairsOf(headers)
+    const pairs = pairsOf(headers, 'headers')
     return this.write(this.responseSize(status, reason, pairs), pairs, output, (at, scratch) => {
       const end = this.memory().exports.putStatusLine(at, status, scratch, this.stage(reason, scratch))
       if (end === 0) throw injection(`the reason ${JSON.stringify(reason)}`)

@@ -2,12 +2,13 @@
 
 import { SEAL_REFUSED, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, type NexusError, UsageError } from '../errors.ts'
+import { type FieldValue, quoted, textOf } from './fields.ts'
 import type { CodecExports } from './module.ts'
 import { type BodySource, Request, type RequestStream, refusedField } from './request.ts'
 import type { RequestWriter } from './request-writer.ts'
 
-/** A query value; numbers and booleans are written as `String` does. */
-export type QueryValue = string | number | boolean
+/** A query value; numbers and booleans are written as `String` does, undefined leaves the parameter out. */
+export type QueryValue = FieldValue
 
 /** The last phase: nothing is missing. */
 export interface ReadyPhase {
@@ -20,8 +21,11 @@ export interface ReadyPhase {
 
 /** Headers may follow, then a body. */
 export interface HeadersPhase extends ReadyPhase {
-  /** A header field, in this case and at this place. The value goes out as UTF-8 where it is not ASCII. */
-  header(name: string, value: string): HeadersPhase
+  /**
+   * A header field, in this case and at this place. The value goes out as UTF-8 where it is not ASCII; numbers and booleans as `String` writes them.
+   * `undefined` leaves the field out.
+   */
+  header(name: string, value: FieldValue): HeadersPhase
   /** The whole body, with its Content-Length. Strings go out as UTF-8. */
   body(content: string | Uint8Array): ReadyPhase
   /**
@@ -123,11 +127,13 @@ export class RequestBuilder implements QueryPhase {
 
   query(name: string, value: QueryValue): this {
     this.enter(PHASE_QUERY, PHASE_QUERY)
+    const written = typeof value === 'string' ? value : this.textOf(value, 'query parameter', name)
+    if (written === undefined) return this
     this.putByte(this.hasQuery ? 0x26 : 0x3f)
     this.hasQuery = true
     this.putPercent(String(name))
     this.putByte(0x3d)
-    this.putPercent(String(value))
+    this.putPercent(written)
     return this
   }
 
@@ -139,14 +145,16 @@ export class RequestBuilder implements QueryPhase {
     return this
   }
 
-  header(name: string, value: string): this {
+  header(name: string, value: FieldValue): this {
     this.enter(PHASE_HEADERS, PHASE_HEADERS)
+    const written = typeof value === 'string' ? value : this.textOf(value, 'header', name)
+    if (written === undefined) return this
     const line = this.at
     this.put(String(name))
     const nameLength = this.at - line
     this.putByte(0x3a)
     this.putByte(0x20)
-    this.put(String(value))
+    this.put(written)
     if (this.error !== null) return this
     const end = this.exports.sealField(line, nameLength, this.at)
     if (end <= SEAL_RESERVED) this.fail(refusedField(end, name))
@@ -363,6 +371,16 @@ export class RequestBuilder implements QueryPhase {
     u8[at + 1] = HEX[byte >> 4] as number
     u8[at + 2] = HEX[byte & 15] as number
     this.at = at + 3
+  }
+
+  /** A value that is not a string: as text, undefined when it is to be left out or is refused, which `finish` reports. */
+  private textOf(value: unknown, kind: string, name: string): string | undefined {
+    try {
+      return textOf(value, `${kind} ${quoted(String(name))}`)
+    } catch (error) {
+      this.fail(error as UsageError)
+      return undefined
+    }
   }
 
   private fail(error: NexusError): void {

@@ -40,7 +40,7 @@ export class Request {
     readonly stream: RequestStream | null,
   ) {}
 
-  /** Head and body as a view of the writer's memory. Of a streamed request, the head. */
+  /** Head and body as a view of the writer's memory, valid as long as the request: it is not guarded, nor is its `buffer`. Of a streamed request, the head. */
   get bytes(): Uint8Array<ArrayBuffer> {
     this.check()
     return this.writer.bytes(this.headLength + this.bodyLength)
@@ -58,7 +58,7 @@ export class Request {
     return this.writer.ascii(this.method.length + 1, this.targetLength)
   }
 
-  /** The body as a view of the writer's memory; empty when there is none, and when it is streamed. */
+  /** The body as such a view; empty when there is none, and when it is streamed. */
   get body(): Uint8Array<ArrayBuffer> {
     this.check()
     const start = this.writer.address + this.headLength

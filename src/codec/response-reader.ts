@@ -63,7 +63,7 @@ import {
 } from '../../assembly/abi.ts'
 import type { EndProof } from '../end-proof.ts'
 import { HttpError, UsageError } from '../errors.ts'
-import type { Fields } from './handshake.ts'
+import type { Fields } from './fields.ts'
 import { HeadFields, latin1 } from './head-fields.ts'
 import { HeapBody } from './heap-body.ts'
 import { httpError } from './http-error.ts'
@@ -139,15 +139,13 @@ export class ResponseReader implements ResponseSource {
 
   /**
    * @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own
-   * @param attached a reader of another thread lives in `region` already and keeps reading: this one only looks, see {@link ResponseReader.adopt}
    */
-  constructor(codec: Codec, options: ResponseReaderOptions = {}, region?: Region, attached = false) {
+  constructor(codec: Codec, options: ResponseReaderOptions = {}, region?: Region) {
     const limits = checkResponseLimits(options)
     this.limits = limits
     this.capacity = limits.capacity
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(ResponseReader.regionBytes(options))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     this.memory = this.region.memory
     this.u8 = this.memory.u8
     this.i32 = this.memory.i32
@@ -168,10 +166,9 @@ export class ResponseReader implements ResponseSource {
     this.current = this.first
     this.views = [this.u8.subarray(this.first, this.first + this.capacity), this.u8.subarray(this.second, this.second + this.capacity)]
 
-    if (!attached) this.u8.fill(0, this.record, this.record + INCOMING_BYTES + CHUNKED_BYTES)
-    if (!attached) this.set(HEAD_FIELDS, table)
+    this.u8.fill(0, this.record, this.record + INCOMING_BYTES + CHUNKED_BYTES)
+    this.set(HEAD_FIELDS, table)
     this.fields = new HeadFields(this.memory, codec.text, this.record)
-    if (attached) return
     this.set(HEAD_FIELD_CAPACITY, limits.maxHeaders)
     this.set(INCOMING_STORE, store)
     this.set(INCOMING_STORE_BYTES, limits.capacity)
@@ -306,35 +303,22 @@ export class ResponseReader implements ResponseSource {
     if (this.ownsRegion) this.region.release()
   }
 
-  // For threads that share the memory.
-
-  /** The response that another thread has read into this memory becomes this reader's. @internal */
-  adopt(): void {
-    this.expire()
-    this.hasHead = this.isComplete = true
-  }
-
-  /** The response is no longer this thread's to look at: it is stale. @internal */
-  expire(): void {
-    this.serial = (this.serial + 1) & SERIAL_MASK
-    this.cached = null
-    this.hasHead = this.isComplete = false
-    this.fields.clear()
-  }
-
   // For adapters that read into fixed places of the memory.
 
-  /** Makes it `user`'s until {@link ResponseReader.letGo}. Throws `InvalidOption` when it is another's. @internal */
+  /** Makes it `user`'s, and its memory the system's to read into, until {@link ResponseReader.letGo}. Throws `InvalidOption` when it is another's. @internal */
   claim(user: object): void {
     if (this.user !== null) {
       throw new UsageError('InvalidOption', 'the reader is in use on another connection: each needs one of its own, until its `closed` has resolved')
     }
     this.user = user
+    this.region.lend()
   }
 
   /** `user` is done with it. Harmless when it is another's by now. @internal */
   letGo(user: object): void {
-    if (this.user === user) this.user = null
+    if (this.user !== user) return
+    this.user = null
+    this.region.endLoan()
   }
 
   /** The two read targets, of `capacity` bytes each. Fill them in turn: a response that is held lies in the one that was filled last. @internal */
@@ -423,10 +407,15 @@ export class ResponseReader implements ResponseSource {
     return this.i32[this.words + (offset >> 2)] as number
   }
 
+  /** Is there a table of trailers, though it may be empty? @internal */
+  get hasTrailers(): boolean {
+    return this.isComplete && this.word(INCOMING_FRAMING) === BODY_CHUNKED
+  }
+
   /** @internal */
   trailers(): [name: string, value: string][] {
     const list: [string, string][] = []
-    if (!this.isComplete || this.word(INCOMING_FRAMING) !== BODY_CHUNKED) return list
+    if (!this.hasTrailers) return list
     const count = this.word(INCOMING_BYTES + HEAD_FIELD_COUNT)
     for (let i = 0, at = this.trailerTable; i < count; i++, at += FIELD_BYTES >> 2) {
       list.push([this.textAt(at), this.textAt(at + 2)])
@@ -517,8 +506,7 @@ export class ResponseReader implements ResponseSource {
     if (this.heap === null) {
       // The length was checked against maxBodySize before it got here.
       const isKnown = this.word(INCOMING_FRAMING) === BODY_LENGTH
-      const first = isKnown ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : 2 * Math.max(this.capacity, length)
-      this.heap = new HeapBody(first, this.limits.maxBody)
+      this.heap = new HeapBody(isKnown ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : this.limits.maxBody, isKnown)
     }
     this.heap.append(this.u8.subarray(address, address + length))
   }

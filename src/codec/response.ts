@@ -14,7 +14,8 @@ export interface ResponseSource extends HeadSource {
 
 /**
  * A borrowed response. It is valid until the next send (or `begin`, or `next`) on the same reader; using it later throws `StaleResponse`. What it
- * returns by value (strings, numbers, pairs, `toOwned()`) stays yours; `body` and `headerBytes` are views of memory that will be written again.
+ * returns by value (strings, numbers, pairs, `toOwned()`) stays yours; `body` and `headerBytes` are views that are not guarded: kept for longer, they show other data, of other connections
+ * too, and so does their `buffer`.
  *
  * ```ts
  * if (res.status === 200) onOrder(res.json())

@@ -9,10 +9,8 @@
  */
 
 import type { Clock } from '../clock.ts'
+import { TIMER_MAX } from '../option-rules.ts'
 import { LOOK, Looks } from './look.ts'
-
-/** Longest delay that the runtimes' timers take. */
-const TIMER_MAX = 2 ** 31 - 1
 
 /** Calls back at a deadline that moves often and is rarely met. */
 export class Alarm {

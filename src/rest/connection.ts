@@ -10,13 +10,14 @@
  */
 
 import { ResponseReader } from '../codec/response-reader.ts'
-import { checkBoolean, type RestError, UsageError } from '../errors.ts'
+import { type RestError, UsageError } from '../errors.ts'
+import { readOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
 import { secureOver } from '../transport/secure-over.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { HttpConnectionBuilder } from './builder.ts'
 import { Exchange, type ExchangeDefaults, type ExchangeHost } from './exchange.ts'
-import { checkHttpOptions, checkTimeout, DEFAULT_TIMEOUT, type HttpOptions, type SendOptions } from './options.ts'
+import { DEFAULT_TIMEOUT, HTTP_OPTIONS, type HttpOptions, type SendOptions } from './options.ts'
 import type { HttpResponse } from './response.ts'
 import { lostRequest, refusedRequest, unexpectedData } from './rest-errors.ts'
 import type { SendableRequest } from './sendable.ts'
@@ -95,10 +96,10 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     this.clock = runtime.clock
     this.transport = transport
     this.defaults = {
-      timeout: checkTimeout('timeout', options.timeout ?? DEFAULT_TIMEOUT),
-      requireVerifiedEnd: checkBoolean('requireVerifiedEnd', options.requireVerifiedEnd ?? false),
+      timeout: options.timeout ?? DEFAULT_TIMEOUT,
+      requireVerifiedEnd: options.requireVerifiedEnd ?? false,
     }
-    this.closeTimeout = checkTimeout('closeTimeout', options.closeTimeout ?? 1_000)
+    this.closeTimeout = options.closeTimeout ?? 1_000
     this.reader = options.reader ?? new ResponseReader(runtime.codec, options)
     this.reader.claim(this)
     // What it held is of another connection.
@@ -130,8 +131,8 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     if (authorization !== undefined) {
       throw new UsageError('InvalidUrl', 'user and password belong to requests: give them to the writer, as its Authorization default header')
     }
-    checkHttpOptions(options)
-    return speakOver(this, await this.runtime.dial(address, options), options)
+    const read = readOptions(HTTP_OPTIONS, options)
+    return speakOver(this, await this.runtime.dial(address, read), read)
   }
 
   /** Speaks HTTP over a connection that the caller made, and owns it from then on. */
@@ -149,10 +150,10 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     second: string | URL | HttpOptions = {},
     options: HttpOptions = {},
   ): Self | Promise<Self> {
-    if (typeof second !== 'string' && !(second instanceof URL)) return new this(this.runtime, transport, second)
+    if (typeof second !== 'string' && !(second instanceof URL)) return new this(this.runtime, transport, readOptions(HTTP_OPTIONS, second))
     const { address } = parseHttpUrl(second)
-    checkHttpOptions(options)
-    return secureOver(this.runtime.secure, transport, address, options).then((secured) => speakOver(this, secured, options))
+    const read = readOptions(HTTP_OPTIONS, options)
+    return secureOver(this.runtime.secure, transport, address, read).then((secured) => speakOver(this, secured, read))
   }
 
   /** A builder with every option at its default. */

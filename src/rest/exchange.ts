@@ -11,16 +11,17 @@ import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPO
 import { notify, report } from '../callback.ts'
 import type { RequestWriter } from '../codec/request-writer.ts'
 import { type InterimResponse, ResponseReader } from '../codec/response-reader.ts'
-import { checkBoolean, type RequestSent, RestError, UsageError } from '../errors.ts'
+import { type RequestSent, RestError, UsageError } from '../errors.ts'
+import { checkOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Alarm } from './alarm.ts'
-import { checkTimeout, type SendOptions } from './options.ts'
+import { SEND_OPTIONS, type SendOptions } from './options.ts'
 import { RequestBody } from './request-body.ts'
 import { HttpResponse, type ResponseTimings } from './response.ts'
 import { abandonedRequest, type Outcome, REFUSED, unexpectedData, unusableResponse } from './rest-errors.ts'
 import { checkRequest, type SendableRequest } from './sendable.ts'
-import { type Abortable, checkSignal, type Signals } from './signals.ts'
+import type { Abortable, Signals } from './signals.ts'
 import { StreamedResponse } from './streamed-response.ts'
 import { WriteGrace } from './write-grace.ts'
 
@@ -140,12 +141,10 @@ export class Exchange implements Abortable {
   ): void {
     const head = checkRequest(request)
     const { stream = null } = request
-    const limit = options.timeout === undefined ? defaults.timeout : checkTimeout('timeout', options.timeout)
-    const { requireVerifiedEnd = defaults.requireVerifiedEnd } = options
-    checkBoolean('requireVerifiedEnd', requireVerifiedEnd)
-    const signal = options.signal === undefined ? undefined : checkSignal('signal', options.signal)
-    const { onInterim } = options
-    if (onInterim !== undefined && typeof onInterim !== 'function') throw new UsageError('InvalidOption', 'onInterim must be a function')
+    checkOptions(SEND_OPTIONS, options)
+    const { timeout: limit = defaults.timeout, requireVerifiedEnd = defaults.requireVerifiedEnd, onInterim } = options
+    // Null is no signal.
+    const signal = options.signal ?? undefined
     if (signal?.aborted) throw new RestError('RequestAborted', 'the request was aborted before it was sent', { ...REFUSED, cause: signal.reason })
     const isOther = reader !== this.host.reader
     if (isOther) claimOther(reader, this)

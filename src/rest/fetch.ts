@@ -1,9 +1,9 @@
 /** The global `fetch`, over a pool. */
 
 import { RestError, UsageError } from '../errors.ts'
+import { checkSignal } from '../option-rules.ts'
 import type { PoolRequestOptions } from './options.ts'
 import type { OwnedHttpResponse } from './response.ts'
-import { checkSignal } from './signals.ts'
 
 /** Who sends. */
 interface Requester {

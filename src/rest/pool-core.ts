@@ -52,6 +52,8 @@ export interface PoolStats {
   readonly failedAttempts: number
   /** Slots that were reported as leaked. */
   readonly leaks: number
+  /** Damages of the memory that threads share; always 0 for a `ClientPool`. */
+  readonly corruptions: number
 }
 
 type Counters = { -readonly [Name in Exclude<keyof PoolStats, 'size' | 'idle' | 'leased' | 'healing' | 'waiting'>]: number }
@@ -66,8 +68,10 @@ const OWN_DOING: ReadonlySet<RestErrorCode> = new Set<RestErrorCode>(['RequestTi
 
 /** The part of a pool whose slots are held by other threads. */
 export interface RemoteHolders {
-  /** Takes back what they have returned, and sends what they have submitted. */
+  /** Takes back what they say they have returned, and sends what they have submitted. */
   collect(): void
+  /** The same, and looks at each of them, whatever they say. */
+  sweep(): void
   /** Somebody waits for a slot on this thread, or nobody does any more: a return need ring only then. */
   setWanted(wanted: boolean): void
   /** A slot seems to have been forgotten. */
@@ -78,10 +82,10 @@ export interface RemoteHolders {
 export class PoolCore implements SlotOwner {
   readonly slots: Slot[] = []
   readonly observers: Observers = new Observers()
-  readonly counters: Counters = { requests: 0, failures: 0, lost: 0, healed: 0, renewed: 0, failedAttempts: 0, leaks: 0 }
+  readonly counters: Counters = { requests: 0, failures: 0, lost: 0, healed: 0, renewed: 0, failedAttempts: 0, leaks: 0, corruptions: 0 }
   /** Those of callers, and the pool's own: each is listened to once, whatever follows it. */
   readonly signals: Signals = new Signals()
-  private readonly stopped = new AbortController()
+  readonly stopped: AbortController = new AbortController()
   /** The free slots are its first `freeCount` entries, last used last. */
   private readonly free: Slot[] = []
   private freeCount = 0
@@ -124,7 +128,7 @@ export class PoolCore implements SlotOwner {
   }
 
   get stats(): PoolStats {
-    this.remote?.collect()
+    this.remote?.sweep()
     const { slots, waiters, counters } = this
     let { requests } = counters
     const inState = [0, 0, 0, 0, 0]
@@ -259,6 +263,11 @@ export class PoolCore implements SlotOwner {
     }, timeout)
   }
 
+  /** Ends a slot that nobody can hold any more. */
+  retire(slot: Slot): void {
+    if (slot.state !== SlotState.Closed) this.closeSlot(slot)
+  }
+
   get isClosing(): boolean {
     return this.closing !== null
   }
@@ -288,9 +297,10 @@ export class PoolCore implements SlotOwner {
   /** What becomes of a slot that nobody holds any more: it is free, or on its way to another connection, or closed with the pool. */
   private place(slot: Slot): void {
     const { connection } = slot
-    if (this.closing !== null) {
-      if (slot.state !== SlotState.Closed) this.closeSlot(slot)
-      else connection?.close()
+    if (slot.state === SlotState.Closed) {
+      connection?.close()
+    } else if (this.closing !== null) {
+      this.closeSlot(slot)
     } else if (connection === null || connection.isPoisoned) {
       this.heal(slot, 'heal')
     } else if (slot.successor !== null && this.replace(slot)) {
@@ -299,7 +309,7 @@ export class PoolCore implements SlotOwner {
       // The server drops it as soon as it is idle: it would be dead before its next request.
       this.heal(slot, 'renewal')
     } else {
-      if (slot.trust !== Number.POSITIVE_INFINITY) this.upkeep.onIdle(slot, connection)
+      if (slot.trust !== Number.POSITIVE_INFINITY) this.upkeep.onIdle(slot)
       this.move(slot, SlotState.Idle)
     }
   }

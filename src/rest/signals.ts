@@ -3,8 +3,6 @@
  * long as its program; what listens to it would live as long.
  */
 
-import { UsageError } from '../errors.ts'
-
 /** What a signal can end. */
 export interface Abortable {
   /** The signal that it follows was aborted; it follows it no more. Must not throw. */
@@ -16,21 +14,6 @@ export interface ChildSignal {
   readonly signal: AbortSignal
   /** The attempt is over. */
   leave(): void
-}
-
-/** An option that is a signal; null is none, as `fetch` has it. Throws `InvalidOption`. */
-export function checkSignal(name: string, value: unknown): AbortSignal | undefined {
-  if (value === undefined || value === null) return undefined
-  if (isSignal(value)) return value
-  const isController = isSignal((value as { readonly signal?: unknown }).signal)
-  const is = isController ? 'an AbortController: give its `signal`' : Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`
-  throw new UsageError('InvalidOption', `${name} must be an AbortSignal, but is ${is}`)
-}
-
-function isSignal(value: unknown): value is AbortSignal {
-  if (typeof value !== 'object' || value === null) return false
-  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>
-  return typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function'
 }
 
 /** Who follows which signal. */

@@ -4,10 +4,14 @@
  *
  * One timer for all, armed for the earliest thing to do. A connection is replaced only when its successor is there, and one at a time in
  * four, so renewing never leaves the pool short.
+ *
+ * When a slot is due is kept in order, and only ever too early: what moves it on, such as a request, is not told. Who is found at the head of
+ * the line too early is put back where it belongs. So nothing here looks at all slots but the look for leaks.
  */
 
 import { Alarm } from './alarm.ts'
 import type { HttpConnection } from './connection.ts'
+import { DueQueue } from './due-queue.ts'
 import type { PoolCore } from './pool-core.ts'
 import { type Slot, SlotState } from './slot.ts'
 
@@ -23,12 +27,18 @@ const LOOKS = 4
 /** Looks after the connections of a pool. */
 export class Upkeep {
   private readonly alarm: Alarm
+  /** By slot: when it may have to be renewed, … */
+  private readonly renewals: DueQueue
+  /** … and kept warm. */
+  private readonly warmth: DueQueue
   private renewing = 0
   private warming = false
   private nextLook: number
 
   constructor(private readonly core: PoolCore) {
     const { clock } = core.runtime
+    this.renewals = new DueQueue(core.options.connections)
+    this.warmth = new DueQueue(core.options.connections)
     this.alarm = new Alarm(clock, () => this.run())
     this.nextLook = core.options.leakTimeout === 0 ? Number.POSITIVE_INFINITY : clock.now() + core.options.leakTimeout / LOOKS
   }
@@ -41,83 +51,104 @@ export class Upkeep {
     slot.insists = false
     slot.trust = this.trustIn(-1)
     slot.expiresAt = maxAge === 0 ? Number.POSITIVE_INFINITY : clock.now() + maxAge * (1 - 0.1 * random())
-    this.arm(Math.min(this.nextLook, this.earliest()))
+    this.schedule(slot)
+    this.arm(0)
   }
 
   /** The server has said something new about how long it keeps an idle connection. */
   onKeepAlive(slot: Slot, timeout: number): void {
     slot.trust = this.trustIn(timeout)
-    this.arm(Math.min(this.nextLook, this.earliest()))
+    this.schedule(slot)
+    this.arm(0)
   }
 
-  /** A slot is free, whose connection is not trusted for ever. */
-  onIdle(slot: Slot, connection: HttpConnection): void {
-    if (!slot.isRenewing) this.alarm.setAtLatest(Math.max(this.idleEnd(slot, connection), slot.renewAfter))
+  /** A slot is free whose connection is not trusted for ever: it may have been put off while it was held. */
+  onIdle(slot: Slot): void {
+    const due = this.renewalOf(slot)
+    if (due >= this.renewals.of(slot.index)) return
+    this.renewals.set(slot.index, due)
+    this.arm(0)
   }
 
   /** There is no successor for its connection, which serves on. */
   onRenewalFailed(slot: Slot, error: unknown): void {
     const { core } = this
     core.counters.failedAttempts++
-    slot.renewAfter = core.runtime.clock.now() + RENEW_RETRY
-    this.alarm.setAtLatest(slot.renewAfter)
+    this.putOff(slot, RENEW_RETRY)
     if (core.observers.any) core.observers.tell('onAttemptFailed', { slot: slot.index, error, attempt: 1, retryIn: RENEW_RETRY })
   }
 
   /** The look at a successor was broken off, as the slot was needed. */
   onBrokenOff(slot: Slot): void {
-    slot.renewAfter = this.core.runtime.clock.now() + RECHECK
-    this.alarm.setAtLatest(slot.renewAfter)
+    this.putOff(slot, RECHECK)
+  }
+
+  private putOff(slot: Slot, ms: number): void {
+    slot.renewAfter = this.core.runtime.clock.now() + ms
+    this.schedule(slot)
+    this.arm(0)
   }
 
   stop(): void {
     this.alarm.stop()
   }
 
-  /** An observer may have closed the pool. */
-  private arm(due: number): void {
-    if (!this.core.isClosing) this.alarm.set(due)
-  }
-
   private run(): void {
     const now = this.core.runtime.clock.now()
-    this.core.remote?.collect()
+    this.core.remote?.sweep()
     if (now >= this.nextLook) {
       this.lookForLeaks(now)
       this.nextLook = now + this.core.options.leakTimeout / LOOKS
     }
-    for (const slot of this.core.slots) {
-      const { connection } = slot
-      if (connection === null || connection.state === 'poisoned' || slot.state === SlotState.Healing) continue
-      const isIdle = slot.state === SlotState.Idle
-      if (slot.expiresAt <= now || (isIdle && this.idleEnd(slot, connection) <= now)) this.renew(slot, now)
-      else if (isIdle && this.warmDue(slot, connection) <= now) this.keepWarm(slot, connection)
-    }
-    this.arm(Math.max(now + 1, Math.min(this.nextLook, this.earliest())))
+    this.renewDue(now)
+    this.warmDue(now)
+    this.arm(now + 1)
   }
 
-  /** When something is to be done next. What waits for others is seen to when they are done. */
-  private earliest(): number {
-    const now = this.core.runtime.clock.now()
-    const canRenew = this.renewing < this.core.mostRenewing
-    let due = Number.POSITIVE_INFINITY
-    for (const slot of this.core.slots) {
-      const { connection } = slot
-      if (connection === null || connection.state === 'poisoned' || slot.state === SlotState.Healing) continue
-      // It may be idle by then; if not, the next look is soon enough.
-      const soonest = slot.state === SlotState.Idle ? 0 : now + RECHECK
-      if (canRenew && !slot.isRenewing) {
-        const end = Math.min(slot.expiresAt, Math.max(soonest, this.idleEnd(slot, connection)))
-        due = Math.min(due, Math.max(end, slot.renewAfter))
-      }
-      if (!this.warming) due = Math.min(due, Math.max(soonest, this.warmDue(slot, connection)))
-    }
-    return due
+  /** Sets the alarm for what is to be done next, not before `soonest`. What waits for others is seen to when they are done. */
+  private arm(soonest: number): void {
+    // An observer may have closed the pool.
+    if (this.core.isClosing) return
+    const renewal = this.renewing < this.core.mostRenewing ? this.renewals.due : Number.POSITIVE_INFINITY
+    const warming = this.warming ? Number.POSITIVE_INFINITY : this.warmth.due
+    this.alarm.set(Math.max(soonest, Math.min(this.nextLook, renewal, warming)))
   }
 
-  /** Until when an idle connection can be trusted. */
-  private idleEnd(slot: Slot, connection: HttpConnection): number {
-    return connection.lastUsed + slot.trust
+  private schedule(slot: Slot): void {
+    this.renewals.set(slot.index, this.renewalOf(slot))
+    this.warmth.set(slot.index, this.warmthOf(slot))
+  }
+
+  private renewDue(now: number): void {
+    const { core, renewals } = this
+    while (renewals.due <= now && this.renewing < core.mostRenewing) {
+      const slot = core.slots[renewals.first] as Slot
+      if (this.renewalOf(slot) > now) this.schedule(slot)
+      else if (slot.state === SlotState.Idle || slot.expiresAt <= now) this.renew(slot)
+      // How long it was idle will count when it is.
+      else renewals.set(slot.index, now + RECHECK)
+    }
+  }
+
+  private warmDue(now: number): void {
+    const { core, warmth } = this
+    while (warmth.due <= now && !this.warming) {
+      const slot = core.slots[warmth.first] as Slot
+      const { connection } = slot
+      const due = this.warmthOf(slot)
+      if (due > now || connection === null) warmth.set(slot.index, due)
+      else if (slot.state !== SlotState.Idle) warmth.set(slot.index, now + RECHECK)
+      // One whose renewal has to wait is not trusted with a request. When that is over it is scheduled anew.
+      else if (this.renewalOf(slot) <= now) warmth.set(slot.index, Number.POSITIVE_INFINITY)
+      else this.keepWarm(slot, connection)
+    }
+  }
+
+  /** When its connection is to be renewed, if it is idle until then; never while that is under way, and without a connection. */
+  private renewalOf(slot: Slot): number {
+    const { connection } = slot
+    if (connection === null || connection.state === 'poisoned' || slot.isRenewing) return Number.POSITIVE_INFINITY
+    return Math.max(slot.renewAfter, Math.min(slot.expiresAt, connection.lastUsed + slot.trust))
   }
 
   /** For how long an idle connection can be trusted that the server keeps for `keepAlive` ms; -1: it has not said. */
@@ -130,16 +161,19 @@ export class Upkeep {
     return Math.min(ours, keepAlive - Math.min(keepAliveMargin, mostMargin))
   }
 
-  private warmDue(slot: Slot, connection: HttpConnection): number {
+  /** When it is to be kept warm, if it is idle until then. */
+  private warmthOf(slot: Slot): number {
+    const { connection } = slot
     const { keepWarm } = this.core.options
-    return keepWarm === null ? Number.POSITIVE_INFINITY : Math.max(slot.warmAfter, connection.lastUsed + keepWarm.interval)
+    if (keepWarm === null || connection === null || connection.state === 'poisoned' || slot.isRenewing) return Number.POSITIVE_INFINITY
+    return Math.max(slot.warmAfter, connection.lastUsed + keepWarm.interval)
   }
 
   /** Connects the successor while the old connection serves on. */
-  private renew(slot: Slot, now: number): void {
-    if (slot.isRenewing || this.renewing >= this.core.mostRenewing || now < slot.renewAfter) return
+  private renew(slot: Slot): void {
     slot.renewing = true
     this.renewing++
+    this.schedule(slot)
     const { core } = this
     const old = slot.connection
     core
@@ -157,6 +191,7 @@ export class Upkeep {
       .finally(() => {
         slot.renewing = false
         this.renewing--
+        this.schedule(slot)
         if (!core.isClosing) this.run()
       })
   }
@@ -164,8 +199,9 @@ export class Upkeep {
   /** Sends the caller's request on an idle connection; one at a time, so that the others stay free. */
   private keepWarm(slot: Slot, connection: HttpConnection): void {
     const { keepWarm } = this.core.options
-    if (this.warming || keepWarm === null) return
+    if (keepWarm === null) return
     this.warming = true
+    this.warmth.set(slot.index, Number.POSITIVE_INFINITY)
     const { core } = this
     const handle = core.lend(slot)
     Promise.resolve()
@@ -179,6 +215,7 @@ export class Upkeep {
       .finally(() => {
         handle.release()
         this.warming = false
+        this.schedule(slot)
         if (!core.isClosing) this.run()
       })
   }

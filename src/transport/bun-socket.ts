@@ -109,6 +109,8 @@ export class BunTransport implements Transport {
     if (this.destroyed) return
     this.destroyed = true
     this.held.length = 0
+    // Its memory may be another connection's from the close on.
+    this.unwritten = NOTHING
     // Not `terminate`: that resets the connection, and the peer loses what was written just before.
     if (!this.closed) this.socket.close()
     queueMicrotask(() => this.report())

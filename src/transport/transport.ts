@@ -4,7 +4,8 @@
  * Rule 1: reading is pulled. After `start`, and after each `onRead`, nothing is delivered until `resume` asks for it; a transport
  *         that cannot stop its runtime at once holds back what came too early, without touching the target last delivered.
  * Rule 2: `write` is given one run of bytes at a time, which stays untouched until it is written.
- * Rule 3: `onClosed` comes exactly once, and nothing after it.
+ * Rule 3: `onClosed` comes exactly once, and nothing after it. Neither targets nor bytes to write are touched any more then.
+ * Rule 4: a transport keeps its handler for as long as it may touch targets or bytes to write: the handler owns their memory.
  */
 
 import type { EndProof } from '../end-proof.ts'

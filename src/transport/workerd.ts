@@ -89,7 +89,8 @@ class WorkerdTransport implements Transport {
     this.lastWrite = 'nothing'
     if (this.closed) return false
     this.lastWrite = 'partly'
-    this.writer?.write(bytes).then(
+    // A copy: closing the socket lets the runtime finish what it was given, when the bytes may be another connection's.
+    this.writer?.write(bytes.slice()).then(
       () => {
         if (this.closed) return
         this.lastWrite = 'fully'

@@ -30,6 +30,8 @@ export class Connection implements TransportHandler {
   readonly headRoom: number
   /** The transport's last call has come. */
   isClosed = false
+  private lost: Error | null = null
+  private hasEnded = false
   private isReleased = false
   private user: ConnectionUser
   private readonly region: Region
@@ -50,7 +52,6 @@ export class Connection implements TransportHandler {
     this.reader = new FrameReader(codec, { role, ...options }, this.region)
     const writer = new FrameWriter(codec, { role, writeBufferCapacity: options.writeBufferCapacity, maskKeys }, this.region)
     this.sender = new Sender(writer, transport, options.maxMessageSize, options.maxBufferedAmount)
-    codec.releaseWithOwner(this, this.region)
     const { targetCount } = transport
     const { bufferCapacity, inPlace, maxReadSize } = options
     // A transport with one target gets all that is left: some runtimes hand over chunks of 512 KiB.
@@ -59,18 +60,25 @@ export class Connection implements TransportHandler {
     this.headRoom = room
     const targets = this.reader.targets(targetCount, size, inPlace, room)
     this.targets = targets.map((target) => target.byteOffset)
+    // Until its last call, the transport may read into it and write from it.
+    this.region.lend()
     transport.start(this, targets)
   }
 
-  /** Hands the connection on: what happens from now on is told to `user`. */
+  /** Hands the connection on. `user` learns of everything that happens from now on, and of an end or a loss that its predecessor was notified of. */
   handTo(user: ConnectionUser): void {
     this.user = user
+    if (!this.isClosed) return
+    queueMicrotask(() => {
+      if (this.user === user) user.onClosed(this.lost)
+    })
   }
 
   /** The reader is drained and may be filled again. */
   resume(): void {
     this.reader.makeWay()
-    this.transport.resume()
+    if (this.hasEnded) this.user.onEnd()
+    else this.transport.resume()
   }
 
   /**
@@ -81,7 +89,7 @@ export class Connection implements TransportHandler {
     this.isReleased = true
     this.reader.release()
     this.sender.writer.release()
-    if (this.isClosed) this.region.release()
+    this.region.release()
   }
 
   onRead(index: number, length: number): void {
@@ -91,6 +99,7 @@ export class Connection implements TransportHandler {
   }
 
   onEnd(): void {
+    this.hasEnded = true
     this.user.onEnd()
   }
 
@@ -101,7 +110,8 @@ export class Connection implements TransportHandler {
 
   onClosed(error: Error | null): void {
     this.isClosed = true
+    this.lost = error
     this.user.onClosed(error)
-    if (this.isReleased) this.region.release()
+    this.region.endLoan()
   }
 }

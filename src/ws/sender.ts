@@ -14,6 +14,16 @@ import { Overflow } from './overflow.ts'
 
 const TICK = Promise.resolve()
 const NOTHING = new Uint8Array(0)
+/** Most bytes of one write: progress with a large message is seen before its last byte. */
+const WRITE_BYTES = 128 * 1024
+
+/** Who wants to know how writing goes. */
+export interface WriteWatch {
+  /** A write has to wait for the transport. */
+  onBlocked(): void
+  /** It is done. */
+  onTaken(): void
+}
 
 /** Sends frames over one transport. */
 export class Sender {
@@ -24,7 +34,12 @@ export class Sender {
   private inFlightOverflow = false
   /** Something was written in this tick. */
   private corked = false
-  private stopped = false
+  /** Set when somebody wants to know. */
+  watch: WriteWatch | null = null
+  /** Why nothing more will leave. */
+  private loss: Error | null = null
+  /** Bytes that were accepted have not left and will not. */
+  private hasDropped = false
   private drain: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | null = null
   private readonly uncork = (): void => {
     this.corked = false
@@ -83,21 +98,25 @@ export class Sender {
     return this.control(OPCODE_CLOSE, closePayload(code, reason))
   }
 
-  /** Resolves when everything has left; rejects when the connection ends before. */
+  /** Resolves when everything has left; rejects when the connection ends before, or ended before. */
   flushed(): Promise<void> {
+    if (this.loss !== null) return this.hasDropped ? this.backlog() : TICK
     this.write()
     return this.bufferedAmount === 0 ? TICK : this.backlog()
   }
 
   /** The transport has let go of what it was given. */
   onWritten(): void {
+    this.watch?.onTaken()
     this.written()
     this.write()
   }
 
-  /** Nothing more will leave: what waits is dropped, and who waits is told. */
+  /** Nothing more will leave: what waits is dropped, and who waits for it is notified. A second call does nothing. */
   stop(error: Error): void {
-    this.stopped = true
+    if (this.loss !== null) return
+    this.loss = error
+    this.hasDropped = this.bufferedAmount > 0
     this.overflow.clear()
     this.drain?.reject(error)
     this.drain = null
@@ -105,13 +124,16 @@ export class Sender {
 
   /** Hands what waits to the transport. */
   write(): void {
-    if (this.inFlight !== 0 || this.stopped) return
+    if (this.inFlight !== 0 || this.loss !== null) return
     for (;;) {
       this.inFlightOverflow = this.writer.length === 0
-      const bytes = this.inFlightOverflow ? this.overflow.peek() : this.writer.data()
+      const bytes = this.inFlightOverflow ? this.overflow.peek(WRITE_BYTES) : this.writer.data()
       if (bytes === undefined) break
       this.inFlight = bytes.length
-      if (!this.transport.write(bytes)) return
+      if (!this.transport.write(bytes)) {
+        this.watch?.onBlocked()
+        return
+      }
       this.written()
     }
     this.drain?.resolve()
@@ -121,9 +143,9 @@ export class Sender {
   private written(): void {
     const bytes = this.inFlight
     this.inFlight = 0
-    if (this.stopped) return
+    if (this.loss !== null) return
     if (this.inFlightOverflow) {
-      this.overflow.shift()
+      this.overflow.advance(bytes)
     } else {
       this.writer.advance(bytes)
     }
@@ -131,6 +153,8 @@ export class Sender {
 
   /** A frame was put in the write buffer. */
   private sent(): undefined | Promise<void> {
+    // Accepted, and lost: whoever awaits it is notified.
+    if (this.loss !== null) return this.backlog()
     if (!this.corked) {
       this.corked = true
       TICK.then(this.uncork)
@@ -186,6 +210,12 @@ export class Sender {
   }
 
   private backlog(): Promise<void> {
+    if (this.loss !== null) {
+      this.hasDropped = true
+      const lost = Promise.reject(this.loss)
+      lost.catch(() => {})
+      return lost
+    }
     if (this.drain === null) {
       let resolve!: () => void
       let reject!: (error: Error) => void

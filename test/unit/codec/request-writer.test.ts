@@ -106,6 +106,14 @@ describe('a path', () => {
     writer.setBasePath('')
     expect(writer.get('/a').finish().target).toBe('/a')
   })
+  test('a base path of slashes and one letter is read once, not once for each slash', () => {
+    const slashes = '/'.repeat(400_000)
+    // Read again from each slash, these would take minutes.
+    expect(
+      new RequestWriter('api.example', { basePath: `${slashes}a${slashes}`, writeBufferCapacity: 2 ** 20 }).get('/x').finish().target.length,
+    ).toBe(400_003)
+    expect(plain().setBasePath(slashes).get('/x').finish().target).toBe('/x')
+  })
   test.each(['v3', '/a b', '/a?b', '/a#b', '/é', '/a\r\n', '//a\0'])('base path %j is refused', (basePath) => {
     expect(() => new RequestWriter('api.example', { basePath })).toThrow(code('InvalidOption'))
     expect(() => plain().setBasePath(basePath)).toThrow(code('InvalidOption'))

@@ -174,10 +174,11 @@ export function makeRestWorld({ random = () => 0, memory = {} }: { random?: () =
 }
 
 /** A connection of a world of its own, with a writer for its requests. */
-export async function openConnection(
-  options: HttpOptions & { memory?: MemoryOptions } = {},
-): Promise<{ world: RestWorld; conn: HttpConnection; writer: RequestWriter; server: FakeServer }> {
-  const world = makeRestWorld({ memory: options.memory ?? {} })
+export async function openConnection({
+  memory = {},
+  ...options
+}: HttpOptions & { memory?: MemoryOptions } = {}): Promise<{ world: RestWorld; conn: HttpConnection; writer: RequestWriter; server: FakeServer }> {
+  const world = makeRestWorld({ memory })
   const conn = await world.Connection.connect('http://server.test', options)
   return { world, conn, writer: makeWriter(), server: world.server }
 }

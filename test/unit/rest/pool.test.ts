@@ -702,7 +702,7 @@ describe('closing', () => {
   })
 
   /** How each event of a pool comes about. */
-  const occasions: Record<keyof PoolObserver, (pool: ClientPool, world: RestWorld) => unknown> = {
+  const occasions: Record<Exclude<keyof PoolObserver, 'onCorruption'>, (pool: ClientPool, world: RestWorld) => unknown> = {
     onSlotUp: (_, world) => world.server.last.end.reset(),
     onSlotDown: (_, world) => world.server.last.end.end(),
     onAttemptFailed: (_, world) => {
@@ -718,7 +718,7 @@ describe('closing', () => {
     onKeepWarmFailed: () => {},
   }
 
-  test.each(Object.keys(occasions) as (keyof PoolObserver)[])('from %s ends the pool', async (name) => {
+  test.each(Object.keys(occasions) as (keyof typeof occasions)[])('from %s ends the pool', async (name) => {
     const world = makeRestWorld()
     const { pool } = await openPool({ leakTimeout: 1_000, keepWarm: { interval: 500, request: () => null as never } }, world)
     let closing: Promise<void> | null = null
