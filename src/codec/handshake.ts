@@ -27,6 +27,7 @@ import {
   HEAD_TARGET,
   HEAD_TARGET_LENGTH,
   HEAD_TOO_MANY_FIELDS,
+  SEAL_NO_ROOM,
   SHA1_SCRATCH_BYTES,
 } from '../../assembly/abi.ts'
 import { EncodeError, HandshakeError, type HandshakeErrorCode, type HandshakeResponse, UsageError } from '../errors.ts'
@@ -36,6 +37,7 @@ import { type Fields, type FieldsInit, pairsOf } from './fields.ts'
 import type { FrameReader } from './frame-reader.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import { injectedField, injectedLine, injection } from './injection.ts'
+import { bytesOf } from './inputs.ts'
 
 /** Longest head of an opening handshake; Node takes 16 KiB too, nginx 8 KiB a line. */
 export const MAX_HEAD_BYTES: number = 16 * 1024
@@ -113,7 +115,7 @@ class HeadMemory {
   private readonly textEnd: number
   private readonly encoder = new TextEncoder()
   private at = 0
-  private readonly outEnd: number
+  readonly outEnd: number
   private scanned = 0
 
   constructor(
@@ -141,22 +143,26 @@ class HeadMemory {
   requestLine(method: string, target: string): void {
     const [m, mLength] = this.stage(method, this.text)
     const [t, tLength] = this.stage(target, m + mLength)
-    this.put(this.reader.exports.putRequestLine(this.reserve(mLength + tLength), m, mLength, t, tLength), () => injectedLine(method, target))
+    this.put(this.reader.exports.putRequestLine(this.reserve(mLength + tLength), this.outEnd, m, mLength, t, tLength), () =>
+      injectedLine(method, target),
+    )
   }
 
   statusLine(status: number, reason: string): void {
     const [r, rLength] = this.stage(reason, this.text)
-    this.put(this.reader.exports.putStatusLine(this.reserve(rLength), status, r, rLength), () => injection('the reason phrase has bytes that'))
+    this.put(this.reader.exports.putStatusLine(this.reserve(rLength), this.outEnd, status, r, rLength), () =>
+      injection('the reason phrase has bytes that'),
+    )
   }
 
   field(name: string, value: string): void {
     const [n, nLength] = this.stage(name, this.text)
     const [v, vLength] = this.stage(value, n + nLength)
-    this.put(this.reader.exports.putField(this.reserve(nLength + vLength), n, nLength, v, vLength), () => injectedField(name))
+    this.put(this.reader.exports.putField(this.reserve(nLength + vLength), this.outEnd, n, nLength, v, vLength), () => injectedField(name))
   }
 
   endOfHead(): void {
-    this.at = this.reader.exports.putEndOfHead(this.reserve(0))
+    this.put(this.reader.exports.putEndOfHead(this.reserve(0), this.outEnd), () => injection('the head has bytes that'))
     this.writer.appendedTo(this.at)
   }
 
@@ -181,7 +187,7 @@ class HeadMemory {
   }
 
   put(end: number, refused: () => EncodeError): void {
-    if (end === 0) throw refused()
+    if (end <= SEAL_NO_ROOM) throw refused()
     this.at = end
   }
 
@@ -280,12 +286,14 @@ export class ClientHandshake {
     const memory = new HeadMemory(reader, writer, maxHead)
     this.memory = memory
     this.offered = hello.protocols
-    reader.u8.set(hello.nonce.subarray(0, HANDSHAKE_NONCE_BYTES), memory.sha1Scratch)
+    reader.u8.set(bytesOf('nonce', hello.nonce).subarray(0, HANDSHAKE_NONCE_BYTES), memory.sha1Scratch)
     reader.exports.handshakeKey(memory.key, memory.sha1Scratch)
     memory.begin()
     memory.requestLine('GET', hello.target)
     memory.field('Host', findField(hello.headers, 'host') ?? hello.host)
-    memory.put(reader.exports.putUpgradeRequestFields(memory.reserve(HANDSHAKE_KEY_BYTES), memory.key), () => injection('the key has bytes that'))
+    memory.put(reader.exports.putUpgradeRequestFields(memory.reserve(HANDSHAKE_KEY_BYTES), memory.outEnd, memory.key), () =>
+      injection('the key has bytes that'),
+    )
     if (hello.protocols.length > 0) memory.field('Sec-WebSocket-Protocol', hello.protocols.join(', '))
     for (const [name, value] of hello.headers) if (name.toLowerCase() !== 'host') memory.field(name, value)
     memory.endOfHead()
@@ -417,7 +425,7 @@ export class ServerHandshake {
   accept(protocol: string, headers: Fields): void {
     const { memory } = this
     memory.begin()
-    memory.put(memory.reader.exports.putUpgradeResponse(memory.reserve(HANDSHAKE_KEY_BYTES), memory.key, memory.sha1Scratch), () =>
+    memory.put(memory.reader.exports.putUpgradeResponse(memory.reserve(HANDSHAKE_KEY_BYTES), memory.outEnd, memory.key, memory.sha1Scratch), () =>
       injection('the key has bytes that'),
     )
     if (protocol !== '') memory.field('Sec-WebSocket-Protocol', protocol)
