@@ -1,13 +1,14 @@
 /** Connecting through a proxy, on any runtime that can open a connection and secure one. */
 
+import type { Clock } from '../clock.ts'
 import { HttpMessages } from '../codec/http-messages.ts'
 import type { Codec } from '../codec/memory.ts'
 import { ConnectTunnel, SocksTunnel, type TunnelRequest } from '../codec/tunnel.ts'
 import { TlsError, TransportError } from '../errors.ts'
+import { type Attempt, makeConnection } from '../transport/attempt.ts'
 import { printAddress } from '../transport/connect-errors.ts'
-import { withDeadline } from '../transport/deadline.ts'
 import { checkSocketPath } from '../transport/dial-options.ts'
-import { checkTlsConfig, type TlsSettings } from '../transport/tls-options.ts'
+import { checkTlsConfig } from '../transport/tls-options.ts'
 import type { Address, Dial, DialOptions, Secure, Transport } from '../transport/transport.ts'
 import { type Environment, type ProxySettings, resolveProxy } from './settings.ts'
 import { TunnelTransport } from './tunnel.ts'
@@ -20,6 +21,8 @@ export interface ProxyParts {
   /** Secures the tunnel. */
   readonly secure: Secure
   readonly environment: Environment
+  /** Measures `connectTimeout`. */
+  readonly clock: Clock
 }
 
 /**
@@ -33,65 +36,29 @@ export function dialThroughProxy(parts: ProxyParts): Dial {
     if (proxy === null) return parts.dial(address, options)
     checkSocketPath(options)
     const tls = address.secure ? checkTlsConfig(options.tls) : null
-    return withDeadline<Transport>(
-      address,
-      options,
-      (done, failed) => {
-        const attempt = new Attempt(parts, messages, address, options, proxy, tls)
-        attempt.run().then(done, failed)
-        return () => attempt.giveUp()
-      },
-      (late) => late.destroy(),
-    )
+    return makeConnection(parts.clock, address, options, async (attempt) => {
+      const below = await reach(parts.dial, proxy, options, attempt)
+      const tunnel = await TunnelTransport.open(below, ask(parts, messages, proxy, address))
+      return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls)
+    })
   }
 }
 
-/** One connection being made, which can be given up at every step. */
-class Attempt {
-  private readonly abort = new AbortController()
-  private transport: Transport | null = null
-
-  constructor(
-    private readonly parts: ProxyParts,
-    private readonly messages: HttpMessages,
-    private readonly address: Address,
-    private readonly options: DialOptions,
-    private readonly proxy: ProxySettings,
-    private readonly tls: TlsSettings | null,
-  ) {}
-
-  async run(): Promise<Transport> {
-    const { parts, address, proxy, tls } = this
-    const below = await this.reach()
-    const tunnel = await TunnelTransport.open(below, this.ask(proxy))
-    return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls)
+/** The connection to the proxy. */
+async function reach(dial: Dial, proxy: ProxySettings, { noDelay, keepAlive }: DialOptions, attempt: Attempt): Promise<Transport> {
+  try {
+    // The time and the caller's signal are watched from outside.
+    const below = await dial(proxy.address, { tls: proxy.tls, noDelay, keepAlive, connectTimeout: 0, signal: attempt.signal })
+    attempt.hold(() => below.destroy())
+    return below
+  } catch (cause) {
+    if (!(cause instanceof TransportError || cause instanceof TlsError)) throw cause
+    throw new TransportError('ProxyFailed', `the proxy ${printAddress(proxy.address)} cannot be reached: ${cause.message}`, { cause })
   }
+}
 
-  giveUp(): void {
-    this.abort.abort()
-    this.transport?.destroy()
-  }
-
-  private async reach(): Promise<Transport> {
-    const { proxy, options, abort } = this
-    const { noDelay, keepAlive } = options
-    try {
-      // The time and the caller's signal are watched from outside.
-      const below = await this.parts.dial(proxy.address, { tls: proxy.tls, noDelay, keepAlive, connectTimeout: 0, signal: abort.signal })
-      this.transport = below
-      if (abort.signal.aborted) below.destroy()
-      return below
-    } catch (cause) {
-      if (!(cause instanceof TransportError || cause instanceof TlsError)) throw cause
-      throw new TransportError('ProxyFailed', `the proxy ${printAddress(proxy.address)} cannot be reached: ${cause.message}`, { cause })
-    }
-  }
-
-  private ask({ kind, headers, credentials }: ProxySettings): TunnelRequest {
-    const { codec } = this.parts
-    const { hostname, port } = this.address
-    return kind === 'socks5'
-      ? new SocksTunnel(hostname, port, credentials)
-      : new ConnectTunnel(codec, this.messages, printAddress(this.address), headers)
-  }
+function ask({ codec }: ProxyParts, messages: HttpMessages, { kind, headers, credentials }: ProxySettings, address: Address): TunnelRequest {
+  return kind === 'socks5'
+    ? new SocksTunnel(address.hostname, address.port, credentials)
+    : new ConnectTunnel(codec, messages, printAddress(address), headers)
 }

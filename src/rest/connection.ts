@@ -151,7 +151,7 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     if (typeof second !== 'string' && !(second instanceof URL)) return new this(this.runtime, transport, readOptions(HTTP_OPTIONS, second))
     const { address } = parseHttpUrl(second)
     const read = readOptions(HTTP_OPTIONS, options)
-    return secureOver(this.runtime.secure, transport, address, read).then((secured) => speakOver(this, secured, read))
+    return secureOver(this.runtime, transport, address, read).then((secured) => speakOver(this, secured, read))
   }
 
   /** A builder with every option at its default. */

@@ -57,7 +57,7 @@ export class WsStream extends WsConnection {
     const target = parseWsUrl(url)
     const read = readOptions(CONNECT_OPTIONS, options)
     resolveOptions(read)
-    const secured = await secureOver(this.runtime.secure, transport, target.address, read)
+    const secured = await secureOver(this.runtime, transport, target.address, read)
     return new this(this.runtime, await openClient(this.runtime, secured, target, read))
   }
 

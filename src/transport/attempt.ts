@@ -1,0 +1,52 @@
+/** One connection being made, on any runtime: it can be given up at every step, and what it has got by then is closed. */
+
+import type { Clock } from '../clock.ts'
+import { withDeadline } from './deadline.ts'
+import type { Address, DialOptions, Transport } from './transport.ts'
+
+/** What is known to whoever makes the connection. */
+export class Attempt {
+  private readonly abort = new AbortController()
+  private close: (() => void) | null = null
+
+  /** Aborted when the attempt is given up. */
+  get signal(): AbortSignal {
+    return this.abort.signal
+  }
+
+  /** The attempt has got something that `close` closes when it is given up: at once, when it has been. In place of what it held before. */
+  hold(close: () => void): void {
+    this.close = close
+    if (this.signal.aborted) close()
+  }
+
+  /** Called once at most. */
+  giveUp(): void {
+    this.abort.abort()
+    this.close?.()
+  }
+}
+
+/**
+ * Makes a connection within `connectTimeout` and `signal`. One that comes after the attempt was given up is destroyed. Rejects as {@link withDeadline}.
+ *
+ * @param make closes by itself what it has got when it fails
+ */
+export function makeConnection(
+  clock: Clock,
+  address: Address,
+  options: DialOptions,
+  make: (attempt: Attempt) => Promise<Transport>,
+): Promise<Transport> {
+  return withDeadline(
+    clock,
+    address,
+    options,
+    (done, failed) => {
+      const attempt = new Attempt()
+      make(attempt).then(done, failed)
+      return () => attempt.giveUp()
+    },
+    (late) => late.destroy(),
+  )
+}
