@@ -1,10 +1,10 @@
-/** Mistakes in the use of a reader, whatever it reads. */
+/** Mistakes in the use of readers and writers, whatever they read and write. */
 
 import { UsageError } from '../errors.ts'
 
-/** It is used after `release`. */
-export function releasedReader(): UsageError {
-  return new UsageError('NotOpen', 'the reader was released: its memory may belong to another one')
+/** It is used after `release`. @param what it is: 'reader' */
+export function released(what: string): UsageError {
+  return new UsageError('Released', `the ${what} was released: its memory may belong to another connection`)
 }
 
 /** @param advice what makes room, for the text */

@@ -1,9 +1,13 @@
 /** Builds one request, part by part, straight into the writer's memory. */
 
-import { SEAL_REFUSED, SEAL_RESERVED } from '../../assembly/abi.ts'
+import { SEAL_NO_ROOM } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, type NexusError, UsageError } from '../errors.ts'
-import { type FieldValue, quoted, textOf } from './fields.ts'
+import { nameField, nameValue } from '../naming.ts'
+import { type FieldValue, fieldText } from './fields.ts'
+import { injectedLine } from './injection.ts'
+import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
 import type { CodecExports } from './module.ts'
+import { climbsOut } from './path.ts'
 import { type BodySource, Request, type RequestStream, refusedField } from './request.ts'
 import type { RequestWriter } from './request-writer.ts'
 
@@ -14,7 +18,7 @@ export type QueryValue = FieldValue
 export interface ReadyPhase {
   /**
    * Ends the request. Throws the first error of the steps before: `HeaderInjection` for what may not stand where it was put, `RequestTooLarge`
-   * when it does not fit in the write buffer, `InvalidUrl` for a path that does not begin with `/`.
+   * when it does not fit in the write buffer, `InvalidUrl` for a path that does not begin with `/`, or whose `..` segments lead above where it begins.
    */
   finish(): Request
 }
@@ -26,8 +30,8 @@ export interface HeadersPhase extends ReadyPhase {
    * `undefined` leaves the field out.
    */
   header(name: string, value: FieldValue): HeadersPhase
-  /** The whole body, with its Content-Length. Strings go out as UTF-8. */
-  body(content: string | Uint8Array): ReadyPhase
+  /** The whole body, with its Content-Length. Strings go out as UTF-8, a buffer or a view of one as the bytes that it covers. */
+  body(content: string | BytesInit): ReadyPhase
   /**
    * Lets `fill` write the body straight into linear memory; it returns how many bytes it used. What is sent is what {@link HeadersPhase.body}
    * would send. When `fill` throws, so does this, and the request can go on without that body.
@@ -107,12 +111,14 @@ export class RequestBuilder implements QueryPhase {
     this.serial = serial
     this.phase = PHASE_QUERY
     this.at = this.start
-    this.method = method
+    // Its length is one of the numbers that the codec goes by.
+    this.method = typeof method === 'string' ? method : ''
     this.hasQuery = false
     this.bodyKind = NO_BODY
     this.streamed = null
     this.error = null
-    this.put(String(method))
+    if (typeof method !== 'string') this.fail(new UsageError('InvalidOption', `method must be a string, but is ${nameValue(method)}`))
+    this.put(this.method)
     this.putByte(0x20)
     if (typeof path !== 'string' || path.charCodeAt(0) !== 0x2f) {
       if (path === '*' && method === 'OPTIONS') this.put(path)
@@ -121,6 +127,7 @@ export class RequestBuilder implements QueryPhase {
     }
     if (basePath !== '') this.put(basePath)
     this.put(path)
+    if (climbsOut(path)) this.fail(climbingPath())
     this.hasQuery = path.includes('?')
     return this
   }
@@ -155,14 +162,25 @@ export class RequestBuilder implements QueryPhase {
     this.putByte(0x3a)
     this.putByte(0x20)
     this.put(written)
-    if (this.error !== null) return this
-    const end = this.exports.sealField(line, nameLength, this.at)
-    if (end <= SEAL_RESERVED) this.fail(refusedField(end, name))
-    else this.at = end
+    this.sealField(line, nameLength, name)
     return this
   }
 
-  body(content: string | Uint8Array): this {
+  /** As {@link RequestBuilder.header}, for a value whose characters are bytes, as the Fetch standard has them. @internal */
+  headerOfBytes(name: string, value: string): this {
+    this.enter(PHASE_HEADERS, PHASE_HEADERS)
+    const line = this.at
+    this.put(name)
+    const nameLength = this.at - line
+    this.putByte(0x3a)
+    this.putByte(0x20)
+    if (this.at + value.length + SLACK > this.end) this.tooLarge(this.at + value.length + SLACK)
+    for (let i = 0; i < value.length; i++) this.putByte(value.charCodeAt(i))
+    this.sealField(line, nameLength, name)
+    return this
+  }
+
+  body(content: string | BytesInit): this {
     this.enter(PHASE_HEADERS, PHASE_READY)
     if (this.error !== null) return this
     if (typeof content === 'string') {
@@ -171,14 +189,10 @@ export class RequestBuilder implements QueryPhase {
       const length = this.write(content, at)
       if (length >= 0) this.placeBody(at, length)
       else this.tooLarge(at + content.length)
-    } else if (content instanceof Uint8Array) {
-      const at = this.at + LENGTH_FIELD + digits(content.length)
-      if (at + content.length <= this.end) {
-        this.u8.set(content, at)
-        this.placeBody(at, content.length)
-      } else this.tooLarge(at + content.length)
     } else {
-      this.fail(new UsageError('InvalidOption', 'a body is a string or a Uint8Array; for other sources use stream()'))
+      const length = plainLength(content)
+      if (length > 0) this.copyBody(content as Uint8Array, length)
+      else this.judgeBody(content)
     }
     return this
   }
@@ -192,7 +206,7 @@ export class RequestBuilder implements QueryPhase {
         const writable = this.u8.subarray(at, this.end)
         const used = this.fill(fill, writable)
         if (Number.isInteger(used) && used >= 0 && used <= writable.length) this.placeBody(at, used)
-        else this.fail(new UsageError('InvalidOption', `fill must return how many of the ${writable.length} bytes it used, not ${String(used)}`))
+        else this.fail(new UsageError('InvalidOption', `fill must return how many of the ${writable.length} bytes it used, not ${nameValue(used)}`))
       }
     }
     this.phase = PHASE_READY
@@ -231,7 +245,7 @@ export class RequestBuilder implements QueryPhase {
     const { bodyKind, method, serial } = this
     if (bodyKind === NO_BODY) {
       // Servers answer 411 to a POST that does not say that it is empty (RFC 9110 section 8.6).
-      if (method === 'POST' || method === 'PUT' || method === 'PATCH') this.at = this.exports.putContentLength(this.at, 0)
+      if (method === 'POST' || method === 'PUT' || method === 'PATCH') this.at = this.exports.putContentLength(this.at, this.end, 0)
       else {
         this.u8[this.at++] = 0x0d
         this.u8[this.at++] = 0x0a
@@ -263,9 +277,16 @@ export class RequestBuilder implements QueryPhase {
       return
     }
     this.targetLength = at - start - method.length - 1
-    const sealed = this.exports.sealRequestLine(start, method.length, at, prefix, prefixLength)
-    if (sealed === SEAL_REFUSED) this.fail(refusedLine(this.writer.ascii(0, at - start)))
+    const sealed = this.exports.sealRequestLine(start, within(method.length, at - start), at, this.end, prefix, prefixLength)
+    if (sealed <= SEAL_NO_ROOM) this.fail(injectedLine(method, this.writer.ascii(method.length + 1, this.targetLength)))
     else this.at = sealed
+  }
+
+  private sealField(line: number, nameLength: number, name: string): void {
+    if (this.error !== null) return
+    const end = this.exports.sealField(line, within(nameLength, this.at - line - 2), this.at, this.end)
+    if (end <= SEAL_NO_ROOM) this.fail(refusedField(end, name))
+    else this.at = end
   }
 
   /** Gives the body at `at` its Content-Length, and moves it to behind that when it is not there. */
@@ -279,10 +300,29 @@ export class RequestBuilder implements QueryPhase {
       }
       u8.copyWithin(place, at, at + length)
     }
-    this.exports.putContentLength(this.at, length)
+    this.exports.putContentLength(this.at, this.end, within(length, this.end - place))
     this.bodyKind = IN_BUFFER
     this.bodyStart = place
     this.at = place + length
+  }
+
+  private judgeBody(content: unknown): void {
+    try {
+      const bytes = bytesOf('body', content, 'a string, ')
+      this.copyBody(bytes, bytes.length)
+    } catch (error) {
+      this.fail(error as NexusError)
+    }
+  }
+
+  private copyBody(bytes: Uint8Array, length: number): void {
+    const at = this.at + LENGTH_FIELD + digits(length)
+    if (at + length > this.end) {
+      this.tooLarge(at + length)
+      return
+    }
+    copyInto(this.writer.buffer, at - this.start, bytes, length)
+    this.placeBody(at, length)
   }
 
   private fill<T>(fill: (writable: Uint8Array) => T, writable: Uint8Array): T {
@@ -376,7 +416,7 @@ export class RequestBuilder implements QueryPhase {
   /** A value that is not a string: as text, undefined when it is to be left out or is refused, which `finish` reports. */
   private textOf(value: unknown, kind: string, name: string): string | undefined {
     try {
-      return textOf(value, `${kind} ${quoted(String(name))}`)
+      return fieldText(value, `${kind} ${nameField(String(name))}`)
     } catch (error) {
       this.fail(error as UsageError)
       return undefined
@@ -431,13 +471,11 @@ function outOfOrder(superseded: boolean, phase: number): UsageError {
   )
 }
 
-function wrongPath(path: unknown): UsageError {
-  return new UsageError('InvalidUrl', `a path begins with "/" (or is "*", for OPTIONS), but this one is ${JSON.stringify(path)}`)
+function climbingPath(): UsageError {
+  return new UsageError('InvalidUrl', 'the ".." segments of this path lead above where it begins, out of the base path')
 }
 
-function refusedLine(line: string): EncodeError {
-  return new EncodeError(
-    'HeaderInjection',
-    `the request line ${JSON.stringify(line)} has bytes that may not stand there (RFC 9112 section 3): percent-encode them`,
-  )
+function wrongPath(path: unknown): UsageError {
+  const what = typeof path === 'string' && path !== '' ? `begins with ${JSON.stringify(path.charAt(0))}` : `is ${nameValue(path)}`
+  return new UsageError('InvalidUrl', `a path begins with "/" (or is "*", for OPTIONS), but this one ${what}`)
 }

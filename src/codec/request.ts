@@ -1,15 +1,18 @@
 /** A finished request: its bytes as they will be sent. */
 
-import { SEAL_RESERVED } from '../../assembly/abi.ts'
+import { SEAL_NO_ROOM, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { EncodeError, UsageError } from '../errors.ts'
+import { nameField } from '../naming.ts'
 import { equalsName } from './head-fields.ts'
+import { injectedField } from './injection.ts'
+import { type BytesInit, textOf } from './inputs.ts'
 import type { RequestWriter } from './request-writer.ts'
 
 const LF = 0x0a
 const COLON = 0x3a
 
 /** What a streamed body comes from: pieces in order, strings as UTF-8. */
-export type BodySource = AsyncIterable<Uint8Array | string>
+export type BodySource = AsyncIterable<BytesInit | string>
 
 /** A body that is made while it is sent. */
 export interface RequestStream {
@@ -72,12 +75,14 @@ export class Request {
    */
   overwriteHeader(name: string, value: string): this {
     this.check()
+    textOf('name', name)
+    textOf('value', value)
     const { writer } = this
     const [start, end] = this.findValue(name)
     if (end - start !== value.length) {
       throw new UsageError(
         'InvalidOption',
-        `the value of ${name} has ${end - start} bytes, the new one ${value.length}: make the placeholder as long`,
+        `the value of ${nameField(name)} has ${end - start} bytes, the new one ${value.length}: make the placeholder as long`,
       )
     }
     const { u8, exports } = writer
@@ -87,8 +92,8 @@ export class Request {
       // One byte a character; NUL, which no field may have, for those that would need more.
       u8[start + i] = code < 0x80 ? code : 0
     }
-    const sealed = exports.sealField(start - name.length - 2, name.length, end)
-    if (sealed <= SEAL_RESERVED) {
+    const sealed = exports.sealField(start - name.length - 2, name.length, end, writer.address + this.headLength)
+    if (sealed <= SEAL_NO_ROOM) {
       u8.set(before, start)
       throw refusedField(sealed, name)
     }
@@ -103,7 +108,7 @@ export class Request {
       const value = line + name.length + 2
       if (u8[value - 2] === COLON && equalsName(u8, line, name)) return [value, u8.indexOf(LF, value) - 1]
     }
-    throw new UsageError('InvalidOption', `the request has no header ${name}`)
+    throw new UsageError('InvalidOption', `the request has no header ${nameField(name)}`)
   }
 
   /** Does the body come from a source while the request is sent? */
@@ -124,12 +129,11 @@ export function staleRequest(): UsageError {
   )
 }
 
-/** The value is left out: it may be a secret. */
+/** Why a field was not sealed. */
 export function refusedField(seal: number, name: string): EncodeError {
+  if (seal !== SEAL_RESERVED) return injectedField(name)
   return new EncodeError(
     'HeaderInjection',
-    seal === SEAL_RESERVED
-      ? `the header field ${name} is set by the writer itself: given by hand it could contradict how the request is framed`
-      : `the header field ${JSON.stringify(name)} has bytes in its name or value that may not stand there (RFC 9110 section 5)`,
+    `the header field ${name} is set by the writer itself: given by hand it could contradict how the request is framed`,
   )
 }

@@ -27,7 +27,7 @@ export interface ProxyParts {
 
 /**
  * As `dial`, and through `options.proxy` when there is one. `connectTimeout` and `signal` cover all of it: proxy, tunnel and TLS. Rejects also
- * with `ProxyFailed`, `ProxyRefused` and `ProxyAuthRequired`.
+ * with `ProxyFailed`, `ProxyRefused` and `ProxyAuthRequired`. Nothing is dialled before all that can be wrong with the options was checked.
  */
 export function dialThroughProxy(parts: ProxyParts): Dial {
   const messages = new HttpMessages(parts.codec)
@@ -36,12 +36,25 @@ export function dialThroughProxy(parts: ProxyParts): Dial {
     if (proxy === null) return parts.dial(address, options)
     checkSocketPath(options)
     const tls = address.secure ? checkTlsConfig(options.tls) : null
-    return makeConnection(parts.clock, address, options, async (attempt) => {
-      const below = await reach(parts.dial, proxy, options, attempt)
-      const tunnel = await TunnelTransport.open(below, ask(parts, messages, proxy, address))
-      return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls)
-    })
+    const request = tunnelRequest(parts.codec, messages, address, proxy)
+    try {
+      return await makeConnection(parts.clock, address, options, async (attempt) => {
+        const below = await reach(parts.dial, proxy, options, attempt)
+        const tunnel = await TunnelTransport.open(below, request)
+        return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls)
+      })
+    } finally {
+      request.release()
+    }
   }
+}
+
+/** What the proxy is asked. Throws what its parts throw: a name too long for SOCKS5, a field that may not be sent. */
+function tunnelRequest(codec: Codec, messages: HttpMessages, address: Address, { kind, headers, credentials }: ProxySettings): TunnelRequest {
+  const { hostname, port } = address
+  return kind === 'socks5'
+    ? new SocksTunnel(hostname, port, credentials)
+    : new ConnectTunnel(codec, messages, printAddress({ hostname, port }), headers)
 }
 
 /** The connection to the proxy. */
@@ -50,15 +63,10 @@ async function reach(dial: Dial, proxy: ProxySettings, { noDelay, keepAlive }: D
     // The time and the caller's signal are watched from outside.
     const below = await dial(proxy.address, { tls: proxy.tls, noDelay, keepAlive, connectTimeout: 0, signal: attempt.signal })
     attempt.hold(() => below.destroy())
+    attempt.signal.throwIfAborted()
     return below
   } catch (cause) {
     if (!(cause instanceof TransportError || cause instanceof TlsError)) throw cause
     throw new TransportError('ProxyFailed', `the proxy ${printAddress(proxy.address)} cannot be reached: ${cause.message}`, { cause })
   }
-}
-
-function ask({ codec }: ProxyParts, messages: HttpMessages, { kind, headers, credentials }: ProxySettings, address: Address): TunnelRequest {
-  return kind === 'socks5'
-    ? new SocksTunnel(address.hostname, address.port, credentials)
-    : new ConnectTunnel(codec, messages, printAddress(address), headers)
 }

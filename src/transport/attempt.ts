@@ -20,17 +20,20 @@ export class Attempt {
     if (this.signal.aborted) close()
   }
 
-  /** Called once at most. */
+  /** It has failed: what it holds is closed. */
+  discard(): void {
+    this.close?.()
+  }
+
   giveUp(): void {
     this.abort.abort()
-    this.close?.()
+    this.discard()
   }
 }
 
 /**
- * Makes a connection within `connectTimeout` and `signal`. One that comes after the attempt was given up is destroyed. Rejects as {@link withDeadline}.
- *
- * @param make closes by itself what it has got when it fails
+ * Makes a connection within `connectTimeout` and `signal`. What was opened for one that fails is closed, and one that comes after the attempt was given
+ * up is destroyed. Rejects as {@link withDeadline}.
  */
 export function makeConnection(
   clock: Clock,
@@ -44,7 +47,10 @@ export function makeConnection(
     options,
     (done, failed) => {
       const attempt = new Attempt()
-      make(attempt).then(done, failed)
+      make(attempt).then(done, (error: unknown) => {
+        attempt.discard()
+        failed(error)
+      })
       return () => attempt.giveUp()
     },
     (late) => late.destroy(),

@@ -262,16 +262,11 @@ export function denoDial(clock: Clock): Dial {
       const { hostname, port } = address
       const conn = path === null ? await Deno.connect({ hostname, port, signal }) : await Deno.connect({ transport: 'unix', path, signal })
       attempt.hold(() => closeQuietly(conn))
-      try {
-        // TCP's options mean nothing for a Unix domain socket, and Deno's own TLS is for TCP alone.
-        if (path === null && tcp.noDelay) (conn as DenoTcpConn).setNoDelay(true)
-        if (tls === null) return new DenoTransport(conn, undefined)
-        if (path !== null || !isServedByDeno(tls)) return await secureDenoConn(conn, hostname, tls)
-        return await secureByDeno(attempt, conn as DenoTcpConn, hostname, tls)
-      } catch (error) {
-        closeQuietly(conn)
-        throw error
-      }
+      // TCP's options mean nothing for a Unix domain socket, and Deno's own TLS is for TCP alone.
+      if (path === null && tcp.noDelay) (conn as DenoTcpConn).setNoDelay(true)
+      if (tls === null) return new DenoTransport(conn, undefined)
+      if (path !== null || !isServedByDeno(tls)) return secureDenoConn(conn, hostname, tls)
+      return secureByDeno(attempt, conn as DenoTcpConn, hostname, tls)
     })
   }
 }
@@ -287,12 +282,7 @@ async function secureByDeno(attempt: Attempt, tcp: DenoTcpConn, hostname: string
     ...(alpnProtocols.length === 0 ? {} : { alpnProtocols: [...alpnProtocols] }),
   })
   attempt.hold(() => closeQuietly(conn))
-  try {
-    // Without this the handshake would begin with the first read or write, and its failure come as a lost connection.
-    const { alpnProtocol } = await conn.handshake()
-    return new DenoTransport(conn, alpnProtocol ?? undefined)
-  } catch (error) {
-    closeQuietly(conn)
-    throw error
-  }
+  // Without this the handshake would begin with the first read or write, and its failure come as a lost connection.
+  const { alpnProtocol } = await conn.handshake()
+  return new DenoTransport(conn, alpnProtocol ?? undefined)
 }

@@ -188,7 +188,7 @@ describe('the buffer', () => {
     const reader = arrived(get)
     reader.release()
     reader.release()
-    for (const use of [() => reader.next(), () => reader.spare(), () => reader.read(new Uint8Array(1))]) expect(use).toThrow(code('NotOpen'))
+    for (const use of [() => reader.next(), () => reader.spare(), () => reader.read(new Uint8Array(1))]) expect(use).toThrow(code('Released'))
   })
   test('is all that is written to, whatever comes', { timeout: 120_000 }, () => {
     const random = new Random(9)
