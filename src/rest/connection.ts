@@ -152,7 +152,7 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
   ): Self | Promise<Self> {
     if (typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, second)
     let read!: HttpOptions
-    const secured = secureOver(this.runtime.secure, transport, () => {
+    const secured = secureOver(this.runtime, transport, () => {
       read = readOptions(HTTP_OPTIONS, options)
       return { address: parseHttpUrl(second).address, options: read }
     })
