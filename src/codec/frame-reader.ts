@@ -38,6 +38,7 @@ import {
 } from '../../assembly/abi.ts'
 import { checkInteger, checkRange, type ProtocolError, UsageError } from '../errors.ts'
 import { type Family, integer, number, oneOf, SIZE_MAX } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import { grown } from './heap-body.ts'
 import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
 import { ASSEMBLED, CloseCode, Message, type MessageKind, type MessageSource } from './message.ts'
@@ -102,6 +103,14 @@ const TEXT_BLOCK = 2_048
  * Receiving never throws for a broken peer: it ends in `error`, after the messages before it.
  */
 export class FrameReader implements MessageSource {
+  static {
+    showsItself(this.prototype, (it) =>
+      it.released
+        ? { role: it.role, released: true }
+        : { role: it.role, capacity: it.capacity, buffered: it.buffered, isMidMessage: it.isMidMessage, isClosed: it.isClosed, error: it.failure },
+    )
+  }
+
   /** Whose end this is. */
   readonly role: Role
   /** Bytes of the read buffer. */

@@ -3,6 +3,7 @@
 import { MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import { type Family, integer, oneOf } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import type { Role } from './frame-reader.ts'
 import { MaskKeys, maskKeySource } from './mask-keys.ts'
 import { align, type Codec, type Region } from './memory.ts'
@@ -38,6 +39,12 @@ const STAGE_BYTES = 16 * 1024
  * Every encoder returns false, having written nothing, when the frame does not fit in what is free.
  */
 export class FrameWriter {
+  static {
+    showsItself(this.prototype, (it) =>
+      it.released ? { role: it.role, released: true } : { role: it.role, capacity: it.capacity, length: it.length, room: it.room },
+    )
+  }
+
   /** Whose end this is. */
   readonly role: Role
   /** Bytes of the write buffer. */

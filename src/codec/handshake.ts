@@ -31,6 +31,7 @@ import {
 } from '../../assembly/abi.ts'
 import { EncodeError, HandshakeError, type HandshakeErrorCode, type HandshakeResponse, UsageError } from '../errors.ts'
 import { kindOf, refused } from '../option-rules.ts'
+import { namesOf, showsItself } from '../printing.ts'
 import { type Fields, type FieldsInit, pairsOf } from './fields.ts'
 import type { FrameReader } from './frame-reader.ts'
 import type { FrameWriter } from './frame-writer.ts'
@@ -263,6 +264,10 @@ export interface ClientHello {
 
 /** The client's end: writes the request when made; then `receive` after each read. */
 export class ClientHandshake {
+  static {
+    showsItself(this.prototype, (it) => ({ protocol: it.protocol, headers: namesOf(it.headers) }))
+  }
+
   /** Chosen subprotocol, `''` for none. */
   protocol = ''
   /** Fields of the response. */
@@ -376,6 +381,10 @@ export interface ServerHello {
 
 /** The server's end: `receive` after each read, then `accept` or `refuse`, which write the response. */
 export class ServerHandshake {
+  static {
+    showsItself(this.prototype, () => ({}))
+  }
+
   private readonly memory: HeadMemory
 
   /** The reader and writer must share one memory. */

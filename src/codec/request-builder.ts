@@ -2,6 +2,7 @@
 
 import { SEAL_REFUSED, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, type NexusError, UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import { type FieldValue, quoted, textOf } from './fields.ts'
 import type { CodecExports } from './module.ts'
 import { type BodySource, Request, refusedField } from './request.ts'
@@ -74,6 +75,10 @@ const DECLARED = 3
 
 /** All phases in one object, of which each writer has a few that take turns. */
 export class RequestBuilder implements QueryPhase {
+  static {
+    showsItself(this.prototype, (it) => ({ method: it.method, superseded: it.serial !== it.writer.serial, length: it.at - it.start }))
+  }
+
   private readonly u8: Uint8Array<ArrayBuffer>
   private readonly exports: CodecExports
   private readonly start: number

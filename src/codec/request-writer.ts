@@ -3,6 +3,7 @@
 import { SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import { type Family, integer, text } from '../option-rules.ts'
+import { namesOf, showsItself } from '../printing.ts'
 import { type FieldsInit, type FieldValue, fieldList, pairsOf, quoted, textOf } from './fields.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
@@ -46,6 +47,16 @@ const CHUNK_FRAMING = 12
  * ```
  */
 export class RequestWriter {
+  static {
+    showsItself(this.prototype, (it) => ({
+      host: it.host,
+      capacity: it.capacity,
+      defaultHeaders: namesOf(it.defaults),
+      inUse: it.lent,
+      released: it.released,
+    }))
+  }
+
   /** Value of `Host`, and what the constructor was given. */
   readonly host: string
   /** Bytes of the write buffer. */

@@ -2,6 +2,7 @@
 
 import { SEAL_RESERVED } from '../../assembly/abi.ts'
 import { EncodeError, UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import { equalsName } from './head-fields.ts'
 import type { RequestWriter } from './request-writer.ts'
 
@@ -20,6 +21,14 @@ export type BodySource = AsyncIterable<Uint8Array | string>
  * ```
  */
 export class Request {
+  static {
+    showsItself(this.prototype, (it) =>
+      it.writer.serial === it.serial
+        ? { method: it.method, length: it.length, bodyLength: it.bodyLength, isStreaming: it.isStreaming }
+        : { stale: true },
+    )
+  }
+
   /** @internal */
   constructor(
     /** @internal */ readonly writer: RequestWriter,

@@ -2,6 +2,7 @@
 
 import type { TunnelRequest } from '../codec/tunnel.ts'
 import { TransportError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import type { Transport, TransportHandler, WriteProgress } from '../transport/transport.ts'
 
 /** Bytes of a read from the proxy. */
@@ -10,6 +11,10 @@ const NOTHING = new Uint8Array(0)
 
 /** A transport over another one, whose first bytes are the proxy's. Reads are copied once. */
 export class TunnelTransport implements Transport, TransportHandler {
+  static {
+    showsItself(this.prototype, (it) => ({ remoteAddress: it.remoteAddress, lastWrite: it.lastWrite }))
+  }
+
   readonly targetCount = 1
   private handler: TransportHandler | null = null
   private targets: readonly Uint8Array[] = []

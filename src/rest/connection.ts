@@ -14,6 +14,7 @@ import type { RequestWriter } from '../codec/request-writer.ts'
 import { type InterimResponse, ResponseReader } from '../codec/response-reader.ts'
 import { type HttpError, RestError, UsageError } from '../errors.ts'
 import { checkOptions, readOptions } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import { secureOver } from '../transport/secure-over.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
@@ -75,6 +76,16 @@ const READ = 3
  * ```
  */
 export class HttpConnection implements TransportHandler {
+  static {
+    showsItself(this.prototype, (it) => ({
+      state: it.state,
+      requests: it.requests,
+      age: it.age,
+      idleFor: it.idleFor,
+      remoteAddress: it.remoteAddress,
+    }))
+  }
+
   /** What an entry point supplies. @internal */
   static readonly runtime: Runtime
 

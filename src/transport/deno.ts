@@ -9,6 +9,7 @@
 
 import type { EndProof } from '../end-proof.ts'
 import { UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import { lostError, printAddress } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
 import { secureDenoConn } from './deno-tls.ts'
@@ -45,6 +46,15 @@ declare const Deno: {
 const NOTHING = new Uint8Array(0)
 
 class DenoTransport implements Transport {
+  static {
+    showsItself(this.prototype, (it) => ({
+      remoteAddress: it.remoteAddress,
+      isSecure: it.isSecure,
+      alpnProtocol: it.alpnProtocol,
+      lastWrite: it.lastWrite,
+    }))
+  }
+
   readonly targetCount = 1
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined

@@ -7,6 +7,7 @@
 import { connect } from 'cloudflare:sockets'
 import type { EndProof } from '../end-proof.ts'
 import { TlsError, UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import { lostError } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
 import { checkTcpOptions } from './dial-options.ts'
@@ -19,6 +20,10 @@ const NOTHING = new Uint8Array(0)
 const READ_SIZE = 65_536
 
 class WorkerdTransport implements Transport {
+  static {
+    showsItself(this.prototype, (it) => ({ remoteAddress: it.remoteAddress, isSecure: it.isSecure, lastWrite: it.lastWrite }))
+  }
+
   readonly targetCount = 1
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined

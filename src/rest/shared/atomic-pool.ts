@@ -5,6 +5,7 @@ import { RequestWriter } from '../../codec/request-writer.ts'
 import { ResponseReader } from '../../codec/response-reader.ts'
 import { checkInteger, UsageError } from '../../errors.ts'
 import { type Family, integer, readOptions } from '../../option-rules.ts'
+import { showsItself } from '../../printing.ts'
 import type { Runtime } from '../../runtime.ts'
 import { ClientPool, type PoolPlace, preparePool } from '../client-pool.ts'
 import { type AcquireOptions, type ClientPoolOptions, DEFAULT_TIMEOUT, POOL_OPTIONS } from '../options.ts'
@@ -108,6 +109,8 @@ export class AtomicClientPool extends ClientPool {
       spin: (options.spin ?? DEFAULT_SPIN) / 1000,
       owner: thread,
     }
+    // It has the default fields in it, whose values may be secrets.
+    showsItself(plan, (it) => ({ id: it.id, blocks: it.blocks, owner: it.owner }))
     const memory = new PoolMemory(plan)
     const furnish = (block: number): { writer: RequestWriter; reader: ResponseReader } => {
       const region = memory.regionOf(block)

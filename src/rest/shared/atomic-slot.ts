@@ -6,6 +6,7 @@ import { RestResponse } from '../../codec/response.ts'
 import { ResponseReader } from '../../codec/response-reader.ts'
 import { type RequestSent, RestError, UsageError } from '../../errors.ts'
 import { TIMER_MAX } from '../../option-rules.ts'
+import { showsItself } from '../../printing.ts'
 import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
 import { checkTimeout } from '../options.ts'
 import type { ResponseTimings } from '../response.ts'
@@ -138,6 +139,10 @@ export interface AtomicClientSlotClass<Self extends AtomicClientSlot> {
  * ```
  */
 export class AtomicClientSlot {
+  static {
+    showsItself(this.prototype, (it) => ({ index: it.index, held: it.isHeld }))
+  }
+
   /** What an entry point supplies. @internal */
   static readonly threads: Attachments
 

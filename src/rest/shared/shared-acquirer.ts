@@ -1,6 +1,7 @@
 /** `SharedAcquirer`: slots for threads that do not own the sockets, for the asking. */
 
 import { RestError } from '../../errors.ts'
+import { showsItself } from '../../printing.ts'
 import { checkTimeout } from '../options.ts'
 import type { AtomicClientSlot, Attachments } from './atomic-slot.ts'
 import { stayAlive } from './cells.ts'
@@ -36,6 +37,10 @@ export interface SharedAcquirerClass<Self extends SharedAcquirer> {
  * the pool of its workers (`pool.watch(worker)`), so that a slot that is granted to one that has ended comes back at once.
  */
 export class SharedAcquirer {
+  static {
+    showsItself(this.prototype, (it) => ({ pool: it.plan.id }))
+  }
+
   /** What an entry point supplies. @internal */
   static readonly threads: Attachments
   /** @internal */
