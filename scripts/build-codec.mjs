@@ -4,7 +4,7 @@
 // With --checked it also makes build/checked: the same binaries with their bounds written into them, for `npm run test:soak` and for nobody else.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { withoutCustom } from '../bench/codec/wasm.mjs'
+import { withoutCustom } from './wasm-binary.mjs'
 
 const FEATURES = ['simd', 'bulk-memory', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals']
 const BUILDS = [

@@ -215,6 +215,7 @@ export type RestErrorCode =
   | 'PoolClosed'
   | 'SlotReleased'
   | 'OwnerGone'
+  | 'SharedMemoryCorrupt'
 
 /** A request failed. The connection it was sent on is not used again, so a late response can't be taken for another's. */
 export class RestError extends NexusError {

@@ -114,16 +114,21 @@ export function callback<T>(example: string): Rule<T> {
 /** An `AbortSignal`; null is none, as `fetch` has it. */
 export const signal: Rule<AbortSignal | undefined> = {
   expects: 'an AbortSignal',
-  read(name, value) {
-    if (value === null) return undefined
-    if (isSignal(value)) return value
-    const hint = isSignal((value as { signal?: unknown } | undefined)?.signal) ? ': give the controller’s signal, not the controller' : ''
-    throw refused(name, `${this.expects}${hint}`, value)
-  },
+  read: (name, value) => checkSignal(name, value),
+}
+
+/** A signal; null and undefined are none. Throws `InvalidOption`. */
+export function checkSignal(name: string, value: unknown): AbortSignal | undefined {
+  if (value === undefined || value === null) return undefined
+  if (isSignal(value)) return value
+  const hint = isSignal((value as { signal?: unknown }).signal) ? ' (give the `signal` of the controller)' : ''
+  throw refused(name, `an AbortSignal${hint}`, value)
 }
 
 function isSignal(value: unknown): value is AbortSignal {
-  return typeof value === 'object' && value !== null && typeof (value as AbortSignal).aborted === 'boolean' && 'addEventListener' in value
+  if (typeof value !== 'object' || value === null) return false
+  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function'
 }
 
 /** A family inside another one. */

@@ -376,11 +376,6 @@ export class FrameReader implements MessageSource {
     return this.end - this.table > this.get(READER_CONTROLS) * (DESCRIPTOR_BYTES >> 2) || this.get(READER_STATE) === STATE_PARTS
   }
 
-  /** Is the message that `next` would return a control frame? Asked after `poll` has said that there is one. @internal */
-  get isControlAhead(): boolean {
-    return ((this.i32[this.cursor + 1] as number) & DESCRIPTOR_KIND_MASK) >= OPCODE_CLOSE
-  }
-
   /** The close frame among what has arrived and was not taken; undefined when not all of that is parsed. @internal */
   get closeAhead(): { code: number; reason: string } | null | undefined {
     if (this.released) return null

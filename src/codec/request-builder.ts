@@ -5,7 +5,7 @@ import { checkInteger, EncodeError, type NexusError, UsageError } from '../error
 import { showsItself } from '../printing.ts'
 import { type FieldValue, quoted, textOf } from './fields.ts'
 import type { CodecExports } from './module.ts'
-import { type BodySource, Request, refusedField } from './request.ts'
+import { type BodySource, Request, type RequestStream, refusedField } from './request.ts'
 import type { RequestWriter } from './request-writer.ts'
 
 /** A query value; numbers and booleans are written as `String` does, undefined leaves the parameter out. */
@@ -36,7 +36,10 @@ export interface HeadersPhase extends ReadyPhase {
   bodyWriter(fill: (writable: Uint8Array) => number): ReadyPhase
   /** Lets `fill` write a body of exactly `length` bytes, zeroed before, straight into linear memory. */
   bodyFixed(length: number, fill: (writable: Uint8Array) => void): ReadyPhase
-  /** A body that is produced while it is sent: in chunks (RFC 9112 section 7.1), or as exactly `length` bytes when that is given. */
+  /**
+   * A body that is produced while it is sent: in chunks (RFC 9112 section 7.1), or as exactly `length` bytes when that is given. A source that is not
+   * an async iterable, or a `ReadableStream` that somebody reads already, is refused with `InvalidOption`, which `finish` reports.
+   */
   stream(source: BodySource, length?: number): ReadyPhase
 }
 
@@ -70,8 +73,7 @@ const HEX = Uint8Array.from('0123456789ABCDEF', (digit) => digit.charCodeAt(0))
 
 const NO_BODY = 0
 const IN_BUFFER = 1
-const IN_CHUNKS = 2
-const DECLARED = 3
+const STREAMED = 2
 
 /** All phases in one object, of which each writer has a few that take turns. */
 export class RequestBuilder implements QueryPhase {
@@ -91,8 +93,7 @@ export class RequestBuilder implements QueryPhase {
   private hasQuery = false
   private bodyKind = NO_BODY
   private bodyStart = 0
-  private source: BodySource | null = null
-  private declared = 0
+  private streamed: RequestStream | null = null
   private error: NexusError | null = null
 
   constructor(
@@ -114,7 +115,7 @@ export class RequestBuilder implements QueryPhase {
     this.method = method
     this.hasQuery = false
     this.bodyKind = NO_BODY
-    this.source = null
+    this.streamed = null
     this.error = null
     this.put(String(method))
     this.putByte(0x20)
@@ -221,9 +222,9 @@ export class RequestBuilder implements QueryPhase {
   stream(source: BodySource, length?: number): this {
     this.enter(PHASE_HEADERS, PHASE_READY)
     if (length !== undefined) checkInteger('length', length, 0, Number.MAX_SAFE_INTEGER, 'bytes')
-    this.source = source
-    this.declared = length ?? 0
-    this.bodyKind = length === undefined ? IN_CHUNKS : DECLARED
+    if (!isSource(source)) this.fail(wrongSource(source))
+    this.streamed = { source, length: length ?? null }
+    this.bodyKind = STREAMED
     this.put(length === undefined ? 'Transfer-Encoding: chunked\r\n\r\n' : `Content-Length: ${length}\r\n\r\n`)
     if (this.error === null && this.at + MIN_CHUNK_ROOM > this.end) this.tooLarge(this.at + MIN_CHUNK_ROOM)
     return this
@@ -245,10 +246,9 @@ export class RequestBuilder implements QueryPhase {
       this.bodyStart = this.at
       this.writer.streamFrom(this.at)
     }
-    const declared = bodyKind === DECLARED ? this.declared : null
-    const { bodyStart, source, start, targetLength } = this
-    this.source = null
-    return new Request(this.writer, serial, method, targetLength, bodyStart - start, this.at - bodyStart, source, declared)
+    const { bodyStart, start, streamed, targetLength } = this
+    this.streamed = null
+    return new Request(this.writer, serial, method, targetLength, bodyStart - start, this.at - bodyStart, streamed)
   }
 
   /** Is a step for phase `latest` or earlier allowed now? Then the request goes on in phase `next`. Closes the request line when it is left. */
@@ -397,6 +397,25 @@ export class RequestBuilder implements QueryPhase {
     const max = this.end - this.start
     this.fail(new EncodeError('RequestTooLarge', `a request of at least ${size} bytes is over writeBufferCapacity (${max} bytes)`, size, max))
   }
+}
+
+/** Can a body be taken from it? Judged while nothing has been sent. */
+function isSource(source: unknown): source is BodySource {
+  if (typeof source !== 'object' || source === null) return false
+  const { locked, [Symbol.asyncIterator]: iterate } = source as Partial<BodySource> & { readonly locked?: unknown }
+  return typeof iterate === 'function' && locked !== true
+}
+
+function wrongSource(source: unknown): UsageError {
+  const is =
+    typeof source !== 'object' || source === null
+      ? String(source === null ? null : typeof source)
+      : (source as { locked?: unknown }).locked === true
+        ? 'a stream that somebody reads already (it is locked)'
+        : Symbol.iterator in source
+          ? 'synchronous: give it to body(), or yield from it in an async generator'
+          : 'an object without Symbol.asyncIterator'
+  return new UsageError('InvalidOption', `source must be an async iterable, such as an async generator or a ReadableStream, but is ${is}`)
 }
 
 /** Decimal digits of a length. */

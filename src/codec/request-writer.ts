@@ -29,8 +29,8 @@ export const REQUEST_WRITER_OPTIONS: Family<RequestWriterOptions> = {
   defaultHeaders: fieldList,
 }
 
-/** Memory for what every request begins with; room for a few long tokens. */
-const PREFIX_BYTES = 16 * 1024
+/** Memory for what every request begins with; room for a few long tokens. It lies in front of the request. */
+export const PREFIX_BYTES: number = 16 * 1024
 /** Builders take turns, so that one kept too long is told apart from its successors. A power of two. */
 const BUILDERS = 4
 const SERIAL_MASK = 2 ** 30 - 1

@@ -12,6 +12,13 @@ const COLON = 0x3a
 /** What a streamed body comes from: pieces in order, strings as UTF-8. */
 export type BodySource = AsyncIterable<Uint8Array | string>
 
+/** A body that is made while it is sent. */
+export interface RequestStream {
+  readonly source: BodySource
+  /** Bytes that it was said to have; null when it goes out in chunks. */
+  readonly length: number | null
+}
+
 /**
  * A request that may be sent. It lies in its writer's memory and is valid until the writer begins another; using it later throws `StaleRequest`.
  *
@@ -38,9 +45,8 @@ export class Request {
     private readonly targetLength: number,
     private readonly headLength: number,
     private readonly bodyLength: number,
-    private readonly bodySource: BodySource | null,
-    /** Bytes that a streamed body was said to have; null when it goes out in chunks. @internal */
-    readonly declaredLength: number | null,
+    /** The body when it is made while it is sent; null when the request is whole. @internal */
+    readonly stream: RequestStream | null,
   ) {}
 
   /** Head and body as a view of the writer's memory, valid as long as the request: it is not guarded, nor is its `buffer`. Of a streamed request, the head. */
@@ -111,13 +117,7 @@ export class Request {
 
   /** Does the body come from a source while the request is sent? */
   get isStreaming(): boolean {
-    return this.bodySource !== null
-  }
-
-  /** Where a streamed body comes from. Throws `NotOpen` when it is not streamed. @internal */
-  get source(): BodySource {
-    if (this.bodySource === null) throw new UsageError('NotOpen', 'the body of this request is not streamed')
-    return this.bodySource
+    return this.stream !== null
   }
 
   private check(): void {

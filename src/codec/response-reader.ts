@@ -144,9 +144,8 @@ export class ResponseReader implements ResponseSource {
 
   /**
    * @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own
-   * @param attached a reader of another thread lives in `region` already and keeps reading: this one only looks, see {@link ResponseReader.adopt}
    */
-  constructor(codec: Codec, options: ResponseReaderOptions = {}, region?: Region, attached = false) {
+  constructor(codec: Codec, options: ResponseReaderOptions = {}, region?: Region) {
     const limits = checkResponseLimits(options)
     this.limits = limits
     this.capacity = limits.capacity
@@ -172,10 +171,9 @@ export class ResponseReader implements ResponseSource {
     this.current = this.first
     this.views = [this.u8.subarray(this.first, this.first + this.capacity), this.u8.subarray(this.second, this.second + this.capacity)]
 
-    if (!attached) this.u8.fill(0, this.record, this.record + INCOMING_BYTES + CHUNKED_BYTES)
-    if (!attached) this.set(HEAD_FIELDS, table)
+    this.u8.fill(0, this.record, this.record + INCOMING_BYTES + CHUNKED_BYTES)
+    this.set(HEAD_FIELDS, table)
     this.fields = new HeadFields(this.memory, codec.text, this.record)
-    if (attached) return
     this.set(HEAD_FIELD_CAPACITY, limits.maxHeaders)
     this.set(INCOMING_STORE, store)
     this.set(INCOMING_STORE_BYTES, limits.capacity)
@@ -310,22 +308,6 @@ export class ResponseReader implements ResponseSource {
     if (this.ownsRegion) this.region.release()
   }
 
-  // For threads that share the memory.
-
-  /** The response that another thread has read into this memory becomes this reader's. @internal */
-  adopt(): void {
-    this.expire()
-    this.hasHead = this.isComplete = true
-  }
-
-  /** The response is no longer this thread's to look at: it is stale. @internal */
-  expire(): void {
-    this.serial = (this.serial + 1) & SERIAL_MASK
-    this.cached = null
-    this.hasHead = this.isComplete = false
-    this.fields.clear()
-  }
-
   // For adapters that read into fixed places of the memory.
 
   /** Makes it `user`'s, and its memory the system's to read into, until {@link ResponseReader.letGo}. Throws `InvalidOption` when it is another's. @internal */
@@ -337,9 +319,9 @@ export class ResponseReader implements ResponseSource {
     this.region.lend()
   }
 
-  /** Its user is done with it. @internal */
-  letGo(): void {
-    if (this.user === null) return
+  /** `user` is done with it. Harmless when it is another's by now. @internal */
+  letGo(user: object): void {
+    if (this.user !== user) return
     this.user = null
     this.region.endLoan()
   }
@@ -430,10 +412,15 @@ export class ResponseReader implements ResponseSource {
     return this.i32[this.words + (offset >> 2)] as number
   }
 
+  /** Is there a table of trailers, though it may be empty? @internal */
+  get hasTrailers(): boolean {
+    return this.isComplete && this.word(INCOMING_FRAMING) === BODY_CHUNKED
+  }
+
   /** @internal */
   trailers(): [name: string, value: string][] {
     const list: [string, string][] = []
-    if (!this.isComplete || this.word(INCOMING_FRAMING) !== BODY_CHUNKED) return list
+    if (!this.hasTrailers) return list
     const count = this.word(INCOMING_BYTES + HEAD_FIELD_COUNT)
     for (let i = 0, at = this.trailerTable; i < count; i++, at += FIELD_BYTES >> 2) {
       list.push([this.textAt(at), this.textAt(at + 2)])

@@ -108,7 +108,7 @@ export class ClientPool {
       const writer = new RequestWriter(runtime.codec, host, { writeBufferCapacity, basePath, defaultHeaders })
       return new Slot(index, writer, new ResponseReader(runtime.codec, options), owner)
     })
-    await core.connect(options.signal)
+    await core.connect(options.signal ?? undefined)
     return new this(core, place, options.timeout ?? DEFAULT_TIMEOUT)
   }
 

@@ -65,7 +65,7 @@ export class Upkeep {
 
   private run(): void {
     const now = this.core.runtime.clock.now()
-    this.core.remote?.collect()
+    this.core.remote?.sweep()
     if (now >= this.nextLook) {
       this.lookForLeaks(now)
       this.nextLook = now + this.core.options.leakTimeout / LOOKS
@@ -140,7 +140,7 @@ export class Upkeep {
     const { core } = this
     const old = slot.connection
     core
-      .dial(core.stopped.signal)
+      .dial()
       .then(
         (transport) => {
           // It healed in the meantime, or the pool ended.

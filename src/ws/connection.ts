@@ -31,7 +31,6 @@ export class Connection implements TransportHandler {
   /** The transport's last call has come. */
   isClosed = false
   private lost: Error | null = null
-  private hasEnded = false
   private isReleased = false
   private user: ConnectionUser
   private readonly region: Region
@@ -65,7 +64,7 @@ export class Connection implements TransportHandler {
     transport.start(this, targets)
   }
 
-  /** Hands the connection on. `user` learns of everything that happens from now on, and of an end or a loss that its predecessor was notified of. */
+  /** Hands the connection on. `user` learns of everything that happens from now on, and of a loss that came while its predecessor was done already. */
   handTo(user: ConnectionUser): void {
     this.user = user
     if (!this.isClosed) return
@@ -77,8 +76,7 @@ export class Connection implements TransportHandler {
   /** The reader is drained and may be filled again. */
   resume(): void {
     this.reader.makeWay()
-    if (this.hasEnded) this.user.onEnd()
-    else this.transport.resume()
+    this.transport.resume()
   }
 
   /**
@@ -99,13 +97,17 @@ export class Connection implements TransportHandler {
   }
 
   onEnd(): void {
-    this.hasEnded = true
     this.user.onEnd()
   }
 
   onWritten(): void {
     this.sender.onWritten()
     this.user.onWritten()
+  }
+
+  onLost(error: Error): void {
+    // What has arrived is still the user's to take; who waits for a write to leave waits in vain.
+    this.sender.stop(error)
   }
 
   onClosed(error: Error | null): void {

@@ -36,9 +36,10 @@ export class Sender {
   private corked = false
   /** Set when somebody wants to know. */
   watch: WriteWatch | null = null
-  private stopped = false
-  /** Why bytes were dropped; null when all that was accepted has left. */
-  private dropped: Error | null = null
+  /** Why nothing more will leave. */
+  private loss: Error | null = null
+  /** Bytes that were accepted have not left and will not. */
+  private hasDropped = false
   private drain: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | null = null
   private readonly uncork = (): void => {
     this.corked = false
@@ -99,7 +100,7 @@ export class Sender {
 
   /** Resolves when everything has left; rejects when the connection ends before, or ended before. */
   flushed(): Promise<void> {
-    if (this.stopped) return this.dropped === null ? TICK : Promise.reject(this.dropped)
+    if (this.loss !== null) return this.hasDropped ? this.backlog() : TICK
     this.write()
     return this.bufferedAmount === 0 ? TICK : this.backlog()
   }
@@ -113,9 +114,9 @@ export class Sender {
 
   /** Nothing more will leave: what waits is dropped, and who waits for it is notified. A second call does nothing. */
   stop(error: Error): void {
-    if (this.stopped) return
-    this.stopped = true
-    if (this.bufferedAmount > 0) this.dropped = error
+    if (this.loss !== null) return
+    this.loss = error
+    this.hasDropped = this.bufferedAmount > 0
     this.overflow.clear()
     this.drain?.reject(error)
     this.drain = null
@@ -123,7 +124,7 @@ export class Sender {
 
   /** Hands what waits to the transport. */
   write(): void {
-    if (this.inFlight !== 0 || this.stopped) return
+    if (this.inFlight !== 0 || this.loss !== null) return
     for (;;) {
       this.inFlightOverflow = this.writer.length === 0
       const bytes = this.inFlightOverflow ? this.overflow.peek(WRITE_BYTES) : this.writer.data()
@@ -142,7 +143,7 @@ export class Sender {
   private written(): void {
     const bytes = this.inFlight
     this.inFlight = 0
-    if (this.stopped) return
+    if (this.loss !== null) return
     if (this.inFlightOverflow) {
       this.overflow.advance(bytes)
     } else {
@@ -152,6 +153,8 @@ export class Sender {
 
   /** A frame was put in the write buffer. */
   private sent(): undefined | Promise<void> {
+    // Accepted, and lost: whoever awaits it is notified.
+    if (this.loss !== null) return this.backlog()
     if (!this.corked) {
       this.corked = true
       TICK.then(this.uncork)
@@ -207,6 +210,12 @@ export class Sender {
   }
 
   private backlog(): Promise<void> {
+    if (this.loss !== null) {
+      this.hasDropped = true
+      const lost = Promise.reject(this.loss)
+      lost.catch(() => {})
+      return lost
+    }
     if (this.drain === null) {
       let resolve!: () => void
       let reject!: (error: Error) => void

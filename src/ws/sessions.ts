@@ -1,6 +1,7 @@
 /** Reconnecting: a fresh stream each time, one after the other, with a growing and jittered pause between. */
 
 import { BACKOFF_OPTIONS, Backoff, type BackoffOptions } from '../backoff.ts'
+import { notify, report } from '../callback.ts'
 import { sleep } from '../clock.ts'
 import { NexusError } from '../errors.ts'
 import { bag, callback, type Family, number, TIMER_MAX } from '../option-rules.ts'
@@ -37,10 +38,10 @@ export interface SessionOptions<Stream = WsConnection> extends ConnectOptions {
   stableAfter?: number | undefined
   /** Called with each stream before it is given out: the place to replay subscriptions. A session whose `onOpen` rejects is closed and counts as failed. */
   onOpen?: ((ws: Stream, info: SessionInfo) => void | Promise<void>) | undefined
-  /** Called after each end and each failed attempt. */
+  /** Called after each end and each failed attempt. What it throws does not end the iteration: it is an uncaught error of the program. */
   onDown?: ((down: SessionDown) => void) | undefined
-  /** May this failed attempt be followed by another? Default: yes, except for errors in the options. Returning false ends the iteration with the error. */
-  shouldRetry?: ((error: unknown, attempts: number) => boolean) | undefined
+  /** May this failed attempt be followed by another? Default: yes, except for errors in the options. Returning false ends the iteration with the error, throwing with what is thrown. */
+  shouldRetry?: ((error: unknown, attempts: number) => boolean | Promise<boolean>) | undefined
 }
 
 /** What they may be. */
@@ -93,11 +94,11 @@ export async function* sessions<Stream extends WsConnection>(
     } catch (reason) {
       if (signal?.aborted) return
       error = reason
-      if (!(options.shouldRetry?.(reason, attempts) ?? isWorthRetrying(reason))) throw reason
+      if (!(await (options.shouldRetry?.(reason, attempts) ?? isWorthRetrying(reason)))) throw reason
     }
     if (signal?.aborted) return
     const delay = backoff.next()
-    options.onDown?.({ close, error, delay, attempts })
+    notify(() => options.onDown?.({ close, error, delay, attempts }), report)
     try {
       await sleep(clock, delay, signal)
     } catch {

@@ -16,6 +16,7 @@ import { linger } from './linger.ts'
 import type { Opened } from './opening.ts'
 import type { ResolvedOptions, UpgradeRequest } from './options.ts'
 import { OwedPongs } from './owed-pongs.ts'
+import { ANSWERED, ParkedMessages, type Source } from './parked.ts'
 import { type WebSocketStreams, webStreams } from './web-streams.ts'
 
 const YES = Promise.resolve(true)
@@ -44,6 +45,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   readonly request: UpgradeRequest | null
   private readonly connection: Connection
   private readonly reader: FrameReader
+  /** What messages are taken from: the reader, after what was parked. */
+  private source: Source
   private readonly transport: Transport
   private readonly options: ResolvedOptions
   private readonly runtime: Runtime
@@ -51,6 +54,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   private readonly ending: Promise<CloseInfo>
   private resolveEnding!: (info: CloseInfo) => void
   private waiter: { resolve: (more: boolean) => void; reject: (error: Error) => void } | null = null
+  private parked: ParkedMessages | null = null
   /** A `recv` is under way. */
   private receiving = false
   /** A loop was begun and has not been left. */
@@ -72,6 +76,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     this.runtime = runtime
     this.connection = opened.connection
     this.reader = opened.connection.reader
+    this.source = this.reader
     this.transport = opened.connection.transport
     this.options = opened.options
     this.protocol = opened.protocol
@@ -98,9 +103,9 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   }
 
   /**
-   * Resolves when the connection is gone, however that came; never rejects. Looking at it is enough to find out: while nobody receives, the
-   * stream reads on by itself, answers pings and a close, and stops at the first message, which waits for whoever receives it. Messages that
-   * nobody takes hold back the end, as they hold back the peer: take them, or `close()`.
+   * Resolves when the connection is gone, however that came; never rejects. Looking at it is enough to find out: while nobody has received yet, the
+   * stream reads on by itself, answers pings and a close, and keeps messages for whoever receives later. From 64 KiB of them on it stops: then
+   * what nobody takes holds back the end, as it holds back the peer. Take it, or `close()`.
    */
   get closed(): Promise<CloseInfo> {
     if (this.closing.readyState === 'open' && this.waiter === null && !this.reader.isHeld) this.readAhead()
@@ -131,7 +136,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    */
   readable(): Promise<boolean> {
     this.hasConsumer = true
-    if (this.reader.poll()) return YES
+    if (this.source.poll()) return YES
     if (this.waiter !== null) return Promise.reject(concurrentReceive())
     const { closing } = this
     if (this.isOver()) {
@@ -154,7 +159,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    * they are taken here. Nothing is allocated.
    */
   next(): Message | null {
-    const message = this.reader.next()
+    const message = this.source.next()
     if (message !== null) return (message.flags & CONTROL) === 0 ? message : this.control(message)
     if (this.closing.readyState === 'closed') this.settle()
     return null
@@ -199,7 +204,10 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     }
   }
 
-  /** This connection as a pair of WHATWG streams: owned messages out of `readable`, strings and bytes into `writable`, backpressure both ways. */
+  /**
+   * This connection as a pair of WHATWG streams: owned messages out of `readable`, strings and bytes into `writable`, backpressure both ways. To notice
+   * the end of the connection they read ahead by up to 64 KiB, as {@link WsConnection.closed} does.
+   */
   streams(): WebSocketStreams {
     return webStreams(this)
   }
@@ -321,16 +329,25 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     this.connection.resume()
   }
 
-  /** While nobody has received yet: answers control frames that are in front of all messages, and reads on until one waits. */
+  /** While nobody has received yet: answers control frames, parks messages, and reads on. */
   private readAhead(): void {
     const { reader } = this
     while (reader.poll()) {
-      if (this.hasConsumer || !reader.isControlAhead) return
+      if (this.hasConsumer || this.parked?.isFull === true) return
       const message = reader.next()
-      if (message !== null) this.control(message)
+      if (message === null) break
+      this.parked ??= new ParkedMessages(reader, () => this.unpark())
+      this.source = this.parked
+      this.parked.park(message)
+      if ((message.flags & CONTROL) !== 0) this.control(message)
       if (this.closing.readyState !== 'open') return
     }
     this.pull()
+  }
+
+  private unpark(): void {
+    this.parked = null
+    this.source = this.reader
   }
 
   private wake(waiter: NonNullable<typeof this.waiter>): void {
@@ -348,7 +365,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     const kind = message.flags & 15
     if (kind === OPCODE_CLOSE) {
       this.act(this.closing.onCloseFrame({ code: message.closeCode, reason: message.text }))
-    } else if (kind === OPCODE_PING && this.options.autoPong && this.closing.readyState === 'open') {
+    } else if (kind === OPCODE_PING && (message.flags & ANSWERED) === 0 && this.options.autoPong && this.closing.readyState === 'open') {
       if (this.connection.sender.isBlocked) this.owedPongs.add(message.bytes)
       else this.connection.sender.ownPong(message.bytes)
     }
@@ -403,6 +420,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   /** Drops what has arrived, looking for the peer's close frame only. */
   private drop(): void {
     const { reader } = this
+    this.parked?.clear()
+    this.unpark()
     for (let message = reader.next(); message !== null; message = reader.next()) {
       if ((message.flags & 15) === OPCODE_CLOSE) this.control(message)
     }

@@ -197,7 +197,11 @@ function behave(socket: WebSocket, request: http.IncomingMessage, url: URL, reco
   const number = (name: string): number => Number(url.searchParams.get(name))
   switch (url.pathname) {
     case '/echo':
-      socket.on('message', (data: RawData, isBinary: boolean) => socket.send(data, { binary: isBinary }))
+      socket.on('message', (data: RawData, isBinary: boolean) => {
+        socket.send(data, { binary: isBinary })
+        record.messages++
+        record.notify()
+      })
       return
     case '/request':
       socket.send(JSON.stringify({ url: request.url, rawHeaders: request.rawHeaders }))

@@ -455,6 +455,10 @@ checkBoth('closed is enough to learn of a close, an end and a reset', async (con
   equal(await closing.closed, { code: 1008, reason: 'policy', wasClean: true, error: null })
   const ending = await open(context, `${bad}/early-end`)
   isError((await ending.closed).error, 'TransportError', 'ConnectionClosed')
+  const behind = await open(context, `${bad}/early-end?frames=${frame(TEXT, 'unread')}${frame(PING, 'p')}`)
+  isError((await behind.closed).error, 'TransportError', 'ConnectionClosed')
+  equal([(await recv(behind)).text, (await recv(behind)).kind], ['unread', 'ping'])
+  await fails(behind.recv(), 'TransportError', 'ConnectionClosed')
   const reset = await open(context, `${bad}/frames-reset`)
   const { closed } = reset
   reset.sendText('now')

@@ -66,7 +66,7 @@ describe('what is read', () => {
     const { signal } = new AbortController()
     expect(readOptions(FAMILY, { signal })).toEqual({ signal })
     expect(readOptions(FAMILY, { signal: null })).toEqual({ signal: undefined })
-    expect(messageOf({ signal: new AbortController() })).toContain('give the controller’s signal, not the controller')
+    expect(messageOf({ signal: new AbortController() })).toContain('give the `signal` of the controller')
   })
 
   test('checkOptions judges as readOptions does', () => {

@@ -112,19 +112,15 @@ export class AtomicClientPool extends ClientPool {
     // It has the default fields in it, whose values may be secrets.
     showsItself(plan, (it) => ({ id: it.id, blocks: it.blocks, owner: it.owner }))
     const memory = new PoolMemory(plan)
-    const furnish = (block: number): { writer: RequestWriter; reader: ResponseReader } => {
-      const region = memory.regionOf(block)
-      return { writer: new RequestWriter(runtime.codec, host, writer, region), reader: new ResponseReader(runtime.codec, reader, region) }
-    }
     let remote: RemoteSlots | null = null
     const core = new PoolCore(runtime, address, options, resolved, (index, owner) => {
-      const { writer, reader } = furnish(index)
-      return new SharedSlot(index, index, writer, reader, owner, () => remote as RemoteSlots)
+      const own = new RequestWriter(runtime.codec, host, writer)
+      return new SharedSlot(index, own, new ResponseReader(runtime.codec, reader), owner, () => remote as RemoteSlots)
     })
-    remote = new RemoteSlots(core, memory, plan, { clock, immediately: threads.immediately }, (slot, block) => Object.assign(slot, furnish(block)))
+    remote = new RemoteSlots(core, memory, plan, { clock, immediately: threads.immediately })
     try {
       core.remote = remote
-      await core.connect(options.signal)
+      await core.connect(options.signal ?? undefined)
     } catch (error) {
       remote.close()
       throw error

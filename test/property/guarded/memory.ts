@@ -47,6 +47,8 @@ export class GuardBroken extends Error {
 interface Guarded {
   readonly memory: CodecMemory
   readonly image: Uint8Array
+  /** The region with its guards: who forgets to release it must not have them collected. */
+  readonly outer: Region
   /** Of the region itself, without its guards. */
   readonly start: number
   readonly end: number
@@ -90,7 +92,7 @@ export class GuardedCodec extends Codec {
       this.onMemory(memory)
     }
     this.fill(memory, image, outer.start, outer.start + outer.bytes)
-    const guarded: Guarded = { memory, image, start: outer.start + GUARD, end: outer.start + outer.bytes - GUARD }
+    const guarded: Guarded = { memory, image, outer, start: outer.start + GUARD, end: outer.start + outer.bytes - GUARD }
     this.out.add(guarded)
     return new Region(memory, guarded.start, guarded.end - guarded.start, () => {
       this.out.delete(guarded)

@@ -10,7 +10,7 @@ import {
   RESPONSE_MORE,
 } from '../../../assembly/abi.ts'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
-import { align, Codec, Region } from '../../../src/codec/memory.ts'
+import { align, Codec } from '../../../src/codec/memory.ts'
 import { ResponseReader as BaseResponseReader } from '../../../src/codec/response-reader.ts'
 import { bufferTextDecoding, webTextDecoding } from '../../../src/codec/text.ts'
 import { ResponseReader, type ResponseReaderOptions } from '../../../src/entry/codec.ts'
@@ -645,19 +645,6 @@ describe('read, spare and next', () => {
       return response?.isEndVerified ?? null
     })
     expect(results).toEqual(expected)
-  })
-  test('another thread’s reader over the same memory knows it, too', () => {
-    for (const proof of ['verified', 'unverified'] as const) {
-      const codec = new Codec(() => CODEC_TEXT, webTextDecoding())
-      const region = codec.region(BaseResponseReader.regionBytes())
-      const reader = new BaseResponseReader(codec, {}, region)
-      reader.begin('GET')
-      commit(reader, 0, `${OK}\r\nhello`)
-      reader.end(proof)
-      const other = new BaseResponseReader(codec, {}, new Region(region.memory, region.start, region.bytes, () => {}), true)
-      other.adopt()
-      expect([other.response.text(), other.response.isEndVerified]).toEqual(['hello', proof === 'verified'])
-    }
   })
   test('what an earlier response’s end proved says nothing of the next one', () => {
     const reader = new ResponseReader()

@@ -4,34 +4,7 @@ import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { HttpError, TransportError, UsageError } from '../../../src/errors.ts'
 import type { Transport, TransportHandler } from '../../../src/transport/transport.ts'
-import { failure, makeReader, makeWriter, ok, openConnection, outcomeOf } from './harness.ts'
-
-/** A transport whose events are made by hand; its writes are taken when the test says so. */
-function handMade(): { transport: Mutable<Transport>; handler: () => TransportHandler; targets: () => readonly Uint8Array[] } {
-  let user: TransportHandler | null = null
-  let places: readonly Uint8Array[] = []
-  const transport: Mutable<Transport> = {
-    targetCount: 1,
-    lastWrite: 'partly',
-    start: (handler, targets) => {
-      user = handler
-      places = targets
-    },
-    resume: () => {},
-    write: () => false,
-    end: () => {},
-    destroy: () => {},
-  }
-  return { transport, handler: () => user as TransportHandler, targets: () => places }
-}
-
-type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
-
-function deliver(handler: TransportHandler, targets: readonly Uint8Array[], index: number, text: string): void {
-  const target = targets[index] as Uint8Array
-  for (let i = 0; i < text.length; i++) target[i] = text.charCodeAt(i)
-  handler.onRead(index, text.length)
-}
+import { deliver, failure, handMade, makeReader, makeWriter, ok, openConnection, outcomeOf } from './harness.ts'
 
 /** When the system tells that it took the request, in ms after the response was there, and how that leaves the connection. */
 const TOLD_AFTER = [

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import type { Message } from '../../../src/codec/message.ts'
 import { memoryPair } from '../../../src/transport/memory.ts'
-import { CLOSE, makeWorld, openClientTo, openPair, openServerTo, type Pair, PING, spell, stateOf, TEXT, type World } from './harness.ts'
+import { BINARY, CLOSE, makeWorld, openClientTo, openPair, openServerTo, type Pair, PING, spell, stateOf, TEXT, type World } from './harness.ts'
 
 const code = (number: number): Uint8Array => Uint8Array.of(number >> 8, number & 255)
 
@@ -316,7 +317,9 @@ describe('nobody receives, somebody waits for the end', () => {
     peer.end.end()
     expect(await closed).toEqual({ code: 1008, reason: 'policy', wasClean: true, error: null })
     expect(spell(peer.received)).toEqual(['10:there?', `${CLOSE}:1008`])
-    expect(await ws.recv()).toBeNull()
+    // Whoever receives later is shown all of it, and it is not answered again.
+    expect([(await ws.recv())?.text, (await ws.recv())?.closeCode, await ws.recv()]).toEqual(['there?', 1008, null])
+    expect(spell(peer.received)).toHaveLength(2)
   })
 
   test.each([
@@ -331,22 +334,77 @@ describe('nobody receives, somebody waits for the end', () => {
     expect(world.clock.pending).toBe(0)
   })
 
-  test('a message is left to whoever receives it, and so is everything behind it', async () => {
+  test('messages in front of the end are kept for whoever receives later, each valid until the next', async () => {
+    for (const way of ['recv', 'next', 'loop'] as const) {
+      const world = makeWorld()
+      const { ws, peer } = await openClientTo(world)
+      const { closed } = ws
+      peer.sendFrame(TEXT, 'über')
+      peer.sendFrame(PING, 'p')
+      peer.sendFrame(BINARY, Uint8Array.of(1, 2, 3, 4))
+      await world.settle()
+      peer.sendFrame(TEXT, 'ascii')
+      peer.sendFrame(CLOSE, Buffer.concat([code(4001), Buffer.from('bye')]))
+      await world.settle()
+      peer.end.end()
+      expect(await closed).toEqual({ code: 4001, reason: 'bye', wasClean: true, error: null })
+      const seen: string[] = []
+      if (way === 'loop') {
+        for await (const message of ws) seen.push(message.kind === 'text' ? message.text : `${message.bytes}`)
+        expect(seen).toEqual(['über', '1,2,3,4', 'ascii'])
+      } else {
+        expect(await ws.readable()).toBe(true)
+        let last: Message | null = null
+        for (;;) {
+          const message: Message | null = way === 'recv' ? await ws.recv() : ws.next()
+          if (last !== null) expect(() => last?.text).toThrow(expect.objectContaining({ code: 'StaleMessage' }))
+          if (message === null) break
+          last = message
+          seen.push(message.kind === 'binary' ? `${message.getUint32(0)} ${message.at(3)}` : `${message.kind} ${message.text} ${message.closeCode}`)
+        }
+        expect(seen).toEqual(['text über 0', 'ping p 0', '16909060 4', 'text ascii 0', 'close bye 4001'])
+      }
+      expect([await ws.readable(), await ws.recv(), ws.next()]).toEqual([false, null, null])
+      expect(spell(peer.received)).toEqual(['10:p', `${CLOSE}:4001`])
+    }
+  })
+
+  test('of those that are kept there is an end: then the peer waits, and a consumer still gets all of it in order', async () => {
     const world = makeWorld()
-    const { ws, peer } = await openClientTo(world)
-    const { closed } = ws
-    peer.sendFrame(PING, 'front')
-    peer.sendFrame(TEXT, 'mine')
-    peer.sendFrame(PING, 'behind')
+    const { ws, peer } = await openClientTo(world, { bufferCapacity: 4_096 }, { capacity: 1_000 })
+    void ws.closed
+    for (let i = 0; i < 200; i++) peer.sendFrame(BINARY, new Uint8Array(1_000).fill(i))
     peer.sendFrame(CLOSE, code(1000))
     await world.settle()
-    expect([await stateOf(world, closed), spell(peer.received)]).toEqual(['pending', ['10:front']])
-    const kinds: string[] = []
-    for (let message = await ws.recv(); kinds.push(message?.kind ?? 'end') && message !== null; message = await ws.recv()) {
-      if (message.kind === 'close') peer.end.end()
+    const { bytesDelivered } = peer.end
+    expect([bytesDelivered > 60_000, bytesDelivered < 75_000, await stateOf(world, ws.closed)]).toEqual([true, true, 'pending'])
+    for (let i = 0; i < 200; i++) expect((await ws.recv())?.at(999)).toBe(i)
+    expect((await ws.recv())?.kind).toBe('close')
+    peer.end.end()
+    expect(await ws.recv()).toBeNull()
+    expect(await ws.closed).toMatchObject({ code: 1000, wasClean: true })
+  })
+
+  test('a failure comes behind the messages that are kept; a close drops them', async () => {
+    for (const how of ['reset', 'close'] as const) {
+      const world = makeWorld()
+      const { ws, peer } = await openClientTo(world)
+      void ws.closed
+      peer.sendFrame(TEXT, 'first')
+      await world.settle()
+      if (how === 'reset') {
+        peer.end.reset()
+        expect(await ws.closed).toMatchObject({ code: 1006, error: { code: 'ConnectionReset' } })
+        expect((await ws.recv())?.text).toBe('first')
+        await expect(ws.recv()).rejects.toMatchObject({ code: 'ConnectionReset' })
+      } else {
+        const closed = ws.close()
+        expect([ws.next(), await stateOf(world, ws.closed)]).toEqual([null, 'pending'])
+        peer.end.end()
+        await closed
+        expect(await ws.recv()).toBeNull()
+      }
     }
-    expect(kinds).toEqual(['text', 'ping', 'close', 'end'])
-    expect(await closed).toMatchObject({ code: 1000, wasClean: true })
   })
 
   test('whoever has a message in hand keeps it', async () => {
