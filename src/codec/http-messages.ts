@@ -2,6 +2,7 @@
 
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import { type FieldsInit, pairsOf } from './fields.ts'
+import { injectedField, injectedLine, injection } from './injection.ts'
 import type { Codec, Region } from './memory.ts'
 
 /** Longest head; what the readers take at most by default is a quarter of it. */
@@ -37,7 +38,7 @@ export class HttpMessages {
       const m = this.stage(method, scratch)
       const t = this.stage(target, scratch + m)
       const end = this.memory().exports.putRequestLine(at, scratch, m, scratch + m, t)
-      if (end === 0) throw injection(`the request line ${JSON.stringify(`${method} ${target}`)}`)
+      if (end === 0) throw injectedLine(method, target)
       return end
     })
   }
@@ -47,7 +48,7 @@ export class HttpMessages {
     const pairs = pairsOf(headers, 'headers')
     return this.write(this.responseSize(status, reason, pairs), pairs, output, (at, scratch) => {
       const end = this.memory().exports.putStatusLine(at, status, scratch, this.stage(reason, scratch))
-      if (end === 0) throw injection(`the reason ${JSON.stringify(reason)}`)
+      if (end === 0) throw injection('the reason phrase has bytes that')
       return end
     })
   }
@@ -63,7 +64,7 @@ export class HttpMessages {
     for (const [name, value] of pairs) {
       const n = this.stage(name, scratch)
       at = exports.putField(at, scratch, n, scratch + n, this.stage(value, scratch + n))
-      if (at === 0) throw injection(`the header field ${JSON.stringify(name)}`)
+      if (at === 0) throw injectedField(name)
     }
     at = exports.putEndOfHead(at)
     output.set(u8.subarray(start, at))
@@ -92,8 +93,4 @@ export class HttpMessages {
 
 function checkStatus(status: number): void {
   checkInteger('status', status, 100, 999, '(three digits)')
-}
-
-function injection(what: string): EncodeError {
-  return new EncodeError('HeaderInjection', `${what} has bytes that may not stand there (RFC 9110 section 5)`)
 }

@@ -2,11 +2,13 @@
 
 import { SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
+import { nameFault, nameField, nameValue } from '../naming.ts'
 import { type Family, integer, text } from '../option-rules.ts'
 import { namesOf, showsItself } from '../printing.ts'
-import { type FieldsInit, type FieldValue, fieldList, pairsOf, quoted, textOf } from './fields.ts'
+import { type FieldsInit, type FieldValue, fieldList, pairsOf, textOf } from './fields.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
+import { climbsOut } from './path.ts'
 import { refusedField, staleRequest } from './request.ts'
 import { type QueryPhase, RequestBuilder } from './request-builder.ts'
 
@@ -89,7 +91,10 @@ export class RequestWriter {
    */
   constructor(codec: Codec, host: string, options: RequestWriterOptions = {}, region?: Region) {
     if (typeof host !== 'string' || !HOST.test(host)) {
-      throw new UsageError('InvalidOption', `host must be a name or address, with a port or without, but is ${JSON.stringify(host)}`)
+      throw new UsageError(
+        'InvalidOption',
+        `host must be a name or address, with a port or without, but this one has ${typeof host === 'string' ? nameFault(host, HOST_CHARACTER) : nameValue(host)}`,
+      )
     }
     this.host = host
     this.capacity = checkCapacity(options)
@@ -121,7 +126,7 @@ export class RequestWriter {
    * `InvalidOption` for null or an object, `HeaderInjection` for what may not stand in a field, and `OutgoingHeadTooLarge` when all default fields are over 16 KiB.
    */
   defaultHeader(name: string, value: FieldValue): this {
-    const written = textOf(value, `default header ${quoted(String(name))}`)
+    const written = textOf(value, `default header ${nameField(String(name))}`)
     if (written === undefined) return this
     const pair: [string, string] = [String(name), written]
     this.render([...this.defaults, pair])
@@ -133,8 +138,12 @@ export class RequestWriter {
   setBasePath(path: string): this {
     const trimmed = withoutTrailingSlashes(String(path))
     if (!BASE_PATH.test(trimmed)) {
-      throw new UsageError('InvalidOption', `basePath must be visible ASCII, begin with "/" and have no query, but is ${JSON.stringify(path)}`)
+      throw new UsageError(
+        'InvalidOption',
+        `basePath must be visible ASCII, begin with "/" and have no query, but has ${nameFault(trimmed, BASE_PATH_CHARACTER)}`,
+      )
     }
+    if (climbsOut(trimmed)) throw new UsageError('InvalidOption', 'basePath has ".." segments that lead above where it begins')
     this.basePath = trimmed
     return this
   }
@@ -176,7 +185,7 @@ export class RequestWriter {
 
   /**
    * Begins a request with any method, in the case in which it is given (RFC 9110 section 9.1). The path begins with `/` and may have a query; what
-   * may not stand in it is reported by `finish`. Throws `RequestOutOfOrder` while the request before it is being sent.
+   * may not stand in it is reported by `finish`, as are `..` segments, also percent-encoded, that lead above where it begins, which is the base path. Throws `RequestOutOfOrder` while the request before it is being sent.
    */
   request(method: string, path: string): QueryPhase {
     if (this.released) throw new UsageError('NotOpen', 'the writer was released: its memory may belong to another one')
@@ -300,7 +309,9 @@ export class RequestWriter {
 }
 
 /** uri-host and port (RFC 3986 section 3.2), loosely: what cannot be mistaken for anything else. */
+const HOST_CHARACTER = /[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]/
 const HOST = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]+$/
+const BASE_PATH_CHARACTER = /[!-"$->@-~]/
 const BASE_PATH = /^(?:\/[!-"$->@-~]*)?$/
 
 /** In one pass: a regular expression would begin anew at each of the slashes in the middle. */
