@@ -3,6 +3,7 @@
 import { SEAL_NO_ROOM } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, type NexusError, UsageError } from '../errors.ts'
 import { nameField, nameValue } from '../naming.ts'
+import { showsItself } from '../printing.ts'
 import { type FieldValue, fieldText } from './fields.ts'
 import { injectedLine } from './injection.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
@@ -81,6 +82,10 @@ const STREAMED = 2
 
 /** All phases in one object, of which each writer has a few that take turns. One that was not finished gets no further turn. */
 export class RequestBuilder implements QueryPhase {
+  static {
+    showsItself(this.prototype, (it) => ({ method: it.method, superseded: it.serial !== it.writer.serial, length: it.at - it.start }))
+  }
+
   private readonly u8: Uint8Array<ArrayBuffer>
   private readonly exports: CodecExports
   private readonly start: number

@@ -4,6 +4,7 @@ import { SEAL_NO_ROOM, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import { nameFault, nameField, nameValue } from '../naming.ts'
 import { type Family, integer, text } from '../option-rules.ts'
+import { namesOf, showsItself } from '../printing.ts'
 import { type FieldsInit, type FieldValue, fieldList, fieldText, pairsOf } from './fields.ts'
 import { copyInto, plainLength, within } from './inputs.ts'
 import { align, type Codec, type Region } from './memory.ts'
@@ -52,6 +53,16 @@ const CHUNK_FRAMING = 12
  * After {@link RequestWriter.release} all methods throw `Released`.
  */
 export class RequestWriter {
+  static {
+    showsItself(this.prototype, (it) => ({
+      host: it.host,
+      capacity: it.capacity,
+      defaultHeaders: namesOf(it.defaults),
+      inUse: it.lent,
+      released: it.isReleased,
+    }))
+  }
+
   /** Value of `Host`, and what the constructor was given. */
   readonly host: string
   /** Bytes of the write buffer. */

@@ -7,6 +7,7 @@ import { RequestWriter, withoutTrailingSlashes } from '../codec/request-writer.t
 import { ResponseReader } from '../codec/response-reader.ts'
 import { RestError, UsageError } from '../errors.ts'
 import { readOptions } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address } from '../transport/transport.ts'
 import { buildRequest } from './build-request.ts'
@@ -80,6 +81,10 @@ export function preparePool(url: string | URL, options: ClientPoolOptions): Prep
  * ```
  */
 export class ClientPool {
+  static {
+    showsItself(this.prototype, (it) => ({ origin: it.origin, ...it.stats }))
+  }
+
   /** What an entry point supplies. @internal */
   static readonly runtime: Runtime
 

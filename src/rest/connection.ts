@@ -12,6 +12,7 @@
 import { ResponseReader } from '../codec/response-reader.ts'
 import { type RestError, UsageError } from '../errors.ts'
 import { readOptions } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import { secureOver } from '../transport/secure-over.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
@@ -65,6 +66,16 @@ function speakOver<Self extends HttpConnection>(Class: HttpConnectionClass<Self>
  * ```
  */
 export class HttpConnection implements TransportHandler, ExchangeHost {
+  static {
+    showsItself(this.prototype, (it) => ({
+      state: it.state,
+      requests: it.requests,
+      age: it.age,
+      idleFor: it.idleFor,
+      remoteAddress: it.remoteAddress,
+    }))
+  }
+
   /** What an entry point supplies. @internal */
   static readonly runtime: Runtime
 

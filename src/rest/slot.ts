@@ -9,6 +9,7 @@ import type { Request } from '../codec/request.ts'
 import type { RequestWriter } from '../codec/request-writer.ts'
 import type { ResponseReader } from '../codec/response-reader.ts'
 import { RestError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { HttpConnection } from './connection.ts'
 import type { SendOptions } from './options.ts'
@@ -112,6 +113,10 @@ export class Slot {
  * Without the `using` syntax, call `release()` in a `finally`: it is the same thing.
  */
 export class ClientSlot {
+  static {
+    showsItself(this.prototype, (it) => ({ index: it.index, held: it.held, connection: it.connection }))
+  }
+
   /** @internal */ held = false
 
   /** @internal */

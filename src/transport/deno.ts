@@ -10,6 +10,7 @@
 import type { Clock } from '../clock.ts'
 import type { EndProof } from '../end-proof.ts'
 import { UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import { type Attempt, makeConnection } from './attempt.ts'
 import { lostError, printAddress } from './connect-errors.ts'
 import type { DenoConn } from './deno-conn.ts'
@@ -40,6 +41,15 @@ const NOTHING = new Uint8Array(0)
 const DRAIN_SIZE = 16_384
 
 class DenoTransport implements Transport, InboxSource {
+  static {
+    showsItself(this.prototype, (it) => ({
+      remoteAddress: it.remoteAddress,
+      isSecure: it.isSecure,
+      alpnProtocol: it.alpnProtocol,
+      lastWrite: it.lastWrite,
+    }))
+  }
+
   readonly targetCount = 1
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined

@@ -6,6 +6,7 @@
 import { type Clock, systemClock } from '../clock.ts'
 import type { EndProof } from '../end-proof.ts'
 import { checkBoolean, checkInteger, checkRange, TransportError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import { type Link, Pipe, type PipeReader, type PipeWriter } from './memory-pipe.ts'
 import type { Transport, TransportHandler, WriteProgress } from './transport.ts'
 
@@ -86,6 +87,10 @@ interface Facts {
 }
 
 class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
+  static {
+    showsItself(this.prototype, (it) => ({ remoteAddress: it.remoteAddress, bytesDelivered: it.bytesDelivered, lastWrite: it.lastWrite }))
+  }
+
   readonly targetCount: 1 | 2
   readonly isSecure: boolean
   readonly alpnProtocol: string | undefined

@@ -4,6 +4,7 @@ import { ClientHandshake, findField, listFields, listProtocols, ServerHandshake,
 import { checkFields } from '../codec/injection.ts'
 import { HandshakeError, type HandshakeErrorCode, TransportError, UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
+import { namesOf, showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Connection, type ConnectionUser } from './connection.ts'
@@ -252,7 +253,9 @@ function closedEarly(message: string): HandshakeError {
 
 function upgradeRequest(hello: ServerHello): UpgradeRequest {
   const { path, host, headers, protocols } = hello
-  return { path, host, headers, protocols, header: (name) => findField(headers, name) }
+  const request: UpgradeRequest = { path, host, headers, protocols, header: (name) => findField(headers, name) }
+  showsItself(request, (it) => ({ host: it.host, headers: namesOf(it.headers), protocols: it.protocols }))
+  return request
 }
 
 /** Reason phrases of the statuses that a handshake is refused with. */

@@ -7,6 +7,7 @@ import { closePayload } from '../codec/frame-writer.ts'
 import type { BytesInit } from '../codec/inputs.ts'
 import { CloseCode, type Message, type OwnedMessage } from '../codec/message.ts'
 import { TransportError, UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
 import { type CloseInfo, Closing, type ClosingAction, type ReadyState } from './closing.ts'
@@ -27,6 +28,16 @@ const CONTROL = OPCODE_CLOSE
 
 /** An open WebSocket. Made by the static methods of the entry points' `WsStream`. */
 export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage> {
+  static {
+    showsItself(this.prototype, (it) => ({
+      readyState: it.readyState,
+      protocol: it.protocol,
+      role: it.request === null ? 'client' : 'server',
+      remoteAddress: it.remoteAddress,
+      bufferedAmount: it.bufferedAmount,
+    }))
+  }
+
   /** Chosen subprotocol, `''` for none. */
   readonly protocol: string
   /** Client: fields of the server's response, in order. */
