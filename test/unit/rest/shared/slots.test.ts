@@ -6,6 +6,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { AtomicClientPool, AtomicClientSlot, SharedAcquirer } from '../../../../src/entry/node.ts'
 import type { RestError } from '../../../../src/errors.ts'
 import { Attachments } from '../../../../src/rest/shared/atomic-slot.ts'
+import { BLOCK_STATE, POOL_CLOSED } from '../../../../src/rest/shared/handover.ts'
+import { PoolMemory } from '../../../../src/rest/shared/layout.ts'
 import { TICKETS } from '../../../../src/rest/shared/tickets.ts'
 import type { ThreadedRuntime } from '../../../../src/runtime.ts'
 
@@ -223,6 +225,25 @@ describe('tickets', () => {
     expect(() => slot.sendSync(slot.writer.get('/').finish())).toThrow(expect.objectContaining({ code: 'InvalidOption' }))
     slot.release()
   })
+})
+
+test('an owner that is gone shows as OwnerGone, to who waits for a slot and to who sends; both can go on', async () => {
+  const pool = await open({ spareBlocks: 0 })
+  const { pool: cell } = new PoolMemory(pool.plan)
+  const words = new Int32Array(pool.plan.memory.buffer)
+  const slot = await hold(pool)
+  // As if the owner had ended without a word: it does not listen, the pool does not look closed, and the slot is as it was.
+  const before = words[slot.at + BLOCK_STATE] as number
+  await pool.close({ timeout: 1 })
+  words[cell + POOL_CLOSED] = 0
+  words[slot.at + BLOCK_STATE] = before
+  const [waited, sent] = await Promise.all([
+    failure(SharedAcquirer.attach(pool.plan).acquire({ timeout: 5 })),
+    failure(slot.send(slot.writer.get('/gone').finish(), { timeout: 5 })),
+  ])
+  expect(waited).toMatchObject({ code: 'OwnerGone', requestSent: 'nothing' })
+  expect(sent).toMatchObject({ code: 'OwnerGone', requestSent: 'nothing' })
+  slot.release()
 })
 
 describe('a pool that is closed', () => {
