@@ -183,7 +183,7 @@ export class RequestWriter {
   }
 
   /**
-   * Begins a request with any method, in the case in which it is given (RFC 9110 section 9.1). The path begins with `/` and may have a query; what
+   * Begins a request with any method, in the case in which it is given (RFC 9110 section 9.1). The path begins with `/`, or is empty for the base path itself, and may have a query; what
    * may not stand in it is reported by `finish`, as are `..` segments, also percent-encoded, that lead above where it begins, which is the base path. Throws `RequestOutOfOrder` while the request before it is being sent.
    */
   request(method: string, path: string): QueryPhase {

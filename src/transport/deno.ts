@@ -11,23 +11,13 @@ import type { EndProof } from '../end-proof.ts'
 import { UsageError } from '../errors.ts'
 import { lostError, printAddress } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
+import type { DenoConn } from './deno-conn.ts'
 import { secureDenoConn } from './deno-tls.ts'
 import { checkSocketPath, checkTcpOptions, type TcpSettings } from './dial-options.ts'
 import { Inbox, type InboxSource } from './inbox.ts'
 import { dialNode } from './node-dial.ts'
 import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
 import type { Address, Dial, Transport, TransportHandler, WriteProgress } from './transport.ts'
-
-/** The part of a `Deno.Conn` that is used: a `Deno.TcpConn` or `Deno.TlsConn`. */
-export interface DenoConn {
-  readonly remoteAddr: unknown
-  read(into: Uint8Array): Promise<number | null>
-  write(bytes: Uint8Array): Promise<number>
-  closeWrite(): Promise<void>
-  close(): void
-  // Of a TLS connection.
-  handshake?(): Promise<unknown>
-}
 
 interface DenoTcpConn extends DenoConn {
   setNoDelay(on: boolean): void
