@@ -13,6 +13,7 @@ import { RestError, type RestErrorCode } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address, Transport } from '../transport/transport.ts'
 import { HttpConnection } from './connection.ts'
+import { type HeldPool, type Holders, NO_HOLDERS } from './holders.ts'
 import { Observers } from './observers.ts'
 import type { ClientPoolOptions, ResolvedPoolOptions, SendOptions } from './options.ts'
 import type { HttpResponse } from './response.ts'
@@ -63,20 +64,8 @@ const PROVEN_AFTER = 1_000
 /** Failures that are the caller's decision, not the server's. */
 const OWN_DOING: ReadonlySet<RestErrorCode> = new Set<RestErrorCode>(['RequestTimeout', 'RequestAborted', 'RequestBodyFailed'])
 
-/** The part of a pool whose slots are held by other threads. */
-export interface RemoteHolders {
-  /** Takes back what they say they have returned, and sends what they have submitted. */
-  collect(): void
-  /** The same, and looks at each of them, whatever they say. */
-  sweep(): void
-  /** Somebody waits for a slot on this thread, or nobody does any more: a return need ring only then. */
-  setWanted(wanted: boolean): void
-  /** A slot seems to have been forgotten. */
-  onLeak(slot: Slot): void
-}
-
 /** What the parts of a pool share. */
-export class PoolCore implements SlotOwner {
+export class PoolCore implements HeldPool {
   readonly slots: Slot[] = []
   readonly observers: Observers = new Observers()
   readonly counters: Counters = { requests: 0, failures: 0, lost: 0, healed: 0, renewed: 0, failedAttempts: 0, leaks: 0, corruptions: 0 }
@@ -91,8 +80,6 @@ export class PoolCore implements SlotOwner {
   private readonly backoffs: Backoff[] = []
   /** Slots whose connection makes room for its successor just now. */
   private replacing = 0
-  /** Null when all slots are held on this thread. */
-  remote: RemoteHolders | null = null
   private closing: Promise<void> | null = null
   private drained: (() => void) | null = null
 
@@ -102,6 +89,8 @@ export class PoolCore implements SlotOwner {
     private readonly dialOptions: ClientPoolOptions,
     readonly options: ResolvedPoolOptions,
     makeSlot: (index: number, owner: SlotOwner) => Slot,
+    /** Other threads that hold slots. */
+    readonly holders: Holders = NO_HOLDERS,
   ) {
     this.waiters = new WaiterQueue(runtime.clock, this.signals, SLOT_ERRORS)
     this.upkeep = new Upkeep(this)
@@ -111,10 +100,11 @@ export class PoolCore implements SlotOwner {
       this.slots.push(makeSlot(i, this))
     }
     this.free.push(...this.slots)
+    holders.begin(this)
   }
 
   get stats(): PoolStats {
-    this.remote?.sweep()
+    this.holders.sweep()
     const { slots, waiters, counters } = this
     let { requests } = counters
     const inState = [0, 0, 0, 0, 0]
@@ -161,7 +151,7 @@ export class PoolCore implements SlotOwner {
 
   /** A healthy free slot, the one last used first; null when there is none. */
   take(): ClientSlot | null {
-    if (this.remote !== null) this.remote.collect()
+    this.holders.collect()
     const { freeCount } = this
     if (freeCount === 0) return null
     const slot = this.free[freeCount - 1] as Slot
@@ -180,11 +170,9 @@ export class PoolCore implements SlotOwner {
       return Promise.reject(new RestError('PoolQueueFull', message, { fault: 'local', requestSent: 'nothing', phase: 'queue' }))
     }
     const waiting = this.wait(options)
-    if (this.remote !== null) {
-      this.remote.setWanted(true)
-      // A slot may have come back just before.
-      this.remote.collect()
-    }
+    this.holders.setWanted(true)
+    // A slot may have come back just before.
+    this.holders.collect()
     if (this.observers.any) this.observers.tell('onWait', { waiting: this.waiters.length })
     return waiting
   }
@@ -222,11 +210,6 @@ export class PoolCore implements SlotOwner {
     return this.closing
   }
 
-  /** Ends a slot that nobody can hold any more. */
-  retire(slot: Slot): void {
-    if (slot.state !== SlotState.Closed) this.closeSlot(slot)
-  }
-
   get isClosing(): boolean {
     return this.closing !== null
   }
@@ -259,6 +242,17 @@ export class PoolCore implements SlotOwner {
     return sending
   }
 
+  // HeldPool.
+
+  retire(slot: Slot): void {
+    if (slot.state !== SlotState.Closed) this.closeSlot(slot)
+  }
+
+  onCorruption(slot: Slot | null, error: RestError): void {
+    this.counters.corruptions++
+    this.observers.tell('onCorruption', { slot: slot === null ? null : slot.index, error })
+  }
+
   private onDown(slot: Slot, error: Error | null, inUse: boolean): void {
     if (slot.state === SlotState.Closed) return
     this.counters.lost++
@@ -269,7 +263,7 @@ export class PoolCore implements SlotOwner {
       this.observers.tell('onSlotDown', { slot: slot.index, error, inUse, requests, age })
     }
     // It may have been given back without our having looked. Whoever holds it will learn of it, and give it back.
-    if (slot.state === SlotState.Leased) this.remote?.collect()
+    if (slot.state === SlotState.Leased) this.holders.collect()
     if (slot.state === SlotState.Idle) this.heal(slot)
   }
 
@@ -436,7 +430,7 @@ export class PoolCore implements SlotOwner {
     } else {
       slot.state = SlotState.Leased
       this.waiters.serve(slot.hold())
-      if (this.waiters.length === 0) this.remote?.setWanted(false)
+      if (this.waiters.length === 0) this.holders.setWanted(false)
     }
   }
 

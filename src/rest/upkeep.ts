@@ -65,7 +65,7 @@ export class Upkeep {
 
   private run(): void {
     const now = this.core.runtime.clock.now()
-    this.core.remote?.sweep()
+    this.core.holders.sweep()
     if (now >= this.nextLook) {
       this.lookForLeaks(now)
       this.nextLook = now + this.core.options.leakTimeout / LOOKS
@@ -197,7 +197,7 @@ export class Upkeep {
       seen.reported = true
       core.counters.leaks++
       core.observers.tell('onLeak', { slot: slot.index, heldFor: now - seen.since })
-      core.remote?.onLeak(slot)
+      core.holders.onLeak(slot)
     }
   }
 }
