@@ -119,6 +119,8 @@ export const BODY_LENGTH = 1;
 export const BODY_CHUNKED = 2;
 export const BODY_UNTIL_CLOSE = 3;
 export const BODY_TUNNEL = 4;
+// Until an end that TLS verified. The face writes it when such an end completes a BODY_UNTIL_CLOSE; the codec never does.
+export const BODY_UNTIL_VERIFIED_END = 5;
 
 // Methods that decide about the body of their response.
 export const METHOD_OTHER = 0;

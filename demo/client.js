@@ -207,8 +207,8 @@ export class MarketClient {
  * @param {import('nexus-async-net').CloseInfo} close
  * @param {unknown} error
  */
-function why({ code, reason, wasClean }, error) {
+function why({ code, reason }, error) {
   if (error instanceof NexusError) return `the connection failed (${error.code})`
   if (error !== null) return String(error)
-  return wasClean ? `closed with ${code} ${reason}` : 'the exchange ended without a close frame'
+  return `closed with ${code} ${reason}`
 }

@@ -1,6 +1,7 @@
 /** Delays between attempts: exponential, with jitter, so that a thousand clients do not come back at once. */
 
 import { checkRange } from './errors.ts'
+import { type Family, number, TIMER_MAX } from './option-rules.ts'
 
 /** How long to wait between attempts. */
 export interface BackoffOptions {
@@ -12,6 +13,14 @@ export interface BackoffOptions {
   factor?: number
   /** Share of each delay that is random, 0 (none) to 1 (all of it). Default 0.5: a delay lies between half of its length and all of it. */
   jitter?: number
+}
+
+/** What they may be. Their defaults are the caller's. */
+export const BACKOFF_OPTIONS: Family<BackoffOptions> = {
+  initial: number(1, TIMER_MAX, 'ms'),
+  max: number(1, TIMER_MAX, 'ms'),
+  factor: number(1, 10, 'times'),
+  jitter: number(0, 1, 'of the delay'),
 }
 
 /** A sequence of delays that can begin anew. */
@@ -28,8 +37,8 @@ export class Backoff {
     private readonly random: () => number,
     defaults: Required<BackoffOptions> = { initial: 100, max: 30_000, factor: 2, jitter: 0.5 },
   ) {
-    this.initial = checkRange('backoff.initial', options.initial ?? defaults.initial, 1, 2 ** 31 - 1, 'ms')
-    this.max = checkRange('backoff.max', options.max ?? Math.max(defaults.max, this.initial), this.initial, 2 ** 31 - 1, 'ms')
+    this.initial = checkRange('backoff.initial', options.initial ?? defaults.initial, 1, TIMER_MAX, 'ms')
+    this.max = checkRange('backoff.max', options.max ?? Math.max(defaults.max, this.initial), this.initial, TIMER_MAX, 'ms')
     this.factor = checkRange('backoff.factor', options.factor ?? defaults.factor, 1, 10, 'times')
     this.jitter = checkRange('backoff.jitter', options.jitter ?? defaults.jitter, 0, 1, 'of the delay')
     this.upcoming = this.initial

@@ -152,6 +152,7 @@ export type HttpErrorCode =
   | 'UnexpectedUpgrade'
   | 'UnexpectedEnd'
   | 'UnexpectedData'
+  | 'UnverifiedEnd'
 
 /** The peer's message breaks HTTP/1.1 (RFC 9112), or is over a limit. No byte after it is interpreted. */
 export class HttpError extends NexusError {
@@ -196,6 +197,7 @@ export type RestErrorCode =
   | 'PoolClosed'
   | 'SlotReleased'
   | 'OwnerGone'
+  | 'SharedMemoryCorrupt'
 
 /** A request failed. The connection it was sent on is not used again, so a late response can't be taken for another's. */
 export class RestError extends NexusError {
@@ -262,6 +264,7 @@ export type TransportErrorCode =
   | 'ProxyFailed'
   | 'ProxyRefused'
   | 'ProxyAuthRequired'
+  | 'CloseTimeout'
 
 /** The connection could not be made or was lost. `cause` is the runtime's own error. */
 export class TransportError extends NexusError {

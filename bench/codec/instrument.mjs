@@ -121,7 +121,7 @@ export function instrument(bytes, names) {
     return concat([Uint8Array.from(leb(whole.length)), whole])
   }
 
-  const code = /** @type {import('./wasm.mjs').Section} */ (all.find(({ id }) => id === CODE))
+  const code = /** @type {import('../../scripts/wasm-binary.mjs').Section} */ (all.find(({ id }) => id === CODE))
   const cursor = new Cursor(bytes, code.start)
   const count = cursor.u32()
   /** @type {Uint8Array[]} */
@@ -141,7 +141,7 @@ export function instrument(bytes, names) {
   const out = [bytes.subarray(0, 8)]
   const section = (/** @type {number} */ id, /** @type {Uint8Array} */ content) =>
     out.push(concat([Uint8Array.from([id, ...leb(content.length)]), content]))
-  /** A vector with more at its end. @param {import('./wasm.mjs').Section | undefined} old @param {readonly Uint8Array[]} more */
+  /** A vector with more at its end. @param {import('../../scripts/wasm-binary.mjs').Section | undefined} old @param {readonly Uint8Array[]} more */
   const longer = (old, more) => {
     const at = new Cursor(bytes, old?.start)
     const before = old === undefined ? 0 : at.u32()
@@ -159,7 +159,7 @@ export function instrument(bytes, names) {
   return { bytes: concat(out), regions, sites, instructions }
 }
 
-/** @param {Uint8Array} bytes @param {readonly import('./wasm.mjs').Section[]} all */
+/** @param {Uint8Array} bytes @param {readonly import('../../scripts/wasm-binary.mjs').Section[]} all */
 function declared(bytes, all) {
   const globalSection = all.find(({ id }) => id === GLOBAL)
   const importSection = all.find(({ id }) => id === 2)
@@ -183,7 +183,7 @@ function declared(bytes, all) {
   return { imports, functionImports, globals }
 }
 
-/** Parameters of each function, by index. @param {Uint8Array} bytes @param {readonly import('./wasm.mjs').Section[]} all */
+/** Parameters of each function, by index. @param {Uint8Array} bytes @param {readonly import('../../scripts/wasm-binary.mjs').Section[]} all */
 function parameterCounts(bytes, all) {
   const types = new Cursor(bytes, all.find(({ id }) => id === 1)?.start)
   const counts = Array.from({ length: types.u32() }, () => {

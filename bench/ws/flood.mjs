@@ -128,12 +128,20 @@ function receiveByEvents(/** @type {any} */ socket, /** @type {Case} */ c, /** @
   })
 }
 
+/** A plain connection of this runtime's transport, which no entry gives out by itself. */
+async function dialPlain(/** @type {number} */ port) {
+  const module = await import(new URL(`../../build/js/src/transport/${runtime === 'node' ? 'node-dial' : runtime}.js`, import.meta.url).href)
+  const dial = module.dialNode ?? module.dialBun ?? module.dialDeno
+  return dial({ hostname: '127.0.0.1', port, secure: false }, {})
+}
+
 /**
  * @param {string} title
  * @param {boolean} giveCa pass the authority as an option; else the process trusts it already
  * @param {boolean} drain the inner loop in a function of its own
+ * @param {boolean} inMemory TLS by `TlsCodec` over a plain connection
  */
-function nexusContender(title, giveCa, drain = false) {
+function nexusContender(title, giveCa, drain = false, inMemory = false) {
   return {
     title,
     first: 200_000,
@@ -143,7 +151,9 @@ function nexusContender(title, giveCa, drain = false) {
       const tls = c.secure && giveCa ? { tls: { ca: readFileSync(peers.flood.caFile, 'utf8') } } : {}
       const receive = c.kind === 'text' ? receiveText : drain ? drainAll : receiveBinary
       return async (/** @type {number} */ amount) => {
-        const ws = await nexus.WsStream.connect(url(c, peers, amount), tls)
+        const ws = inMemory
+          ? await nexus.WsStream.connectWith(await dialPlain(port(c, peers)), url(c, peers, amount), tls)
+          : await nexus.WsStream.connect(url(c, peers, amount), tls)
         const started = performance.now()
         const { sum, reads } = await receive(ws, amount)
         const seconds = (performance.now() - started) / 1000
@@ -171,6 +181,7 @@ main({
   ],
   contenders: (c) => ({
     ...(c.secure && runtime === 'deno' ? { private: nexusContender('WsStream, `tls.ca` given (by way of node:tls)', true) } : {}),
+    ...(c.secure ? { codec: nexusContender('WsStream, TLS by `TlsCodec`', true, false, true) } : {}),
     nexus: nexusContender('WsStream', runtime !== 'deno'),
     ...(c.kind === 'binary' ? { drain: nexusContender('WsStream, inner loop in a function', runtime !== 'deno', true) } : {}),
     raw: {

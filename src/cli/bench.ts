@@ -7,6 +7,7 @@ import { Exit, UsageFailure } from './exit-codes.ts'
 import { count, counted, digits, ms } from './format.ts'
 import { Histogram } from './histogram.ts'
 import { begin, DATA, targetOf, writerFor } from './http.ts'
+import { jsonLine } from './output.ts'
 
 /** Histograms count tenths of a microsecond. */
 const PER_MS = 1e4
@@ -189,7 +190,7 @@ function percentiles(times: Histogram): Record<string, number> {
 function json({ args }: Session, { times, answers, errors, reconnects }: Result, connections: number, elapsed: number): string {
   const { min, max, mean } = times
   const latency = Object.entries(times.total === 0 ? {} : { min, mean, ...percentiles(times), max })
-  return `${JSON.stringify({
+  return jsonLine({
     url: args.operands[0],
     connections,
     completed: times.total,
@@ -200,5 +201,5 @@ function json({ args }: Session, { times, answers, errors, reconnects }: Result,
     answers: Object.fromEntries(answers),
     latency: Object.fromEntries(latency.map(([name, value]) => [name, value / PER_MS])),
     histogram: times.rows(ROWS).map((row) => ({ from: row.from / PER_MS, to: row.to / PER_MS, count: row.count })),
-  })}\n`
+  })
 }

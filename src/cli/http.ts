@@ -9,7 +9,6 @@ import type { Arguments, Option } from './arguments.ts'
 import { COMMON_OPTIONS, CONNECTION_OPTIONS, type Command, dialOptions, type Session } from './command.ts'
 import { Exit, UsageFailure } from './exit-codes.ts'
 import { ms } from './format.ts'
-import { printable } from './output.ts'
 
 /** Bytes of a request that is not streamed, beside its body. */
 const HEAD_ROOM = 32_768
@@ -120,10 +119,10 @@ async function run({ args, output, stop }: Session): Promise<number> {
   })
   const { status, head } = response
   const reason = head.reason
-  if (args.has('include')) await output.write(Buffer.from(headText(head, output.isTerminal), 'latin1'))
+  if (args.has('include')) await output.write(Buffer.from(output.shown(headText(head, output.isTerminal)), 'latin1'))
   const decoder = output.isTerminal ? new TextDecoder() : null
   for (let piece = await response.read(); piece !== null; piece = await response.read()) {
-    await output.write(decoder === null ? piece : printable(decoder.decode(piece, { stream: true })))
+    await output.write(decoder === null ? piece : output.shown(decoder.decode(piece, { stream: true })))
   }
   if (args.has('timings')) {
     const { firstByte, total } = head.timings
@@ -142,7 +141,7 @@ function headText(head: HttpResponse, isTerminal: boolean): string {
     .headers()
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join('')}\r\n`
-  return isTerminal ? printable(text.replaceAll('\r\n', '\n')) : text
+  return isTerminal ? text.replaceAll('\r\n', '\n') : text
 }
 
 /** A body from a file, whose length is known, or from stdin. */

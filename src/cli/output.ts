@@ -14,11 +14,24 @@ const COLOURS = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 } as
 /** A colour, or a weight. */
 export type Colour = keyof typeof COLOURS
 
-/** What a peer has sent, without what would steer a terminal: control characters but for line breaks and tabs are spelled out. */
+/** What would steer a terminal, or make it show one thing as another: control characters, what turns the direction of writing, further line breaks. */
+const STEERING = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
+
+function hexadecimal(character: string, digits: number): string {
+  return character.charCodeAt(0).toString(16).padStart(digits, '0')
+}
+
+/** What a peer has sent, without what would steer a terminal: that is spelled out, but for line breaks and tabs. */
 export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (character) =>
-    character === '\n' || character === '\t' ? character : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  )
+  return text.replace(STEERING, (character) => {
+    if (character === '\n' || character === '\t') return character
+    return character < '\u0100' ? `\\x${hexadecimal(character, 2)}` : `\\u${hexadecimal(character, 4)}`
+  })
+}
+
+/** A value as a line of JSON, with its line break. What would steer a terminal is escaped, as JSON has it, so the value stays what it is. */
+export function jsonLine(value: unknown): string {
+  return `${JSON.stringify(value).replace(STEERING, (character) => `\\u${hexadecimal(character, 4)}`)}\n`
 }
 
 /** Both streams of a process. */
@@ -49,6 +62,11 @@ export class Output {
     stderr.on('error', () => {})
   }
 
+  /** What a peer has sent, as stdout gets it: printable on a terminal, else as it is. */
+  shown(text: string): string {
+    return this.isTerminal ? printable(text) : text
+  }
+
   /** Writes a result. A promise: stdout is slower than what comes, so await it before the next one. */
   write(data: string | Uint8Array): undefined | Promise<void> {
     if (this.isBroken || this.stdout.write(data)) return undefined
@@ -68,7 +86,7 @@ export class Output {
 
   /** Replaces the line that was written this way before; an empty one ends them. Only where somebody watches. */
   progress(text: string): void {
-    if (this.hasReader) this.stderr.write(`\r\x1b[K${text}`)
+    if (this.hasReader) this.stderr.write(`\r\x1b[K${printable(text)}`)
   }
 
   /** Tells what went wrong. */

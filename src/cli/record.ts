@@ -1,9 +1,10 @@
 /** Recordings of a WebSocket: a line of JSON for each message. */
 
 import { Buffer } from 'node:buffer'
-import { closeSync, createReadStream, openSync, writeSync } from 'node:fs'
+import { closeSync, createReadStream, fchmodSync, fstatSync, openSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { UsageFailure } from './exit-codes.ts'
+import { jsonLine } from './output.ts'
 
 /** One message. Text, and the reason of a close, are in `text`; all other payloads in `base64`. */
 export interface Entry {
@@ -35,14 +36,17 @@ export function toLine(t: number, dir: Entry['dir'], message: Recordable): strin
     ...(kind === 'close' ? { code: message.closeCode } : {}),
     ...(kind === 'text' || kind === 'close' ? { text: message.text } : { base64: base64(message.bytes) }),
   }
-  return `${JSON.stringify(entry)}\n`
+  return jsonLine(entry)
 }
 
 function base64({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('base64')
 }
 
-/** A file to record to. It is written at once, so a slow disk slows the connection instead of filling memory. */
+/** Messages are nobody else's business. */
+const OWNER_ONLY = 0o600
+
+/** A file to record to, for its owner alone. It is written at once, so a slow disk slows the connection instead of filling memory. */
 export class Recorder {
   private readonly file: number
   private lines = ''
@@ -50,7 +54,9 @@ export class Recorder {
 
   constructor(path: string) {
     try {
-      this.file = openSync(path, 'w')
+      this.file = openSync(path, 'w', OWNER_ONLY)
+      // One that was there before may have been for everybody; a device or a pipe stays what it is.
+      if (fstatSync(this.file).isFile()) fchmodSync(this.file, OWNER_ONLY)
     } catch (error) {
       throw new UsageFailure(`--record: ${(error as Error).message}`)
     }

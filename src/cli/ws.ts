@@ -10,7 +10,6 @@ import type { Arguments } from './arguments.ts'
 import { COMMON_OPTIONS, CONNECTION_OPTIONS, type Command, dialOptions, type Session } from './command.ts'
 import { Exit, UsageFailure } from './exit-codes.ts'
 import { counted } from './format.ts'
-import { printable } from './output.ts'
 import { openRecording, Recorder, sentIn, toLine } from './record.ts'
 import { Stats } from './stats.ts'
 
@@ -34,7 +33,7 @@ with 1000. Ctrl-C closes it, too. Notes go to stderr, when that is a terminal or
     duration: { short: 'd', value: 'time', help: 'end after so long, whenever stdin ends' },
     linger: { value: 'time', help: `after the end of stdin, receive for so long; default ${LINGER}ms` },
     listen: { short: 'l', help: 'go on when stdin ends, until the server closes' },
-    binary: { help: 'print binary messages as they are, with nothing added' },
+    binary: { help: 'print binary messages as they are, with nothing added; on a terminal as text' },
     json: { help: 'print messages as --record writes them' },
     record: { value: 'file', help: 'write every message, sent or received, to a file: JSON, one a line' },
     replay: { value: 'file', help: 'send what a recording sent, at its times, instead of stdin' },
@@ -216,10 +215,6 @@ class WsCommand {
   private judge({ code, reason, error }: CloseInfo): number {
     const { args, output } = this.session
     if (error !== null) throw error
-    if (code === 1006) {
-      output.fail('1006: the connection ended without a close frame from the server')
-      return Exit.failed
-    }
     const text = `closed with ${code}${reason === '' ? '' : `: ${reason}`}`
     if (code === 1000 || code === 1005) {
       output.note(text, args.has('verbose'))
@@ -240,7 +235,7 @@ class Printer {
   add(message: Message, line: string): undefined | Promise<void> {
     const { args, output } = this.session
     if (args.has('json')) this.text += line
-    else if (message.kind === 'text') this.text += `${this.arrow('<')}${output.isTerminal ? printable(message.text) : message.text}\n`
+    else if (message.kind === 'text') this.text += `${this.arrow('<')}${output.shown(message.text)}\n`
     else if (args.has('binary')) return this.raw(message.bytes.slice())
     else this.text += `${this.arrow('<')}${Buffer.from(message.bytes).toString('hex')}\n`
     return this.text.length >= BATCH ? this.flush() : undefined
@@ -253,8 +248,9 @@ class Printer {
   }
 
   private async raw(bytes: Uint8Array): Promise<void> {
+    const { output } = this.session
     await this.flush()
-    await this.session.output.write(bytes)
+    await output.write(output.isTerminal ? output.shown(Buffer.from(bytes).toString()) : bytes)
   }
 
   private arrow(text: string): string {

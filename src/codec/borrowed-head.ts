@@ -60,7 +60,7 @@ export abstract class BorrowedHead<Source extends HeadSource> {
     return index < 0 ? null : fields.value(index)
   }
 
-  /** The bytes of that value as a view, valid as long as the message; null when there is none. */
+  /** The bytes of that value as a view, which is not guarded: valid as long as the message; null when there is none. */
   headerBytes(name: string): Uint8Array | null {
     const { fields } = this.check()
     const index = fields.find(name)

@@ -22,9 +22,10 @@ import {
   HTTP_ERROR_TOO_MANY_HEADERS,
 } from '../../assembly/abi.ts'
 import { checkInteger, type HttpError } from '../errors.ts'
+import { type Family, integer } from '../option-rules.ts'
 import { latin1 } from './head-fields.ts'
 import { httpError } from './http-error.ts'
-import { type ChunkLimits, checkChunkLimits } from './http-limits.ts'
+import { type ChunkLimits, checkChunkLimits, RESPONSE_READER_OPTIONS } from './http-limits.ts'
 import { type BytesInit, bytesOf, copyInto, within } from './inputs.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import { released } from './reader-errors.ts'
@@ -39,6 +40,14 @@ export interface ChunkedDecoderOptions {
   maxHeaders?: number
   /** Most bytes of extensions on one chunk's size line, 0 to 64 KiB. Default 256; nobody sends any. */
   maxChunkExtension?: number
+}
+
+/** What a {@link ChunkedDecoder} may be given. */
+export const CHUNKED_DECODER_OPTIONS: Family<ChunkedDecoderOptions> = {
+  maxBodySize: integer(0, Number.MAX_SAFE_INTEGER, 'bytes', Number.MAX_SAFE_INTEGER),
+  maxTrailerSize: RESPONSE_READER_OPTIONS.maxTrailerSize,
+  maxHeaders: RESPONSE_READER_OPTIONS.maxHeaders,
+  maxChunkExtension: RESPONSE_READER_OPTIONS.maxChunkExtension,
 }
 
 interface Limits extends ChunkLimits {
@@ -91,7 +100,6 @@ export class ChunkedDecoder {
     this.codec = codec
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(ChunkedDecoder.regionBytes(options))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     this.record = this.region.carve(CHUNKED_BYTES)
     this.table = this.region.carve(limits.maxHeaders * FIELD_BYTES)
     const trailer = this.region.carve(limits.maxTrailer + 2)

@@ -37,6 +37,8 @@ import {
   STATE_PARTS,
 } from '../../assembly/abi.ts'
 import { checkInteger, checkRange, type ProtocolError, UsageError } from '../errors.ts'
+import { type Family, integer, number, oneOf, SIZE_MAX } from '../option-rules.ts'
+import { grown } from './heap-body.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
 import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
 import { ASSEMBLED, CloseCode, Message, type MessageKind, type MessageSource } from './message.ts'
@@ -66,6 +68,15 @@ export interface FrameReaderOptions {
 export const DEFAULT_MAX_MESSAGE_SIZE: number = 16 * 1024 * 1024
 export const DEFAULT_BUFFER_CAPACITY: number = 1024 * 1024
 
+/** What a {@link FrameReader} may be given. */
+export const FRAME_READER_OPTIONS: Family<FrameReaderOptions> = {
+  role: oneOf<Role>('client', 'server'),
+  bufferCapacity: integer(256, 16 * 1024 * 1024, 'bytes', DEFAULT_BUFFER_CAPACITY),
+  compactAt: number(0, 1, 'of the buffer', 0.5),
+  maxFrameSize: integer(0, SIZE_MAX, 'bytes', DEFAULT_MAX_MESSAGE_SIZE),
+  maxMessageSize: integer(0, SIZE_MAX, 'bytes', DEFAULT_MAX_MESSAGE_SIZE),
+}
+
 /** By opcode. */
 const KINDS: Readonly<Record<number, MessageKind>> = {
   [OPCODE_TEXT]: 'text',
@@ -78,12 +89,10 @@ const KINDS: Readonly<Record<number, MessageKind>> = {
 /** What makes room for more bytes. */
 const ROOM = 'Take the messages first, or use a larger bufferCapacity'
 const TABLE_ENTRIES = 1024
-const SIZE_LIMIT = 2 ** 31 - 1
 /** Borrowed messages take turns, so that one kept too long is told apart from its successors. */
 const RING = 8
-/** First size of the assembly buffer, and the size above which it is only kept for a message that needs a quarter of it. */
-const ASSEMBLY_INITIAL = 4_096
-const ASSEMBLY_KEPT = 1024 * 1024
+/** The largest assembly buffer that is held for the next message: an idle connection holds no more than its other buffers take anyway. */
+const ASSEMBLY_KEPT = 64 * 1024
 /** ASCII texts are decoded in blocks of this size and cut with `substring`; see docs/architecture.md. */
 const TEXT_BLOCK = 2_048
 
@@ -123,6 +132,9 @@ export class FrameReader implements MessageSource {
   /** Bytes may lie unparsed that a parse could make something of. */
   private unparsed = false
   private assembled = 0
+  /** A larger one: used again while large messages follow each other, and gone once nothing does. */
+  private lastAssembly: WeakRef<Uint8Array> | null = null
+  private readonly maxMessage: number
   private block = ''
   private blockStart = 0
   private blockEnd = 0
@@ -145,13 +157,12 @@ export class FrameReader implements MessageSource {
     }
     this.capacity = checkInteger('bufferCapacity', options.bufferCapacity ?? DEFAULT_BUFFER_CAPACITY, 256, 16 * 1024 * 1024, 'bytes')
     const compactAt = checkRange('compactAt', options.compactAt ?? 0.5, 0, 1, 'of the buffer')
-    const maxFrame = checkInteger('maxFrameSize', options.maxFrameSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_LIMIT, 'bytes')
-    const maxMessage = checkInteger('maxMessageSize', options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_LIMIT, 'bytes')
+    const maxFrame = checkInteger('maxFrameSize', options.maxFrameSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_MAX, 'bytes')
+    this.maxMessage = checkInteger('maxMessageSize', options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_MAX, 'bytes')
     this.compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(this.capacity * compactAt)
 
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(FrameReader.regionBytes(this.capacity))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     const memory: CodecMemory = this.region.memory
     this.u8 = memory.u8
     this.i32 = memory.i32
@@ -173,7 +184,7 @@ export class FrameReader implements MessageSource {
     this.set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
     this.set(READER_IN_PLACE_LIMIT, this.capacity)
     this.view.setBigUint64(this.record + READER_MAX_FRAME, BigInt(maxFrame), true)
-    this.view.setBigUint64(this.record + READER_MAX_MESSAGE, BigInt(maxMessage), true)
+    this.view.setBigUint64(this.record + READER_MAX_MESSAGE, BigInt(this.maxMessage), true)
     this.exports.readerReset(this.record)
 
     const ring = Array.from({ length: RING }, () => new Message(this))
@@ -381,6 +392,16 @@ export class FrameReader implements MessageSource {
     return this.end - this.table > this.get(READER_CONTROLS) * (DESCRIPTOR_BYTES >> 2) || this.get(READER_STATE) === STATE_PARTS
   }
 
+  /** The close frame among what has arrived and was not taken; undefined when not all of that is parsed. @internal */
+  get closeAhead(): { code: number; reason: string } | null | undefined {
+    if (this.isRetired) return null
+    for (let at = this.cursor; at !== this.end; at += 2) {
+      const word = this.i32[at + 1] as number
+      if ((word & DESCRIPTOR_KIND_MASK) === OPCODE_CLOSE) return this.closeAt(this.i32[at] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
+    }
+    return this.unparsed ? undefined : null
+  }
+
   /** Address of the first byte that is not parsed yet, for the opening handshake. @internal */
   get headAddress(): number {
     this.checkUsable()
@@ -438,6 +459,7 @@ export class FrameReader implements MessageSource {
   private parse(): boolean {
     this.checkReleased()
     this.held.live = null
+    if (this.assembled === 0 && this.assembly.length > ASSEMBLY_KEPT) this.letGoOfAssembly()
     if (this.unparsed) {
       this.blockEnd = 0
       const count = this.exports.readerParse(this.record)
@@ -481,6 +503,12 @@ export class FrameReader implements MessageSource {
     if (length !== 0) this.commit(at, length)
   }
 
+  /** The close frame whose payload lies at `offset`. */
+  private closeAt(offset: number, length: number): { code: number; reason: string } {
+    if (length < 2) return { code: CloseCode.NoStatus, reason: '' }
+    return { code: this.view.getUint16(offset), reason: this.text.utf8(this.u8, offset + 2, offset + length) }
+  }
+
   /** The message that was taken last is stale from here on. */
   private takeTurn(live: MessageKind): Message {
     const { held } = this
@@ -502,18 +530,24 @@ export class FrameReader implements MessageSource {
 
   private append(offset: number, length: number): void {
     const needed = this.assembled + length
-    if (this.assembled === 0 && this.assembly.length > ASSEMBLY_KEPT) {
-      // The first part of a large frame is small; its header has told what is still to come (its low word: the limits are below 2^31).
-      const announced = needed + this.get(READER_REMAINING)
-      if (announced < this.assembly.length / 4) this.assembly = EMPTY
-    }
-    if (needed > this.assembly.length) {
-      const grown = new Uint8Array(Math.max(ASSEMBLY_INITIAL, needed, Math.min(2 * this.assembly.length, SIZE_LIMIT)))
-      grown.set(this.assembly.subarray(0, this.assembled))
-      this.assembly = grown
-    }
+    if (this.assembled === 0) this.reuseAssembly(needed)
+    if (needed > this.assembly.length) this.assembly = grown(this.assembly, this.assembled, needed, this.maxMessage, false)
     this.assembly.set(this.u8.subarray(offset, offset + length), this.assembled)
     this.assembled = needed
+  }
+
+  private letGoOfAssembly(): void {
+    this.lastAssembly = new WeakRef(this.assembly)
+    this.assembly = EMPTY
+  }
+
+  /** The first `length` bytes of a message have come: if its frame will need a quarter of the last large buffer, and that is still there, it goes there. */
+  private reuseAssembly(length: number): void {
+    const last = this.lastAssembly?.deref()
+    if (last === undefined) return
+    // The low word: the limits are below 2^31.
+    if (length + this.get(READER_REMAINING) >= last.length / 4 && length <= last.length) this.assembly = last
+    this.lastAssembly = null
   }
 
   /** Frees what has been consumed, when it is free of charge or due. */

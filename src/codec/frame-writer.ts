@@ -2,9 +2,10 @@
 
 import { MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
+import { type Family, integer, oneOf } from '../option-rules.ts'
 import type { Role } from './frame-reader.ts'
-import { type BytesInit, bytesOf, copyInto, plainLength, textOf, within } from './inputs.ts'
-import { MaskKeys } from './mask-keys.ts'
+import { type BytesInit, bytesOf, copyInto, plainLength, stringOf, within } from './inputs.ts'
+import { MaskKeys, maskKeySource } from './mask-keys.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import { CloseCode } from './message.ts'
 import type { CodecExports } from './module.ts'
@@ -21,6 +22,13 @@ export interface FrameWriterOptions {
 }
 
 export const DEFAULT_WRITE_BUFFER_CAPACITY: number = 64 * 1024
+
+/** What a {@link FrameWriter} may be given. */
+export const FRAME_WRITER_OPTIONS: Family<FrameWriterOptions> = {
+  role: oneOf<Role>('client', 'server'),
+  writeBufferCapacity: integer(256, 16 * 1024 * 1024, 'bytes', DEFAULT_WRITE_BUFFER_CAPACITY),
+  maskKeys: maskKeySource,
+}
 
 /** FIN: outgoing messages are single frames. */
 const FIN = 0x80
@@ -66,7 +74,6 @@ export class FrameWriter {
     this.capacity = checkInteger('writeBufferCapacity', options.writeBufferCapacity ?? DEFAULT_WRITE_BUFFER_CAPACITY, 256, 16 * 1024 * 1024, 'bytes')
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(FrameWriter.regionBytes(this.capacity))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     this.u8 = this.region.memory.u8
     this.exports = this.region.memory.exports
     this.stage = this.region.carve(STAGE_BYTES)
@@ -99,7 +106,7 @@ export class FrameWriter {
 
   /** Encodes a text message. Throws `InvalidOption` for what is no string. */
   encodeText(text: string): boolean {
-    if (typeof text !== 'string') textOf('text', text)
+    if (typeof text !== 'string') stringOf('text', text)
     // A released writer has no room, so that only who finds none has to ask.
     if (this.room < 0) return this.full()
     if (text.length * 3 > STAGE_BYTES) {
@@ -167,7 +174,7 @@ export class FrameWriter {
   }
 
   /**
-   * The bytes to send, oldest first: a view that stays valid until they are {@link FrameWriter.advance}d over.
+   * The bytes to send, oldest first: a view that is not guarded, and stays valid until they are {@link FrameWriter.advance}d over.
    *
    * @param from how many of them to leave out at the front: 0 to {@link FrameWriter.length}. Default 0
    */
@@ -321,7 +328,7 @@ function isSendable(code: number): boolean {
 
 /** Payload of a close frame: code, big-endian, and reason. */
 export function closePayload(code: number, reason: string): Uint8Array {
-  textOf('reason', reason)
+  stringOf('reason', reason)
   if (code === CloseCode.NoStatus) return EMPTY
   if (!isSendable(code)) {
     throw new EncodeError('OutgoingCloseCodeInvalid', `close code ${code} may not be sent: use 1000 to 1003, 1007 to 1014 or 3000 to 4999`, code)

@@ -31,15 +31,11 @@ import {
   SHA1_SCRATCH_BYTES,
 } from '../../assembly/abi.ts'
 import { EncodeError, HandshakeError, type HandshakeErrorCode, type HandshakeResponse, UsageError } from '../errors.ts'
+import { kindOf, refused } from '../option-rules.ts'
+import { type Fields, type FieldsInit, pairsOf } from './fields.ts'
 import type { FrameReader } from './frame-reader.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import { bytesOf } from './inputs.ts'
-
-/** Header fields: an object, or pairs in order. A value that is a list gives one field line for each. */
-export type FieldsInit = Readonly<Record<string, string | readonly string[]>> | Iterable<readonly [string, string]>
-
-/** Fields as they came: in order, names in their own case. */
-export type Fields = readonly (readonly [name: string, value: string])[]
 
 /** Longest head of an opening handshake; Node takes 16 KiB too, nginx 8 KiB a line. */
 export const MAX_HEAD_BYTES: number = 16 * 1024
@@ -63,17 +59,13 @@ const RESERVED = new Set([
   'transfer-encoding',
 ])
 
-/** Flattens header fields and refuses those that would change what the message means. */
+/** Header fields as pairs, less those that would change what the message means: these are refused. */
 export function listFields(init: FieldsInit | undefined): [name: string, value: string][] {
-  if (init === undefined || init === null) return []
-  const list: [string, string][] = []
-  const pairs: Iterable<readonly [string, string | readonly string[]]> =
-    Symbol.iterator in init ? (init as Iterable<readonly [string, string]>) : Object.entries(init)
-  for (const [name, value] of pairs) {
-    if (RESERVED.has(String(name).toLowerCase())) {
+  const list = pairsOf(init, 'headers')
+  for (const [name] of list) {
+    if (RESERVED.has(name.toLowerCase())) {
       throw new UsageError('InvalidOption', `headers: ${name} is set by the handshake itself; for subprotocols use the protocols option`)
     }
-    for (const one of Array.isArray(value) ? value : [value]) list.push([String(name), String(one)])
   }
   return list
 }
@@ -95,10 +87,13 @@ function listMembers(fields: Fields, name: string): string[] {
 
 /** Offered or spoken subprotocols: tokens, each once (RFC 6455 section 4.1, item 10). */
 export function listProtocols(protocols: string | readonly string[] | undefined): readonly string[] {
+  if (protocols !== undefined && typeof protocols !== 'string' && !Array.isArray(protocols)) {
+    throw refused('protocols', 'a token, or a list of tokens', protocols)
+  }
   const list = protocols === undefined ? [] : typeof protocols === 'string' ? [protocols] : [...protocols]
   for (const protocol of list) {
     if (typeof protocol !== 'string' || !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(protocol)) {
-      throw new UsageError('InvalidOption', `protocols: ${JSON.stringify(protocol)} is not a token`)
+      throw new UsageError('InvalidOption', `protocols: ${typeof protocol === 'string' ? JSON.stringify(protocol) : kindOf(protocol)} is not a token`)
     }
   }
   if (new Set(list).size !== list.length) throw new UsageError('InvalidOption', 'protocols: each may be named once')

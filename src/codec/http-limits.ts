@@ -1,6 +1,7 @@
 /** How large HTTP messages may be that come in: options, defaults and ranges. */
 
 import { checkInteger } from '../errors.ts'
+import { type Family, integer, SIZE_MAX } from '../option-rules.ts'
 
 /** Options of a {@link RequestReader}. */
 export interface RequestReaderOptions {
@@ -56,7 +57,23 @@ const DEFAULT_MAX_HEADERS = 100
 const DEFAULT_MAX_BODY = 16 * 1024 * 1024
 const DEFAULT_MAX_TRAILER = 4 * 1024
 const DEFAULT_MAX_EXTENSION = 256
-const SIZE_LIMIT = 2 ** 31 - 1
+const MIB = 1024 * 1024
+
+/** What a {@link RequestReader} may be given. */
+export const REQUEST_READER_OPTIONS: Family<RequestReaderOptions> = {
+  capacity: integer(1_024, 16 * MIB, 'bytes', DEFAULT_CAPACITY),
+  // Never more than the capacity, so that is its default where it is less than 16 KiB.
+  maxHeadSize: integer(16, 16 * MIB, 'bytes'),
+  maxHeaders: integer(1, 1_000, 'fields', DEFAULT_MAX_HEADERS),
+}
+
+/** What a {@link ResponseReader} may be given. */
+export const RESPONSE_READER_OPTIONS: Family<ResponseReaderOptions> = {
+  ...REQUEST_READER_OPTIONS,
+  maxBodySize: integer(0, SIZE_MAX, 'bytes', DEFAULT_MAX_BODY),
+  maxTrailerSize: integer(0, 64 * 1024, 'bytes', DEFAULT_MAX_TRAILER),
+  maxChunkExtension: integer(0, 64 * 1024, 'bytes', DEFAULT_MAX_EXTENSION),
+}
 
 /** Throws `InvalidOption`. */
 export function checkHeadLimits(options: RequestReaderOptions): HeadLimits {
@@ -82,7 +99,7 @@ export function checkResponseLimits(options: ResponseReaderOptions): ResponseLim
   return {
     ...checkHeadLimits(options),
     ...checkChunkLimits(options),
-    maxBody: checkInteger('maxBodySize', options.maxBodySize ?? DEFAULT_MAX_BODY, 0, SIZE_LIMIT, 'bytes'),
+    maxBody: checkInteger('maxBodySize', options.maxBodySize ?? DEFAULT_MAX_BODY, 0, SIZE_MAX, 'bytes'),
   }
 }
 

@@ -2,9 +2,8 @@
 
 import { SEAL_NO_ROOM } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
-import { pairsOf } from './fields.ts'
-import type { FieldsInit } from './handshake.ts'
-import { type BytesInit, bytesOf, textOf, within } from './inputs.ts'
+import { type FieldsInit, pairsOf } from './fields.ts'
+import { type BytesInit, bytesOf, stringOf, within } from './inputs.ts'
 import type { Codec, Region } from './memory.ts'
 
 /** Longest head; what the readers take at most by default is a quarter of it. */
@@ -24,18 +23,20 @@ export class HttpMessages {
 
   /** Exact length of {@link HttpMessages.writeRequest}'s output. */
   requestSize(method: string, target: string, headers?: FieldsInit): number {
-    return this.size(textOf('method', method)) + 1 + this.size(textOf('target', target)) + VERSION_BYTES + this.fieldsSize(pairsOf(headers))
+    return (
+      this.size(stringOf('method', method)) + 1 + this.size(stringOf('target', target)) + VERSION_BYTES + this.fieldsSize(pairsOf(headers, 'headers'))
+    )
   }
 
   /** Exact length of {@link HttpMessages.writeResponse}'s output. */
   responseSize(status: number, reason: string, headers?: FieldsInit): number {
     checkStatus(status)
-    return VERSION_BYTES + 4 + this.size(textOf('reason', reason)) + this.fieldsSize(pairsOf(headers))
+    return VERSION_BYTES + 4 + this.size(stringOf('reason', reason)) + this.fieldsSize(pairsOf(headers, 'headers'))
   }
 
   /** Writes a request head at the start of `output`; returns its length. */
   writeRequest(method: string, target: string, headers: FieldsInit | undefined, output: BytesInit): number {
-    const pairs = pairsOf(headers)
+    const pairs = pairsOf(headers, 'headers')
     return this.write(this.requestSize(method, target, pairs), pairs, bytesOf('output', output), (at, end, scratch) => {
       const m = this.stage(method, scratch)
       const t = this.stage(target, scratch + m)
@@ -47,7 +48,7 @@ export class HttpMessages {
 
   /** Writes a response head at the start of `output`; returns its length. */
   writeResponse(status: number, reason: string, headers: FieldsInit | undefined, output: BytesInit): number {
-    const pairs = pairsOf(headers)
+    const pairs = pairsOf(headers, 'headers')
     return this.write(this.responseSize(status, reason, pairs), pairs, bytesOf('output', output), (at, end, scratch) => {
       const behind = this.memory().exports.putStatusLine(at, end, status, scratch, this.stage(reason, scratch))
       if (behind <= SEAL_NO_ROOM) throw injection(`the reason ${JSON.stringify(reason)}`)

@@ -11,6 +11,7 @@
  */
 
 import { UsageError } from '../errors.ts'
+import { kindOf } from '../option-rules.ts'
 
 /** Bytes, as all of the package takes them: a buffer, or any view of one (typed array, `DataView`, Node's `Buffer`) as the bytes that it covers. */
 export type BytesInit = ArrayBufferLike | ArrayBufferView
@@ -65,22 +66,9 @@ export function bytesOf(name: string, value: unknown, others = ''): Uint8Array<A
 }
 
 /** `value`, when it is a string. Throws `InvalidOption`. */
-export function textOf(name: string, value: unknown): string {
+export function stringOf(name: string, value: unknown): string {
   if (typeof value === 'string') return value
   throw new UsageError('InvalidOption', `${name} must be a string, but is ${kindOf(value)}`)
-}
-
-/** What a value is, without what it says: it may be a secret. */
-export function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value)
-  if (typeof value !== 'object') return `a ${typeof value}`
-  try {
-    // `[object Blob]`
-    const tag = Object.prototype.toString.call(value).slice(8, -1)
-    return /^\w{1,40}$/.test(tag) ? `${/^[AEIOU]/.test(tag) ? 'an' : 'a'} ${tag}` : 'an object'
-  } catch {
-    return 'an object'
-  }
 }
 
 /** The gate to WebAssembly: `length`, once it is proved to be a whole number from 0 to `room`. */

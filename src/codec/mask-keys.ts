@@ -1,5 +1,7 @@
 /** Masking keys (RFC 6455 section 5.3: unpredictable), drawn from the source in blocks. */
 
+import { type Rule, rule } from '../option-rules.ts'
+
 /** Fills `bytes` with random ones. The default is the platform's CSPRNG; another makes a run reproducible. */
 export type RandomSource = (bytes: Uint8Array<ArrayBuffer>) => void
 
@@ -36,3 +38,9 @@ export class MaskKeys {
     return bytes
   }
 }
+
+/** The rule of an option that is a source of keys. */
+export const maskKeySource: Rule<MaskKeys> = rule(
+  'a MaskKeys',
+  (value) => typeof value === 'object' && value !== null && typeof (value as { next?: unknown }).next === 'function',
+)

@@ -5,6 +5,9 @@
  *         When one is full, a further one is made.
  * Rule 2: a region belongs to one connection until it is released; an empty memory is dropped, so that what a burst of
  *         connections took goes back to the system.
+ * Rule 3: whoever can reach the bytes of a region holds its {@link Region}. It alone is watched: when it is garbage, nobody can reach the bytes any
+ *         more, and they are given back. So there is no list of owners to keep.
+ * Rule 4: what the system reads into or writes from is lent to it, and is not given back before the system is done.
  */
 
 import { type CodecExports, compileCodec, instantiateCodec } from './module.ts'
@@ -77,15 +80,24 @@ export class CodecMemory {
   }
 }
 
-/** A run of linear memory that belongs to one connection. */
+/** Where a region lies; it says nothing of who holds it. */
+interface Extent {
+  readonly memory: CodecMemory
+  readonly start: number
+  readonly bytes: number
+}
+
+/** A run of linear memory that belongs to one connection. Keep it for as long as its bytes can be reached: it is what keeps them. */
 export class Region {
   private cursor: number
+  private loans = 0
   private released = false
   constructor(
     readonly memory: CodecMemory,
     readonly start: number,
     readonly bytes: number,
-    private readonly onRelease: (region: Region) => void,
+    /** Gives the memory back; called once at the most. */
+    private readonly giveBack: (region: Region) => void,
   ) {
     this.cursor = start
   }
@@ -98,11 +110,22 @@ export class Region {
     return at
   }
 
-  /** Gives the memory back. Harmless the second time. */
+  /** The system reads into it or writes from it, until {@link Region.endLoan}. */
+  lend(): void {
+    this.loans++
+  }
+
+  /** The system is done with it, as often as it was lent. Gives the memory back when it was released meanwhile. */
+  endLoan(): void {
+    this.loans--
+    if (this.released && this.loans === 0) this.giveBack(this)
+  }
+
+  /** Gives the memory back, as soon as it is lent to nobody. Harmless the second time. */
   release(): void {
     if (this.released) return
     this.released = true
-    this.onRelease(this)
+    if (this.loans === 0) this.giveBack(this)
   }
 }
 
@@ -115,8 +138,12 @@ export function align(bytes: number): number {
 export class Codec {
   private readonly memories: CodecMemory[] = []
   private compiled: WebAssembly.Module | null = null
-  private readonly onRelease = (region: Region): void => this.release(region)
-  private readonly forgotten = new FinalizationRegistry<Region>((region) => region.release())
+  private readonly giveBack = (region: Region): void => {
+    this.forgotten.unregister(region)
+    this.reclaim(region)
+  }
+  /** Regions that became garbage without having been released. */
+  private readonly forgotten = new FinalizationRegistry<Extent>((extent) => this.reclaim(extent))
 
   /**
    * @param source the compiled module, or a function that gives the binary as text (called on first use)
@@ -151,30 +178,29 @@ export class Codec {
     return this.memories.length
   }
 
-  /** A fresh region of `bytes`, zeroed or not. */
+  /** A fresh region of `bytes`, zeroed or not. It is given back when it is released, at the latest when it is garbage. */
   region(bytes: number): Region {
     const size = align(bytes)
     for (const memory of this.memories) {
       const start = memory.take(size)
-      if (start !== 0) return new Region(memory, start, size, this.onRelease)
+      if (start !== 0) return this.watched({ memory, start, bytes: size })
     }
     const usual = this.memories.length === 0 ? Math.min(FIRST_MEMORY_PAGES, this.memoryPages) : this.memoryPages
     const pages = Math.max(usual, Math.ceil((size + FIRST_REGION) / PAGE))
     const memory = new CodecMemory(this.module, new WebAssembly.Memory({ initial: pages, maximum: pages }))
     this.memories.push(memory)
-    return new Region(memory, memory.take(size), size, this.onRelease)
+    return this.watched({ memory, start: memory.take(size), bytes: size })
   }
 
-  /** Releases `region` at the latest when `owner` is garbage: for owners whose users forget to. */
-  releaseWithOwner(owner: object, region: Region): void {
-    this.forgotten.register(owner, region)
+  private watched(extent: Extent): Region {
+    const region = new Region(extent.memory, extent.start, extent.bytes, this.giveBack)
+    this.forgotten.register(region, extent, region)
+    return region
   }
 
-  private release(region: Region): void {
-    region.memory.give(region.start, region.bytes)
+  private reclaim({ memory, start, bytes }: Extent): void {
+    memory.give(start, bytes)
     // The last memory is kept: the next connection is likely, and instantiation costs up to 0.6 ms.
-    if (region.memory.isEmpty && this.memories.length > 1) {
-      this.memories.splice(this.memories.indexOf(region.memory), 1)
-    }
+    if (memory.isEmpty && this.memories.length > 1) this.memories.splice(this.memories.indexOf(memory), 1)
   }
 }

@@ -76,7 +76,10 @@ export class Message {
     return this.size
   }
 
-  /** The payload as a view of the reader's memory: valid as long as the message, and not to be written to. Of a close message, the reason. */
+  /**
+   * The payload as a view of the reader's memory: valid as long as the message, and not to be written to. Of a close message, the reason.
+   * The view is not guarded: kept for longer, it shows other data, of other connections too, and so does its `buffer`. Copy what you keep.
+   */
   get bytes(): Uint8Array {
     this.check()
     const from = this.flags & ASSEMBLED ? this.source.assembly : this.source.u8

@@ -2,13 +2,15 @@
 
 import { SEAL_NO_ROOM } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, type NexusError, UsageError } from '../errors.ts'
-import { type BytesInit, bytesOf, copyInto, kindOf, plainLength, within } from './inputs.ts'
+import { kindOf } from '../option-rules.ts'
+import { type FieldValue, quoted, textOf } from './fields.ts'
+import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
 import type { CodecExports } from './module.ts'
-import { type BodySource, Request, refusedField } from './request.ts'
+import { type BodySource, Request, type RequestStream, refusedField } from './request.ts'
 import type { RequestWriter } from './request-writer.ts'
 
-/** A query value; numbers and booleans are written as `String` does. */
-export type QueryValue = string | number | boolean
+/** A query value; numbers and booleans are written as `String` does, undefined leaves the parameter out. */
+export type QueryValue = FieldValue
 
 /** The last phase: nothing is missing. */
 export interface ReadyPhase {
@@ -21,8 +23,11 @@ export interface ReadyPhase {
 
 /** Headers may follow, then a body. */
 export interface HeadersPhase extends ReadyPhase {
-  /** A header field, in this case and at this place. The value goes out as UTF-8 where it is not ASCII. */
-  header(name: string, value: string): HeadersPhase
+  /**
+   * A header field, in this case and at this place. The value goes out as UTF-8 where it is not ASCII; numbers and booleans as `String` writes them.
+   * `undefined` leaves the field out.
+   */
+  header(name: string, value: FieldValue): HeadersPhase
   /** The whole body, with its Content-Length. Strings go out as UTF-8, a buffer or a view of one as the bytes that it covers. */
   body(content: string | BytesInit): ReadyPhase
   /**
@@ -32,7 +37,10 @@ export interface HeadersPhase extends ReadyPhase {
   bodyWriter(fill: (writable: Uint8Array) => number): ReadyPhase
   /** Lets `fill` write a body of exactly `length` bytes, zeroed before, straight into linear memory. */
   bodyFixed(length: number, fill: (writable: Uint8Array) => void): ReadyPhase
-  /** A body that is produced while it is sent: in chunks (RFC 9112 section 7.1), or as exactly `length` bytes when that is given. */
+  /**
+   * A body that is produced while it is sent: in chunks (RFC 9112 section 7.1), or as exactly `length` bytes when that is given. A source that is not
+   * an async iterable, or a `ReadableStream` that somebody reads already, is refused with `InvalidOption`, which `finish` reports.
+   */
   stream(source: BodySource, length?: number): ReadyPhase
 }
 
@@ -66,8 +74,7 @@ const HEX = Uint8Array.from('0123456789ABCDEF', (digit) => digit.charCodeAt(0))
 
 const NO_BODY = 0
 const IN_BUFFER = 1
-const IN_CHUNKS = 2
-const DECLARED = 3
+const STREAMED = 2
 
 /** All phases in one object, of which each writer has a few that take turns. */
 export class RequestBuilder implements QueryPhase {
@@ -83,8 +90,7 @@ export class RequestBuilder implements QueryPhase {
   private hasQuery = false
   private bodyKind = NO_BODY
   private bodyStart = 0
-  private source: BodySource | null = null
-  private declared = 0
+  private streamed: RequestStream | null = null
   private error: NexusError | null = null
 
   constructor(
@@ -107,7 +113,7 @@ export class RequestBuilder implements QueryPhase {
     this.method = typeof method === 'string' ? method : ''
     this.hasQuery = false
     this.bodyKind = NO_BODY
-    this.source = null
+    this.streamed = null
     this.error = null
     if (typeof method !== 'string') this.fail(new UsageError('InvalidOption', `method must be a string, but is ${kindOf(method)}`))
     this.put(this.method)
@@ -125,11 +131,13 @@ export class RequestBuilder implements QueryPhase {
 
   query(name: string, value: QueryValue): this {
     this.enter(PHASE_QUERY, PHASE_QUERY)
+    const written = typeof value === 'string' ? value : this.textOf(value, 'query parameter', name)
+    if (written === undefined) return this
     this.putByte(this.hasQuery ? 0x26 : 0x3f)
     this.hasQuery = true
     this.putPercent(String(name))
     this.putByte(0x3d)
-    this.putPercent(String(value))
+    this.putPercent(written)
     return this
   }
 
@@ -141,14 +149,16 @@ export class RequestBuilder implements QueryPhase {
     return this
   }
 
-  header(name: string, value: string): this {
+  header(name: string, value: FieldValue): this {
     this.enter(PHASE_HEADERS, PHASE_HEADERS)
+    const written = typeof value === 'string' ? value : this.textOf(value, 'header', name)
+    if (written === undefined) return this
     const line = this.at
     this.put(String(name))
     const nameLength = this.at - line
     this.putByte(0x3a)
     this.putByte(0x20)
-    this.put(String(value))
+    this.put(written)
     if (this.error !== null) return this
     const end = this.exports.sealField(line, within(nameLength, this.at - line - 2), this.at, this.end)
     if (end <= SEAL_NO_ROOM) this.fail(refusedField(end, name))
@@ -207,9 +217,9 @@ export class RequestBuilder implements QueryPhase {
   stream(source: BodySource, length?: number): this {
     this.enter(PHASE_HEADERS, PHASE_READY)
     if (length !== undefined) checkInteger('length', length, 0, Number.MAX_SAFE_INTEGER, 'bytes')
-    this.source = source
-    this.declared = length ?? 0
-    this.bodyKind = length === undefined ? IN_CHUNKS : DECLARED
+    if (!isSource(source)) this.fail(wrongSource(source))
+    this.streamed = { source, length: length ?? null }
+    this.bodyKind = STREAMED
     this.put(length === undefined ? 'Transfer-Encoding: chunked\r\n\r\n' : `Content-Length: ${length}\r\n\r\n`)
     if (this.error === null && this.at + MIN_CHUNK_ROOM > this.end) this.tooLarge(this.at + MIN_CHUNK_ROOM)
     return this
@@ -231,10 +241,9 @@ export class RequestBuilder implements QueryPhase {
       this.bodyStart = this.at
       this.writer.streamFrom(this.at)
     }
-    const declared = bodyKind === DECLARED ? this.declared : null
-    const { bodyStart, source, start, targetLength } = this
-    this.source = null
-    return new Request(this.writer, serial, method, targetLength, bodyStart - start, this.at - bodyStart, source, declared)
+    const { bodyStart, start, streamed, targetLength } = this
+    this.streamed = null
+    return new Request(this.writer, serial, method, targetLength, bodyStart - start, this.at - bodyStart, streamed)
   }
 
   /** Is a step for phase `latest` or earlier allowed now? Then the request goes on in phase `next`. Closes the request line when it is left. */
@@ -383,6 +392,16 @@ export class RequestBuilder implements QueryPhase {
     this.at = at + 3
   }
 
+  /** A value that is not a string: as text, undefined when it is to be left out or is refused, which `finish` reports. */
+  private textOf(value: unknown, kind: string, name: string): string | undefined {
+    try {
+      return textOf(value, `${kind} ${quoted(String(name))}`)
+    } catch (error) {
+      this.fail(error as UsageError)
+      return undefined
+    }
+  }
+
   private fail(error: NexusError): void {
     this.error ??= error
   }
@@ -392,6 +411,25 @@ export class RequestBuilder implements QueryPhase {
     const max = this.end - this.start
     this.fail(new EncodeError('RequestTooLarge', `a request of at least ${size} bytes is over writeBufferCapacity (${max} bytes)`, size, max))
   }
+}
+
+/** Can a body be taken from it? Judged while nothing has been sent. */
+function isSource(source: unknown): source is BodySource {
+  if (typeof source !== 'object' || source === null) return false
+  const { locked, [Symbol.asyncIterator]: iterate } = source as Partial<BodySource> & { readonly locked?: unknown }
+  return typeof iterate === 'function' && locked !== true
+}
+
+function wrongSource(source: unknown): UsageError {
+  const is =
+    typeof source !== 'object' || source === null
+      ? String(source === null ? null : typeof source)
+      : (source as { locked?: unknown }).locked === true
+        ? 'a stream that somebody reads already (it is locked)'
+        : Symbol.iterator in source
+          ? 'synchronous: give it to body(), or yield from it in an async generator'
+          : 'an object without Symbol.asyncIterator'
+  return new UsageError('InvalidOption', `source must be an async iterable, such as an async generator or a ReadableStream, but is ${is}`)
 }
 
 /** Decimal digits of a length. */

@@ -122,7 +122,6 @@ export class RequestReader implements RequestSource {
     this.capacity = capacity
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(RequestReader.regionBytes(options))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     const { memory } = this.region
     this.u8 = memory.u8
     this.i32 = memory.i32
@@ -171,7 +170,7 @@ export class RequestReader implements RequestSource {
     return new RequestHead(this)
   }
 
-  /** Bytes behind the head that have arrived and are not consumed: body, then whatever follows. A view, valid until bytes are put in. */
+  /** Bytes behind the head that have arrived and are not consumed: body, then whatever follows. A view that is not guarded, valid until bytes are put in. */
   get remainder(): Uint8Array {
     this.checkUsable()
     return this.u8.subarray(this.word(INCOMING_INPUT), this.word(INCOMING_TAIL))

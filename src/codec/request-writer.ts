@@ -2,8 +2,8 @@
 
 import { SEAL_NO_ROOM, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
-import { pairsOf } from './fields.ts'
-import type { FieldsInit } from './handshake.ts'
+import { type Family, integer, text } from '../option-rules.ts'
+import { type FieldsInit, type FieldValue, fieldList, pairsOf, quoted, textOf } from './fields.ts'
 import { copyInto, plainLength, within } from './inputs.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
@@ -22,11 +22,20 @@ export interface RequestWriterOptions {
 }
 
 export const DEFAULT_REQUEST_CAPACITY: number = 32 * 1024
-/** Memory for what every request begins with; room for a few long tokens. */
-const PREFIX_BYTES = 16 * 1024
+
+/** What a {@link RequestWriter} may be given. */
+export const REQUEST_WRITER_OPTIONS: Family<RequestWriterOptions> = {
+  writeBufferCapacity: integer(1_024, 16 * 1024 * 1024, 'bytes', DEFAULT_REQUEST_CAPACITY),
+  basePath: text,
+  defaultHeaders: fieldList,
+}
+
+/** Memory for what every request begins with; room for a few long tokens. It lies in front of the request. */
+export const PREFIX_BYTES: number = 16 * 1024
 /** Builders take turns, so that one kept too long is told apart from its successors. A power of two. */
 const BUILDERS = 4
 const SERIAL_MASK = 2 ** 30 - 1
+const SLASH = 0x2f
 /** Size line and CRLF around a chunk: eight digits at most. */
 const CHUNK_FRAMING = 12
 
@@ -54,8 +63,6 @@ export class RequestWriter {
   /** Memory of the fields that every request has, and their bytes. @internal */
   readonly prefix: number
   /** @internal */ prefixLength = 0
-  /** Its bytes are on their way by reference: another request would overwrite them. The shell sets and clears it. @internal */
-  inUse = false
 
   /** The write buffer and nothing else: what is copied into it can't pass its end. @internal */
   readonly buffer: Uint8Array<ArrayBuffer>
@@ -70,6 +77,7 @@ export class RequestWriter {
   /** Where chunks of the streamed body are put, 0 when there is none. */
   private chunks = 0
   private isReleased = false
+  private lent = false
 
   /**
    * @param host value of `Host`: name or address, and port unless it is the scheme's own; IPv6 in brackets
@@ -83,7 +91,6 @@ export class RequestWriter {
     this.capacity = checkCapacity(options)
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(RequestWriter.regionBytes(options))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     this.u8 = this.region.memory.u8
     this.exports = this.region.memory.exports
     this.prefix = this.region.carve(PREFIX_BYTES)
@@ -93,7 +100,7 @@ export class RequestWriter {
     this.render(this.defaults)
     try {
       if (options.basePath !== undefined) this.setBasePath(options.basePath)
-      for (const [name, value] of pairsOf(options.defaultHeaders)) this.defaultHeader(name, value)
+      for (const [name, value] of pairsOf(options.defaultHeaders, 'defaultHeaders')) this.defaultHeader(name, value)
     } catch (cause) {
       if (this.ownsRegion) this.region.release()
       if (!(cause instanceof EncodeError)) throw cause
@@ -107,12 +114,14 @@ export class RequestWriter {
   }
 
   /**
-   * Adds a field to every request from the next one on, behind those added before; `Host` replaces the writer's own. Throws `HeaderInjection` for
-   * what may not stand in a field, and `OutgoingHeadTooLarge` when all default fields are over 16 KiB.
+   * Adds a field to every request from the next one on, behind those added before; `Host` replaces the writer's own. `undefined` adds none. Throws
+   * `InvalidOption` for null or an object, `HeaderInjection` for what may not stand in a field, and `OutgoingHeadTooLarge` when all default fields are over 16 KiB.
    */
-  defaultHeader(name: string, value: string): this {
+  defaultHeader(name: string, value: FieldValue): this {
     this.checkUsable()
-    const pair: [string, string] = [String(name), String(value)]
+    const written = textOf(value, `default header ${quoted(String(name))}`)
+    if (written === undefined) return this
+    const pair: [string, string] = [String(name), written]
     this.render([...this.defaults, pair])
     this.defaults.push(pair)
     return this
@@ -121,7 +130,7 @@ export class RequestWriter {
   /** What is put before each path from the next request on; trailing slashes are dropped, `''` is none. Throws `InvalidOption`. */
   setBasePath(path: string): this {
     this.checkUsable()
-    const trimmed = String(path).replace(/\/+$/, '')
+    const trimmed = withoutTrailingSlashes(String(path))
     if (!BASE_PATH.test(trimmed)) {
       throw new UsageError('InvalidOption', `basePath must be visible ASCII, begin with "/" and have no query, but is ${JSON.stringify(path)}`)
     }
@@ -187,6 +196,18 @@ export class RequestWriter {
   }
 
   // For requests and the shells that send them.
+
+  /** Its bytes are on their way by reference: another request would overwrite them. The shell sets and clears it. @internal */
+  get inUse(): boolean {
+    return this.lent
+  }
+  /** @internal */
+  set inUse(inUse: boolean) {
+    if (inUse === this.lent) return
+    this.lent = inUse
+    if (inUse) this.region.lend()
+    else this.region.endLoan()
+  }
 
   /** The first `length` bytes of the request: one view for all requests of the same length. @internal */
   bytes(length: number): Uint8Array<ArrayBuffer> {
@@ -285,6 +306,13 @@ export class RequestWriter {
 /** uri-host and port (RFC 3986 section 3.2), loosely: what cannot be mistaken for anything else. */
 const HOST = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]+$/
 const BASE_PATH = /^(?:\/[!-"$->@-~]*)?$/
+
+/** In one pass: a regular expression would begin anew at each of the slashes in the middle. */
+export function withoutTrailingSlashes(path: string): string {
+  let end = path.length
+  while (end > 0 && path.charCodeAt(end - 1) === SLASH) end--
+  return path.slice(0, end)
+}
 
 function checkCapacity(options: RequestWriterOptions): number {
   return checkInteger('writeBufferCapacity', options.writeBufferCapacity ?? DEFAULT_REQUEST_CAPACITY, 1_024, 16 * 1024 * 1024, 'bytes')

@@ -3,7 +3,7 @@
 import { SEAL_NO_ROOM, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { EncodeError, UsageError } from '../errors.ts'
 import { equalsName } from './head-fields.ts'
-import { type BytesInit, textOf } from './inputs.ts'
+import { type BytesInit, stringOf } from './inputs.ts'
 import type { RequestWriter } from './request-writer.ts'
 
 const LF = 0x0a
@@ -11,6 +11,13 @@ const COLON = 0x3a
 
 /** What a streamed body comes from: pieces in order, strings as UTF-8. */
 export type BodySource = AsyncIterable<BytesInit | string>
+
+/** A body that is made while it is sent. */
+export interface RequestStream {
+  readonly source: BodySource
+  /** Bytes that it was said to have; null when it goes out in chunks. */
+  readonly length: number | null
+}
 
 /**
  * A request that may be sent. It lies in its writer's memory and is valid until the writer begins another; using it later throws `StaleRequest`.
@@ -30,12 +37,11 @@ export class Request {
     private readonly targetLength: number,
     private readonly headLength: number,
     private readonly bodyLength: number,
-    private readonly bodySource: BodySource | null,
-    /** Bytes that a streamed body was said to have; null when it goes out in chunks. @internal */
-    readonly declaredLength: number | null,
+    /** The body when it is made while it is sent; null when the request is whole. @internal */
+    readonly stream: RequestStream | null,
   ) {}
 
-  /** Head and body as a view of the writer's memory. Of a streamed request, the head. */
+  /** Head and body as a view of the writer's memory, valid as long as the request: it is not guarded, nor is its `buffer`. Of a streamed request, the head. */
   get bytes(): Uint8Array<ArrayBuffer> {
     this.check()
     return this.writer.bytes(this.headLength + this.bodyLength)
@@ -53,7 +59,7 @@ export class Request {
     return this.writer.ascii(this.method.length + 1, this.targetLength)
   }
 
-  /** The body as a view of the writer's memory; empty when there is none, and when it is streamed. */
+  /** The body as such a view; empty when there is none, and when it is streamed. */
   get body(): Uint8Array<ArrayBuffer> {
     this.check()
     const start = this.writer.address + this.headLength
@@ -67,8 +73,8 @@ export class Request {
    */
   overwriteHeader(name: string, value: string): this {
     this.check()
-    textOf('name', name)
-    textOf('value', value)
+    stringOf('name', name)
+    stringOf('value', value)
     const { writer } = this
     const [start, end] = this.findValue(name)
     if (end - start !== value.length) {
@@ -105,13 +111,7 @@ export class Request {
 
   /** Does the body come from a source while the request is sent? */
   get isStreaming(): boolean {
-    return this.bodySource !== null
-  }
-
-  /** Where a streamed body comes from. Throws `NotOpen` when it is not streamed. @internal */
-  get source(): BodySource {
-    if (this.bodySource === null) throw new UsageError('NotOpen', 'the body of this request is not streamed')
-    return this.bodySource
+    return this.stream !== null
   }
 
   private check(): void {

@@ -4,6 +4,7 @@ import {
   BODY_CHUNKED,
   BODY_LENGTH,
   BODY_UNTIL_CLOSE,
+  BODY_UNTIL_VERIFIED_END,
   CHUNKED_BYTES,
   CHUNKED_MAX_EXTENSION,
   CHUNKED_MAX_TRAILER,
@@ -60,8 +61,9 @@ import {
   RESPONSE_INTERIM,
   RESPONSE_MORE,
 } from '../../assembly/abi.ts'
+import type { EndProof } from '../end-proof.ts'
 import { HttpError, UsageError } from '../errors.ts'
-import type { Fields } from './handshake.ts'
+import type { Fields } from './fields.ts'
 import { HeadFields, latin1 } from './head-fields.ts'
 import { HeapBody } from './heap-body.ts'
 import { httpError } from './http-error.ts'
@@ -97,9 +99,11 @@ export class ResponseReader implements ResponseSource {
   /** Bytes of a response that is handed out in place. */
   readonly capacity: number
   /** @internal */ serial = 0
-  /** The connection that reads into it: one at a time, or two responses would be mixed up. @internal */ user: object | null = null
+  /** The connection that reads into it: one at a time, or two responses would be mixed up. */
+  private user: object | null = null
   /** @internal */ readonly u8: Uint8Array<ArrayBuffer>
   /** @internal */ readonly fields: HeadFields
+  /** A body that ends with an end that nothing verifies fails. @internal */ requiresVerifiedEnd = false
 
   private readonly limits: ResponseLimits
   private readonly memory: CodecMemory
@@ -136,15 +140,13 @@ export class ResponseReader implements ResponseSource {
 
   /**
    * @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own
-   * @param attached a reader of another thread lives in `region` already and keeps reading: this one only looks, see {@link ResponseReader.adopt}
    */
-  constructor(codec: Codec, options: ResponseReaderOptions = {}, region?: Region, attached = false) {
+  constructor(codec: Codec, options: ResponseReaderOptions = {}, region?: Region) {
     const limits = checkResponseLimits(options)
     this.limits = limits
     this.capacity = limits.capacity
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(ResponseReader.regionBytes(options))
-    if (this.ownsRegion) codec.releaseWithOwner(this, this.region)
     this.memory = this.region.memory
     this.u8 = this.memory.u8
     this.i32 = this.memory.i32
@@ -165,10 +167,9 @@ export class ResponseReader implements ResponseSource {
     this.current = this.first
     this.views = [this.u8.subarray(this.first, this.first + this.capacity), this.u8.subarray(this.second, this.second + this.capacity)]
 
-    if (!attached) this.u8.fill(0, this.record, this.record + INCOMING_BYTES + CHUNKED_BYTES)
-    if (!attached) this.set(HEAD_FIELDS, table)
+    this.u8.fill(0, this.record, this.record + INCOMING_BYTES + CHUNKED_BYTES)
+    this.set(HEAD_FIELDS, table)
     this.fields = new HeadFields(this.memory, codec.text, this.record)
-    if (attached) return
     this.set(HEAD_FIELD_CAPACITY, limits.maxHeaders)
     this.set(INCOMING_STORE, store)
     this.set(INCOMING_STORE_BYTES, limits.capacity)
@@ -268,21 +269,17 @@ export class ResponseReader implements ResponseSource {
   /**
    * The peer has ended the connection. RESPONSE_COMPLETE (4) when that ends a response that reaches until there, which `next` then gives, or when
    * none was under way; else RESPONSE_FAILED (5) with `UnexpectedEnd`. Take what is whole with `next` first.
+   *
+   * @param proof what is known of that end. One that cut TLS (`truncated`) completes nothing (RFC 9112 section 9.8); only a `verified` one makes
+   * {@link RestResponse.isEndVerified} true for a response that reaches until there
    */
-  end(): number {
+  end(proof: EndProof = 'unverified'): number {
     if (this.isReleased) throw released('reader')
     if (this.failure !== null) return RESPONSE_FAILED
     const state = this.word(INCOMING_STATE)
     if (state === INCOMING_IDLE || state === INCOMING_DONE) return RESPONSE_COMPLETE
-    if (state === INCOMING_IN_BODY && this.word(INCOMING_FRAMING) === BODY_UNTIL_CLOSE) {
-      this.set(INCOMING_STATE, INCOMING_DONE)
-      this.hasHead = this.isComplete = true
-      return RESPONSE_COMPLETE
-    }
-    this.set(INCOMING_STATE, INCOMING_FAILED)
-    this.set(INCOMING_ERROR, HTTP_ERROR_UNEXPECTED_END)
-    this.failure = new HttpError('UnexpectedEnd', `the connection ended ${this.whereabouts(state)}`)
-    return RESPONSE_FAILED
+    if (state === INCOMING_IN_BODY && this.word(INCOMING_FRAMING) === BODY_UNTIL_CLOSE) return this.endBody(proof)
+    return this.failAtEnd(new HttpError('UnexpectedEnd', `the connection ended ${this.whereabouts(state)}`))
   }
 
   /** Why the connection has failed, null while it has not. No byte after the failure is interpreted; `reset` makes the reader usable again. */
@@ -312,23 +309,23 @@ export class ResponseReader implements ResponseSource {
     if (this.ownsRegion) this.region.release()
   }
 
-  // For threads that share the memory.
-
-  /** The response that another thread has read into this memory becomes this reader's. @internal */
-  adopt(): void {
-    this.expire()
-    this.hasHead = this.isComplete = true
-  }
-
-  /** The response is no longer this thread's to look at: it is stale. @internal */
-  expire(): void {
-    this.serial = (this.serial + 1) & SERIAL_MASK
-    this.cached = null
-    this.hasHead = this.isComplete = false
-    this.fields.clear()
-  }
-
   // For adapters that read into fixed places of the memory.
+
+  /** Makes it `user`'s, and its memory the system's to read into, until {@link ResponseReader.letGo}. Throws `InvalidOption` when it is another's. @internal */
+  claim(user: object): void {
+    if (this.user !== null) {
+      throw new UsageError('InvalidOption', 'the reader is in use on another connection: each needs one of its own, until its `closed` has resolved')
+    }
+    this.user = user
+    this.region.lend()
+  }
+
+  /** `user` is done with it. Harmless when it is another's by now. @internal */
+  letGo(user: object): void {
+    if (this.user !== user) return
+    this.user = null
+    this.region.endLoan()
+  }
 
   /** The two read targets, of `capacity` bytes each. Fill them in turn: a response that is held lies in the one that was filled last. @internal */
   targets(): [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>] {
@@ -416,15 +413,25 @@ export class ResponseReader implements ResponseSource {
     return this.i32[this.words + (offset >> 2)] as number
   }
 
+  /** Is there a table of trailers, though it may be empty? @internal */
+  get hasTrailers(): boolean {
+    return this.isComplete && this.word(INCOMING_FRAMING) === BODY_CHUNKED
+  }
+
   /** @internal */
   trailers(): [name: string, value: string][] {
     const list: [string, string][] = []
-    if (!this.isComplete || this.word(INCOMING_FRAMING) !== BODY_CHUNKED) return list
+    if (!this.hasTrailers) return list
     const count = this.word(INCOMING_BYTES + HEAD_FIELD_COUNT)
     for (let i = 0, at = this.trailerTable; i < count; i++, at += FIELD_BYTES >> 2) {
       list.push([this.textAt(at), this.textAt(at + 2)])
     }
     return list
+  }
+
+  /** Is the body's end proved: by its own framing, or by TLS? @internal */
+  get isEndVerified(): boolean {
+    return this.word(INCOMING_FRAMING) !== BODY_UNTIL_CLOSE
   }
 
   /** Empty when it is streamed. @internal */
@@ -477,12 +484,35 @@ export class ResponseReader implements ResponseSource {
     return this.settle(this.exports.incomingCommit(this.record, target, within(length, this.capacity)))
   }
 
+  /** The end of a body that reaches until there. */
+  private endBody(proof: EndProof): number {
+    const received = this.word(INCOMING_BODY_BYTES)
+    if (proof === 'truncated') {
+      const message = `TLS was cut without a close_notify after ${received} bytes of a body that only the end of the connection delimits`
+      return this.failAtEnd(new HttpError('UnexpectedEnd', message))
+    }
+    if (proof === 'verified') this.set(INCOMING_FRAMING, BODY_UNTIL_VERIFIED_END)
+    else if (this.requiresVerifiedEnd) {
+      const message = `only the end of the connection, which nothing verifies, ended the body after ${received} bytes (requireVerifiedEnd)`
+      return this.failAtEnd(new HttpError('UnverifiedEnd', message))
+    }
+    this.set(INCOMING_STATE, INCOMING_DONE)
+    this.hasHead = this.isComplete = true
+    return RESPONSE_COMPLETE
+  }
+
+  private failAtEnd(error: HttpError): number {
+    this.set(INCOMING_STATE, INCOMING_FAILED)
+    this.set(INCOMING_ERROR, HTTP_ERROR_UNEXPECTED_END)
+    this.failure = error
+    return RESPONSE_FAILED
+  }
+
   private append(address: number, length: number): void {
     if (this.heap === null) {
       // The length was checked against maxBodySize before it got here.
       const isKnown = this.word(INCOMING_FRAMING) === BODY_LENGTH
-      const first = isKnown ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : 2 * Math.max(this.capacity, length)
-      this.heap = new HeapBody(first, this.limits.maxBody)
+      this.heap = new HeapBody(isKnown ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : this.limits.maxBody, isKnown)
     }
     this.heap.append(this.u8.subarray(address, address + length))
   }

@@ -7,13 +7,15 @@ import { BorrowedHead, type HeadSource, type HttpVersion } from './borrowed-head
 /** Where borrowed responses get their data from: the response reader. */
 export interface ResponseSource extends HeadSource {
   trailers(): [name: string, value: string][]
+  readonly isEndVerified: boolean
   readonly bodyBytes: Uint8Array
   bodyText(): string
 }
 
 /**
  * A borrowed response. It is valid until the next send (or `begin`, or `next`) on the same reader; using it later throws `StaleResponse`. What it
- * returns by value (strings, numbers, pairs, `toOwned()`) stays yours; `body` and `headerBytes` are views of memory that will be written again.
+ * returns by value (strings, numbers, pairs, `toOwned()`) stays yours; `body` and `headerBytes` are views that are not guarded: kept for longer, they show other data, of other connections
+ * too, and so does their `buffer`.
  *
  * ```ts
  * if (res.status === 200) onOrder(res.json())
@@ -52,6 +54,14 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
     return this.check().word(INCOMING_BODY_BYTES)
   }
 
+  /**
+   * False for a body that only the end of the connection delimits (neither a length nor chunks), unless TLS verified that end with a close_notify: whoever
+   * sits on the path may have cut it (RFC 9112 sections 8 and 9.8). True for every other response. Of a body that is streamed: once it has ended.
+   */
+  get isEndVerified(): boolean {
+    return this.check().isEndVerified
+  }
+
   /** The body as UTF-8, decoded on each call, without its byte order mark; U+FFFD for what is not UTF-8, as `fetch` does. */
   text(): string {
     return this.check().bodyText()
@@ -64,8 +74,8 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
 
   /** A copy that stays valid. */
   toOwned(): OwnedResponse {
-    const { reason, status, version } = this
-    return new OwnedResponse(status, reason, version, this.headers(), this.trailers(), this.body.slice())
+    const { reason, status, version, isEndVerified } = this
+    return new OwnedResponse(status, reason, version, this.headers(), this.trailers(), this.body.slice(), isEndVerified)
   }
 
   /** @internal */
@@ -90,6 +100,8 @@ export class OwnedResponse {
     private readonly trailerFields: readonly (readonly [name: string, value: string])[],
     /** The body, decoded from its chunks. */
     readonly body: Uint8Array,
+    /** False when the body may have been cut off: see {@link RestResponse.isEndVerified}. */
+    readonly isEndVerified: boolean = true,
   ) {}
 
   /** Field lines of the head. */

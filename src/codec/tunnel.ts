@@ -2,7 +2,7 @@
 
 import { RESPONSE_COMPLETE, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_MORE } from '../../assembly/abi.ts'
 import { TransportError, UsageError } from '../errors.ts'
-import type { FieldsInit } from './handshake.ts'
+import type { FieldsInit } from './fields.ts'
 import type { HttpMessages } from './http-messages.ts'
 import type { Codec } from './memory.ts'
 import { ResponseReader } from './response-reader.ts'

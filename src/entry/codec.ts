@@ -1,22 +1,35 @@
 /** `nexus-async-net/codec`: the sans-IO codec alone, for anyone with an event loop of their own. No runtime API is imported. */
 
-import { ChunkedDecoder as BaseChunkedDecoder, type ChunkedDecoderOptions } from '../codec/chunked-decoder.ts'
-import { FrameReader as BaseFrameReader, DEFAULT_BUFFER_CAPACITY, type FrameReaderOptions, type Role } from '../codec/frame-reader.ts'
-import { FrameWriter as BaseFrameWriter, DEFAULT_WRITE_BUFFER_CAPACITY, type FrameWriterOptions } from '../codec/frame-writer.ts'
-import type { FieldsInit } from '../codec/handshake.ts'
-import type { RequestReaderOptions, ResponseReaderOptions } from '../codec/http-limits.ts'
+import { ChunkedDecoder as BaseChunkedDecoder, CHUNKED_DECODER_OPTIONS, type ChunkedDecoderOptions } from '../codec/chunked-decoder.ts'
+import type { FieldsInit } from '../codec/fields.ts'
+import {
+  FrameReader as BaseFrameReader,
+  DEFAULT_BUFFER_CAPACITY,
+  FRAME_READER_OPTIONS,
+  type FrameReaderOptions,
+  type Role,
+} from '../codec/frame-reader.ts'
+import {
+  FrameWriter as BaseFrameWriter,
+  DEFAULT_WRITE_BUFFER_CAPACITY,
+  FRAME_WRITER_OPTIONS,
+  type FrameWriterOptions,
+} from '../codec/frame-writer.ts'
+import { REQUEST_READER_OPTIONS, RESPONSE_READER_OPTIONS, type RequestReaderOptions, type ResponseReaderOptions } from '../codec/http-limits.ts'
 import { HttpMessages } from '../codec/http-messages.ts'
 import type { BytesInit } from '../codec/inputs.ts'
 import type { RandomSource } from '../codec/mask-keys.ts'
 import { RequestReader as BaseRequestReader } from '../codec/request-reader.ts'
-import { RequestWriter as BaseRequestWriter, type RequestWriterOptions } from '../codec/request-writer.ts'
+import { RequestWriter as BaseRequestWriter, REQUEST_WRITER_OPTIONS, type RequestWriterOptions } from '../codec/request-writer.ts'
 import { ResponseReader as BaseResponseReader } from '../codec/response-reader.ts'
 import { CodecTools } from '../codec/tools.ts'
+import { readOptions } from '../option-rules.ts'
 import { threadCodec as codec } from './thread-codec.ts'
 
 export { BorrowedHead, type HttpVersion } from '../codec/borrowed-head.ts'
 export type { DecodeStep } from '../codec/chunked-decoder.ts'
-export { ClientHandshake, type ClientHello, type Fields, type FieldsInit, ServerHandshake, type ServerHello } from '../codec/handshake.ts'
+export type { Fields, FieldsInit } from '../codec/fields.ts'
+export { ClientHandshake, type ClientHello, ServerHandshake, type ServerHello } from '../codec/handshake.ts'
 export { MaskKeys, type RandomSource } from '../codec/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/message.ts'
 export type { BodySource, Request } from '../codec/request.ts'
@@ -93,10 +106,11 @@ export function computeAcceptKey(key: string): string {
  * need them. `release()` gives the memory back.
  */
 export function pair(role: Role, options: FrameReaderOptions & FrameWriterOptions = {}): FramePair {
-  const { bufferCapacity = DEFAULT_BUFFER_CAPACITY, writeBufferCapacity = DEFAULT_WRITE_BUFFER_CAPACITY } = options
+  const read = readOptions<FrameReaderOptions & FrameWriterOptions>({ ...FRAME_READER_OPTIONS, ...FRAME_WRITER_OPTIONS }, options)
+  const { bufferCapacity = DEFAULT_BUFFER_CAPACITY, writeBufferCapacity = DEFAULT_WRITE_BUFFER_CAPACITY } = read
   const region = codec.region(BaseFrameReader.regionBytes(bufferCapacity) + BaseFrameWriter.regionBytes(writeBufferCapacity))
-  const reader = new BaseFrameReader(codec, { ...options, bufferCapacity, role }, region)
-  const writer = new BaseFrameWriter(codec, { ...options, writeBufferCapacity, role }, region)
+  const reader = new BaseFrameReader(codec, { ...read, bufferCapacity, role }, region)
+  const writer = new BaseFrameWriter(codec, { ...read, writeBufferCapacity, role }, region)
   const release = (): void => {
     reader.release()
     writer.release()
@@ -130,7 +144,7 @@ export interface FramePair {
 export class FrameReader extends BaseFrameReader {
   /** Throws `InvalidOption` for an option outside its range. */
   constructor(options?: FrameReaderOptions) {
-    super(codec, options)
+    super(codec, readOptions(FRAME_READER_OPTIONS, options))
   }
 }
 
@@ -149,7 +163,7 @@ export class FrameReader extends BaseFrameReader {
 export class FrameWriter extends BaseFrameWriter {
   /** Throws `InvalidOption` for an option outside its range. */
   constructor(options?: FrameWriterOptions) {
-    super(codec, options)
+    super(codec, readOptions(FRAME_WRITER_OPTIONS, options))
   }
 }
 
@@ -169,7 +183,7 @@ export class FrameWriter extends BaseFrameWriter {
 export class ResponseReader extends BaseResponseReader {
   /** Throws `InvalidOption` for an option outside its range. */
   constructor(options?: ResponseReaderOptions) {
-    super(codec, options)
+    super(codec, readOptions(RESPONSE_READER_OPTIONS, options))
   }
 }
 
@@ -187,7 +201,7 @@ export class ResponseReader extends BaseResponseReader {
 export class RequestWriter extends BaseRequestWriter {
   /** Throws `InvalidOption` for a host that is none, or an option outside its range. */
   constructor(host: string, options?: RequestWriterOptions) {
-    super(codec, host, options)
+    super(codec, host, readOptions(REQUEST_WRITER_OPTIONS, options))
   }
 }
 
@@ -208,7 +222,7 @@ export class RequestWriter extends BaseRequestWriter {
 export class RequestReader extends BaseRequestReader {
   /** Throws `InvalidOption` for an option outside its range. */
   constructor(options?: RequestReaderOptions) {
-    super(codec, options)
+    super(codec, readOptions(REQUEST_READER_OPTIONS, options))
   }
 }
 
@@ -227,7 +241,7 @@ export class RequestReader extends BaseRequestReader {
 export class ChunkedDecoder extends BaseChunkedDecoder {
   /** Throws `InvalidOption` for an option outside its range. */
   constructor(options?: ChunkedDecoderOptions) {
-    super(codec, options)
+    super(codec, readOptions(CHUNKED_DECODER_OPTIONS, options))
   }
 }
 

@@ -18,11 +18,12 @@ const CHANNELS = {
   onWait: 'nexus-async-net:pool:wait',
   onRequest: 'nexus-async-net:pool:request',
   onKeepWarmFailed: 'nexus-async-net:pool:keep-warm-failed',
+  onCorruption: 'nexus-async-net:pool:corruption',
 } as const satisfies Record<keyof PoolObserver, string>
 
 /**
- * Publishes the events of `pool` on `nexus-async-net:pool:slot-up`, `…:slot-down`, `…:attempt-failed`, `…:leak`, `…:wait`, `…:request` and `…:keep-warm-failed`. A
- * message is the event of {@link PoolObserver} with the pool's `origin`; where nobody listens, none is made. Returns what ends it.
+ * Publishes the events of `pool` on `nexus-async-net:pool:slot-up`, `…:slot-down`, `…:attempt-failed`, `…:leak`, `…:wait`, `…:request`, `…:keep-warm-failed` and
+ * `…:corruption`. A message is the event of {@link PoolObserver} with the pool's `origin`; where nobody listens, none is made. Returns what ends it.
  *
  * ```ts
  * import { subscribe } from 'node:diagnostics_channel'

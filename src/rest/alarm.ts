@@ -1,26 +1,35 @@
 /**
  * One timer for many deadlines: a request that is answered in time costs no timer of its own.
  *
+ * Rule 1: a deadline that is met late is judged after a look at the sockets. A thread that stood still has its timers run before it hears from
+ *         the system, where what it waits for may have lain for long.
+ *
  * The timer is armed for the earliest deadline it was ever told of and left alone when that one is called off; when it fires early, it is
  * armed again for what is due then. So a deadline that moves on with every request is two stores, and still kept to the millisecond.
  */
 
 import type { Clock } from '../clock.ts'
-
-/** Longest delay that the runtimes' timers take. */
-const TIMER_MAX = 2 ** 31 - 1
+import { TIMER_MAX } from '../option-rules.ts'
+import { LOOK, Looks } from './look.ts'
 
 /** Calls back at a deadline that moves often and is rarely met. */
 export class Alarm {
   private due: number = Number.POSITIVE_INFINITY
   private timer: unknown = null
   private timerDue: number = Number.POSITIVE_INFINITY
+  private readonly looks = new Looks()
   private readonly onTimer = (): void => {
     this.timer = null
     this.timerDue = Number.POSITIVE_INFINITY
     if (this.due === Number.POSITIVE_INFINITY) return
-    if (this.clock.now() < this.due) {
+    const now = this.clock.now()
+    if (now < this.due) {
       this.start()
+      return
+    }
+    if (this.looks.isDue(now - this.due)) {
+      this.timerDue = now + LOOK
+      this.timer = this.clock.set(this.onTimer, LOOK)
       return
     }
     this.due = Number.POSITIVE_INFINITY
@@ -35,7 +44,13 @@ export class Alarm {
   /** Moves the deadline to `due`, in the clock's ms. `Infinity` calls it off. */
   set(due: number): void {
     this.due = due
+    this.looks.reset()
     if (due < this.timerDue) this.start()
+  }
+
+  /** Moves the deadline to `due` when that is earlier. */
+  setAtLatest(due: number): void {
+    if (due < this.due) this.set(due)
   }
 
   /** Calls the deadline off and stops the timer: for the last time. */

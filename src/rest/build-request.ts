@@ -14,11 +14,8 @@ export function buildRequest(
   { query, headers, body }: Pick<PoolRequestOptions, 'query' | 'headers' | 'body'>,
 ): Request {
   let builder: QueryPhase = writer.request(method, path)
-  if (query !== undefined) {
-    const pairs = Symbol.iterator in query ? (query as Iterable<readonly [string, string | number | boolean]>) : Object.entries(query)
-    for (const [name, value] of pairs) builder = builder.query(name, value)
-  }
+  for (const [name, value] of pairsOf(query, 'query')) builder = builder.query(name, value)
   let phase: HeadersPhase = builder
-  if (headers !== undefined) for (const [name, value] of pairsOf(headers)) phase = phase.header(name, value)
+  for (const [name, value] of pairsOf(headers, 'headers')) phase = phase.header(name, value)
   return body === undefined ? phase.finish() : phase.body(body).finish()
 }

@@ -1,15 +1,15 @@
 /** The options of `HttpConnection` and `ClientPool`, fluent and reusable. */
 
 import type { BackoffOptions } from '../backoff.ts'
-import { pairsOf } from '../codec/fields.ts'
-import type { FieldsInit } from '../codec/handshake.ts'
+import { type FieldsInit, pairsOf } from '../codec/fields.ts'
 import type { ResponseReader } from '../codec/response-reader.ts'
 import { UsageError } from '../errors.ts'
+import { readOptions } from '../option-rules.ts'
 import type { ProxyOption } from '../transport/proxy-config.ts'
 import type { TlsConfig } from '../transport/tls-config.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { PoolObserver } from './observer.ts'
-import { type ClientPoolOptions, checkHttpOptions, type HttpOptions, type KeepWarmOptions, resolvePoolOptions } from './options.ts'
+import { type ClientPoolOptions, HTTP_OPTIONS, type HttpOptions, type KeepWarmOptions, POOL_OPTIONS } from './options.ts'
 
 /** Options that connections and pools have in common. Each method returns a new builder, so that one can be shared and varied. */
 abstract class CommonBuilder<Options extends HttpOptions | ClientPoolOptions> {
@@ -49,6 +49,10 @@ abstract class CommonBuilder<Options extends HttpOptions | ClientPoolOptions> {
   /** Longest time of a graceful close in ms. */
   closeTimeout(ms: number): this {
     return this.with({ closeTimeout: ms } as Partial<Options>)
+  }
+  /** Refuse bodies whose end nothing verifies. */
+  requireVerifiedEnd(on: boolean): this {
+    return this.with({ requireVerifiedEnd: on } as Partial<Options>)
   }
   /** Bytes of a whole response, head and body, up to which it is handed out as views. */
   capacity(bytes: number): this {
@@ -125,7 +129,7 @@ export class HttpConnectionBuilder<Connection> extends CommonBuilder<HttpOptions
 
   protected override with(options: Partial<HttpOptions>): this {
     const all = { ...this.options, ...options }
-    checkHttpOptions(all)
+    readOptions(HTTP_OPTIONS, all)
     return new HttpConnectionBuilder(this.factory, all) as this
   }
 }
@@ -166,7 +170,7 @@ export class ClientPoolBuilder<Pool> extends CommonBuilder<ClientPoolOptions> {
   }
   /** One more field that is sent with each request. */
   defaultHeader(name: string, value: string): this {
-    return this.with({ defaultHeaders: [...pairsOf(this.options.defaultHeaders), [name, value]] })
+    return this.with({ defaultHeaders: [...pairsOf(this.options.defaultHeaders, 'defaultHeaders'), [name, value]] })
   }
   /** All fields that are sent with each request. */
   defaultHeaders(fields: FieldsInit): this {
@@ -221,8 +225,7 @@ export class ClientPoolBuilder<Pool> extends CommonBuilder<ClientPoolOptions> {
 
   protected override with(options: Partial<ClientPoolOptions>): this {
     const all = { ...this.options, ...options }
-    checkHttpOptions(all)
-    resolvePoolOptions(all)
+    readOptions(POOL_OPTIONS, all)
     return new ClientPoolBuilder(this.factory, all, this.target) as this
   }
 }

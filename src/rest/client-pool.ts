@@ -1,9 +1,10 @@
 /** `ClientPool`: connections that are open before they are needed, and heal themselves. */
 
 import { pairsOf } from '../codec/fields.ts'
-import { RequestWriter } from '../codec/request-writer.ts'
+import { RequestWriter, withoutTrailingSlashes } from '../codec/request-writer.ts'
 import { ResponseReader } from '../codec/response-reader.ts'
-import { checkInteger, RestError, UsageError } from '../errors.ts'
+import { RestError, UsageError } from '../errors.ts'
+import { readOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address } from '../transport/transport.ts'
 import { buildRequest } from './build-request.ts'
@@ -11,11 +12,14 @@ import { ClientPoolBuilder } from './builder.ts'
 import { poolFetch } from './fetch.ts'
 import type { PoolObserver } from './observer.ts'
 import {
+  ACQUIRE_OPTIONS,
+  type AcquireOptions,
+  CLOSE_OPTIONS,
   type ClientPoolOptions,
-  checkHttpOptions,
-  checkTimeout,
   DEFAULT_TIMEOUT,
+  POOL_OPTIONS,
   type PoolRequestOptions,
+  REQUEST_OPTIONS,
   type ResolvedPoolOptions,
   resolvePoolOptions,
 } from './options.ts'
@@ -47,26 +51,17 @@ export interface PreparedPool {
   readonly defaultHeaders: [name: string, value: string][]
 }
 
-/** Checks all that can be checked without connecting. Throws `InvalidUrl` or `InvalidOption`. */
+/** Checks all that can be checked without connecting. Throws `InvalidUrl` or `InvalidOption`. @param options that were read by their family */
 export function preparePool(url: string | URL, options: ClientPoolOptions): PreparedPool {
   const { address, host, target, authorization } = parseHttpUrl(url)
   if (target.includes('?')) throw new UsageError('InvalidUrl', 'the URL of a pool has no query: give it with each request')
   const resolved = resolvePoolOptions(options)
-  checkHttpOptions(options)
-  const defaultHeaders = pairsOf(options.defaultHeaders)
+  const defaultHeaders = pairsOf(options.defaultHeaders, 'defaultHeaders')
   if (authorization !== undefined && !defaultHeaders.some(([name]) => name.toLowerCase() === 'authorization')) {
     defaultHeaders.push(['Authorization', authorization])
   }
-  const basePath = (options.basePath ?? target).replace(/\/+$/, '')
+  const basePath = withoutTrailingSlashes(options.basePath ?? target)
   return { address, host, place: { origin: `${address.secure ? 'https' : 'http'}://${host}`, basePath }, resolved, defaultHeaders }
-}
-
-/** Options of {@link ClientPool.acquire}. */
-export interface AcquireOptions {
-  /** Milliseconds to wait, 1 to 2^31 - 1, or 0 for no limit. Default: the pool's `acquireTimeout`. */
-  timeout?: number | undefined
-  /** Leaves the queue, with `RequestAborted`. */
-  signal?: AbortSignal | undefined
 }
 
 /**
@@ -98,8 +93,9 @@ export class ClientPool {
    *
    * @param url `http:` or `https:`; its path is put before each request's, its user and password become Basic credentials
    */
-  static async connect<Self extends ClientPool>(this: ClientPoolClass<Self>, url: string | URL, options: ClientPoolOptions = {}): Promise<Self> {
+  static async connect<Self extends ClientPool>(this: ClientPoolClass<Self>, url: string | URL, given: ClientPoolOptions = {}): Promise<Self> {
     const { runtime } = this
+    const options = readOptions(POOL_OPTIONS, given)
     const { address, host, place, resolved, defaultHeaders } = preparePool(url, options)
     const { writeBufferCapacity } = options
     const { basePath } = place
@@ -107,7 +103,7 @@ export class ClientPool {
       const writer = new RequestWriter(runtime.codec, host, { writeBufferCapacity, basePath, defaultHeaders })
       return new Slot(index, writer, new ResponseReader(runtime.codec, options), owner)
     })
-    await core.connect(options.signal)
+    await core.connect(options.signal ?? undefined)
     return new this(core, place, options.timeout ?? DEFAULT_TIMEOUT)
   }
 
@@ -150,8 +146,9 @@ export class ClientPool {
    * Waits for a slot: first come, first served, woken by a release or by a connection that has healed. Rejects with a {@link RestError}:
    * `AcquireTimeout`, `PoolQueueFull`, `PoolClosed`, `RequestAborted`.
    */
-  async acquire({ timeout = this.core.options.acquireTimeout, signal }: AcquireOptions = {}): Promise<ClientSlot> {
-    return this.core.acquire({ timeout: checkTimeout('timeout', timeout), signal })
+  async acquire(options?: AcquireOptions): Promise<ClientSlot> {
+    const { timeout = this.core.options.acquireTimeout, signal } = readOptions(ACQUIRE_OPTIONS, options)
+    return this.core.acquire({ timeout, signal })
   }
 
   /**
@@ -165,11 +162,11 @@ export class ClientPool {
    * console.log(res.status, res.json(), res.timings.queued)
    * ```
    */
-  async request(method: string, path: string, options: PoolRequestOptions = {}): Promise<OwnedHttpResponse> {
+  async request(method: string, path: string, given?: PoolRequestOptions): Promise<OwnedHttpResponse> {
     const { clock } = this.core.runtime
-    const timeout = options.timeout === undefined ? this.timeout : checkTimeout('timeout', options.timeout)
-    const { signal, onInterim } = options
-    let retries = checkInteger('retryUnsent', options.retryUnsent ?? 0, 0, 10, 'times')
+    const options = readOptions(REQUEST_OPTIONS, given)
+    const { timeout = this.timeout, signal, onInterim, requireVerifiedEnd } = options
+    let retries = options.retryUnsent ?? 0
     const since = clock.now()
     const left = (): number => (timeout === 0 ? 0 : Math.max(1, since + timeout - clock.now()))
     for (;;) {
@@ -177,7 +174,7 @@ export class ClientPool {
       try {
         const request = buildRequest(slot.writer, method, path, options)
         const queued = clock.now() - since
-        const response = await slot.send(request, { timeout: left(), signal, onInterim })
+        const response = await slot.send(request, { timeout: left(), signal, onInterim, requireVerifiedEnd })
         return new OwnedHttpResponse(response, { ...response.timings, queued })
       } catch (error) {
         const again = retries-- > 0 && error instanceof RestError && error.requestSent === 'nothing' && !signal?.aborted
@@ -202,8 +199,9 @@ export class ClientPool {
    *
    * @param options `timeout`: ms after which requests under way are cut; 0, the default, is never
    */
-  close(options: { timeout?: number | undefined } = {}): Promise<void> {
-    return this.core.close(checkTimeout('timeout', options.timeout ?? 0))
+  close(options?: { timeout?: number | undefined }): Promise<void> {
+    const { timeout = 0 } = readOptions(CLOSE_OPTIONS, options)
+    return this.core.close(timeout)
   }
 
   /** As `close`. */

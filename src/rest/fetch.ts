@@ -1,6 +1,7 @@
 /** The global `fetch`, over a pool. */
 
 import { RestError, UsageError } from '../errors.ts'
+import { checkSignal } from '../option-rules.ts'
 import type { PoolRequestOptions } from './options.ts'
 import type { OwnedHttpResponse } from './response.ts'
 
@@ -22,19 +23,31 @@ export async function poolFetch(
   init: RequestInit | undefined,
 ): Promise<Response> {
   const base = origin + basePath
-  const request = new Request(typeof input === 'string' && input.startsWith('/') ? base + input : input, init)
+  const signal = signalOf(input, init)
+  if (signal?.aborted) throw signal.reason
+  // A `Request` with a signal would listen to it for as long as it is not collected: the pool does so while it needs to.
+  const request = new Request(typeof input === 'string' && input.startsWith('/') ? base + input : input, { ...init, signal: null })
   const { href, hash } = new URL(request.url)
   if (!href.startsWith(`${base}/`)) throw new UsageError('InvalidUrl', `this pool is connected to ${base}/, which ${href} is not below`)
   const path = href.slice(base.length, href.length - hash.length)
   const headers = [...request.headers].filter(([name]) => !OWN.has(name))
   const body = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer())
   try {
-    const response = await pool.request(request.method, path, { headers, body, signal: request.signal })
+    const response = await pool.request(request.method, path, { headers, body, signal })
     return standardResponse(response)
   } catch (error) {
-    if (request.signal.aborted) throw request.signal.reason
+    if (signal?.aborted) throw signal.reason
     if (error instanceof RestError) throw new TypeError('fetch failed', { cause: error })
     throw error
+  }
+}
+
+/** The signal of `init`, or else of the `Request`. Throws a `TypeError` for what is none, as `fetch` does. */
+function signalOf(input: string | URL | Request, init: RequestInit | undefined): AbortSignal | undefined {
+  try {
+    return checkSignal('signal', init?.signal === undefined ? (input as Partial<Request>).signal : init.signal)
+  } catch (error) {
+    throw error instanceof UsageError ? new TypeError(error.message, { cause: error }) : error
   }
 }
 

@@ -2,7 +2,7 @@
 
 export type { BackoffOptions } from '../backoff.ts'
 export type { HttpVersion } from '../codec/borrowed-head.ts'
-export type { Fields, FieldsInit } from '../codec/handshake.ts'
+export type { Fields, FieldsInit } from '../codec/fields.ts'
 export type { ResponseReaderOptions } from '../codec/http-limits.ts'
 export type { BodySource, Request } from '../codec/request.ts'
 export type { HeadersPhase, QueryPhase, QueryValue, ReadyPhase } from '../codec/request-builder.ts'
@@ -18,10 +18,9 @@ export {
   type RestErrorCode,
 } from '../errors.ts'
 export { ClientPoolBuilder, HttpConnectionBuilder } from './builder.ts'
-export type { AcquireOptions } from './client-pool.ts'
 export type { ConnectionState } from './connection.ts'
 export type { KeepWarmEvent, PoolObserver, RequestEvent, SlotAttemptEvent, SlotDownEvent, SlotEvent, SlotUpEvent } from './observer.ts'
-export type { ClientPoolOptions, HttpOptions, KeepWarmOptions, PoolRequestOptions, SendOptions } from './options.ts'
+export type { AcquireOptions, ClientPoolOptions, HttpOptions, KeepWarmOptions, PoolRequestOptions, SendOptions } from './options.ts'
 export type { PoolStats } from './pool-core.ts'
 export { HttpResponse, OwnedHttpResponse, type PoolTimings, type ResponseTimings } from './response.ts'
 export { ClientSlot } from './slot.ts'

@@ -56,6 +56,14 @@ export interface KeepWarmEvent extends SlotEvent {
   readonly error: unknown
 }
 
+/** The memory that threads share holds what no step of theirs writes. The block in question is not used again, and its slot gets another one. */
+export interface CorruptionEvent {
+  /** Number of the slot whose block it is; null for memory that belongs to no slot. */
+  readonly slot: number | null
+  /** `SharedMemoryCorrupt`, and in its message which word. */
+  readonly error: RestError
+}
+
 /** Methods that a pool calls as things happen; each is optional. What one throws becomes an uncaught exception, and does not disturb the pool. */
 export interface PoolObserver {
   /** A connection is there. */
@@ -72,6 +80,8 @@ export interface PoolObserver {
   onRequest?(event: RequestEvent): void
   /** A `keepWarm` request failed. */
   onKeepWarmFailed?(event: KeepWarmEvent): void
+  /** A thread has written where it may not into the memory of an `AtomicClientPool`. */
+  onCorruption?(event: CorruptionEvent): void
 }
 
 /** The names of {@link PoolObserver}'s methods. */

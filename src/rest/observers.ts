@@ -1,5 +1,6 @@
 /** Those who want to know what a pool does. */
 
+import { notify, report } from '../callback.ts'
 import type { Clock } from '../clock.ts'
 import { RestError } from '../errors.ts'
 import type { PoolObserver } from './observer.ts'
@@ -25,14 +26,8 @@ export class Observers {
 
   tell<Name extends keyof PoolObserver>(name: Name, event: EventOf<Name>): void {
     for (const observer of [...this.list]) {
-      try {
-        ;(observer[name] as ((event: EventOf<Name>) => void) | undefined)?.call(observer, event)
-      } catch (error) {
-        // Its mistake must not stop the pool in the middle of what it is doing; it is told as an uncaught exception of its own.
-        queueMicrotask(() => {
-          throw error
-        })
-      }
+      // Its mistake must not stop the pool in the middle of what it is doing.
+      notify(() => (observer[name] as ((event: EventOf<Name>) => void) | undefined)?.call(observer, event), report)
     }
   }
 

@@ -1,18 +1,33 @@
 /** Options of HTTP connections and pools: defaults, ranges, and their checks in one place. */
 
-import type { BackoffOptions } from '../backoff.ts'
-import type { FieldsInit } from '../codec/handshake.ts'
-import type { ResponseReaderOptions } from '../codec/http-limits.ts'
+import { BACKOFF_OPTIONS, type BackoffOptions } from '../backoff.ts'
+import { type FieldsInit, fieldList } from '../codec/fields.ts'
+import { RESPONSE_READER_OPTIONS, type ResponseReaderOptions } from '../codec/http-limits.ts'
 import type { BytesInit } from '../codec/inputs.ts'
 import type { Request } from '../codec/request.ts'
-import type { RequestWriter } from '../codec/request-writer.ts'
+import { DEFAULT_REQUEST_CAPACITY, type RequestWriter } from '../codec/request-writer.ts'
 import type { InterimResponse, ResponseReader } from '../codec/response-reader.ts'
-import { checkInteger, checkRange, UsageError } from '../errors.ts'
+import { checkRange } from '../errors.ts'
+import {
+  bag,
+  callback,
+  type Family,
+  flag,
+  integer,
+  isBag,
+  number,
+  type Rule,
+  rule,
+  SIZE_MAX,
+  signal,
+  TIMER_MAX,
+  text,
+  timeLimit,
+  withDefaults,
+} from '../option-rules.ts'
+import { DIAL_OPTIONS } from '../transport/dial-options.ts'
 import type { DialOptions } from '../transport/transport.ts'
 import type { PoolObserver } from './observer.ts'
-
-/** Longest delay that the runtimes' timers take, in ms. */
-export const TIMER_MAX: number = 2 ** 31 - 1
 
 /** Default of `timeout`, in ms. */
 export const DEFAULT_TIMEOUT: number = 30_000
@@ -26,6 +41,11 @@ export interface SendOptions {
   timeout?: number | undefined
   /** Abandons the request, with `RequestAborted`. The connection is not used again. */
   signal?: AbortSignal | undefined
+  /**
+   * Refuses a response whose body only the end of the connection delimits, unless TLS verified that end (RFC 9112 section 9.8): `ResponseInvalid`, with
+   * an {@link HttpError} `UnverifiedEnd` as its cause. Bodies with a length or chunks are not concerned. Default: the connection's `requireVerifiedEnd`.
+   */
+  requireVerifiedEnd?: boolean | undefined
   /** Told of each interim response (RFC 9110 section 15.2: 100, 102, 103) before the final one. */
   onInterim?: ((response: InterimResponse) => void) | undefined
 }
@@ -36,6 +56,8 @@ export interface HttpOptions extends DialOptions, ResponseReaderOptions {
   timeout?: number | undefined
   /** Milliseconds that a graceful close waits for the server's end. Default 1,000. */
   closeTimeout?: number | undefined
+  /** For requests that do not say it themselves: refuse bodies whose end nothing verifies, see {@link SendOptions.requireVerifiedEnd}. Default false. */
+  requireVerifiedEnd?: boolean | undefined
   /** Where responses are read; bytes go from the system straight into it. Default: one of its own, made with these options. */
   reader?: ResponseReader | undefined
 }
@@ -84,8 +106,11 @@ export interface ClientPoolOptions extends Omit<HttpOptions, 'reader' | 'signal'
 
 /** Options of one `pool.request`. */
 export interface PoolRequestOptions extends SendOptions {
-  /** Appended to the path, percent-encoded (RFC 3986). */
-  query?: Readonly<Record<string, string | number | boolean>> | Iterable<readonly [string, string | number | boolean]> | undefined
+  /**
+   * Appended to the path, percent-encoded (RFC 3986). An object, or pairs in order (a `URLSearchParams` too); numbers and booleans are written as
+   * `String` does, a list gives a parameter for each member, and `undefined` leaves the parameter out.
+   */
+  query?: FieldsInit | undefined
   /** Fields of the request, in order and case. */
   headers?: FieldsInit | undefined
   /** The body; a string is sent as UTF-8, a buffer or a view of one as the bytes that it covers. */
@@ -95,6 +120,14 @@ export interface PoolRequestOptions extends SendOptions {
    * method; 0 to 10. Such a request cannot have reached the server. Default 0.
    */
   retryUnsent?: number | undefined
+}
+
+/** Options of {@link ClientPool.acquire}. */
+export interface AcquireOptions {
+  /** Milliseconds to wait, 1 to 2^31 - 1, or 0 for no limit. Default: the pool's `acquireTimeout`. */
+  timeout?: number | undefined
+  /** Leaves the queue, with `RequestAborted`. */
+  signal?: AbortSignal | undefined
 }
 
 /** Pool options with every default filled in and every range checked. */
@@ -109,37 +142,97 @@ export interface ResolvedPoolOptions {
   readonly leakTimeout: number
 }
 
+const MIB = 1024 * 1024
+
+const reader: Rule<ResponseReader> = rule('a ResponseReader', (value) => isBag(value) && typeof (value as { begin?: unknown }).begin === 'function')
+
+const OBSERVER_METHODS = ['onSlotUp', 'onSlotDown', 'onAttemptFailed', 'onLeak', 'onWait', 'onRequest', 'onKeepWarmFailed'] as const
+
+/** It may have other members: it can be an object of its user's. */
+export const observer: Rule<PoolObserver> = rule(
+  'an object with methods like onSlotDown',
+  (value) => isBag(value) && OBSERVER_METHODS.every((name) => value[name] === undefined || typeof value[name] === 'function'),
+)
+
+/** What one request may be given. */
+export const SEND_OPTIONS: Family<SendOptions> = {
+  timeout: timeLimit(),
+  signal,
+  requireVerifiedEnd: flag(),
+  onInterim: callback('({ status, headers }) => …'),
+}
+
+/** What an {@link HttpConnection} may be given. */
+export const HTTP_OPTIONS: Family<HttpOptions> = {
+  ...DIAL_OPTIONS,
+  ...RESPONSE_READER_OPTIONS,
+  timeout: timeLimit(DEFAULT_TIMEOUT),
+  closeTimeout: timeLimit(1_000),
+  requireVerifiedEnd: flag(false),
+  reader,
+}
+
+const KEEP_WARM_OPTIONS: Family<KeepWarmOptions> = {
+  interval: number(100, TIMER_MAX, 'ms'),
+  request: callback('(writer) => writer.head("/ping").finish()'),
+  timeout: number(1, TIMER_MAX, 'ms', 5_000),
+}
+
+const { reader: _, ...COMMON_OPTIONS } = HTTP_OPTIONS
+
+/** What a {@link ClientPool} may be given. */
+export const POOL_OPTIONS: Family<ClientPoolOptions> = {
+  ...COMMON_OPTIONS,
+  connections: integer(1, 10_000, 'connections', 1),
+  basePath: text,
+  defaultHeaders: fieldList,
+  writeBufferCapacity: integer(1_024, 16 * MIB, 'bytes', DEFAULT_REQUEST_CAPACITY),
+  backoff: bag(BACKOFF_OPTIONS),
+  acquireTimeout: timeLimit(30_000),
+  maxQueue: integer(0, SIZE_MAX, 'callers', 10_000),
+  maxAge: timeLimit(0),
+  maxIdle: timeLimit(0),
+  keepAliveMargin: timeLimit(1_000),
+  keepWarm: bag(KEEP_WARM_OPTIONS, ['interval', 'request']),
+  leakTimeout: timeLimit(60_000),
+  observer,
+}
+
+/** What one `acquire` may be given. */
+export const ACQUIRE_OPTIONS: Family<AcquireOptions> = { timeout: timeLimit(), signal }
+
+/** What one `close` of a pool may be given. */
+export const CLOSE_OPTIONS: Family<{ timeout?: number | undefined }> = { timeout: timeLimit(0) }
+
+/** What one `pool.request` may be given. */
+export const REQUEST_OPTIONS: Family<PoolRequestOptions> = {
+  ...SEND_OPTIONS,
+  query: fieldList,
+  headers: fieldList,
+  body: rule(
+    'a string, an ArrayBuffer or a view of one',
+    (value) => typeof value === 'string' || value instanceof ArrayBuffer || ArrayBuffer.isView(value),
+  ),
+  retryUnsent: integer(0, 10, 'times', 0),
+}
+
 /** A limit in ms where 0 is none. */
 export function checkTimeout(name: string, value: number): number {
   return checkRange(name, value, 0, TIMER_MAX, 'ms (0 is no limit)')
 }
 
-/** Fills in the defaults. Throws `InvalidOption` with the name, the range and the value. */
+/** Fills in the defaults of options that were read. */
 export function resolvePoolOptions(options: ClientPoolOptions): ResolvedPoolOptions {
+  const all = withDefaults(POOL_OPTIONS, options) as Required<ClientPoolOptions>
   const { keepWarm } = options
-  if (keepWarm !== undefined && (typeof keepWarm !== 'object' || keepWarm === null || typeof keepWarm.request !== 'function')) {
-    throw new UsageError('InvalidOption', 'keepWarm must be { interval, request: (writer) => writer.head("/ping").finish() }')
-  }
   return {
-    connections: checkInteger('connections', options.connections ?? 1, 1, 10_000, 'connections'),
-    acquireTimeout: checkTimeout('acquireTimeout', options.acquireTimeout ?? 30_000),
-    maxQueue: checkInteger('maxQueue', options.maxQueue ?? 10_000, 0, TIMER_MAX, 'callers'),
-    maxAge: checkTimeout('maxAge', options.maxAge ?? 0),
-    maxIdle: checkTimeout('maxIdle', options.maxIdle ?? 0),
-    keepAliveMargin: checkTimeout('keepAliveMargin', options.keepAliveMargin ?? 1_000),
-    keepWarm: keepWarm
-      ? {
-          interval: checkRange('keepWarm.interval', keepWarm.interval, 100, TIMER_MAX, 'ms'),
-          timeout: checkRange('keepWarm.timeout', keepWarm.timeout ?? 5_000, 1, TIMER_MAX, 'ms'),
-          request: keepWarm.request,
-        }
-      : null,
-    leakTimeout: checkTimeout('leakTimeout', options.leakTimeout ?? 60_000),
+    connections: all.connections as number,
+    acquireTimeout: all.acquireTimeout as number,
+    maxQueue: all.maxQueue as number,
+    maxAge: all.maxAge as number,
+    maxIdle: all.maxIdle as number,
+    keepAliveMargin: all.keepAliveMargin as number,
+    keepWarm: keepWarm ? { interval: keepWarm.interval, timeout: keepWarm.timeout ?? 5_000, request: keepWarm.request } : null,
+    leakTimeout: all.leakTimeout as number,
   }
-}
-
-/** The checks of connections that need no connection. Throws `InvalidOption`. */
-export function checkHttpOptions(options: { readonly timeout?: number | undefined; readonly closeTimeout?: number | undefined }): void {
-  checkTimeout('timeout', options.timeout ?? 0)
-  checkTimeout('closeTimeout', options.closeTimeout ?? 0)
 }

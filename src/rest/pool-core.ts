@@ -12,14 +12,16 @@ import { sleep } from '../clock.ts'
 import { RestError, type RestErrorCode } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address, Transport } from '../transport/transport.ts'
-import { HttpConnection, type SendableRequest } from './connection.ts'
+import { HttpConnection } from './connection.ts'
 import { Observers } from './observers.ts'
 import type { ClientPoolOptions, ResolvedPoolOptions, SendOptions } from './options.ts'
 import type { HttpResponse } from './response.ts'
+import type { SendableRequest } from './sendable.ts'
+import { type Abortable, Signals } from './signals.ts'
 import { type ClientSlot, type Slot, type SlotOwner, SlotState } from './slot.ts'
 import type { StreamedResponse } from './streamed-response.ts'
 import { Upkeep } from './upkeep.ts'
-import { WaiterQueue, type WaitOptions } from './waiters.ts'
+import { SLOT_ERRORS, WaiterQueue, type WaitOptions } from './waiters.ts'
 
 /** Counts of a pool. */
 export interface PoolStats {
@@ -47,6 +49,8 @@ export interface PoolStats {
   readonly failedAttempts: number
   /** Slots that were reported as leaked. */
   readonly leaks: number
+  /** Damages of the memory that threads share; always 0 for a `ClientPool`. */
+  readonly corruptions: number
 }
 
 type Counters = { -readonly [Name in Exclude<keyof PoolStats, 'size' | 'idle' | 'leased' | 'healing' | 'waiting'>]: number }
@@ -61,8 +65,10 @@ const OWN_DOING: ReadonlySet<RestErrorCode> = new Set<RestErrorCode>(['RequestTi
 
 /** The part of a pool whose slots are held by other threads. */
 export interface RemoteHolders {
-  /** Takes back what they have returned, and sends what they have submitted. */
+  /** Takes back what they say they have returned, and sends what they have submitted. */
   collect(): void
+  /** The same, and looks at each of them, whatever they say. */
+  sweep(): void
   /** Somebody waits for a slot on this thread, or nobody does any more: a return need ring only then. */
   setWanted(wanted: boolean): void
   /** A slot seems to have been forgotten. */
@@ -73,7 +79,9 @@ export interface RemoteHolders {
 export class PoolCore implements SlotOwner {
   readonly slots: Slot[] = []
   readonly observers: Observers = new Observers()
-  readonly counters: Counters = { requests: 0, failures: 0, lost: 0, healed: 0, renewed: 0, failedAttempts: 0, leaks: 0 }
+  readonly counters: Counters = { requests: 0, failures: 0, lost: 0, healed: 0, renewed: 0, failedAttempts: 0, leaks: 0, corruptions: 0 }
+  /** Those of callers, and the pool's own: each is listened to once, whatever follows it. */
+  readonly signals: Signals = new Signals()
   readonly stopped: AbortController = new AbortController()
   /** The free slots are its first `freeCount` entries, last used last. */
   private readonly free: Slot[] = []
@@ -95,7 +103,7 @@ export class PoolCore implements SlotOwner {
     readonly options: ResolvedPoolOptions,
     makeSlot: (index: number, owner: SlotOwner) => Slot,
   ) {
-    this.waiters = new WaiterQueue(runtime.clock)
+    this.waiters = new WaiterQueue(runtime.clock, this.signals, SLOT_ERRORS)
     this.upkeep = new Upkeep(this)
     if (dialOptions.observer !== undefined) this.observers.add(dialOptions.observer)
     for (let i = 0; i < options.connections; i++) {
@@ -106,7 +114,7 @@ export class PoolCore implements SlotOwner {
   }
 
   get stats(): PoolStats {
-    this.remote?.collect()
+    this.remote?.sweep()
     const { slots, waiters, counters } = this
     let { requests } = counters
     const inState = [0, 0, 0, 0, 0]
@@ -121,9 +129,9 @@ export class PoolCore implements SlotOwner {
   /** Opens every connection, all at the same time. When one fails, those that were opened are closed gracefully, and the error is thrown. */
   async connect(signal: AbortSignal | undefined): Promise<void> {
     const attempts = new AbortController()
-    const giveUp = (): void => attempts.abort(signal?.reason)
-    signal?.addEventListener('abort', giveUp, { once: true })
-    if (signal?.aborted) giveUp()
+    const caller: Abortable = { onAbort: (reason) => attempts.abort(reason) }
+    if (signal?.aborted) attempts.abort(signal.reason)
+    else if (signal !== undefined) this.signals.follow(signal, caller)
     try {
       const outcomes = await Promise.allSettled(
         this.slots.map(async () => {
@@ -147,7 +155,7 @@ export class PoolCore implements SlotOwner {
       )
       throw attempts.signal.reason
     } finally {
-      signal?.removeEventListener('abort', giveUp)
+      if (signal !== undefined) this.signals.leave(signal, caller)
     }
   }
 
@@ -214,6 +222,11 @@ export class PoolCore implements SlotOwner {
     return this.closing
   }
 
+  /** Ends a slot that nobody can hold any more. */
+  retire(slot: Slot): void {
+    if (slot.state !== SlotState.Closed) this.closeSlot(slot)
+  }
+
   get isClosing(): boolean {
     return this.closing !== null
   }
@@ -269,9 +282,25 @@ export class PoolCore implements SlotOwner {
 
   // Making connections.
 
-  /** A connection that nothing has been done with. */
-  dial(signal: AbortSignal): Promise<Transport> {
-    return this.runtime.dial(this.address, { ...this.dialOptions, signal })
+  /** A connection that nothing has been done with. Given up when `signal` is aborted: by default, when the pool is closed. */
+  async dial(signal: AbortSignal = this.stopped.signal): Promise<Transport> {
+    // Whoever dials listens to what it is given.
+    const attempt = this.signals.child(signal)
+    try {
+      return await this.runtime.dial(this.address, { ...this.dialOptions, signal: attempt.signal })
+    } finally {
+      attempt.leave()
+    }
+  }
+
+  /** A pause that ends with the pool: rejects then. */
+  private async pause(ms: number): Promise<void> {
+    const end = this.signals.child(this.stopped.signal)
+    try {
+      await sleep(this.runtime.clock, ms, end.signal)
+    } finally {
+      end.leave()
+    }
   }
 
   /** Gives a slot, which nobody has, the connection that was made for it. */
@@ -328,7 +357,7 @@ export class PoolCore implements SlotOwner {
   }
 
   private adopt(slot: Slot, transport: Transport): HttpConnection {
-    const connection = new HttpConnection(this.runtime, transport, { ...this.dialOptions, reader: slot.reader })
+    const connection = new HttpConnection(this.runtime, transport, { ...this.dialOptions, reader: slot.reader }, this.signals)
     slot.connection = connection
     return connection
   }
@@ -360,11 +389,11 @@ export class PoolCore implements SlotOwner {
       return
     }
     if (slot.shortLived < 2) backoff.reset()
-    else await sleep(clock, backoff.next(), signal)
+    else await this.pause(backoff.next())
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted()
       try {
-        const transport = await this.dial(signal)
+        const transport = await this.dial()
         if (signal.aborted) {
           transport.destroy()
           throw signal.reason
@@ -377,7 +406,7 @@ export class PoolCore implements SlotOwner {
         this.counters.failedAttempts++
         const retryIn = backoff.next()
         if (this.observers.any) this.observers.tell('onAttemptFailed', { slot: slot.index, error, attempt, retryIn })
-        await sleep(clock, retryIn, signal)
+        await this.pause(retryIn)
       }
     }
   }

@@ -1,26 +1,43 @@
 /** The body of a request that is made while it is sent: from an async iterable, in chunks (RFC 9112 section 7.1) or of a length told before. */
 
 import { type BytesInit, bytesOf } from '../codec/inputs.ts'
-import { type RequestSent, UsageError } from '../errors.ts'
+import type { RequestStream } from '../codec/request.ts'
+import type { RequestWriter } from '../codec/request-writer.ts'
+import { type RequestSent, RestError, UsageError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
-import type { SendableRequest } from './connection.ts'
+import { REFUSED } from './rest-errors.ts'
+
+type Source = AsyncIterator<BytesInit | string>
 
 /** Sends head and body; one write at a time, the next piece is asked for when the last one has left. */
 export class RequestBody {
   private abandoned = false
   private wake: (() => void) | null = null
-  private iterator: AsyncIterator<BytesInit | string> | null = null
   private bytes = 0
   /** Each waits for the one before, so all but the last have left. */
   private writes = 0
   private ended = false
+  /** The source has said that this was all, or failed: it is not told to stop. */
+  private exhausted = false
 
-  constructor(
-    private readonly request: SendableRequest,
+  private constructor(
+    private readonly head: Uint8Array,
+    private readonly writer: RequestWriter,
+    private readonly source: Source,
+    private readonly length: number | null,
     private readonly transport: Transport,
-    /** Everything is out (null), or the source failed. Not called after {@link RequestBody.abandon}. */
-    private readonly onEnd: (error: unknown) => void,
   ) {}
+
+  /** Begins to read the source, before anything is sent. Throws `RequestBodyFailed` when that is not possible: a stream that somebody else reads. */
+  static open(head: Uint8Array, writer: RequestWriter, { source, length }: RequestStream, transport: Transport): RequestBody {
+    try {
+      const iterator = source[Symbol.asyncIterator]()
+      if (typeof iterator?.next !== 'function') throw new UsageError('InvalidOption', 'the source of a request body must give an async iterator')
+      return new RequestBody(head, writer, iterator, length, transport)
+    } catch (cause) {
+      throw new RestError('RequestBodyFailed', 'the source of the request body can’t be read; nothing of the request was sent', { ...REFUSED, cause })
+    }
+  }
 
   /** How much of the request has left. */
   get sent(): RequestSent {
@@ -31,17 +48,17 @@ export class RequestBody {
 
   /** The transport has been given all of the request; its source may still have to say that this was all. */
   get isWhole(): boolean {
-    const { declaredLength } = this.request
-    return declaredLength === null ? this.ended : this.bytes === declaredLength
+    return this.length === null ? this.ended : this.bytes === this.length
   }
 
-  start(): void {
+  /** @param onEnd everything is out (null), or the source failed. Not called after {@link RequestBody.abandon} */
+  start(onEnd: (error: unknown) => void): void {
     this.run().then(
       () => {
-        if (!this.abandoned) this.onEnd(null)
+        if (!this.abandoned) onEnd(null)
       },
       (error: unknown) => {
-        if (!this.abandoned) this.onEnd(error)
+        if (!this.abandoned) onEnd(error)
       },
     )
   }
@@ -58,39 +75,48 @@ export class RequestBody {
     if (this.abandoned) return
     this.abandoned = true
     this.onWritten()
+    if (this.exhausted) return
+    const stop = async (): Promise<unknown> => this.source.return?.()
     // A source that fails while it stops has nobody left to tell.
-    Promise.resolve(this.iterator?.return?.()).catch(() => {})
+    stop().catch(() => {})
   }
 
   private async run(): Promise<void> {
-    const { request } = this
-    await this.put(request.bytes)
-    this.iterator = (request.source as AsyncIterable<BytesInit | string>)[Symbol.asyncIterator]()
+    const { length } = this
+    await this.put(this.head)
     const encoder = new TextEncoder()
     while (!this.abandoned) {
-      const { done, value } = await (this.iterator as AsyncIterator<BytesInit | string>).next()
-      if (done === true) {
-        this.iterator = null
-        break
-      }
+      const { done, value } = await this.next()
+      if (done === true) break
       await this.piece(typeof value === 'string' ? encoder.encode(value) : bytesOf('a piece of the body', value, 'a string, '))
     }
     if (this.abandoned) return
-    if (request.declaredLength === null) {
+    if (length === null) {
       this.ended = true
-      await this.put(request.writer.lastChunk())
-    } else if (this.bytes !== request.declaredLength) {
-      throw new UsageError('InvalidOption', `the source gave ${this.bytes} bytes, but the request said ${request.declaredLength}`)
+      await this.put(this.writer.lastChunk())
+    } else if (this.bytes !== length) {
+      throw new UsageError('InvalidOption', `the source gave ${this.bytes} bytes, but the request said ${length}`)
     }
     this.ended = true
   }
 
+  private async next(): Promise<IteratorResult<BytesInit | string>> {
+    let isLast = true
+    try {
+      const result = await this.source.next()
+      isLast = result.done === true
+      return result
+    } finally {
+      this.exhausted = isLast
+    }
+  }
+
   private async piece(bytes: Uint8Array): Promise<void> {
-    const { writer, declaredLength } = this.request
+    const { writer, length } = this
     this.bytes += bytes.length
-    if (declaredLength !== null) {
-      if (this.bytes > declaredLength) {
-        throw new UsageError('InvalidOption', `the source gave ${this.bytes} bytes or more, but the request said ${declaredLength}`)
+    if (length !== null) {
+      if (this.bytes > length) {
+        throw new UsageError('InvalidOption', `the source gave ${this.bytes} bytes or more, but the request said ${length}`)
       }
       if (bytes.length > 0) await this.put(bytes)
       return

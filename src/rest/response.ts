@@ -59,6 +59,6 @@ export class OwnedHttpResponse extends OwnedResponse {
     /** How long it took, and on what connection. */
     readonly timings: PoolTimings,
   ) {
-    super(response.status, response.reason, response.version, response.headers(), response.trailers(), response.body.slice())
+    super(response.status, response.reason, response.version, response.headers(), response.trailers(), response.body.slice(), response.isEndVerified)
   }
 }

@@ -10,9 +10,10 @@ import type { RequestWriter } from '../codec/request-writer.ts'
 import type { ResponseReader } from '../codec/response-reader.ts'
 import { RestError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
-import type { HttpConnection, SendableRequest } from './connection.ts'
+import type { HttpConnection } from './connection.ts'
 import type { SendOptions } from './options.ts'
 import type { HttpResponse } from './response.ts'
+import type { SendableRequest } from './sendable.ts'
 import type { StreamedResponse } from './streamed-response.ts'
 
 /** Where a slot stands: always in exactly one of these. */

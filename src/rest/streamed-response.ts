@@ -1,5 +1,6 @@
 /** A response whose body is read as it comes: pull-based, so a consumer that does not keep up stops the server, not the heap. */
 
+import { UsageError } from '../errors.ts'
 import type { HttpResponse } from './response.ts'
 
 /** What a streamed body asks of its connection. */
@@ -54,8 +55,12 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
     this.wakeUp()
   }
 
-  /** The next piece of the body, yours to keep; null at its end. Rejects with the {@link RestError} of a failure. */
+  /**
+   * The next piece of the body, yours to keep; null at its end. Rejects with the {@link RestError} of a failure, and with `ConcurrentReceive` while
+   * another `read`, loop or stream waits for a piece: that one goes on.
+   */
   async read(): Promise<Uint8Array | null> {
+    if (this.wake !== null) throw new UsageError('ConcurrentReceive', 'another read of this body is under way: await it first')
     for (;;) {
       const piece = this.pieces.shift()
       if (piece !== undefined) return piece

@@ -4,10 +4,14 @@
  *
  * One timer for all, armed for the earliest thing to do. A connection is replaced only when its successor is there, and one at a time in
  * four, so renewing never leaves the pool short.
+ *
+ * When a slot is due is kept in order, and only ever too early: what moves it on, such as a request, is not told. Who is found at the head of
+ * the line too early is put back where it belongs. So nothing here looks at all slots but the look for leaks.
  */
 
 import { Alarm } from './alarm.ts'
 import type { HttpConnection } from './connection.ts'
+import { DueQueue } from './due-queue.ts'
 import type { PoolCore } from './pool-core.ts'
 import { type Slot, SlotState } from './slot.ts'
 
@@ -21,12 +25,18 @@ const LOOKS = 4
 /** Looks after the connections of a pool. */
 export class Upkeep {
   private readonly alarm: Alarm
+  /** By slot: when it may have to be renewed, … */
+  private readonly renewals: DueQueue
+  /** … and kept warm. */
+  private readonly warmth: DueQueue
   private renewing = 0
   private warming = false
   private nextLook: number
 
   constructor(private readonly core: PoolCore) {
     const { clock } = core.runtime
+    this.renewals = new DueQueue(core.options.connections)
+    this.warmth = new DueQueue(core.options.connections)
     this.alarm = new Alarm(clock, () => this.run())
     this.nextLook = core.options.leakTimeout === 0 ? Number.POSITIVE_INFINITY : clock.now() + core.options.leakTimeout / LOOKS
   }
@@ -38,13 +48,15 @@ export class Upkeep {
     slot.renewAfter = slot.warmAfter = 0
     slot.keepAlive = -1
     slot.expiresAt = maxAge === 0 ? Number.POSITIVE_INFINITY : clock.now() + maxAge * (1 - 0.1 * random())
-    this.alarm.set(Math.min(this.nextLook, this.earliest()))
+    this.schedule(slot)
+    this.arm(0)
   }
 
   /** The server has said something new about how long it keeps an idle connection. */
   onKeepAlive(slot: Slot, timeout: number): void {
     slot.keepAlive = timeout
-    this.alarm.set(Math.min(this.nextLook, this.earliest()))
+    this.schedule(slot)
+    this.arm(0)
   }
 
   stop(): void {
@@ -53,63 +65,82 @@ export class Upkeep {
 
   private run(): void {
     const now = this.core.runtime.clock.now()
-    this.core.remote?.collect()
+    this.core.remote?.sweep()
     if (now >= this.nextLook) {
       this.lookForLeaks(now)
       this.nextLook = now + this.core.options.leakTimeout / LOOKS
     }
-    for (const slot of this.core.slots) {
-      const { connection } = slot
-      if (connection === null || connection.state === 'poisoned') continue
-      const isIdle = slot.state === SlotState.Idle
-      if (slot.expiresAt <= now || (isIdle && this.idleEnd(slot, connection) <= now)) this.renew(slot, now)
-      else if (isIdle && this.warmDue(slot, connection) <= now) this.keepWarm(slot, connection)
-    }
-    this.alarm.set(Math.max(now + 1, Math.min(this.nextLook, this.earliest())))
+    this.renewDue(now)
+    this.warmDue(now)
+    this.arm(now + 1)
   }
 
-  /** When something is to be done next. What waits for others is seen to when they are done. */
-  private earliest(): number {
-    const now = this.core.runtime.clock.now()
-    const canRenew = this.renewing < this.core.mostRenewing
-    let due = Number.POSITIVE_INFINITY
-    for (const slot of this.core.slots) {
-      const { connection } = slot
-      if (connection === null || connection.state === 'poisoned') continue
-      // It may be idle by then; if not, the next look is soon enough.
-      const soonest = slot.state === SlotState.Idle ? 0 : now + RECHECK
-      if (canRenew && !slot.renewing && slot.successor === null) {
-        const end = Math.min(slot.expiresAt, Math.max(soonest, this.idleEnd(slot, connection)))
-        due = Math.min(due, Math.max(end, slot.renewAfter))
-      }
-      if (!this.warming) due = Math.min(due, Math.max(soonest, this.warmDue(slot, connection)))
-    }
-    return due
+  /** Sets the alarm for what is to be done next, not before `soonest`. What waits for others is seen to when they are done. */
+  private arm(soonest: number): void {
+    const renewal = this.renewing < this.core.mostRenewing ? this.renewals.due : Number.POSITIVE_INFINITY
+    const warming = this.warming ? Number.POSITIVE_INFINITY : this.warmth.due
+    this.alarm.set(Math.max(soonest, Math.min(this.nextLook, renewal, warming)))
   }
 
-  /** Until when an idle connection can be trusted. */
-  private idleEnd(slot: Slot, connection: HttpConnection): number {
+  private schedule(slot: Slot): void {
+    this.renewals.set(slot.index, this.renewalOf(slot))
+    this.warmth.set(slot.index, this.warmthOf(slot))
+  }
+
+  private renewDue(now: number): void {
+    const { core, renewals } = this
+    while (renewals.due <= now && this.renewing < core.mostRenewing) {
+      const slot = core.slots[renewals.first] as Slot
+      if (this.renewalOf(slot) > now) this.schedule(slot)
+      else if (slot.state === SlotState.Idle || slot.expiresAt <= now) this.renew(slot)
+      // How long it was idle will count when it is.
+      else renewals.set(slot.index, now + RECHECK)
+    }
+  }
+
+  private warmDue(now: number): void {
+    const { core, warmth } = this
+    while (warmth.due <= now && !this.warming) {
+      const slot = core.slots[warmth.first] as Slot
+      const { connection } = slot
+      const due = this.warmthOf(slot)
+      if (due > now || connection === null) warmth.set(slot.index, due)
+      else if (slot.state !== SlotState.Idle) warmth.set(slot.index, now + RECHECK)
+      // One whose renewal has to wait is not trusted with a request. When that is over it is scheduled anew.
+      else if (this.renewalOf(slot) <= now) warmth.set(slot.index, Number.POSITIVE_INFINITY)
+      else this.keepWarm(slot, connection)
+    }
+  }
+
+  /** When its connection is to be renewed, if it is idle until then; never while that is under way, and without a connection. */
+  private renewalOf(slot: Slot): number {
+    const { connection } = slot
+    if (connection === null || connection.state === 'poisoned' || slot.renewing || slot.successor !== null) return Number.POSITIVE_INFINITY
     const { maxIdle, keepAliveMargin } = this.core.options
     const { keepAlive } = slot
     const ours = maxIdle === 0 ? Number.POSITIVE_INFINITY : maxIdle
     const theirs = keepAlive < 0 ? Number.POSITIVE_INFINITY : keepAlive - Math.min(keepAliveMargin, keepAlive / 2)
-    return connection.lastUsed + Math.min(ours, theirs)
+    return Math.max(slot.renewAfter, Math.min(slot.expiresAt, connection.lastUsed + Math.min(ours, theirs)))
   }
 
-  private warmDue(slot: Slot, connection: HttpConnection): number {
+  /** When it is to be kept warm, if it is idle until then. */
+  private warmthOf(slot: Slot): number {
+    const { connection } = slot
     const { keepWarm } = this.core.options
-    return keepWarm === null ? Number.POSITIVE_INFINITY : Math.max(slot.warmAfter, connection.lastUsed + keepWarm.interval)
+    if (keepWarm === null || connection === null || connection.state === 'poisoned' || slot.renewing || slot.successor !== null)
+      return Number.POSITIVE_INFINITY
+    return Math.max(slot.warmAfter, connection.lastUsed + keepWarm.interval)
   }
 
   /** Connects the successor while the old connection serves on. */
-  private renew(slot: Slot, now: number): void {
-    if (slot.renewing || slot.successor !== null || this.renewing >= this.core.mostRenewing || now < slot.renewAfter) return
+  private renew(slot: Slot): void {
     slot.renewing = true
     this.renewing++
+    this.schedule(slot)
     const { core } = this
     const old = slot.connection
     core
-      .dial(core.stopped.signal)
+      .dial()
       .then(
         (transport) => {
           // It healed in the meantime, or the pool ended.
@@ -126,6 +157,7 @@ export class Upkeep {
       .finally(() => {
         slot.renewing = false
         this.renewing--
+        this.schedule(slot)
         if (!core.isClosing) this.run()
       })
   }
@@ -133,8 +165,9 @@ export class Upkeep {
   /** Sends the caller's request on an idle connection; one at a time, so that the others stay free. */
   private keepWarm(slot: Slot, connection: HttpConnection): void {
     const { keepWarm } = this.core.options
-    if (this.warming || keepWarm === null) return
+    if (keepWarm === null) return
     this.warming = true
+    this.warmth.set(slot.index, Number.POSITIVE_INFINITY)
     const { core } = this
     const handle = core.lend(slot)
     Promise.resolve()
@@ -147,6 +180,7 @@ export class Upkeep {
       .finally(() => {
         handle.release()
         this.warming = false
+        this.schedule(slot)
         if (!core.isClosing) this.run()
       })
   }

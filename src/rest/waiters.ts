@@ -1,17 +1,26 @@
-/** Callers that wait for a slot: first come, first served, each with a deadline and a way to leave. */
+/** Callers that wait in line: first come, first served, each with a deadline and a way to leave. */
 
 import type { Clock } from '../clock.ts'
 import { RestError } from '../errors.ts'
+import { LOOK, Looks } from './look.ts'
+import type { Abortable, Signals } from './signals.ts'
 
-/** A caller in the queue. */
-interface Waiter<T> {
-  next: Waiter<T> | null
-  previous: Waiter<T> | null
-  readonly since: number
-  readonly resolve: (item: T) => void
-  readonly reject: (error: Error) => void
-  /** Ends its timer and its signal. */
-  cleanup: () => void
+/** What a caller that leaves without an item is told. */
+export interface WaiterErrors {
+  timedOut(timeout: number): RestError
+  aborted(cause: unknown, elapsed: number): RestError
+}
+
+/** Of callers that wait for a slot. */
+export const SLOT_ERRORS: WaiterErrors = {
+  timedOut: (timeout) => {
+    const message = `no slot became free within ${timeout} ms; nothing was sent. See pool.stats`
+    return new RestError('AcquireTimeout', message, { fault: 'local', requestSent: 'nothing', phase: 'queue', elapsed: timeout })
+  },
+  aborted: (cause, elapsed) => {
+    const message = 'waiting for a slot was aborted; nothing was sent'
+    return new RestError('RequestAborted', message, { fault: 'local', requestSent: 'nothing', phase: 'queue', elapsed, cause })
+  },
 }
 
 /** What a caller says of its wait. */
@@ -27,37 +36,26 @@ export class WaiterQueue<T> {
   private last: Waiter<T> | null = null
   private count = 0
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly signals: Signals,
+    private readonly errors: WaiterErrors,
+  ) {}
 
   get length(): number {
     return this.count
   }
 
-  /** Waits for an item. Rejects with `AcquireTimeout`, `RequestAborted`, or what {@link WaiterQueue.rejectAll} says. */
+  /** Waits for an item. Rejects with what the errors of this queue say, or what {@link WaiterQueue.rejectAll} says. */
   wait({ timeout, signal }: WaitOptions): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const waiter: Waiter<T> = { next: null, previous: this.last, since: this.clock.now(), resolve, reject, cleanup: () => {} }
-      const leave = (error: RestError): void => {
-        this.remove(waiter)
-        reject(error)
-      }
-      const onAbort = (): void => leave(aborted(signal?.reason, this.clock.now() - waiter.since))
       if (signal?.aborted) {
-        reject(aborted(signal.reason, 0))
+        reject(this.errors.aborted(signal.reason, 0))
         return
       }
-      // A runtime's timer counts from the beginning of its turn, so it can fire before its time.
-      const onTimer = (): void => {
-        const left = waiter.since + timeout - this.clock.now()
-        if (left > 0) timer = this.clock.set(onTimer, Math.ceil(left))
-        else leave(timedOut(timeout))
-      }
-      let timer = timeout === 0 ? null : this.clock.set(onTimer, timeout)
-      signal?.addEventListener('abort', onAbort, { once: true })
-      waiter.cleanup = () => {
-        if (timer !== null) this.clock.clear(timer)
-        signal?.removeEventListener('abort', onAbort)
-      }
+      const waiter = new Waiter<T>(this, this.last, resolve, reject, this.clock.now(), signal)
+      if (signal !== undefined) this.signals.follow(signal, waiter)
+      if (timeout !== 0) this.limit(waiter, timeout)
       if (this.last === null) this.first = waiter
       else this.last.next = waiter
       this.last = waiter
@@ -80,23 +78,55 @@ export class WaiterQueue<T> {
     }
   }
 
+  /** Its signal was aborted. */
+  abort(waiter: Waiter<T>, reason: unknown): void {
+    this.remove(waiter)
+    waiter.reject(this.errors.aborted(reason, this.clock.now() - waiter.since))
+  }
+
+  /** A runtime's timer counts from the beginning of its turn, so it can fire before its time; and long after it, when the thread stood still. */
+  private limit(waiter: Waiter<T>, timeout: number): void {
+    const { clock } = this
+    const looks = new Looks()
+    const onTimer = (): void => {
+      const left = waiter.since + timeout - clock.now()
+      if (left > 0) waiter.timer = clock.set(onTimer, Math.ceil(left))
+      else if (looks.isDue(-left)) waiter.timer = clock.set(onTimer, LOOK)
+      else {
+        this.remove(waiter)
+        waiter.reject(this.errors.timedOut(timeout))
+      }
+    }
+    waiter.timer = clock.set(onTimer, timeout)
+  }
+
   private remove(waiter: Waiter<T>): void {
-    const { previous, next } = waiter
+    const { previous, next, signal, timer } = waiter
     if (previous === null) this.first = next
     else previous.next = next
     if (next === null) this.last = previous
     else next.previous = previous
     this.count--
-    waiter.cleanup()
+    if (timer !== null) this.clock.clear(timer)
+    if (signal !== undefined) this.signals.leave(signal, waiter)
   }
 }
 
-function aborted(cause: unknown, elapsed: number): RestError {
-  const message = 'waiting for a slot was aborted; nothing was sent'
-  return new RestError('RequestAborted', message, { fault: 'local', requestSent: 'nothing', phase: 'queue', elapsed, cause })
-}
+/** A caller in the queue. */
+class Waiter<T> implements Abortable {
+  next: Waiter<T> | null = null
+  timer: unknown = null
 
-function timedOut(timeout: number): RestError {
-  const message = `no slot became free within ${timeout} ms; nothing was sent. See pool.stats`
-  return new RestError('AcquireTimeout', message, { fault: 'local', requestSent: 'nothing', phase: 'queue', elapsed: timeout })
+  constructor(
+    private readonly queue: WaiterQueue<T>,
+    public previous: Waiter<T> | null,
+    readonly resolve: (item: T) => void,
+    readonly reject: (error: Error) => void,
+    readonly since: number,
+    readonly signal: AbortSignal | undefined,
+  ) {}
+
+  onAbort(reason: unknown): void {
+    this.queue.abort(this, reason)
+  }
 }

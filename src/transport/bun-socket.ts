@@ -7,6 +7,7 @@
 
 import { TransportError } from '../errors.ts'
 import { lostError, printAddress } from './connect-errors.ts'
+import { Inbox, type InboxSource } from './inbox.ts'
 import type { Transport, TransportHandler, WriteProgress } from './transport.ts'
 
 /** The part of a Bun `Socket` that is used. */
@@ -40,25 +41,15 @@ export interface BunHandlers {
 const NOTHING = new Uint8Array(0)
 
 /** A Bun socket as a transport; whoever has the handlers passes the events on. */
-export class BunTransport implements Transport {
+export class BunTransport implements Transport, InboxSource {
   readonly targetCount = 1
   readonly remoteAddress: string | undefined
   /** Known once TLS is set up; the socket forgets it when it closes. */
   alpnProtocol: string | undefined
   lastWrite: WriteProgress = 'nothing'
+  private readonly inbox = new Inbox(this)
   private handler: TransportHandler | null = null
-  private targets: readonly Uint8Array[] = []
-  /** Which target is filled next. */
-  private filling = 0
-  /** Copies of what came unasked, oldest first. */
-  private readonly held: Uint8Array[] = []
   private paused = false
-  /** `resume` has asked and has not been answered. */
-  private asked = false
-  /** `onRead` is running further up the stack; the loop there goes on when it asks for more. */
-  private delivering = false
-  private readEnded = false
-  private endDelivered = false
   /** What the socket did not take of the last write. */
   private unwritten: Uint8Array = NOTHING
   private endAsked = false
@@ -76,14 +67,11 @@ export class BunTransport implements Transport {
 
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
-    this.targets = targets
-    if (this.closed && this.failure !== null) queueMicrotask(() => this.report())
+    this.inbox.start(handler, targets)
   }
 
   resume(): void {
-    if (this.asked || this.destroyed) return
-    this.asked = true
-    if (!this.delivering) this.answer()
+    this.inbox.resume()
   }
 
   write(bytes: Uint8Array): boolean {
@@ -108,10 +96,18 @@ export class BunTransport implements Transport {
   destroy(): void {
     if (this.destroyed) return
     this.destroyed = true
-    this.held.length = 0
+    this.inbox.drop()
+    // Its memory may be another connection's from the close on.
+    this.unwritten = NOTHING
     // Not `terminate`: that resets the connection, and the peer loses what was written just before.
     if (!this.closed) this.socket.close()
-    queueMicrotask(() => this.report())
+    queueMicrotask(() => this.inbox.close(null))
+  }
+
+  readOn(): void {
+    if (!this.paused || this.closed) return
+    this.paused = false
+    this.socket.resume()
   }
 
   onSecured(): void {
@@ -119,14 +115,10 @@ export class BunTransport implements Transport {
   }
 
   onData(chunk: Uint8Array): void {
-    if (this.destroyed) return
-    const used = this.asked && this.held.length === 0 && !this.delivering ? this.deliver(chunk) : 0
-    if (used === chunk.length || this.destroyed) return
-    this.held.push(chunk.slice(used))
-    if (!this.paused && !this.closed) {
-      this.paused = true
-      this.socket.pause()
-    }
+    this.inbox.pass(chunk)
+    if (!this.inbox.hasBytes || this.paused || this.closed) return
+    this.paused = true
+    this.socket.pause()
   }
 
   onEnd(): void {
@@ -136,8 +128,7 @@ export class BunTransport implements Transport {
       this.socket.close()
       return
     }
-    this.readEnded = true
-    if (!this.delivering) this.answer()
+    this.inbox.end()
   }
 
   onDrain(): void {
@@ -160,13 +151,14 @@ export class BunTransport implements Transport {
 
   onClose(error: unknown): void {
     this.closed = true
-    this.failure ??= error ?? null
     if (this.destroyed) return
+    this.failure ??= error ?? null
     if (this.failure === null && this.unwritten.length > 0) {
       this.failure = new TransportError('ConnectionClosed', 'the peer closed the connection before everything was written')
     }
-    if (this.failure !== null || this.endDelivered) this.report()
-    else this.onEnd()
+    // Bun does not always tell of an end before it closes.
+    if (this.failure === null) this.onEnd()
+    this.inbox.close(this.failure === null ? null : lostError(this.failure))
   }
 
   /** How many bytes the socket took; none when it is closing, which its close event will tell. */
@@ -174,53 +166,5 @@ export class BunTransport implements Transport {
     const taken = this.socket.write(bytes)
     this.refused = taken < 0
     return Math.max(0, taken)
-  }
-
-  /** Fills the target from `chunk` as often as the user asks; returns how many bytes were used. */
-  private deliver(chunk: Uint8Array): number {
-    let used = 0
-    this.delivering = true
-    while (this.asked && !this.destroyed && used < chunk.length) {
-      const index = this.filling
-      const target = this.targets[index] as Uint8Array
-      const length = Math.min(chunk.length - used, target.length)
-      target.set(length === chunk.length ? chunk : chunk.subarray(used, used + length))
-      used += length
-      this.asked = false
-      this.filling = (index + 1) % this.targets.length
-      this.handler?.onRead(index, length)
-    }
-    this.delivering = false
-    return used
-  }
-
-  /** Gives the user what it asked for, if it is there, and reads on if not. */
-  private answer(): void {
-    while (this.asked && !this.destroyed && this.held.length > 0) {
-      const chunk = this.held[0] as Uint8Array
-      const used = this.deliver(chunk)
-      if (used === chunk.length) this.held.shift()
-      else this.held[0] = chunk.subarray(used)
-    }
-    if (!this.asked || this.destroyed || this.handler === null) return
-    if (!this.readEnded) {
-      if (!this.paused) return
-      this.paused = false
-      this.socket.resume()
-      return
-    }
-    this.asked = false
-    if (!this.endDelivered) {
-      this.endDelivered = true
-      this.handler.onEnd()
-    }
-    if (this.closed) this.report()
-  }
-
-  private report(): void {
-    const { handler } = this
-    if (handler === null) return
-    this.handler = null
-    handler.onClosed(this.destroyed || this.failure === null ? null : lostError(this.failure))
   }
 }

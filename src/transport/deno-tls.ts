@@ -8,9 +8,10 @@
 import { Buffer } from 'node:buffer'
 import { Duplex } from 'node:stream'
 import type tls from 'node:tls'
+import type { EndProof } from '../end-proof.ts'
 import type { DenoConn } from './deno.ts'
 import { type NodeSocket, nodeTransport } from './node.ts'
-import { startEngine } from './node-tls-engine.ts'
+import { EndWitness, startEngine } from './node-tls-engine.ts'
 import type { TlsSettings } from './tls-options.ts'
 import type { Transport } from './transport.ts'
 
@@ -23,6 +24,8 @@ class GatedStream extends Duplex {
   private open = true
   /** The stream wants more and has not been given it. */
   private wanted = false
+  /** Called when the connection has ended; it says when this stream does. */
+  onConnEnd: () => void = () => {}
   /** What TLS was given to send has not all reached the connection. */
   isSending = false
 
@@ -70,7 +73,10 @@ class GatedStream extends Duplex {
     if (!this.open || !this.wanted || this.destroyed) return
     this.wanted = false
     this.conn.read(this.buffer).then(
-      (length) => this.push(length === null ? null : Buffer.from(this.buffer.slice(0, length))),
+      (length) => {
+        if (length === null) this.onConnEnd()
+        else this.push(Buffer.from(this.buffer.slice(0, length)))
+      },
       (error: Error) => this.destroy(error),
     )
   }
@@ -85,6 +91,7 @@ class GatedSocket implements NodeSocket {
   constructor(
     private readonly socket: tls.TLSSocket,
     private readonly stream: GatedStream,
+    private readonly witness: EndWitness,
     remote: unknown,
   ) {
     const { hostname, port } = remote as { hostname?: string; port?: number }
@@ -96,6 +103,10 @@ class GatedSocket implements NodeSocket {
   get writableLength(): number {
     // Deno's TLS takes a write at once and passes it on later.
     return this.socket.writableLength + (this.stream.isSending ? 1 : 0)
+  }
+
+  get endProof(): EndProof {
+    return this.witness.proof
   }
 
   get destroyed(): boolean {
@@ -158,10 +169,12 @@ export function secureDenoConn(conn: DenoConn, hostname: string, settings: TlsSe
     }
     stream.on('error', (error) => socket.destroy(error))
     const socket = startEngine(stream, hostname, settings)
+    const witness = new EndWitness(socket, stream)
+    stream.onConnEnd = () => witness.endInput()
     // For good: an attempt that is given up fails more than once.
     socket.on('error', fail)
     socket.once('secureConnect', () => {
-      resolve(nodeTransport(new GatedSocket(socket, stream, conn.remoteAddr)))
+      resolve(nodeTransport(new GatedSocket(socket, stream, witness, conn.remoteAddr)))
     })
   })
 }

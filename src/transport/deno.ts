@@ -7,11 +7,13 @@
  * answers or ends.
  */
 
+import type { EndProof } from '../end-proof.ts'
 import { UsageError } from '../errors.ts'
 import { lostError, printAddress } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
 import { secureDenoConn } from './deno-tls.ts'
 import { checkSocketPath, checkTcpOptions, type TcpSettings } from './dial-options.ts'
+import { Inbox, type InboxSource } from './inbox.ts'
 import { dialNode } from './node-dial.ts'
 import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
 import type { Address, Dial, Transport, TransportHandler, WriteProgress } from './transport.ts'
@@ -42,16 +44,17 @@ declare const Deno: {
 }
 
 const NOTHING = new Uint8Array(0)
+/** Bytes of a read that nobody has asked for. */
+const DRAIN_SIZE = 16_384
 
-class DenoTransport implements Transport {
+class DenoTransport implements Transport, InboxSource {
   readonly targetCount = 1
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined
   lastWrite: WriteProgress = 'nothing'
+  endProof: EndProof = 'unverified'
+  private readonly inbox = new Inbox(this)
   private handler: TransportHandler | null = null
-  private targets: readonly Uint8Array[] = []
-  /** Which target is filled next. */
-  private filling = 0
   /** What is still to be written; empty when no write is under way. */
   private unwritten: Uint8Array = NOTHING
   /** A read is under way. */
@@ -60,6 +63,8 @@ class DenoTransport implements Transport {
   private endAsked = false
   private writeEnded = false
   private closed = false
+  /** A write has failed: nothing more can be written, but the system may hold bytes that arrived before. */
+  private writeLoss: Error | null = null
 
   constructor(
     private readonly conn: DenoConn,
@@ -72,18 +77,16 @@ class DenoTransport implements Transport {
 
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
-    this.targets = targets
+    this.inbox.start(handler, targets)
   }
 
   resume(): void {
-    if (this.reading || this.readEnded || this.closed) return
-    this.reading = true
-    this.conn.read(this.targets[this.filling] as Uint8Array).then(this.onRead, this.onReadFailed)
+    this.inbox.resume()
   }
 
   write(bytes: Uint8Array): boolean {
     this.lastWrite = 'nothing'
-    if (this.closed) return false
+    if (this.closed || this.writeLoss !== null) return false
     this.unwritten = bytes
     this.lastWrite = 'partly'
     this.conn.write(bytes).then(this.onWrote, this.onWriteRefused)
@@ -98,8 +101,15 @@ class DenoTransport implements Transport {
 
   destroy(): void {
     if (this.closed) return
+    this.inbox.drop()
     this.close()
-    queueMicrotask(() => this.handler?.onClosed(null))
+    queueMicrotask(() => this.inbox.close(null))
+  }
+
+  readOn(): void {
+    if (this.reading || this.readEnded || this.closed || this.writeLoss !== null) return
+    this.reading = true
+    this.conn.read(this.inbox.target as Uint8Array).then(this.onRead, this.onReadFailed)
   }
 
   // The callbacks are made once: a read or a write costs its own promise and the one of `then`.
@@ -107,28 +117,38 @@ class DenoTransport implements Transport {
   private readonly onRead = (length: number | null): void => {
     this.reading = false
     if (this.closed) return
-    if (length !== null) {
-      const index = this.filling
-      this.filling = (index + 1) % this.targets.length
-      this.handler?.onRead(index, length)
-      return
+    if (length === null) this.onReadEnd(this.isSecure ? 'verified' : 'unverified')
+    else {
+      this.inbox.filled(length)
+      if (this.writeLoss !== null) this.drain(this.writeLoss)
     }
-    this.readEnded = true
-    this.handler?.onEnd()
-    this.closeWhenEnded()
   }
 
   private readonly onReadFailed = (error: unknown): void => {
-    // TLS that ends without close_notify: an end like any other, as on Node. What it cut off, the protocol above sees.
-    if ((error as Error | null)?.name === 'UnexpectedEof') this.onRead(null)
-    else this.onLost(error)
+    this.reading = false
+    if (this.closed) return
+    // TLS that ends without close_notify. What it cut off, the protocol above knows: many servers end so when all is said.
+    if ((error as Error | null)?.name === 'UnexpectedEof') this.onReadEnd('truncated')
+    else this.lose(error)
+  }
+
+  private onReadEnd(proof: EndProof): void {
+    // The system tells of a reset once. If that was to a write, it is no end that follows.
+    if (this.writeLoss !== null) {
+      this.lose(this.writeLoss)
+      return
+    }
+    this.endProof = proof
+    this.readEnded = true
+    this.inbox.end()
+    this.closeWhenEnded()
   }
 
   private readonly onWrote = (length: number): void => {
     if (this.closed) return
     if (length < this.unwritten.length) {
       this.unwritten = this.unwritten.subarray(length)
-      this.conn.write(this.unwritten).then(this.onWrote, this.onLost)
+      this.conn.write(this.unwritten).then(this.onWrote, this.onWriteFailed)
       return
     }
     this.unwritten = NOTHING
@@ -140,13 +160,36 @@ class DenoTransport implements Transport {
   /** The first system call of a write failed: it took nothing. What a TLS engine had written before that is not known. */
   private readonly onWriteRefused = (error: unknown): void => {
     if (this.conn.handshake === undefined && !this.closed) this.lastWrite = 'nothing'
-    this.onLost(error)
+    this.onWriteFailed(error)
   }
 
-  private readonly onLost = (error: unknown): void => {
+  private readonly onWriteFailed = (error: unknown): void => {
     if (this.closed) return
-    this.close()
-    this.handler?.onClosed(lostError(error))
+    // With the peer's end known there is nothing left to be read; else what it sent before comes first, and then the reason.
+    if (this.readEnded) {
+      this.lose(error)
+      return
+    }
+    this.writeLoss ??= lostError(error)
+    this.drain(this.writeLoss)
+  }
+
+  /** Takes what the system still holds of a lost connection: no more than its buffer, as nothing can follow. */
+  private drain(reason: Error): void {
+    if (this.reading || this.closed) return
+    this.reading = true
+    const bytes = new Uint8Array(DRAIN_SIZE)
+    const onEnd = (): void => this.lose(reason)
+    this.conn.read(bytes).then((length) => {
+      this.reading = false
+      if (this.closed) return
+      if (length === null) {
+        onEnd()
+        return
+      }
+      this.inbox.push(bytes.subarray(0, length))
+      this.drain(reason)
+    }, onEnd)
   }
 
   private closeWrite(): void {
@@ -155,14 +198,20 @@ class DenoTransport implements Transport {
       this.closeWhenEnded()
     }
     // With the peer gone already there is nobody left to tell.
-    this.conn.closeWrite().then(onEnded, (error: unknown) => (this.readEnded ? onEnded() : this.onLost(error)))
+    this.conn.closeWrite().then(onEnded, (error: unknown) => (this.readEnded ? onEnded() : this.onWriteFailed(error)))
   }
 
   /** Deno has no event for it: a connection that has ended both ways is closed by whoever notices. */
   private closeWhenEnded(): void {
     if (!this.readEnded || !this.writeEnded || this.closed) return
     this.close()
-    this.handler?.onClosed(null)
+    this.inbox.close(null)
+  }
+
+  private lose(error: unknown): void {
+    if (this.closed) return
+    this.close()
+    this.inbox.close(lostError(error))
   }
 
   /** Deno gives up a read and a write that are under way, so the memory they were given is free at once. */

@@ -28,7 +28,8 @@ export interface PipeReader {
   /** Where it goes. */
   readonly target: Uint8Array
   onRead(length: number): void
-  onEnd(): void
+  /** @param isCut nobody ended it: the connection did */
+  onEnd(isCut: boolean): void
   onReset(): void
 }
 
@@ -36,7 +37,7 @@ export interface PipeReader {
 interface Parcel {
   readonly at: number
   bytes: Uint8Array
-  readonly last: 'no' | 'end' | 'reset'
+  readonly last: 'no' | 'end' | 'cut' | 'reset'
 }
 
 /** What was written on one end, until it is read on the other. */
@@ -48,7 +49,7 @@ export class Pipe {
   private waiting: Uint8Array | null = null
   /** Bytes still to come before the cut; Infinity when there is none. */
   private left = Infinity
-  private cutTo: 'end' | 'reset' = 'reset'
+  private cutTo: 'cut' | 'reset' = 'reset'
   /** An end or a reset is on its way: nothing comes after it. */
   private sealed = false
   private endWanted = false
@@ -97,7 +98,7 @@ export class Pipe {
   }
 
   /** The writer is gone: what is under way arrives, the rest of a write does not. */
-  abandon(how: 'end' | 'reset'): void {
+  abandon(how: 'cut' | 'reset'): void {
     this.waiting = null
     if (how === 'reset') {
       this.parcels.length = 0
@@ -122,7 +123,7 @@ export class Pipe {
     return this.size > 0
   }
 
-  cut(afterBytes: number, how: 'end' | 'reset'): void {
+  cut(afterBytes: number, how: 'cut' | 'reset'): void {
     this.left = checkInteger('afterBytes', afterBytes, 0, Number.MAX_SAFE_INTEGER, 'bytes') + (this.waiting?.length ?? 0)
     this.cutTo = how
     if (this.left === 0) this.seal(how)
@@ -175,7 +176,7 @@ export class Pipe {
     this.waiting = null
   }
 
-  private seal(last: 'end' | 'reset'): void {
+  private seal(last: 'end' | 'cut' | 'reset'): void {
     if (this.sealed) return
     this.sealed = true
     this.parcels.push({ at: this.arrival(), bytes: new Uint8Array(0), last })
@@ -221,9 +222,9 @@ export class Pipe {
       return false
     }
     if (!reader.asked) return false
-    if (first.last === 'end') {
+    if (first.last !== 'no') {
       this.clear()
-      reader.onEnd()
+      reader.onEnd(first.last === 'cut')
       return false
     }
     const length = this.copy(reader.target)

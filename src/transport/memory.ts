@@ -4,7 +4,8 @@
  */
 
 import { type Clock, systemClock } from '../clock.ts'
-import { checkInteger, checkRange, TransportError } from '../errors.ts'
+import type { EndProof } from '../end-proof.ts'
+import { checkBoolean, checkInteger, checkRange, TransportError } from '../errors.ts'
 import { type Link, Pipe, type PipeReader, type PipeWriter } from './memory-pipe.ts'
 import type { Transport, TransportHandler, WriteProgress } from './transport.ts'
 
@@ -26,6 +27,11 @@ export interface MemoryOptions {
   deliverInResume?: boolean | undefined
   /** Read targets of each side, filled in turn. Default 1. */
   targetCount?: 1 | 2 | undefined
+  /**
+   * Both sides say that they are secure, as if they spoke TLS: an `end` proves itself (close_notify), `cut` and `destroy` truncate. Without it, no end is
+   * proved. Default false.
+   */
+  isSecure?: boolean | undefined
   /** The protocol that both sides say TLS negotiated. Default undefined. */
   alpnProtocol?: string | undefined
   /** The peer's address, as both sides say. Default undefined. */
@@ -62,7 +68,7 @@ export function memoryPair(options: MemoryOptions = {}): [MemoryTransport, Memor
     deliverInResume: options.deliverInResume ?? false,
   }
   const { targetCount = 1, alpnProtocol, remoteAddress } = options
-  const facts = { targetCount, alpnProtocol, remoteAddress }
+  const facts = { targetCount, isSecure: checkBoolean('isSecure', options.isSecure ?? false), alpnProtocol, remoteAddress }
   const there = new Pipe(link, 1)
   const back = new Pipe(link, 2)
   const first = new MemoryEnd(facts, back, there)
@@ -74,14 +80,17 @@ export function memoryPair(options: MemoryOptions = {}): [MemoryTransport, Memor
 
 interface Facts {
   readonly targetCount: 1 | 2
+  readonly isSecure: boolean
   readonly alpnProtocol: string | undefined
   readonly remoteAddress: string | undefined
 }
 
 class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
   readonly targetCount: 1 | 2
+  readonly isSecure: boolean
   readonly alpnProtocol: string | undefined
   readonly remoteAddress: string | undefined
+  endProof: EndProof = 'unverified'
   /** `resume` has asked and has not been answered. */
   asked = false
   private handler: TransportHandler | null = null
@@ -97,6 +106,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
     private readonly outgoing: Pipe,
   ) {
     this.targetCount = facts.targetCount
+    this.isSecure = facts.isSecure
     this.alpnProtocol = facts.alpnProtocol
     this.remoteAddress = facts.remoteAddress
   }
@@ -139,7 +149,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
 
   destroy(): void {
     // As a kernel does it: who closes with bytes unread resets the connection.
-    this.leave(this.incoming.hasUnread ? 'reset' : 'end')
+    this.leave(this.incoming.hasUnread ? 'reset' : 'cut')
   }
 
   reset(): void {
@@ -147,7 +157,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
   }
 
   cut(afterBytes: number, how: 'reset' | 'end' = 'reset'): void {
-    this.outgoing.cut(afterBytes, how)
+    this.outgoing.cut(afterBytes, how === 'end' ? 'cut' : 'reset')
   }
 
   freeze(): void {
@@ -166,8 +176,9 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
     this.handler?.onRead(index, length)
   }
 
-  onEnd(): void {
+  onEnd(isCut: boolean): void {
     if (this.closed) return
+    if (this.isSecure) this.endProof = isCut ? 'truncated' : 'verified'
     this.asked = false
     this.readEnded = true
     this.handler?.onEnd()
@@ -188,7 +199,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
     if (this.readEnded && this.writeEnded && this.outgoing.flushed) queueMicrotask(() => this.close(null))
   }
 
-  private leave(how: 'end' | 'reset'): void {
+  private leave(how: 'cut' | 'reset'): void {
     if (this.closed) return
     this.closed = true
     this.asked = false

@@ -10,7 +10,7 @@ import { Duplex } from 'node:stream'
 import type tls from 'node:tls'
 import { checkInteger, UsageError } from '../errors.ts'
 import { connectError } from './connect-errors.ts'
-import { startEngine } from './node-tls-engine.ts'
+import { EndWitness, startEngine } from './node-tls-engine.ts'
 import type { TlsConfig } from './tls-config.ts'
 import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
 
@@ -86,6 +86,7 @@ export class TlsCodec {
 
   private readonly wire = new Wire()
   private readonly engine: tls.TLSSocket
+  private readonly witness: EndWitness
   private readonly hostname: string
   private readonly plaintextLimit: number
   private readonly bufferLimit: number
@@ -96,7 +97,6 @@ export class TlsCodec {
   private secured = false
   private ended = false
   private inputEnded = false
-  private truncated = false
   private error: Error | null = null
   private destroyed = false
 
@@ -115,6 +115,7 @@ export class TlsCodec {
     wire.onChange = () => this.tell()
     wire.on('error', () => {})
     this.engine = startEngine(wire, hostname, options.settings ?? checkTlsConfig(options.tls))
+    this.witness = new EndWitness(this.engine, wire)
     this.engine.on('error', (error) => this.fail(error))
     this.engine.on('secureConnect', () => {
       this.secured = true
@@ -163,7 +164,7 @@ export class TlsCodec {
 
   /** The input ended without the server's close_notify (RFC 8446 section 6.1): bytes may have been cut off on the way. */
   get isTruncated(): boolean {
-    return this.truncated
+    return this.witness.proof === 'truncated' && this.error === null
   }
 
   /** Our close_notify has been fetched: nothing more will come of {@link TlsCodec.writeTlsTo}. */
@@ -193,11 +194,7 @@ export class TlsCodec {
   endTls(): void {
     if (this.inputEnded) return
     this.inputEnded = true
-    // The engine tells of a close_notify in a turn of its own.
-    setImmediate(() => {
-      this.truncated = !this.ended && this.error === null
-      this.wire.push(null)
-    })
+    this.witness.endInput()
   }
 
   /** Copies plaintext into the sink's spare room, once. Returns how many bytes; 0 when there are none, or there is no room. */

@@ -1,7 +1,9 @@
 /** TLS over a connection that somebody else made: a proxy's tunnel, or a caller's own stream. */
 
+import type { EndProof } from '../end-proof.ts'
 import { TransportError } from '../errors.ts'
 import { connectError } from './connect-errors.ts'
+import { Inbox, type InboxSource } from './inbox.ts'
 import { TlsCodec } from './node-tls-codec.ts'
 import type { Secure, Transport, TransportHandler, WriteProgress } from './transport.ts'
 
@@ -9,19 +11,15 @@ import type { Secure, Transport, TransportHandler, WriteProgress } from './trans
 const READ_SIZE = 65_536
 
 /** A transport over a {@link TlsCodec} over a transport. */
-class TlsTransport implements Transport, TransportHandler {
+class TlsTransport implements Transport, TransportHandler, InboxSource {
   readonly targetCount = 1
   readonly isSecure = true
   lastWrite: WriteProgress = 'nothing'
+  private readonly inbox = new Inbox(this)
   private handler: TransportHandler | null = null
-  private targets: readonly Uint8Array[] = []
-  /** Which target is filled next. */
-  private filling = 0
   private readonly buffers: readonly Uint8Array[]
   /** Ciphertext that came and that the codec had no room for; it lies in a buffer, which stays as it is until the next `resume`. */
   private unfed: Uint8Array | null = null
-  /** `resume` has asked and has not been answered. */
-  private asked = false
   /** The connection below has been asked for ciphertext. */
   private isReading = false
   /** The connection below has ciphertext that is not out yet. */
@@ -30,9 +28,8 @@ class TlsTransport implements Transport, TransportHandler {
   private isWriting = false
   private isEncrypted = false
   private hasLeft = false
-  private endDelivered = false
+  /** The connection below is gone, and how it was lost. */
   private isClosed = false
-  /** How the connection below was lost, for whoever starts later than that. */
   private loss: Error | null = null
   private isDestroyed = false
   private hasEndedBelow = false
@@ -53,6 +50,10 @@ class TlsTransport implements Transport, TransportHandler {
     return this.below.remoteAddress
   }
 
+  get endProof(): EndProof {
+    return this.codec.isTruncated ? 'truncated' : 'verified'
+  }
+
   /** Begins the handshake. */
   open(): void {
     this.codec.onProgress = () => this.onProgress()
@@ -62,13 +63,11 @@ class TlsTransport implements Transport, TransportHandler {
 
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
-    this.targets = targets
-    if (this.loss !== null) queueMicrotask(() => this.report(this.loss))
+    this.inbox.start(handler, targets)
   }
 
   resume(): void {
-    this.asked = true
-    this.answer()
+    this.inbox.resume()
   }
 
   write(bytes: Uint8Array): boolean {
@@ -91,9 +90,21 @@ class TlsTransport implements Transport, TransportHandler {
 
   destroy(): void {
     if (this.isDestroyed) return
-    this.isDestroyed = true
-    this.codec.destroy()
-    this.below.destroy()
+    this.inbox.drop()
+    this.giveUp()
+    if (this.isClosed) queueMicrotask(() => this.inbox.close(null))
+  }
+
+  /** The next plaintext, or why there is none; or more ciphertext. */
+  readOn(): void {
+    const { codec, inbox } = this
+    const { target } = inbox
+    const length = target === null ? 0 : codec.readPlaintext(target)
+    if (length > 0) inbox.filled(length)
+    else if (codec.failure !== null) this.lose(codec.failure)
+    else if (codec.hasEnded) this.endInput()
+    else if (this.loss !== null) this.lose(this.loss)
+    else this.readBelow()
   }
 
   // What the connection below tells.
@@ -116,18 +127,26 @@ class TlsTransport implements Transport, TransportHandler {
     this.pump()
   }
 
+  onLost(error: Error): void {
+    this.inbox.notifyLoss(error)
+  }
+
   onClosed(error: Error | null): void {
     this.isClosed = true
-    const { codec } = this
+    const { codec, inbox } = this
     if (codec.isHandshaking) {
       this.onHandshake(codec.failure ?? error ?? new TransportError('ConnectionClosed', 'the connection was closed during the TLS handshake'))
       codec.destroy()
-    } else if (error === null && !this.isDestroyed && !this.endDelivered) {
-      // A close that follows an end is none that anybody needs to be told of, before they have taken what came ahead of it.
+    } else if (this.isDestroyed || inbox.hasDeliveredEnd) {
+      codec.destroy()
+      inbox.close(error)
+    } else if (error === null) {
+      // What came ahead of it is taken first, and then the end that the codec makes of it.
       codec.endTls()
     } else {
       this.loss = error
-      this.report(error)
+      if (codec.buffered > 0) inbox.notifyLoss(error)
+      else this.lose(error)
     }
   }
 
@@ -140,37 +159,39 @@ class TlsTransport implements Transport, TransportHandler {
       return
     }
     if (codec.isHandshaking) {
-      this.readOn()
+      this.readBelow()
       return
     }
     this.onHandshake(null)
-    this.answer()
+    if (this.inbox.wantsMore) this.inbox.serve()
+    // It is known to have failed, whether anybody asks for bytes or not.
+    else if (codec.failure !== null) {
+      if (codec.buffered === 0) this.lose(codec.failure)
+      else this.inbox.notifyLoss(codec.failure)
+    }
   }
 
-  /** Gives the user what it asked for, if it is there, and reads on if not. */
-  private answer(): void {
-    const { codec, handler } = this
-    if (!this.asked || handler === null || this.isDestroyed) return
-    if (codec.buffered > 0) {
-      const index = this.filling
-      const length = codec.readPlaintext(this.targets[index] as Uint8Array)
-      this.filling = (index + 1) % this.targets.length
-      this.asked = false
-      handler.onRead(index, length)
-    } else if (codec.failure !== null) {
-      this.isDestroyed = true
-      this.below.destroy()
-      this.report(codec.failure)
-    } else if (codec.hasEnded && !this.endDelivered) {
-      this.asked = false
-      this.endDelivered = true
-      handler.onEnd()
-      if (this.isClosed) this.report(null)
-    } else this.readOn()
+  private endInput(): void {
+    this.inbox.end()
+    if (!this.isClosed) return
+    this.codec.destroy()
+    this.inbox.close(null)
   }
 
-  private readOn(): void {
-    if (this.isReading || this.isClosed) return
+  /** The connection is of no use any more: what has arrived is still delivered. */
+  private lose(error: Error): void {
+    this.giveUp()
+    this.inbox.close(error instanceof TransportError ? error : lost(error))
+  }
+
+  private giveUp(): void {
+    this.isDestroyed = true
+    this.codec.destroy()
+    this.below.destroy()
+  }
+
+  private readBelow(): void {
+    if (this.isReading || this.isClosed || this.isDestroyed) return
     if (this.unfed !== null) this.feed(this.unfed)
     if (this.unfed !== null || !this.codec.wantsRead) return
     this.isReading = true
@@ -207,14 +228,6 @@ class TlsTransport implements Transport, TransportHandler {
     this.isWriting = false
     this.lastWrite = 'fully'
     this.handler?.onWritten()
-  }
-
-  private report(error: Error | null): void {
-    const { handler } = this
-    if (handler === null) return
-    this.handler = null
-    this.codec.destroy()
-    handler.onClosed(error === null || error instanceof TransportError ? error : lost(error))
   }
 }
 

@@ -5,7 +5,9 @@
  * already decrypted even when stopped, so those go through a spill queue, bounded by what one read of ciphertext can hold.
  */
 
+import type { EndProof } from '../end-proof.ts'
 import { lostError } from './connect-errors.ts'
+import { Inbox, type InboxSource } from './inbox.ts'
 import type { Transport, TransportHandler, WriteProgress } from './transport.ts'
 
 /** Reads of fewer bytes than this are not counted: what brings them is not a flood. */
@@ -23,34 +25,30 @@ export interface NodeSocket {
   readonly alpnProtocol?: string | false | null
   readonly remoteAddress?: string | undefined
   readonly remotePort?: number | undefined
+  // Where the socket can tell: those of `node:tls` emit the same events with and without a close_notify.
+  readonly endProof?: EndProof | undefined
   write(bytes: Uint8Array, callback: (error?: Error | null) => void): boolean
   end(): unknown
   destroy(): unknown
   pause(): unknown
   resume(): unknown
+  read?(): Uint8Array | null
   setNoDelay?(on: boolean): unknown
   // biome-ignore lint/suspicious/noExplicitAny: Node overloads `on` by event, which no structural type can say
   on(event: string, listener: (...args: any[]) => void): unknown
 }
 
 /** Writing, ending and the events, which all Node sockets share. */
-abstract class NodeTransport implements Transport {
+abstract class NodeTransport implements Transport, InboxSource {
   abstract readonly targetCount: 1 | 2
   readonly isSecure: boolean
   readonly alpnProtocol: string | undefined
   readonly remoteAddress: string | undefined
+  protected readonly inbox: Inbox = new Inbox(this)
   private progress: WriteProgress = 'nothing'
   /** The callback of a write that was not complete when `write` returned has come: its memory is free. */
   private isCalledBack = false
-  protected handler: TransportHandler | null = null
-  /** `resume` has asked and has not been answered. */
-  protected asked = false
-  /** Bytes that arrived where they could not stay, oldest first. */
-  protected readonly spill: Uint8Array[] = []
-  private ended = false
-  private endDelivered = false
-  private destroyed = false
-  private closed = false
+  private handler: TransportHandler | null = null
   private failure: unknown = null
   /** Callbacks still to come for writes that were complete when `write` returned. */
   private settledWrites = 0
@@ -60,7 +58,7 @@ abstract class NodeTransport implements Transport {
       return
     }
     // A failed write is told by the close that follows. One that was under way when the socket was destroyed is called back without an error.
-    if (error || this.closed || this.socket.destroyed) return
+    if (error || this.socket.destroyed) return
     this.isCalledBack = true
     this.handler?.onWritten()
   }
@@ -71,18 +69,21 @@ abstract class NodeTransport implements Transport {
     const { remoteAddress, remotePort } = socket
     this.remoteAddress =
       remoteAddress === undefined ? undefined : `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`
+    const { inbox } = this
     socket.on('error', (error: unknown) => {
-      this.failure = error
+      this.failure ??= error
+      // An open TLS connection that fails, by an alert or by what is no record, stays open otherwise.
+      if (!socket.destroyed) socket.destroy()
     })
-    socket.on('end', () => {
-      this.ended = true
-      this.answer()
-    })
-    socket.on('close', () => {
-      this.closed = true
-      // After a clean end, what arrived before it comes first: the user asks for it, and for the end.
-      if (this.failure !== null || this.destroyed || !this.ended || this.endDelivered) this.report()
-    })
+    socket.on('end', () => inbox.end())
+    const onClose = (): void => inbox.close(this.failure === null ? null : lostError(this.failure))
+    socket.on('close', onClose)
+    // One that died or ended before has said so already.
+    if (socket.readableEnded) inbox.end()
+    if (socket.destroyed) {
+      this.failure = socket.errored ?? null
+      onClose()
+    }
   }
 
   get lastWrite(): WriteProgress {
@@ -90,23 +91,24 @@ abstract class NodeTransport implements Transport {
     return this.progress === 'partly' && this.isCalledBack && this.socket.writableLength === 0 ? 'fully' : this.progress
   }
 
+  get endProof(): EndProof | undefined {
+    return this.socket.endProof
+  }
+
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
-    this.useTargets(targets)
-    if (this.closed && !this.ended) queueMicrotask(() => this.report())
+    this.inbox.start(handler, targets)
   }
 
   resume(): void {
-    if (this.asked) return
-    this.asked = true
-    this.answer()
+    this.inbox.resume()
   }
 
   write(bytes: Uint8Array): boolean {
     const { socket } = this
     this.progress = 'nothing'
     this.isCalledBack = false
-    if (this.closed || socket.destroyed) return false
+    if (socket.destroyed) return false
     socket.write(bytes, this.onWriteDone)
     // What the system call took is gone from the queue; the rest is kept by reference until the callback.
     if (socket.writableLength === 0 && !socket.errored) {
@@ -124,60 +126,16 @@ abstract class NodeTransport implements Transport {
   }
 
   destroy(): void {
-    this.destroyed = true
-    if (this.closed) this.report()
-    else this.socket.destroy()
+    this.inbox.drop()
+    this.socket.destroy()
   }
 
-  /** Gives the user what it asked for, if it is there, and reads on if not. */
-  protected answer(): void {
-    if (!this.asked || this.handler === null) return
-    if (this.deliver()) return
-    if (!this.ended) {
-      this.readOn()
-      return
-    }
-    this.asked = false
-    this.endDelivered = true
-    this.handler.onEnd()
-    if (this.closed) this.report()
-  }
-
-  /** Delivers the oldest bytes that are waiting; false when there are none. */
-  protected abstract deliver(): boolean
-  protected abstract readOn(): void
-  protected abstract useTargets(targets: readonly Uint8Array[]): void
-
-  /** Fills `target` from the spill queue; returns the number of bytes. */
-  protected takeSpill(target: Uint8Array): number {
-    let filled = 0
-    while (this.spill.length > 0 && filled < target.length) {
-      const chunk = this.spill[0] as Uint8Array
-      const taken = chunk.subarray(0, target.length - filled)
-      target.set(taken, filled)
-      filled += taken.length
-      if (taken.length === chunk.length) this.spill.shift()
-      else this.spill[0] = chunk.subarray(taken.length)
-    }
-    return filled
-  }
-
-  private report(): void {
-    const { handler } = this
-    if (handler === null) return
-    this.handler = null
-    handler.onClosed(this.failure === null ? null : lostError(this.failure))
-  }
+  abstract readOn(): void
 }
 
 /** A socket that we opened: the kernel writes into linear memory. */
 export class DialedTransport extends NodeTransport {
   readonly targetCount = 2
-  private targets: readonly Uint8Array[] = []
-  /** Which target Node fills next. */
-  private filling = 0
-  /** Bytes in the other one that nobody has asked for yet. */
-  private ahead = 0
   private stopped = false
   /** Counted in this turn. */
   private turnBytes = 0
@@ -187,7 +145,7 @@ export class DialedTransport extends NodeTransport {
     this.turnBytes = 0
     if (!this.isResting) return
     this.isResting = false
-    if (this.asked) this.readOn()
+    if (this.inbox.wantsMore) this.readOn()
   }
 
   constructor(
@@ -198,21 +156,17 @@ export class DialedTransport extends NodeTransport {
   ) {
     super(socket)
     landing.receiver = this
-    this.spill.push(...landing.early)
-    this.stopped = this.spill.length !== 0
+    for (const bytes of landing.early) this.inbox.push(bytes)
+    this.stopped = this.inbox.hasSpill
   }
 
   /** Node's `onread` callback. */
   onRead(length: number, buffer: Uint8Array): boolean {
-    if (buffer !== this.targets[this.filling]) {
-      this.spill.push(buffer.slice(0, length))
-    } else {
-      this.ahead = length
-      this.filling ^= 1
-    }
+    const { inbox } = this
     if (this.stopsAtOnce && length >= COUNTED) this.countTurn(length)
-    if (this.handler !== null && this.asked) this.deliver()
-    this.stopped = this.ahead !== 0 || this.spill.length !== 0 || this.isResting
+    if (buffer === inbox.target) inbox.filled(length)
+    else inbox.push(buffer.slice(0, length))
+    this.stopped = inbox.hasBytes || this.isResting
     return !this.stopped
   }
 
@@ -225,37 +179,18 @@ export class DialedTransport extends NodeTransport {
 
   /** Where the next bytes go. */
   nextBuffer(): Uint8Array {
-    if (this.targets.length === 0 || this.spill.length !== 0) return this.landing.scratch()
+    const { inbox } = this
+    const { target } = inbox
+    if (target === null || inbox.hasSpill) return this.landing.scratch()
     // With one chunk held and one ahead, both targets are taken; when reading really stops, that is over before it goes on.
-    if (this.ahead !== 0 && !this.stopsAtOnce) return this.landing.scratch()
-    return this.targets[this.filling] as Uint8Array
+    if (inbox.isAhead && !this.stopsAtOnce) return this.landing.scratch()
+    return target
   }
 
-  protected override deliver(): boolean {
-    const { handler } = this
-    if (handler === null) return false
-    let index = this.filling ^ 1
-    let length = this.ahead
-    this.ahead = 0
-    if (length === 0) {
-      index = this.filling
-      length = this.takeSpill(this.targets[index] as Uint8Array)
-      if (length === 0) return false
-      this.filling ^= 1
-    }
-    this.asked = false
-    handler.onRead(index, length)
-    return true
-  }
-
-  protected override readOn(): void {
+  override readOn(): void {
     if (!this.stopped || this.isResting) return
     this.stopped = false
     this.socket.resume()
-  }
-
-  protected override useTargets(targets: readonly Uint8Array[]): void {
-    this.targets = targets
   }
 }
 
@@ -284,37 +219,27 @@ export class Landing {
 /** A socket that came from a server: its bytes arrive as `'data'`. */
 class AcceptedTransport extends NodeTransport {
   readonly targetCount = 1
-  private targets: readonly Uint8Array[] = []
-  /** Which target is filled next. */
-  private filling = 0
 
   constructor(socket: NodeSocket, early: Uint8Array | undefined) {
     super(socket)
-    if (early !== undefined && early.length > 0) this.spill.push(early.slice())
+    const { inbox } = this
+    if (early !== undefined) inbox.push(early.slice())
+    let hasFailed = false
     socket.on('data', (chunk: Uint8Array) => {
-      this.spill.push(chunk)
-      this.answer()
-      if (this.spill.length !== 0) socket.pause()
+      if (hasFailed) return
+      inbox.push(chunk)
+      if (inbox.hasBytes) socket.pause()
+    })
+    // What the stream holds because it was paused had arrived before the failure.
+    socket.on('error', () => {
+      hasFailed = true
+      for (let chunk = socket.read?.(); chunk; chunk = socket.read?.()) inbox.push(chunk)
     })
     socket.pause()
   }
 
-  protected override deliver(): boolean {
-    const index = this.filling
-    const length = this.takeSpill(this.targets[index] as Uint8Array)
-    if (length === 0) return false
-    this.filling = (index + 1) % this.targets.length
-    this.asked = false
-    this.handler?.onRead(index, length)
-    return true
-  }
-
-  protected override readOn(): void {
+  override readOn(): void {
     this.socket.resume()
-  }
-
-  protected override useTargets(targets: readonly Uint8Array[]): void {
-    this.targets = targets
   }
 }
 

@@ -1,6 +1,7 @@
 /** Checks a {@link TlsConfig} before any runtime sees it: the same mistake gets the same error everywhere. */
 
 import { TlsError } from '../errors.ts'
+import { unknownOption } from '../option-rules.ts'
 import type { TlsConfig } from './tls-config.ts'
 
 /** A {@link TlsConfig} that was checked, with every default filled in. */
@@ -17,6 +18,8 @@ export interface TlsSettings {
   readonly dangerNoVerify: boolean
 }
 
+const TLS_NAMES = ['ca', 'cert', 'key', 'alpnProtocols', 'serverName', 'minVersion', 'dangerNoVerify']
+
 /** A name that may go into SNI or be an IP address: no port, no brackets, no scheme, no spaces. */
 const NAME = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|[0-9A-Fa-f:.]{2,45})$/
 
@@ -27,6 +30,9 @@ const NAME = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|[0-9A-Fa-f:.]{2,45})$/
  */
 export function checkTlsConfig(config: TlsConfig | undefined): TlsSettings {
   if (config !== undefined && (typeof config !== 'object' || config === null)) throw invalid(`tls must be an object, but is ${kindOf(config)}`)
+  for (const name in config) {
+    if (config[name as keyof TlsConfig] !== undefined && !TLS_NAMES.includes(name)) throw invalid(unknownOption(name, 'tls.', TLS_NAMES).message)
+  }
   const { ca, cert, key, alpnProtocols, serverName, minVersion = '1.2', dangerNoVerify = false } = config ?? {}
   if (minVersion !== '1.2' && minVersion !== '1.3') {
     throw invalid(`tls.minVersion must be '1.2' or '1.3', but is ${JSON.stringify(minVersion)}`)

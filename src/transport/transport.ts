@@ -4,9 +4,12 @@
  * Rule 1: reading is pulled. After `start`, and after each `onRead`, nothing is delivered until `resume` asks for it; a transport
  *         that cannot stop its runtime at once holds back what came too early, without touching the target last delivered.
  * Rule 2: `write` is given one run of bytes at a time, which stays untouched until it is written.
- * Rule 3: `onClosed` comes exactly once, and nothing after it.
+ * Rule 3: bytes, then the peer's end, then `onClosed`, which comes exactly once and nothing after it. What had arrived before a connection was lost
+ *         is delivered first, to a user that asks for it. Neither targets nor bytes to write are touched any more after it.
+ * Rule 4: a transport keeps its handler for as long as it may touch targets or bytes to write: the handler owns their memory.
  */
 
+import type { EndProof } from '../end-proof.ts'
 import type { ProxyOption } from './proxy-config.ts'
 import type { TlsConfig } from './tls-config.ts'
 import type { TlsSettings } from './tls-options.ts'
@@ -25,6 +28,11 @@ export interface TransportHandler {
   onEnd(): void
   /** The write that returned false is done: its bytes are out of the memory they were given in. */
   onWritten(): void
+  /**
+   * The connection is lost, but bytes or an end that arrived before are still to be asked for; `onClosed` follows them. Nothing can be written any more: the
+   * write under way will not be answered. Not called when nothing waits.
+   */
+  onLost?(error: Error): void
   /** The connection is gone: with null after `destroy` or when both sides have ended, with what went wrong otherwise. */
   onClosed(error: Error | null): void
 }
@@ -41,6 +49,8 @@ export interface Transport {
   readonly alpnProtocol?: string | undefined
   /** The peer's address, when the runtime tells: `192.0.2.1:443`, `[2001:db8::1]:443`. */
   readonly remoteAddress?: string | undefined
+  /** What proves the peer's end; asked for once `onEnd` was called. Default `unverified`. */
+  readonly endProof?: EndProof | undefined
   /** Tells where to read to, at least {@link Transport.targetCount} targets, and whom to tell. Called once, before anything else. Nothing is read before `resume`. */
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void
   /** Everything delivered has been used: exactly one `onRead`, `onEnd` or `onClosed` will follow. Harmless when already asked for. */

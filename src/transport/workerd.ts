@@ -5,38 +5,33 @@
  */
 
 import { connect } from 'cloudflare:sockets'
+import type { EndProof } from '../end-proof.ts'
 import { TlsError, UsageError } from '../errors.ts'
 import { lostError } from './connect-errors.ts'
 import { withDeadline } from './deadline.ts'
 import { checkTcpOptions } from './dial-options.ts'
+import { Inbox, type InboxSource } from './inbox.ts'
 import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
 import type { Address, Dial, DialOptions, Secure, Transport, TransportHandler, WriteProgress } from './transport.ts'
 import type { WorkerdSocket } from './workerd-sockets.ts'
 
-const NOTHING = new Uint8Array(0)
 /** Bytes of one read; it is as much as the runtime hands over. */
 const READ_SIZE = 65_536
 
-class WorkerdTransport implements Transport {
+class WorkerdTransport implements Transport, InboxSource {
   readonly targetCount = 1
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined
   lastWrite: WriteProgress = 'nothing'
+  endProof: EndProof = 'unverified'
+  private readonly inbox = new Inbox(this)
   private handler: TransportHandler | null = null
-  private targets: readonly Uint8Array[] = []
-  /** Which target is filled next. */
-  private filling = 0
   // Taken when it starts: a socket whose streams are taken can't be secured any more.
   private reader: ReadableStreamBYOBReader | null = null
   private writer: WritableStreamDefaultWriter<Uint8Array> | null = null
   /** Lent to the runtime while a read is under way, which gives it back. */
   private buffer: ArrayBuffer = new ArrayBuffer(READ_SIZE)
-  /** What a read brought that the last target had no room for. */
-  private rest: Uint8Array = NOTHING
-  private asked = false
   private reading = false
-  private readEnded = false
-  private endDelivered = false
   private endAsked = false
   private closed = false
 
@@ -55,9 +50,9 @@ class WorkerdTransport implements Transport {
 
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
-    this.targets = targets
     this.reader = this.socket.readable.getReader({ mode: 'byob' })
     this.writer = this.socket.writable.getWriter()
+    this.inbox.start(handler, targets)
   }
 
   /**
@@ -78,16 +73,15 @@ class WorkerdTransport implements Transport {
   }
 
   resume(): void {
-    if (this.asked || this.closed) return
-    this.asked = true
-    this.answer()
+    this.inbox.resume()
   }
 
   write(bytes: Uint8Array): boolean {
     this.lastWrite = 'nothing'
     if (this.closed) return false
     this.lastWrite = 'partly'
-    this.writer?.write(bytes).then(
+    // A copy: closing the socket lets the runtime finish what it was given, when the bytes may be another connection's.
+    this.writer?.write(bytes.slice()).then(
       () => {
         if (this.closed) return
         this.lastWrite = 'fully'
@@ -110,57 +104,43 @@ class WorkerdTransport implements Transport {
 
   destroy(): void {
     if (this.closed) return
+    this.inbox.drop()
     this.close()
-    queueMicrotask(() => this.handler?.onClosed(null))
+    queueMicrotask(() => this.inbox.close(null))
   }
 
-  /** Gives the user what it asked for, if it is there, and reads on if not. */
-  private answer(): void {
-    if (!this.asked || this.closed || this.handler === null) return
-    if (this.rest.length > 0) {
-      const index = this.filling
-      const target = this.targets[index] as Uint8Array
-      const length = Math.min(this.rest.length, target.length)
-      target.set(this.rest.subarray(0, length))
-      this.rest = this.rest.subarray(length)
-      if (this.rest.length === 0) this.buffer = this.rest.buffer as ArrayBuffer
-      this.asked = false
-      this.filling = (index + 1) % this.targets.length
-      this.handler.onRead(index, length)
-      return
-    }
-    if (this.readEnded) {
-      this.asked = false
-      if (this.endDelivered) return
-      this.endDelivered = true
-      this.handler.onEnd()
-      this.closeWhenEnded()
-      return
-    }
-    if (this.reading) return
+  readOn(): void {
+    if (this.reading || this.closed) return
     this.reading = true
     this.reader?.read(new Uint8Array(this.buffer)).then(
       ({ value, done }) => {
         this.reading = false
-        if (done) this.readEnded = true
-        else this.rest = value
-        this.answer()
+        if (!done) {
+          // Used again when all of it has been taken: only then is there another read.
+          this.buffer = value.buffer as ArrayBuffer
+          this.inbox.push(value)
+          return
+        }
+        if (this.isSecure) this.endProof = 'verified'
+        this.inbox.end()
+        this.closeWhenEnded()
       },
+      // A TLS connection that ends without close_notify fails here, as one that is reset: the runtime says the same of both.
       (error: unknown) => this.lose(error),
     )
   }
 
   /** A connection that has ended both ways is closed by whoever notices. */
   private closeWhenEnded(): void {
-    if (!this.endDelivered || !this.endAsked || this.closed) return
+    if (!this.inbox.hasDeliveredEnd || !this.endAsked || this.closed) return
     this.close()
-    this.handler?.onClosed(null)
+    this.inbox.close(null)
   }
 
   private lose(error: unknown): void {
     if (this.closed) return
     this.close()
-    this.handler?.onClosed(lostError(error))
+    this.inbox.close(lostError(error))
   }
 
   private close(): void {

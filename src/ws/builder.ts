@@ -1,11 +1,12 @@
 /** The options of `WsStream`, fluent and reusable. */
 
-import type { FieldsInit } from '../codec/handshake.ts'
+import type { FieldsInit } from '../codec/fields.ts'
 import type { MaskKeys } from '../codec/mask-keys.ts'
+import { only, readOptions } from '../option-rules.ts'
 import type { ProxyOption } from '../transport/proxy-config.ts'
 import type { TlsConfig } from '../transport/tls-config.ts'
 import type { Transport } from '../transport/transport.ts'
-import { type AcceptOptions, type ConnectOptions, type HeartbeatOptions, resolveOptions } from './options.ts'
+import { ACCEPT_OPTIONS, type AcceptOptions, CONNECT_OPTIONS, type ConnectOptions, type HeartbeatOptions, resolveOptions } from './options.ts'
 import type { SessionOptions } from './sessions.ts'
 
 /** What a builder builds with: the static methods of a `WsStream`. */
@@ -132,7 +133,7 @@ export class WsStreamBuilder<Stream> {
   }
   /** `WsStream.accept` with these options. */
   accept(transport: Transport, options: AcceptOptions = {}): Promise<Stream> {
-    return this.factory.accept(transport, { ...this.options, ...options })
+    return this.factory.accept(transport, { ...only(ACCEPT_OPTIONS, this.options), ...options })
   }
   /** `WsStream.sessions` with these options. */
   sessions(url: string | URL, options: SessionOptions<Stream> = {}): AsyncGenerator<Stream, void, undefined> {
@@ -141,7 +142,7 @@ export class WsStreamBuilder<Stream> {
 
   private with(options: ConnectOptions): WsStreamBuilder<Stream> {
     const all = { ...this.options, ...options }
-    resolveOptions(all)
+    resolveOptions(readOptions(CONNECT_OPTIONS, all))
     return new WsStreamBuilder(this.factory, all)
   }
 }

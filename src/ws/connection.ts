@@ -30,6 +30,7 @@ export class Connection implements TransportHandler {
   readonly headRoom: number
   /** The transport's last call has come. */
   isClosed = false
+  private lost: Error | null = null
   private isReleased = false
   private user: ConnectionUser
   private readonly region: Region
@@ -50,7 +51,6 @@ export class Connection implements TransportHandler {
     this.reader = new FrameReader(codec, { role, ...options }, this.region)
     const writer = new FrameWriter(codec, { role, writeBufferCapacity: options.writeBufferCapacity, maskKeys }, this.region)
     this.sender = new Sender(writer, transport, options.maxMessageSize, options.maxBufferedAmount)
-    codec.releaseWithOwner(this, this.region)
     const { targetCount } = transport
     const { bufferCapacity, inPlace, maxReadSize } = options
     // A transport with one target gets all that is left: some runtimes hand over chunks of 512 KiB.
@@ -59,12 +59,18 @@ export class Connection implements TransportHandler {
     this.headRoom = room
     const targets = this.reader.targets(targetCount, size, inPlace, room)
     this.targets = targets.map((target) => target.byteOffset)
+    // Until its last call, the transport may read into it and write from it.
+    this.region.lend()
     transport.start(this, targets)
   }
 
-  /** Hands the connection on: what happens from now on is told to `user`. */
+  /** Hands the connection on. `user` learns of everything that happens from now on, and of a loss that came while its predecessor was done already. */
   handTo(user: ConnectionUser): void {
     this.user = user
+    if (!this.isClosed) return
+    queueMicrotask(() => {
+      if (this.user === user) user.onClosed(this.lost)
+    })
   }
 
   /** The reader is drained and may be filled again. */
@@ -81,7 +87,7 @@ export class Connection implements TransportHandler {
     this.isReleased = true
     this.reader.retire()
     this.sender.writer.release()
-    if (this.isClosed) this.region.release()
+    this.region.release()
   }
 
   onRead(index: number, length: number): void {
@@ -99,9 +105,15 @@ export class Connection implements TransportHandler {
     this.user.onWritten()
   }
 
+  onLost(error: Error): void {
+    // What has arrived is still the user's to take; who waits for a write to leave waits in vain.
+    this.sender.stop(error)
+  }
+
   onClosed(error: Error | null): void {
     this.isClosed = true
+    this.lost = error
     this.user.onClosed(error)
-    if (this.isReleased) this.region.release()
+    this.region.endLoan()
   }
 }

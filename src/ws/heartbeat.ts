@@ -3,20 +3,34 @@
  *
  * Rule 1: only silence while we were reading counts. A consumer that does not read stops the clocks, so it cannot condemn its peer.
  * Rule 2: any byte from the peer shows that it lives; only text and binary messages show that it still has something to say.
+ * Rule 3: a peer that takes bytes lives, too: a write that had to wait and is done is a sign of life, and the time of a pong begins when its ping
+ *         has left. A ping that cannot leave condemns after `interval + timeout` without any sign.
+ * Rule 4: before a verdict comes a look at the socket: a thread that was busy has not seen yet what arrived in time.
  */
 
-/** What is due. */
-export type HeartbeatAction = 'ping' | 'heartbeat-timeout' | 'data-timeout' | 'nothing'
+/** What is due. `look`: let the event loop look at the socket once, then ask again. */
+export type HeartbeatAction = 'ping' | 'look' | 'heartbeat-timeout' | 'data-timeout' | 'nothing'
+
+/** Writes that are done within so many ms went into a buffer of the system, whether the peer lives or not. */
+const PROMPT = 5
 
 /** The clocks of one connection. All times are ms of one clock. */
 export class Heartbeat {
   private pingAt: number
-  private pingSentAt = Number.NaN
+  /** `wanted`: due, but nothing can be written. `queued`: written, but it has not left. */
+  private ping: 'none' | 'wanted' | 'queued' | 'left' = 'none'
+  /** From when on the silence that follows the ping counts. */
+  private silentSince = Number.NEGATIVE_INFINITY
   /** Since when we have been waiting for bytes; infinite while the consumer holds what came. */
   private waitingSince: number
   /** When the last data was done with. */
   private dataAt: number
   private holdsData = false
+  /** Since when a write has been waiting. */
+  private blockedSince = Number.NaN
+  /** When the peer was last seen to take bytes. */
+  private takenAt = Number.NEGATIVE_INFINITY
+  private hasLooked = false
 
   /**
    * @param interval ms between pings, 0 for none
@@ -45,35 +59,64 @@ export class Heartbeat {
   onBytes(hasData: boolean): void {
     this.waitingSince = Number.POSITIVE_INFINITY
     this.holdsData = hasData || this.holdsData
-    this.pingSentAt = Number.NaN
+    this.ping = 'none'
+  }
+
+  /** A write has to wait. */
+  onBlocked(now: number): void {
+    this.blockedSince = now
+  }
+
+  /** The write that had to wait is done. */
+  onTaken(now: number): void {
+    if (now - this.blockedSince >= PROMPT) this.takenAt = now
+    this.blockedSince = Number.NaN
+    if (this.ping === 'queued') this.onPinged(now, true)
+  }
+
+  /** A ping was due and could not be written. It may be, once nothing waits. */
+  get wantsPing(): boolean {
+    return this.ping === 'wanted'
+  }
+
+  /** A ping was written. */
+  onPinged(now: number, hasLeft: boolean): void {
+    this.ping = hasLeft ? 'left' : 'queued'
+    if (hasLeft) this.silentSince = now
   }
 
   /** When to look again. */
   get deadline(): number {
-    const pong = Number.isNaN(this.pingSentAt) ? Number.POSITIVE_INFINITY : Math.max(this.pingSentAt, finite(this.waitingSince)) + this.timeout
     const data = this.dataTimeout > 0 ? this.dataAt + this.dataTimeout : Number.POSITIVE_INFINITY
-    return Math.min(this.pingAt, pong, data)
+    return Math.min(this.pingAt, this.pongDeadline, data)
   }
 
   /** What is due at `now`. Call it until it says `'nothing'`; a spurious call is harmless. */
   due(now: number): HeartbeatAction {
-    const holding = this.waitingSince === Number.POSITIVE_INFINITY
-    if (this.dataTimeout > 0 && now >= this.dataAt + this.dataTimeout) {
-      if (!holding) return 'data-timeout'
-      this.dataAt = now
-    }
-    if (!Number.isNaN(this.pingSentAt)) {
-      if (holding) this.pingSentAt = now
-      else if (now >= Math.max(this.pingSentAt, this.waitingSince) + this.timeout) return 'heartbeat-timeout'
-    }
-    if (now >= this.pingAt) {
-      this.pingAt = now + this.interval
-      if (Number.isNaN(this.pingSentAt)) {
-        this.pingSentAt = now
-        return 'ping'
+    if (this.waitingSince === Number.POSITIVE_INFINITY) {
+      if (now >= this.dataAt + this.dataTimeout) this.dataAt = now
+      this.silentSince = now
+    } else {
+      const isDataLate = this.dataTimeout > 0 && now >= this.dataAt + this.dataTimeout
+      if (isDataLate || now >= this.pongDeadline) {
+        if (this.hasLooked) return isDataLate ? 'data-timeout' : 'heartbeat-timeout'
+        this.hasLooked = true
+        return 'look'
       }
     }
-    return 'nothing'
+    this.hasLooked = false
+    if (now < this.pingAt) return 'nothing'
+    this.pingAt = now + this.interval
+    if (this.ping !== 'none') return 'nothing'
+    this.ping = 'wanted'
+    this.silentSince = Number.isNaN(this.blockedSince) ? now : this.blockedSince
+    return 'ping'
+  }
+
+  private get pongDeadline(): number {
+    if (this.ping === 'none') return Number.POSITIVE_INFINITY
+    const patience = this.ping === 'left' ? this.timeout : this.interval + this.timeout
+    return Math.max(this.silentSince, this.takenAt, finite(this.waitingSince)) + patience
   }
 }
 

@@ -1,7 +1,7 @@
 /** The public names of the WebSocket family. */
 
 export type { BackoffOptions } from '../backoff.ts'
-export type { Fields, FieldsInit } from '../codec/handshake.ts'
+export type { Fields, FieldsInit } from '../codec/fields.ts'
 export { MaskKeys, type RandomSource } from '../codec/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/message.ts'
 export {
@@ -26,7 +26,7 @@ export type { ProxyConfig, ProxyOption } from '../transport/proxy-config.ts'
 export type { TlsConfig } from '../transport/tls-config.ts'
 export type { DialOptions, Transport, TransportHandler } from '../transport/transport.ts'
 export { WsStreamBuilder } from './builder.ts'
+export type { CloseInfo, ReadyState } from './closing.ts'
 export type { AcceptOptions, ConnectOptions, HeartbeatOptions, StreamOptions, UpgradeDecision, UpgradeRequest } from './options.ts'
 export type { SessionDown, SessionInfo, SessionOptions } from './sessions.ts'
-export type { CloseInfo, ReadyState } from './stream.ts'
 export type { WebSocketStreams } from './web-streams.ts'

@@ -1,17 +1,36 @@
 /** Options of a WebSocket connection: defaults, ranges, and their checks in one place. */
 
+import { type FieldsInit, fieldList } from '../codec/fields.ts'
 import { DEFAULT_BUFFER_CAPACITY, DEFAULT_MAX_MESSAGE_SIZE } from '../codec/frame-reader.ts'
 import { DEFAULT_WRITE_BUFFER_CAPACITY } from '../codec/frame-writer.ts'
-import type { FieldsInit } from '../codec/handshake.ts'
-import type { MaskKeys } from '../codec/mask-keys.ts'
-import { checkBoolean, checkInteger, checkRange, UsageError } from '../errors.ts'
+import { listProtocols } from '../codec/handshake.ts'
+import { type MaskKeys, maskKeySource } from '../codec/mask-keys.ts'
+import { checkInteger } from '../errors.ts'
+import {
+  bag,
+  callback,
+  type Family,
+  flag,
+  integer,
+  number,
+  type Rule,
+  SIZE_MAX,
+  signal,
+  TIMER_MAX,
+  timeLimit,
+  withDefaults,
+} from '../option-rules.ts'
+import { DIAL_OPTIONS } from '../transport/dial-options.ts'
 import type { DialOptions } from '../transport/transport.ts'
 
 /** When to suspect a silent peer (RFC 6455 section 5.5.2). A consumer that does not read stops both clocks. */
 export interface HeartbeatOptions {
   /** Milliseconds between pings, 10 to 2^31 - 1. */
   interval: number
-  /** Milliseconds to wait for the pong before the connection fails with `HeartbeatTimeout`. Default: the interval. */
+  /**
+   * Milliseconds to wait for a sign of life after a ping has left, before the connection fails with `HeartbeatTimeout`: any byte received, or a write
+   * that had to wait and is done. While no ping can leave, `interval + timeout` without one. Default: the interval.
+   */
   timeout?: number
 }
 
@@ -40,7 +59,7 @@ export interface StreamOptions {
   heartbeat?: HeartbeatOptions | undefined
   /** Most milliseconds between two text or binary messages, 10 to 2^31 - 1, before the connection fails with `DataTimeout`: a peer that answers pings but sends nothing is dead too. Default off. */
   dataTimeout?: number | undefined
-  /** Milliseconds that a close may take, from the first close frame to the end of the connection. Default 5,000. */
+  /** Milliseconds that a peer may neither answer a close frame nor take bytes that are queued before it, until the connection is cut. Default 5,000. */
   closeTimeout?: number
   /** Milliseconds for the opening handshake, once connected. Default 10,000; 0 is no limit. */
   handshakeTimeout?: number
@@ -103,44 +122,69 @@ export interface ResolvedOptions {
   readonly handshakeTimeout: number
 }
 
-const TIMER_MAX = 2 ** 31 - 1
 const MIB = 1024 * 1024
 
-/** Fills in the defaults. Throws `InvalidOption` with the name, the range and the value. */
+const HEARTBEAT_OPTIONS: Family<HeartbeatOptions> = { interval: number(10, TIMER_MAX, 'ms'), timeout: number(10, TIMER_MAX, 'ms') }
+
+const protocolList: Rule<string | readonly string[]> = {
+  expects: 'a token, or a list of tokens',
+  read: (_name, value) => listProtocols(value as string),
+}
+
+/** What every stream may be given. */
+export const STREAM_OPTIONS: Family<StreamOptions> = {
+  bufferCapacity: integer(4_096, 16 * MIB, 'bytes', DEFAULT_BUFFER_CAPACITY),
+  // Their defaults depend on bufferCapacity.
+  maxReadSize: integer(1_024, 6 * MIB, 'bytes'),
+  compactAt: number(0, 1, 'of bufferCapacity', 1 / 64),
+  maxFrameSize: integer(0, SIZE_MAX, 'bytes', DEFAULT_MAX_MESSAGE_SIZE),
+  maxMessageSize: integer(0, SIZE_MAX, 'bytes', DEFAULT_MAX_MESSAGE_SIZE),
+  writeBufferCapacity: integer(4_096, 16 * MIB, 'bytes', DEFAULT_WRITE_BUFFER_CAPACITY),
+  maxBufferedAmount: integer(0, SIZE_MAX, 'bytes', 64 * MIB),
+  autoPong: flag(true),
+  heartbeat: bag(HEARTBEAT_OPTIONS, ['interval']),
+  dataTimeout: number(10, TIMER_MAX, 'ms'),
+  closeTimeout: number(0, TIMER_MAX, 'ms', 5_000),
+  handshakeTimeout: timeLimit(10_000),
+  maskKeys: maskKeySource,
+}
+
+/** What a client's stream may be given. */
+export const CONNECT_OPTIONS: Family<ConnectOptions> = { ...STREAM_OPTIONS, ...DIAL_OPTIONS, headers: fieldList, protocols: protocolList }
+
+/** What a server's stream may be given. */
+export const ACCEPT_OPTIONS: Family<AcceptOptions> = {
+  ...STREAM_OPTIONS,
+  protocols: protocolList,
+  headers: fieldList,
+  onRequest: callback('(request) => ({ accept: true })'),
+  signal,
+}
+
+/** Fills in the defaults of options that were read. Throws `InvalidOption` for those that do not go together. */
 export function resolveOptions(options: StreamOptions): ResolvedOptions {
-  const bufferCapacity = checkInteger('bufferCapacity', options.bufferCapacity ?? DEFAULT_BUFFER_CAPACITY, 4_096, 16 * MIB, 'bytes')
+  const all = withDefaults(STREAM_OPTIONS, options) as Required<StreamOptions>
+  const { bufferCapacity, heartbeat } = all
   const maxReadSize = checkInteger(
     'maxReadSize',
     options.maxReadSize ?? Math.max(1_024, bufferCapacity >> 2),
     1_024,
     Math.floor((bufferCapacity * 3) / 8),
-    'bytes',
+    'bytes (3/8 of bufferCapacity at most)',
   )
-  const compactAt = checkRange('compactAt', options.compactAt ?? 1 / 64, 0, 1, 'of bufferCapacity')
-  const { heartbeat } = options
-  if (heartbeat !== undefined && (typeof heartbeat !== 'object' || heartbeat === null)) {
-    throw new UsageError('InvalidOption', 'heartbeat must be { interval, timeout } in ms')
-  }
-  const { autoPong = true } = options
-  if (typeof autoPong !== 'boolean') throw new UsageError('InvalidOption', `autoPong must be true or false, but is ${String(autoPong)}`)
   return {
     bufferCapacity,
     maxReadSize,
     // At least a whole control frame, at most the room in front of each of two read targets.
-    inPlace: Math.max(256, Math.min(Math.floor(bufferCapacity * compactAt), (bufferCapacity >> 1) - maxReadSize)),
-    maxFrameSize: checkInteger('maxFrameSize', options.maxFrameSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, TIMER_MAX, 'bytes'),
-    maxMessageSize: checkInteger('maxMessageSize', options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, TIMER_MAX, 'bytes'),
-    writeBufferCapacity: checkInteger('writeBufferCapacity', options.writeBufferCapacity ?? DEFAULT_WRITE_BUFFER_CAPACITY, 4_096, 16 * MIB, 'bytes'),
-    maxBufferedAmount: checkInteger('maxBufferedAmount', options.maxBufferedAmount ?? 64 * MIB, 0, TIMER_MAX, 'bytes'),
-    autoPong: checkBoolean('autoPong', options.autoPong ?? true),
-    heartbeat: heartbeat
-      ? {
-          interval: checkRange('heartbeat.interval', heartbeat.interval, 10, TIMER_MAX, 'ms'),
-          timeout: checkRange('heartbeat.timeout', heartbeat.timeout ?? heartbeat.interval, 10, TIMER_MAX, 'ms'),
-        }
-      : null,
-    dataTimeout: options.dataTimeout === undefined ? 0 : checkRange('dataTimeout', options.dataTimeout, 10, TIMER_MAX, 'ms'),
-    closeTimeout: checkRange('closeTimeout', options.closeTimeout ?? 5_000, 0, TIMER_MAX, 'ms'),
-    handshakeTimeout: checkRange('handshakeTimeout', options.handshakeTimeout ?? 10_000, 0, TIMER_MAX, 'ms'),
+    inPlace: Math.max(256, Math.min(Math.floor(bufferCapacity * all.compactAt), (bufferCapacity >> 1) - maxReadSize)),
+    maxFrameSize: all.maxFrameSize,
+    maxMessageSize: all.maxMessageSize,
+    writeBufferCapacity: all.writeBufferCapacity,
+    maxBufferedAmount: all.maxBufferedAmount,
+    autoPong: all.autoPong,
+    heartbeat: heartbeat ? { interval: heartbeat.interval, timeout: heartbeat.timeout ?? heartbeat.interval } : null,
+    dataTimeout: all.dataTimeout ?? 0,
+    closeTimeout: all.closeTimeout,
+    handshakeTimeout: all.handshakeTimeout,
   }
 }

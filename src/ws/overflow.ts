@@ -8,6 +8,8 @@ export class Overflow {
   bytes = 0
   private readonly chunks: Uint8Array[] = []
   private first = 0
+  /** Bytes of the first chunk that were taken away. */
+  private taken = 0
   /** Bytes used of the last chunk, when it is one that more may be put in; else 0. */
   private open = 0
 
@@ -36,15 +38,20 @@ export class Overflow {
     this.open = frame.length
   }
 
-  /** The oldest bytes; they stay in the queue, and where they are, until {@link Overflow.shift}. */
-  peek(): Uint8Array | undefined {
+  /** The oldest bytes, at most `max`; they stay in the queue, and where they are, until {@link Overflow.advance}. */
+  peek(max: number): Uint8Array | undefined {
     if (this.first === this.chunks.length - 1) this.seal()
-    return this.chunks[this.first]
+    const chunk = this.chunks[this.first]
+    if (chunk === undefined || (this.taken === 0 && chunk.length <= max)) return chunk
+    return chunk.subarray(this.taken, this.taken + max)
   }
 
-  /** Takes away what {@link Overflow.peek} gave. */
-  shift(): void {
-    this.bytes -= this.chunks[this.first]?.length ?? 0
+  /** Takes away `length` bytes of what {@link Overflow.peek} gave. */
+  advance(length: number): void {
+    this.bytes -= length
+    this.taken += length
+    if (this.taken < (this.chunks[this.first] as Uint8Array).length) return
+    this.taken = 0
     this.first++
     // Now and then, so that neither a long queue nor a short one costs a move for each frame.
     if (this.first === this.chunks.length || this.first === 64) {
@@ -56,6 +63,7 @@ export class Overflow {
   clear(): void {
     this.chunks.length = 0
     this.first = 0
+    this.taken = 0
     this.open = 0
     this.bytes = 0
   }

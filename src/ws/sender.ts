@@ -8,13 +8,23 @@
 
 import { OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG } from '../../assembly/abi.ts'
 import { checkControlPayload, closePayload, type FrameWriter } from '../codec/frame-writer.ts'
-import { type BytesInit, bytesOf, plainLength, textOf } from '../codec/inputs.ts'
+import { type BytesInit, bytesOf, plainLength, stringOf } from '../codec/inputs.ts'
 import { EncodeError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Overflow } from './overflow.ts'
 
 const TICK = Promise.resolve()
 const NOTHING = new Uint8Array(0)
+/** Most bytes of one write: progress with a large message is seen before its last byte. */
+const WRITE_BYTES = 128 * 1024
+
+/** Who wants to know how writing goes. */
+export interface WriteWatch {
+  /** A write has to wait for the transport. */
+  onBlocked(): void
+  /** It is done. */
+  onTaken(): void
+}
 
 /** Sends frames over one transport. */
 export class Sender {
@@ -25,9 +35,12 @@ export class Sender {
   private inFlightOverflow = false
   /** Something was written in this tick. */
   private corked = false
-  /** A ping of the heartbeat's waits for the transport. */
-  private owesPing = false
-  private stopped = false
+  /** Set when somebody wants to know. */
+  watch: WriteWatch | null = null
+  /** Why nothing more will leave. */
+  private loss: Error | null = null
+  /** Bytes that were accepted have not left and will not. */
+  private hasDropped = false
   private drain: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | null = null
   private readonly uncork = (): void => {
     this.corked = false
@@ -52,7 +65,7 @@ export class Sender {
   }
 
   text(text: string): undefined | Promise<void> {
-    if (typeof text !== 'string') textOf('text', text)
+    if (typeof text !== 'string') stringOf('text', text)
     // Three bytes at most for each UTF-16 unit: mostly there is no need to count.
     if (text.length * 3 <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeText(text)) return this.sent()
     return this.large('text', new TextEncoder().encode(text))
@@ -78,13 +91,9 @@ export class Sender {
     return this.control(OPCODE_PONG, payload)
   }
 
-  /**
-   * A heartbeat's ping: nobody would catch its failure, so it passes the limit. It is never queued behind what the transport has not taken: a peer
-   * that stays alive without reading would have one more queued for each interval. One leaves when everything before it has.
-   */
+  /** A heartbeat's ping: nobody would catch its failure, so it passes the limit. Not while {@link Sender.isBlocked}: each interval would queue one. */
   ownPing(): void {
-    this.owesPing = this.isBlocked
-    if (!this.owesPing) this.control(OPCODE_PING, NOTHING)
+    if (!this.isBlocked) this.control(OPCODE_PING, NOTHING)
   }
 
   /** The answer to a ping of at most 125 bytes; as {@link Sender.ownPing}. */
@@ -93,28 +102,28 @@ export class Sender {
   }
 
   close(code: number, reason: string): undefined | Promise<void> {
-    const payload = closePayload(code, reason)
-    // Nothing follows a close frame (RFC 6455 section 5.5.1).
-    this.owesPing = false
-    return this.control(OPCODE_CLOSE, payload)
+    return this.control(OPCODE_CLOSE, closePayload(code, reason))
   }
 
-  /** Resolves when everything has left; rejects when the connection ends before. */
+  /** Resolves when everything has left; rejects when the connection ends before, or ended before. */
   flushed(): Promise<void> {
+    if (this.loss !== null) return this.hasDropped ? this.backlog() : TICK
     this.write()
     return this.bufferedAmount === 0 ? TICK : this.backlog()
   }
 
   /** The transport has let go of what it was given. */
   onWritten(): void {
+    this.watch?.onTaken()
     this.written()
     this.write()
-    if (this.owesPing && !this.stopped) this.ownPing()
   }
 
-  /** Nothing more will leave: what waits is dropped, and who waits is told. */
+  /** Nothing more will leave: what waits is dropped, and who waits for it is notified. A second call does nothing. */
   stop(error: Error): void {
-    this.stopped = true
+    if (this.loss !== null) return
+    this.loss = error
+    this.hasDropped = this.bufferedAmount > 0
     this.overflow.clear()
     this.drain?.reject(error)
     this.drain = null
@@ -122,13 +131,16 @@ export class Sender {
 
   /** Hands what waits to the transport. */
   write(): void {
-    if (this.inFlight !== 0 || this.stopped) return
+    if (this.inFlight !== 0 || this.loss !== null) return
     for (;;) {
       this.inFlightOverflow = this.writer.length === 0
-      const bytes = this.inFlightOverflow ? this.overflow.peek() : this.writer.data()
+      const bytes = this.inFlightOverflow ? this.overflow.peek(WRITE_BYTES) : this.writer.data()
       if (bytes === undefined) break
       this.inFlight = bytes.length
-      if (!this.transport.write(bytes)) return
+      if (!this.transport.write(bytes)) {
+        this.watch?.onBlocked()
+        return
+      }
       this.written()
     }
     this.drain?.resolve()
@@ -138,9 +150,9 @@ export class Sender {
   private written(): void {
     const bytes = this.inFlight
     this.inFlight = 0
-    if (this.stopped) return
+    if (this.loss !== null) return
     if (this.inFlightOverflow) {
-      this.overflow.shift()
+      this.overflow.advance(bytes)
     } else {
       this.writer.advance(bytes)
     }
@@ -148,6 +160,8 @@ export class Sender {
 
   /** A frame was put in the write buffer. */
   private sent(): undefined | Promise<void> {
+    // Accepted, and lost: whoever awaits it is notified.
+    if (this.loss !== null) return this.backlog()
     if (!this.corked) {
       this.corked = true
       TICK.then(this.uncork)
@@ -203,6 +217,12 @@ export class Sender {
   }
 
   private backlog(): Promise<void> {
+    if (this.loss !== null) {
+      this.hasDropped = true
+      const lost = Promise.reject(this.loss)
+      lost.catch(() => {})
+      return lost
+    }
     if (this.drain === null) {
       let resolve!: () => void
       let reject!: (error: Error) => void

@@ -1,11 +1,14 @@
 /** Reconnecting: a fresh stream each time, one after the other, with a growing and jittered pause between. */
 
-import { Backoff, type BackoffOptions } from '../backoff.ts'
+import { BACKOFF_OPTIONS, Backoff, type BackoffOptions } from '../backoff.ts'
+import { notify, report } from '../callback.ts'
 import { sleep } from '../clock.ts'
-import { checkRange, NexusError } from '../errors.ts'
+import { NexusError } from '../errors.ts'
+import { bag, callback, type Family, number, TIMER_MAX } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
-import type { ConnectOptions } from './options.ts'
-import type { CloseInfo, WsConnection } from './stream.ts'
+import type { CloseInfo } from './closing.ts'
+import { CONNECT_OPTIONS, type ConnectOptions } from './options.ts'
+import type { WsConnection } from './stream.ts'
 
 /** What is known when a session begins. */
 export interface SessionInfo {
@@ -35,10 +38,20 @@ export interface SessionOptions<Stream = WsConnection> extends ConnectOptions {
   stableAfter?: number | undefined
   /** Called with each stream before it is given out: the place to replay subscriptions. A session whose `onOpen` rejects is closed and counts as failed. */
   onOpen?: ((ws: Stream, info: SessionInfo) => void | Promise<void>) | undefined
-  /** Called after each end and each failed attempt. */
+  /** Called after each end and each failed attempt. What it throws does not end the iteration: it is an uncaught error of the program. */
   onDown?: ((down: SessionDown) => void) | undefined
-  /** May this failed attempt be followed by another? Default: yes, except for errors in the options. Returning false ends the iteration with the error. */
-  shouldRetry?: ((error: unknown, attempts: number) => boolean) | undefined
+  /** May this failed attempt be followed by another? Default: yes, except for errors in the options. Returning false ends the iteration with the error, throwing with what is thrown. */
+  shouldRetry?: ((error: unknown, attempts: number) => boolean | Promise<boolean>) | undefined
+}
+
+/** What they may be. */
+export const SESSION_OPTIONS: Family<SessionOptions> = {
+  ...CONNECT_OPTIONS,
+  backoff: bag(BACKOFF_OPTIONS),
+  stableAfter: number(0, TIMER_MAX, 'ms', 10_000),
+  onOpen: callback("(ws) => ws.sendText('subscribe')"),
+  onDown: callback('({ error, delay }) => console.log(error, delay)'),
+  shouldRetry: callback('(error, attempts) => attempts < 10'),
 }
 
 /**
@@ -53,7 +66,7 @@ export async function* sessions<Stream extends WsConnection>(
   options: SessionOptions<Stream>,
 ): AsyncGenerator<Stream, void, undefined> {
   const backoff = new Backoff(options.backoff ?? {}, runtime.random)
-  const stableAfter = checkRange('stableAfter', options.stableAfter ?? 10_000, 0, 2 ** 31 - 1, 'ms')
+  const { stableAfter = 10_000 } = options
   const { clock } = runtime
   const { signal } = options
   let attempts = 0
@@ -81,11 +94,11 @@ export async function* sessions<Stream extends WsConnection>(
     } catch (reason) {
       if (signal?.aborted) return
       error = reason
-      if (!(options.shouldRetry?.(reason, attempts) ?? isWorthRetrying(reason))) throw reason
+      if (!(await (options.shouldRetry?.(reason, attempts) ?? isWorthRetrying(reason)))) throw reason
     }
     if (signal?.aborted) return
     const delay = backoff.next()
-    options.onDown?.({ close, error, delay, attempts })
+    notify(() => options.onDown?.({ close, error, delay, attempts }), report)
     try {
       await sleep(clock, delay, signal)
     } catch {

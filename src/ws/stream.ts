@@ -1,34 +1,23 @@
 /** The WebSocket itself: messages in by pulling, messages out at once, a close that ends everything. */
 
 import { OPCODE_CLOSE, OPCODE_PING } from '../../assembly/abi.ts'
+import type { Fields } from '../codec/fields.ts'
 import type { FrameReader } from '../codec/frame-reader.ts'
-import type { Fields } from '../codec/handshake.ts'
+import { closePayload } from '../codec/frame-writer.ts'
 import type { BytesInit } from '../codec/inputs.ts'
 import { CloseCode, type Message, type OwnedMessage } from '../codec/message.ts'
-import { ProtocolError, TransportError, UsageError } from '../errors.ts'
+import { TransportError, UsageError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
+import { type CloseInfo, Closing, type ClosingAction, type ReadyState } from './closing.ts'
 import type { Connection, ConnectionUser } from './connection.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { linger } from './linger.ts'
 import type { Opened } from './opening.ts'
 import type { ResolvedOptions, UpgradeRequest } from './options.ts'
+import { OwedPongs } from './owed-pongs.ts'
+import { ANSWERED, ParkedMessages, type Source } from './parked.ts'
 import { type WebSocketStreams, webStreams } from './web-streams.ts'
-
-/** How a connection ended. */
-export interface CloseInfo {
-  /** The peer's close code; 1005 when its close frame had none, 1006 when there was no close frame. */
-  readonly code: number
-  /** The peer's reason. */
-  readonly reason: string
-  /** Both sides sent a close frame (RFC 6455 section 7.1.4). */
-  readonly wasClean: boolean
-  /** Why the connection failed, if it did. */
-  readonly error: Error | null
-}
-
-/** Where a connection stands. */
-export type ReadyState = 'open' | 'closing' | 'closed'
 
 const YES = Promise.resolve(true)
 const NO = Promise.resolve(false)
@@ -44,67 +33,78 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   readonly headers: Fields
   /** Server: what the client asked for; null on a client. */
   readonly request: UpgradeRequest | null
-  /** Resolves when the connection is gone, however that came; never rejects. */
-  readonly closed: Promise<CloseInfo>
-
   private readonly connection: Connection
   private readonly reader: FrameReader
+  /** What messages are taken from: the reader, after what was parked. */
+  private source: Source
   private readonly transport: Transport
   private readonly options: ResolvedOptions
   private readonly runtime: Runtime
-  private state: ReadyState = 'open'
-  private failure: Error | null = null
-  private waiter: { promise: Promise<boolean>; resolve: (more: boolean) => void; reject: (error: Error) => void } | null = null
+  private readonly closing: Closing
+  private readonly ending: Promise<CloseInfo>
+  private resolveEnding!: (info: CloseInfo) => void
+  private waiter: { resolve: (more: boolean) => void; reject: (error: Error) => void } | null = null
+  private parked: ParkedMessages | null = null
+  /** A `recv` is under way. */
   private receiving = false
-  private closeSent = false
-  private closeReceived = false
-  /** Received messages are dropped: our side has closed. */
-  private discarding = false
-  private endReceived = false
-  private closeCode: number = CloseCode.Abnormal
-  private closeReason = ''
-  private resolveClosed!: (info: CloseInfo) => void
+  /** A loop was begun and has not been left. */
+  private looping = false
+  /** Somebody has received, or tried to. */
+  private hasConsumer = false
   private closeTimer: unknown = null
   private heartbeat: Heartbeat | null = null
   private heartbeatTimer: unknown = null
-  /** The last ping that could not be answered yet; older ones need no answer (RFC 6455 section 5.5.3). */
-  private owedPong: Uint8Array | null = null
-  private released = false
+  private readonly owedPongs = new OwedPongs()
 
   /** @internal */
   constructor(
     runtime: Runtime,
     opened: Opened,
-    /** A failure ends receiving as a clean end does: for those who look at {@link WsConnection.closed} anyway. */
-    private readonly endsQuietly = false,
+    /** A failure ends receiving as a close does: for those who look at {@link WsConnection.closed} anyway. */
+    endsQuietly = false,
   ) {
     this.runtime = runtime
     this.connection = opened.connection
     this.reader = opened.connection.reader
+    this.source = this.reader
     this.transport = opened.connection.transport
     this.options = opened.options
     this.protocol = opened.protocol
     this.headers = opened.headers
     this.request = opened.request
-    this.closed = new Promise((resolve) => {
-      this.resolveClosed = resolve
+    this.closing = new Closing(opened.request !== null, endsQuietly)
+    this.ending = new Promise((resolve) => {
+      this.resolveEnding = resolve
     })
     this.connection.handTo(this)
     const { heartbeat, dataTimeout } = opened.options
     if (heartbeat !== null || dataTimeout > 0) {
-      this.heartbeat = new Heartbeat(heartbeat?.interval ?? 0, heartbeat?.timeout ?? 0, dataTimeout, runtime.clock.now())
+      const { clock } = runtime
+      const beats = new Heartbeat(heartbeat?.interval ?? 0, heartbeat?.timeout ?? 0, dataTimeout, clock.now())
+      this.heartbeat = beats
+      this.connection.sender.watch = { onBlocked: () => beats.onBlocked(clock.now()), onTaken: () => beats.onTaken(clock.now()) }
       this.armHeartbeat()
     }
   }
 
   /** Where the connection stands. */
   get readyState(): ReadyState {
-    return this.state
+    return this.closing.readyState
+  }
+
+  /**
+   * Resolves when the connection is gone, however that came; never rejects. Looking at it is enough to find out: while nobody has received yet, the
+   * stream reads on by itself, answers pings and a close, and keeps messages for whoever receives later. From 64 KiB of them on it stops: then
+   * what nobody takes holds back the end, as it holds back the peer. Take it, or `close()`.
+   */
+  get closed(): Promise<CloseInfo> {
+    if (this.closing.readyState === 'open' && this.waiter === null && !this.reader.isHeld) this.readAhead()
+    return this.ending
   }
 
   /** Bytes, frame headers included, that were accepted and have not left. */
   get bufferedAmount(): number {
-    return this.state === 'closed' ? 0 : this.connection.sender.bufferedAmount
+    return this.closing.readyState === 'closed' ? 0 : this.connection.sender.bufferedAmount
   }
 
   /** The protocol that TLS negotiated (ALPN), if any. */
@@ -120,15 +120,18 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   // Receiving.
 
   /**
-   * Waits until {@link WsConnection.next} has a message: true. False at a clean end; rejects when the connection failed, with the messages
-   * before the failure still delivered first. Messages taken before are stale after this call, if it has to wait.
+   * Waits until {@link WsConnection.next} has a message: true. False at the end: after a close frame of the peer, or a close of this side. Rejects
+   * when the connection failed (an end without a close frame is a failure, too), with the messages before the failure still delivered first, and
+   * with `ConcurrentReceive` while another receiver waits. Messages taken before are stale after this call, if it has to wait.
    */
   readable(): Promise<boolean> {
-    if (this.connection.reader.poll()) return YES
-    if (this.waiter !== null) return this.waiter.promise
+    this.hasConsumer = true
+    if (this.source.poll()) return YES
+    if (this.waiter !== null) return Promise.reject(concurrentReceive())
+    const { closing } = this
     if (this.isOver()) {
       this.free()
-      return this.failure === null || this.endsQuietly ? NO : Promise.reject(this.failure)
+      return closing.failure === null ? NO : Promise.reject(closing.failure)
     }
     let resolve!: (more: boolean) => void
     let reject!: (error: Error) => void
@@ -136,8 +139,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
       resolve = yes
       reject = no
     })
-    this.waiter = { promise, resolve, reject }
-    if (!this.discarding) this.pull()
+    this.waiter = { resolve, reject }
+    if (!closing.drops) this.pull()
     return promise
   }
 
@@ -146,17 +149,20 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    * they are taken here. Nothing is allocated.
    */
   next(): Message | null {
-    const message = this.reader.next()
+    const message = this.source.next()
     if (message !== null) return (message.flags & CONTROL) === 0 ? message : this.control(message)
-    if (this.state === 'closed') this.free()
+    if (this.closing.readyState === 'closed') this.settle()
     return null
   }
 
-  /** Waits for the next message, borrowed; null at a clean end. Rejects when the connection failed, or with `ConcurrentReceive` when another `recv` waits. */
+  /**
+   * Waits for the next message, borrowed; null at the end. Rejects as {@link WsConnection.readable}, with `ConcurrentReceive` when another receiver
+   * waits: each would make the other's message stale.
+   */
   async recv(): Promise<Message | null> {
-    if (this.receiving)
-      throw new UsageError('ConcurrentReceive', 'another recv() is waiting on this connection: each would make the other’s message stale')
+    if (this.receiving) throw concurrentReceive()
     this.receiving = true
+    this.hasConsumer = true
     try {
       for (;;) {
         const message = this.next()
@@ -168,8 +174,14 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     }
   }
 
-  /** Text and binary messages, owned, until the end. Leaving the loop early closes the connection. Throws when the connection fails. */
+  /**
+   * Text and binary messages, owned, until the end. Leaving the loop early closes the connection. Throws when the connection fails, and
+   * `ConcurrentReceive` when another loop has not been left or another receiver waits.
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<OwnedMessage, void, undefined> {
+    // Thrown before anything is done: the other receiver keeps the connection.
+    if (this.looping || this.waiter !== null) throw concurrentReceive()
+    this.looping = true
     try {
       while (await this.readable()) {
         for (let message = this.next(); message !== null; message = this.next()) {
@@ -177,11 +189,15 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
         }
       }
     } finally {
-      if (this.state === 'open') this.close(CloseCode.Normal).catch(() => {})
+      this.looping = false
+      if (this.readyState === 'open') this.close(CloseCode.Normal).catch(() => {})
     }
   }
 
-  /** This connection as a pair of WHATWG streams: owned messages out of `readable`, strings and bytes into `writable`, backpressure both ways. */
+  /**
+   * This connection as a pair of WHATWG streams: owned messages out of `readable`, strings and bytes into `writable`, backpressure both ways. To notice
+   * the end of the connection they read ahead by up to 64 KiB, as {@link WsConnection.closed} does.
+   */
   streams(): WebSocketStreams {
     return webStreams(this)
   }
@@ -195,7 +211,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    * nothing.
    */
   sendText(text: string): undefined | Promise<void> {
-    if (this.state !== 'open') throw this.notOpen()
+    if (this.closing.readyState !== 'open') throw this.notOpen()
     return this.connection.sender.text(text)
   }
 
@@ -204,65 +220,59 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    * call returns. Anything else is `InvalidOption`: a string is text, and a `Blob` has to be awaited first (`await blob.arrayBuffer()`).
    */
   sendBinary(bytes: BytesInit): undefined | Promise<void> {
-    if (this.state !== 'open') throw this.notOpen()
+    if (this.closing.readyState !== 'open') throw this.notOpen()
     return this.connection.sender.binary(bytes)
   }
 
   /** Sends a ping of at most 125 bytes. Throws `ControlPayloadTooLarge`, `InvalidOption`, `NotOpen` or `SendBufferFull`. */
   sendPing(bytes: BytesInit = EMPTY): undefined | Promise<void> {
-    if (this.state !== 'open') throw this.notOpen()
+    if (this.closing.readyState !== 'open') throw this.notOpen()
     return this.connection.sender.ping(bytes)
   }
 
   /** Sends a pong of at most 125 bytes, unasked for or with `autoPong: false`. Throws as {@link WsConnection.sendPing}. */
   sendPong(bytes: BytesInit = EMPTY): undefined | Promise<void> {
-    if (this.state !== 'open') throw this.notOpen()
+    if (this.closing.readyState !== 'open') throw this.notOpen()
     return this.connection.sender.pong(bytes)
   }
 
-  /** Resolves when everything sent so far has left this process; rejects when the connection is lost before. */
+  /**
+   * Resolves when everything sent so far has left this process. Rejects when the connection fails before, and, whenever it is called, when the
+   * connection ended with bytes that had not left.
+   */
   async flush(): Promise<void> {
-    if (this.failure !== null) throw this.failure
-    if (this.state !== 'closed') await this.connection.sender.flushed()
+    if (this.closing.error !== null) throw this.closing.error
+    await this.connection.sender.flushed()
   }
 
   // Ending.
 
   /**
-   * Closes (RFC 6455 section 7): sends what is queued and a close frame, waits for the peer's, and ends the connection; after `closeTimeout` ms
-   * it is cut. Messages that arrive meanwhile are dropped, those taken before are stale, and every pending call ends. Resolves like {@link WsConnection.closed}; a second call
-   * waits for the first.
+   * Closes (RFC 6455 section 7): sends what is queued and a close frame, waits for the peer's, and ends the connection. A peer that for
+   * `closeTimeout` ms neither takes bytes that are queued nor answers is cut: `error` is `CloseTimeout`. Messages that arrive meanwhile are dropped,
+   * those taken before are stale, and every pending call ends. Resolves like {@link WsConnection.closed}; a second call waits for the first.
    *
    * @param code 1000 to 1003, 1007 to 1014, 3000 to 4999, or 1005 for none. Default 1000. Otherwise rejects with `OutgoingCloseCodeInvalid`
    * @param reason at most 123 bytes of UTF-8. Otherwise rejects with `ControlPayloadTooLarge`
    */
   async close(code: number = CloseCode.Normal, reason = ''): Promise<CloseInfo> {
-    if (this.state === 'open') {
-      this.connection.sender.close(code, reason)
-      this.closeSent = true
-      this.startClosing()
-      this.discarding = true
-      this.discard()
-    } else if (!this.discarding) {
-      this.discarding = true
-      this.discard()
-    }
-    return this.closed
+    // Throws before anything has changed.
+    if (this.closing.readyState === 'open') closePayload(code, reason)
+    this.act(this.closing.onClose({ code, reason }))
+    return this.ending
   }
 
-  /** Cuts the connection at once, without a close frame. Pending calls end; {@link WsConnection.closed} resolves with 1006. */
+  /** Cuts the connection at once, without a close frame. Pending calls end; {@link WsConnection.closed} resolves with 1006 and no error. */
   destroy(): void {
-    if (this.state === 'closed') return
-    this.discarding = true
-    this.finish(null)
+    this.act(this.closing.onDestroy())
   }
 
   // ConnectionUser.
 
   /** @internal */
   onBytes(): void {
-    const { reader } = this.connection
-    if (this.closeReceived) {
+    const { reader, closing } = this
+    if (closing.isAnswered) {
       // Nothing counts after a close frame, whose message may still be in use.
       reader.drop()
       this.connection.resume()
@@ -270,175 +280,193 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     }
     const ready = reader.poll()
     this.heartbeat?.onBytes(reader.sawData)
-    if (this.discarding) this.discard()
-    else if (ready) this.wake()
-    else this.pull()
+    if (closing.drops) this.drop()
+    else if (!ready) this.pull()
+    else if (this.waiter !== null) this.wake(this.waiter)
+    else if (!this.hasConsumer) this.readAhead()
   }
 
   /** @internal */
   onEnd(): void {
-    this.endReceived = true
-    const { reader } = this.connection
-    if (this.closeReceived || this.discarding) {
-      this.finish(null)
-    } else if (reader.isMidMessage) {
-      this.finish(new TransportError('UnexpectedEnd', 'the peer ended the connection in the middle of a message'))
-    } else {
-      // No close frame, but nothing is missing either: 1006 (RFC 6455 section 7.1.5).
-      this.finish(null)
-    }
+    this.act(this.closing.onEnd(this.reader.isMidMessage))
   }
 
   /** @internal */
   onWritten(): void {
-    const pong = this.owedPong
-    if (pong === null || this.state !== 'open') return
-    this.owedPong = null
-    this.connection.sender.ownPong(pong)
+    if (this.closing.readyState === 'closing') this.startCloseTimer()
+    if (this.closing.readyState !== 'open') return
+    for (const pong of this.owedPongs.take()) this.connection.sender.ownPong(pong)
+    if (this.heartbeat?.wantsPing) this.ping(this.heartbeat)
   }
 
   /** @internal */
   onClosed(error: Error | null): void {
-    const lost = error === null && !this.closeReceived && !this.endReceived && this.state !== 'closed'
-    this.finish(this.closeReceived && this.closeSent ? null : lost ? new TransportError('ConnectionClosed', 'the connection was closed') : error)
+    this.act(this.closing.onLost(error))
   }
 
   // How it works inside.
 
+  /** Does what the closing handshake asks for. */
+  private act(actions: readonly ClosingAction[]): void {
+    for (const action of actions) this[action]()
+  }
+
   /** Asks the transport for more, unless what is in the reader is the end. The reader is drained. */
   private pull(): void {
-    const { reader } = this.connection
-    if (reader.error !== null) {
-      this.fail(reader.error)
+    const { error } = this.reader
+    if (error !== null) {
+      this.act(this.closing.onBroken(error))
       return
     }
-    if (this.state === 'closed') return
+    if (this.closing.readyState === 'closed') return
     this.heartbeat?.onWaiting(this.runtime.clock.now())
     this.connection.resume()
   }
 
-  private wake(): void {
-    const { waiter } = this
-    if (waiter === null) return
+  /** While nobody has received yet: answers control frames, parks messages, and reads on. */
+  private readAhead(): void {
+    const { reader } = this
+    while (reader.poll()) {
+      if (this.hasConsumer || this.parked?.isFull === true) return
+      const message = reader.next()
+      if (message === null) break
+      this.parked ??= new ParkedMessages(reader, () => this.unpark())
+      this.source = this.parked
+      this.parked.park(message)
+      if ((message.flags & CONTROL) !== 0) this.control(message)
+      if (this.closing.readyState !== 'open') return
+    }
+    this.pull()
+  }
+
+  private unpark(): void {
+    this.parked = null
+    this.source = this.reader
+  }
+
+  private wake(waiter: NonNullable<typeof this.waiter>): void {
     this.waiter = null
     waiter.resolve(true)
   }
 
-  /** Nothing more will come out of the reader. */
+  /** Nothing more will come out of the reader. It is drained. */
   private isOver(): boolean {
-    if (this.state === 'closed') return true
-    const { error } = this.connection.reader
-    if (error !== null && this.failure === null) this.fail(error)
-    return (this.state as ReadyState) === 'closed'
+    this.decide()
+    return this.closing.readyState === 'closed'
   }
 
   private control(message: Message): Message {
     const kind = message.flags & 15
     if (kind === OPCODE_CLOSE) {
-      this.closeReceived = true
-      this.closeCode = message.closeCode
-      this.closeReason = message.text
-      // A close frame that was taken after the connection was lost still makes it a clean end.
-      if (this.state === 'closed') this.failure = null
-      this.answerClose()
-    } else if (kind === OPCODE_PING && this.options.autoPong && this.state === 'open') {
-      if (this.connection.sender.isBlocked) this.owedPong = message.bytes.slice()
+      this.act(this.closing.onCloseFrame({ code: message.closeCode, reason: message.text }))
+    } else if (kind === OPCODE_PING && (message.flags & ANSWERED) === 0 && this.options.autoPong && this.closing.readyState === 'open') {
+      if (this.connection.sender.isBlocked) this.owedPongs.add(message.bytes)
       else this.connection.sender.ownPong(message.bytes)
     }
     return message
   }
 
-  /** The peer's close frame was taken: answer it, then end the connection, the server first (RFC 6455 section 7.1.1). */
-  private answerClose(): void {
-    if (this.state === 'closed') return
-    if (!this.closeSent) {
-      this.closeSent = true
-      this.connection.sender.close(this.closeCode, '')
+  /** What the last byte in the reader says of the end, once the reader is drained. */
+  private decide(): void {
+    const { error } = this.reader
+    if (error !== null) this.act(this.closing.onBroken(error))
+    else if (this.closing.isUndecided) this.judge()
+  }
+
+  /** The connection is closed and the reader drained: the last verdict that may be due, and the memory goes back. */
+  private settle(): void {
+    this.decide()
+    this.free()
+  }
+
+  private free(): void {
+    if (!this.closing.lingers) this.connection.release()
+  }
+
+  private startCloseTimer(): void {
+    const { clock } = this.runtime
+    const { closeTimeout } = this.options
+    if (this.closeTimer !== null) clock.clear(this.closeTimer)
+    this.closeTimer = clock.set(() => this.act(this.closing.onTimeout(closeTimeout)), closeTimeout)
+  }
+
+  private stopTimers(): void {
+    if (this.closeTimer !== null) this.runtime.clock.clear(this.closeTimer)
+    this.stopHeartbeat()
+  }
+
+  private notOpen(): UsageError {
+    return new UsageError('NotOpen', `the connection is ${this.readyState}`, { cause: this.closing.error })
+  }
+
+  // The actions of the closing handshake.
+
+  private send(): void {
+    const { code, reason } = this.closing.frame
+    this.connection.sender.close(code, reason)
+  }
+
+  private wait(): void {
+    this.stopHeartbeat()
+    this.startCloseTimer()
+  }
+
+  /** Drops what has arrived, looking for the peer's close frame only. */
+  private drop(): void {
+    const { reader } = this
+    this.parked?.clear()
+    this.unpark()
+    for (let message = reader.next(); message !== null; message = reader.next()) {
+      if ((message.flags & 15) === OPCODE_CLOSE) this.control(message)
     }
-    this.startClosing()
-    // What still comes is read only to see the end.
-    this.discarding = true
-    if (this.request !== null) this.endAfterFlush()
+    if (this.closing.readyState === 'closed') this.settle()
+    else if (reader.error !== null) this.decide()
+    else this.connection.resume()
+  }
+
+  private watch(): void {
     this.connection.resume()
   }
 
-  private endAfterFlush(): void {
+  private end(): void {
     this.connection.sender.flushed().then(
       () => {
-        if (this.state !== 'closed') this.transport.end()
+        if (this.readyState !== 'closed') this.transport.end()
       },
       () => {},
     )
   }
 
-  private startClosing(): void {
-    if (this.state !== 'open') return
-    this.state = 'closing'
-    this.stopHeartbeat()
-    this.closeTimer = this.runtime.clock.set(() => this.finish(null), this.options.closeTimeout)
+  private linger(): void {
+    linger(this.runtime, this.connection, this.options.closeTimeout)
   }
 
-  /** Drops what has arrived, looking for the peer's close frame only. */
-  private discard(): void {
-    const { reader } = this.connection
-    for (let message = reader.next(); message !== null; message = reader.next()) {
-      if ((message.flags & 15) === OPCODE_CLOSE) this.control(message)
-    }
-    if (this.state === 'closed') return
-    if (reader.error !== null) this.fail(reader.error)
-    else this.connection.resume()
+  private cut(): void {
+    this.stopTimers()
+    this.connection.sender.stop(this.closing.error ?? this.notOpen())
+    if (this.connection.isClosed) return
+    this.transport.end()
+    this.transport.destroy()
   }
 
-  /** The peer broke the protocol: tell it why, and give the connection up (RFC 6455 section 7.1.7). */
-  private fail(error: ProtocolError): void {
-    if (!this.closeSent && this.state !== 'closed') {
-      this.closeSent = true
-      this.connection.sender.close(error.closeCode, '')
-    }
-    this.finish(error)
+  private judge(): void {
+    const { reader } = this
+    if (!reader.isHeld) reader.poll()
+    const ahead = reader.closeAhead
+    if (ahead === null) this.act(this.closing.onNoneAhead())
+    else if (ahead !== undefined) this.act(this.closing.onCloseFrameAhead(ahead))
   }
 
-  /** The one way into `closed`. */
-  private finish(error: Error | null): void {
-    if (this.state === 'closed') return
-    this.state = 'closed'
-    this.failure = error
-    this.stopHeartbeat()
-    if (this.closeTimer !== null) this.runtime.clock.clear(this.closeTimer)
-    const { connection, transport, waiter } = this
-    if (error instanceof ProtocolError && !connection.isClosed) {
-      // It frees the memory when it is done.
-      this.released = true
-      linger(this.runtime, connection, this.options.closeTimeout)
-    } else {
-      connection.sender.stop(error ?? this.notOpen())
-      if (!connection.isClosed) {
-        transport.end()
-        transport.destroy()
-      }
-    }
-    this.resolveClosed({
-      code: this.closeCode,
-      reason: this.closeReason,
-      wasClean: this.closeReceived && this.closeSent && error === null,
-      error,
-    })
+  private over(): void {
+    const { waiter, closing, reader } = this
+    this.stopTimers()
+    this.resolveEnding(closing.info)
     // Messages that arrived before the end may still be taken, and one may be in use; without any, the memory goes back now.
-    if (this.discarding || !(connection.reader.isHeld || connection.reader.poll())) this.free()
+    if (closing.drops || !(reader.isHeld || reader.poll())) this.free()
     if (waiter === null) return
     this.waiter = null
-    if (error === null || this.endsQuietly) waiter.resolve(false)
-    else waiter.reject(error)
-  }
-
-  private free(): void {
-    if (this.released) return
-    this.released = true
-    this.connection.release()
-  }
-
-  private notOpen(): UsageError {
-    return new UsageError('NotOpen', `the connection is ${this.state}`, { cause: this.failure })
+    if (closing.failure === null) waiter.resolve(false)
+    else waiter.reject(closing.failure)
   }
 
   // Heartbeat.
@@ -453,24 +481,54 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
 
   private beat(): void {
     const { heartbeat } = this
-    if (heartbeat === null || this.state !== 'open') return
-    switch (heartbeat.due(this.runtime.clock.now())) {
+    const { clock } = this.runtime
+    if (heartbeat === null || this.closing.readyState !== 'open') return
+    switch (heartbeat.due(clock.now())) {
+      case 'look':
+        // The event loop looks at the sockets before the next timer.
+        this.heartbeatTimer = clock.set(() => this.beat(), 0)
+        return
       case 'heartbeat-timeout':
-        this.finish(new TransportError('HeartbeatTimeout', `nothing came within ${this.options.heartbeat?.timeout} ms of a ping`))
+        this.giveUp(new TransportError('HeartbeatTimeout', this.silence(heartbeat)))
         return
       case 'data-timeout':
-        this.finish(new TransportError('DataTimeout', `no text or binary message came within ${this.options.dataTimeout} ms`))
+        this.giveUp(new TransportError('DataTimeout', `no text or binary message came within ${this.options.dataTimeout} ms`))
         return
       case 'ping':
-        this.connection.sender.ownPing()
+        this.ping(heartbeat)
         break
       case 'nothing':
     }
     this.armHeartbeat()
   }
 
+  /** Writes the ping that is due, unless something else waits to be written. */
+  private ping(heartbeat: Heartbeat): void {
+    const { sender } = this.connection
+    if (sender.isBlocked) return
+    sender.ownPing()
+    sender.write()
+    heartbeat.onPinged(this.runtime.clock.now(), !sender.isBlocked)
+  }
+
+  private silence(heartbeat: Heartbeat): string {
+    const { interval, timeout } = this.options.heartbeat as NonNullable<ResolvedOptions['heartbeat']>
+    return heartbeat.wantsPing
+      ? `nothing came and the peer took no bytes for ${interval + timeout} ms: not even a ping can be sent`
+      : `nothing came within ${timeout} ms of a ping`
+  }
+
+  private giveUp(error: TransportError): void {
+    this.act(this.closing.onGivenUp(error))
+  }
+
   private stopHeartbeat(): void {
     if (this.heartbeatTimer !== null) this.runtime.clock.clear(this.heartbeatTimer)
     this.heartbeat = null
+    this.connection.sender.watch = null
   }
+}
+
+function concurrentReceive(): UsageError {
+  return new UsageError('ConcurrentReceive', 'another recv(), readable() or loop receives on this connection: each would take the other’s messages')
 }

@@ -1,15 +1,15 @@
 /** `WsStream`: the ways to come by a WebSocket. An entry point gives it its runtime. */
 
+import { type Family, readOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
 import { secureOver } from '../transport/secure-over.ts'
 import type { Transport } from '../transport/transport.ts'
 import { WsStreamBuilder } from './builder.ts'
 import { type Opened, openClient, openServer } from './opening.ts'
-import type { AcceptOptions, ConnectOptions } from './options.ts'
-import { resolveOptions } from './options.ts'
-import { type SessionOptions, sessions } from './sessions.ts'
+import { ACCEPT_OPTIONS, type AcceptOptions, CONNECT_OPTIONS, type ConnectOptions, resolveOptions } from './options.ts'
+import { SESSION_OPTIONS, type SessionOptions, sessions } from './sessions.ts'
 import { WsConnection } from './stream.ts'
-import { parseWsUrl } from './url.ts'
+import { parseWsUrl, type WsTarget } from './url.ts'
 
 /** The class whose static method was called: an entry point's, or one that its user derived from it. */
 export interface WsStreamClass<Stream extends WsStream> {
@@ -38,7 +38,10 @@ export class WsStream extends WsConnection {
    * @param url `ws:` or `wss:` (`http:` and `https:` mean the same); user and password in it become Basic credentials
    */
   static async connect<Stream extends WsStream>(this: WsStreamClass<Stream>, url: string | URL, options: ConnectOptions = {}): Promise<Stream> {
-    return new this(this.runtime, await dialAndOpen(this.runtime, url, options))
+    const target = parseWsUrl(url)
+    const read = readOptions(CONNECT_OPTIONS, options)
+    resolveOptions(read)
+    return new this(this.runtime, await dialAndOpen(this.runtime, target, read))
   }
 
   /**
@@ -52,9 +55,10 @@ export class WsStream extends WsConnection {
     options: ConnectOptions = {},
   ): Promise<Stream> {
     const target = parseWsUrl(url)
-    resolveOptions(options)
-    const secured = await secureOver(this.runtime.secure, transport, target.address, options)
-    return new this(this.runtime, await openClient(this.runtime, secured, target, options))
+    const read = readOptions(CONNECT_OPTIONS, options)
+    resolveOptions(read)
+    const secured = await secureOver(this.runtime.secure, transport, target.address, read)
+    return new this(this.runtime, await openClient(this.runtime, secured, target, read))
   }
 
   /**
@@ -62,7 +66,7 @@ export class WsStream extends WsConnection {
    * (400, 405, 426, 431 or the application's status), the connection is closed, and the promise rejects with a {@link HandshakeError}.
    */
   static async accept<Stream extends WsStream>(this: WsStreamClass<Stream>, transport: Transport, options: AcceptOptions = {}): Promise<Stream> {
-    return new this(this.runtime, await openServer(this.runtime, transport, options))
+    return new this(this.runtime, await openServer(this.runtime, transport, readOptions(ACCEPT_OPTIONS, options)))
   }
 
   /**
@@ -82,7 +86,11 @@ export class WsStream extends WsConnection {
     url: string | URL,
     options: SessionOptions<Stream> = {},
   ): AsyncGenerator<Stream, void, undefined> {
-    return sessions(this.runtime, async () => new this(this.runtime, await dialAndOpen(this.runtime, url, options), true), options)
+    const target = parseWsUrl(url)
+    const { backoff, stableAfter, onOpen, onDown, shouldRetry, ...connect } = readOptions(SESSION_OPTIONS as Family<SessionOptions<Stream>>, options)
+    resolveOptions(connect)
+    const open = async (): Promise<Stream> => new this(this.runtime, await dialAndOpen(this.runtime, target, connect), true)
+    return sessions(this.runtime, open, { backoff, stableAfter, onOpen, onDown, shouldRetry, signal: connect.signal })
   }
 
   /** A builder with every option at its default. */
@@ -91,8 +99,7 @@ export class WsStream extends WsConnection {
   }
 }
 
-async function dialAndOpen(runtime: Runtime, url: string | URL, options: ConnectOptions): Promise<Opened> {
-  const target = parseWsUrl(url)
-  resolveOptions(options)
+/** @param options that were read by their family */
+async function dialAndOpen(runtime: Runtime, target: WsTarget, options: ConnectOptions): Promise<Opened> {
   return openClient(runtime, await runtime.dial(target.address, options), target, options)
 }

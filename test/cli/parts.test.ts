@@ -1,10 +1,14 @@
 /** The parts of the command line that need no process. */
 
 import { EventEmitter } from 'node:events'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { bytes, digits } from '../../src/cli/format.ts'
 import { Histogram } from '../../src/cli/histogram.ts'
-import { Output, printable, type Sink } from '../../src/cli/output.ts'
+import { jsonLine, Output, printable, type Sink } from '../../src/cli/output.ts'
+import { Recorder, toLine } from '../../src/cli/record.ts'
 
 class Stream extends EventEmitter implements Sink {
   text = ''
@@ -29,6 +33,30 @@ function make(isTTY: boolean, useColours = true): { output: Output; stdout: Stre
 describe('output', () => {
   test('printable: control characters are spelled out, but for line breaks and tabs', () => {
     expect(printable('a\tb\nc\x1b[2J\x07\r\x9b1m\x7fü')).toBe('a\tb\nc\\x1b[2J\\x07\\x0d\\x9b1m\\x7fü')
+  })
+
+  test('printable: so is what turns the direction of writing, and every other line break', () => {
+    const steering = [0x61c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069, 0x2028, 0x2029]
+    for (const code of steering) expect(printable(`a${String.fromCharCode(code)}b`)).toBe(`a\\u${code.toString(16).padStart(4, '0')}b`)
+    // What only joins letters, or has no width, is part of how words are written.
+    expect(printable('\u{1f469}\u200d\u{1f680} \u0645\u06cc\u200c\u062e')).toBe('\u{1f469}\u200d\u{1f680} \u0645\u06cc\u200c\u062e')
+  })
+
+  test('a line of JSON has nothing raw that steers a terminal, and is the same value', () => {
+    for (let code = 0; code < 0x3000; code++) {
+      const text = `a${String.fromCharCode(code)}`
+      const line = jsonLine({ text })
+      expect(line).toMatch(/^\P{Cc}+\n$/u)
+      expect(line).not.toMatch(/[\p{Bidi_Control}\u2028\u2029]/u)
+      expect(JSON.parse(line)).toEqual({ text })
+    }
+  })
+
+  test('what a peer has sent is printable on a terminal, and untouched elsewhere', () => {
+    expect([make(true).output.shown('\x9b1m\u202e'), make(false).output.shown('\x9b1m\u202e')]).toEqual(['\\x9b1m\\u202e', '\x9b1m\u202e'])
+    const { output, stderr } = make(true)
+    output.progress('a\x1b]0;b\x07')
+    expect(stderr.text).toBe('\r\x1b[Ka\\x1b]0;b\\x07')
   })
 
   test('has colours on a terminal that wants some', () => {
@@ -76,6 +104,36 @@ test('a stdout that fails otherwise than by its reader’s end is a failure', ()
   stdout.emit('error', error)
   expect(output).toMatchObject({ isBroken: true, failure: error })
   expect(broken()).toBe(1)
+})
+
+describe('a recording', () => {
+  test('of what would steer a terminal has it escaped, and the same text', () => {
+    const text = 'a\x9b1m\x7f\u202eb'
+    const line = toLine(1, 'in', { kind: 'text', text, bytes: new Uint8Array(0), closeCode: 0 })
+    expect(line).toBe('{"t":1,"dir":"in","opcode":"text","text":"a\\u009b1m\\u007f\\u202eb"}\n')
+    expect(JSON.parse(line).text).toBe(text)
+  })
+
+  test('is for its owner alone, whatever the file was before; a device stays what it is', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nexus-record-'))
+    try {
+      const [fresh, old] = [join(folder, 'fresh'), join(folder, 'old')]
+      writeFileSync(old, 'before')
+      chmodSync(old, 0o644)
+      for (const path of [fresh, old]) {
+        const recorder = new Recorder(path)
+        expect(statSync(path).mode & 0o777).toBe(0o600)
+        recorder.add('{}\n')
+        recorder.close()
+        expect([readFileSync(path, 'utf8'), statSync(path).mode & 0o777]).toEqual(['{}\n', 0o600])
+      }
+      const { mode } = statSync('/dev/null')
+      new Recorder('/dev/null').close()
+      expect(statSync('/dev/null').mode).toBe(mode)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
 })
 
 describe('the histogram', () => {

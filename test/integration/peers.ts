@@ -197,7 +197,11 @@ function behave(socket: WebSocket, request: http.IncomingMessage, url: URL, reco
   const number = (name: string): number => Number(url.searchParams.get(name))
   switch (url.pathname) {
     case '/echo':
-      socket.on('message', (data: RawData, isBinary: boolean) => socket.send(data, { binary: isBinary }))
+      socket.on('message', (data: RawData, isBinary: boolean) => {
+        socket.send(data, { binary: isBinary })
+        record.messages++
+        record.notify()
+      })
       return
     case '/request':
       socket.send(JSON.stringify({ url: request.url, rawHeaders: request.rawHeaders }))
@@ -312,6 +316,13 @@ function act(socket: net.Socket, below: net.Socket, url: URL, head: string): voi
   const frames = Buffer.from(url.searchParams.get('frames') ?? '', 'hex')
   const after = (bytes: Uint8Array): Buffer => Buffer.concat([Buffer.from(opened(), 'latin1'), bytes])
   switch (url.pathname) {
+    // Responses whose body only the end of the connection delimits.
+    case '/until-end':
+      socket.end(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(1_000)}`)
+      return
+    case '/until-cut': // with TLS: without its close_notify
+      socket.write(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(1_000)}`, () => socket.destroy())
+      return
     // Opening handshakes that fail.
     case '/403':
       socket.end(`HTTP/1.1 403 Forbidden\r\nX-Reason: key expired\r\nx-Lower: yes\r\nContent-Length: 21\r\n\r\nYour key has expired.`)

@@ -112,6 +112,34 @@ check('TLS over a connection of the caller’s: connectWith takes wss: and https
   await fails(nexus.WsStream.connectWith(await dial(), env.wss, { tls: { ca: env.strangerCa } }), 'TlsError', 'CertificateRejected')
 })
 
+check('TLS through a proxy and over a connection of the caller’s tells whether the end of a body is verified', async (context) => {
+  const { nexus, env } = context
+  const { default: net } = (await import('node:net')) as typeof import('node:net') & { default: typeof import('node:net') }
+  const url = env.rawSecure.replace('wss:', 'https:')
+  const tls = trust(context)
+  const dial = async (): Promise<Nexus.Transport> => {
+    const socket = net.connect({ host: '127.0.0.1', port: Number(new URL(url).port), allowHalfOpen: true })
+    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
+    return nexus.nodeTransport(socket)
+  }
+  const ways: (() => Promise<Nexus.HttpConnection>)[] = [
+    async () => nexus.HttpConnection.connectWith(await dial(), url, { tls, requireVerifiedEnd: true }),
+    () => nexus.HttpConnection.connect(url, { tls, proxy: env.proxies.connect, requireVerifiedEnd: true }),
+    () => nexus.HttpConnection.connect(url, { tls, proxy: { url: env.proxies.secureConnect, tls }, requireVerifiedEnd: true }),
+    () => nexus.HttpConnection.connect(url, { tls, proxy: env.proxies.socks, requireVerifiedEnd: true }),
+  ]
+  const writer = new nexus.RequestWriter(new URL(url).host)
+  for (const connect of ways) {
+    const whole = await (await connect()).send(writer.get('/until-end').finish())
+    equal([whole.bodyLength, whole.isEndVerified], [1_000, true])
+    const error = await fails((await connect()).send(writer.get('/until-cut').finish()), 'RestError', 'ConnectionClosed')
+    isError(error.cause, 'HttpError', 'UnexpectedEnd')
+  }
+  // TLS to the proxy says nothing of what is behind it.
+  const plain = await nexus.HttpConnection.connect(env.raw.replace('ws:', 'http:'), { proxy: { url: env.proxies.secureConnect, tls } })
+  equal((await plain.send(writer.get('/until-end').finish())).isEndVerified, false)
+})
+
 check('Unix domain sockets: WebSockets and pools, plain and TLS; one that is not there', async (context) => {
   const { nexus, env } = context
   for (const [url, socketPath] of [

@@ -26,6 +26,8 @@ export interface RestEnvironment {
   readonly strangerCa: string
   /** The runtime trusts the authority already: no TLS option is needed, and none is given. */
   readonly isTrusted?: boolean
+  /** The runtime's own TLS tells a close_notify from a mere end of the connection. */
+  readonly tellsEnds: boolean
   /** What can be said of a request whose write found the socket dead. */
   readonly writeToTheDead: { readonly tcp: Nexus.RequestSent; readonly tls: Nexus.RequestSent }
 }

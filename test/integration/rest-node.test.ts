@@ -18,7 +18,11 @@ describe('REST on Node', () => {
   for (const check of restChecks) {
     test.concurrent(check.name, { timeout: 2 * REST_CHECK_LIMIT }, () =>
       // A TLS engine may have written before the socket under it fails.
-      runCheck(check, { nexus, env: { ...peers.environment, writeToTheDead: { tcp: 'nothing', tls: 'partly' } } }, REST_CHECK_LIMIT),
+      runCheck(
+        check,
+        { nexus, env: { ...peers.environment, tellsEnds: false, writeToTheDead: { tcp: 'nothing', tls: 'partly' } } },
+        REST_CHECK_LIMIT,
+      ),
     )
   }
 })

@@ -15,16 +15,17 @@ interface Run {
   readonly runtime: 'Deno' | 'Bun'
   /** The authority is given to the runtime, not in the options: this is another way of TLS on Deno. */
   readonly isTrusted: boolean
+  readonly tellsEnds: boolean
   readonly writeToTheDead: RestEnvironment['writeToTheDead']
 }
 
 const runs: readonly Run[] = [
-  { title: 'Deno', runtime: 'Deno', isTrusted: false, writeToTheDead: { tcp: 'nothing', tls: 'partly' } },
-  { title: 'Deno with its own TLS', runtime: 'Deno', isTrusted: true, writeToTheDead: { tcp: 'nothing', tls: 'partly' } },
-  { title: 'Bun', runtime: 'Bun', isTrusted: false, writeToTheDead: { tcp: 'nothing', tls: 'nothing' } },
+  { title: 'Deno', runtime: 'Deno', isTrusted: false, tellsEnds: true, writeToTheDead: { tcp: 'nothing', tls: 'partly' } },
+  { title: 'Deno with its own TLS', runtime: 'Deno', isTrusted: true, tellsEnds: true, writeToTheDead: { tcp: 'nothing', tls: 'partly' } },
+  { title: 'Bun', runtime: 'Bun', isTrusted: false, tellsEnds: false, writeToTheDead: { tcp: 'nothing', tls: 'nothing' } },
 ]
 
-describe.each(runs)('REST on $title', ({ runtime, isTrusted, writeToTheDead }) => {
+describe.each(runs)('REST on $title', ({ runtime, isTrusted, tellsEnds, writeToTheDead }) => {
   const wanted = isTrusted ? restChecks.filter(isForTrusted) : restChecks
   let peers: RestPeers
   let directory: string
@@ -43,7 +44,7 @@ describe.each(runs)('REST on $title', ({ runtime, isTrusted, writeToTheDead }) =
       directory = mkdtempSync(join(tmpdir(), 'nexus-'))
       const authority = join(directory, 'ca.pem')
       writeFileSync(authority, peers.certificates.ca)
-      const environment: RestEnvironment = { ...peers.environment, writeToTheDead, isTrusted }
+      const environment: RestEnvironment = { ...peers.environment, writeToTheDead, isTrusted, tellsEnds }
       const runner = new URL(`./runners/rest-${name}.ts`, import.meta.url)
       return new Child(commands[runtime], runner, [JSON.stringify(environment)], isTrusted ? { DENO_CERT: authority } : {})
     },

@@ -16,7 +16,7 @@ import type { RestEnvironment } from './rest-suite.ts'
 
 /** Running peers. */
 export interface RestPeers {
-  readonly environment: Omit<RestEnvironment, 'writeToTheDead'>
+  readonly environment: Omit<RestEnvironment, 'writeToTheDead' | 'tellsEnds'>
   readonly certificates: TestCertificates
   close(): Promise<void>
 }

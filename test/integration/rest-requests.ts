@@ -341,6 +341,85 @@ list.both('a body without a length ends with the connection', async (context, { 
   }
 })
 
+list.both(
+  'whether the end of a body is verified is told: by its framing always, by the end of the connection where TLS tells',
+  async (context, way) => {
+    const tells = way.over === 'tls' && context.env.tellsEnds
+    const untilEnd = (how: 'end' | 'cut'): string => play(newId(), ['say', 'HTTP/1.1 200 OK\r\n\r\n'], ['pad', 1_000], [how])
+    const framed = [
+      ['say', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'],
+      ['say', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'],
+      ['say', 'HTTP/1.1 204 No Content\r\n\r\n'],
+    ] as const
+    await within(context, way.raw, async (conn, writer) => {
+      for (const step of framed) {
+        const response = await conn.send(writer.get(play(newId(), step)).finish(), conn.reader, { requireVerifiedEnd: true })
+        equal([response.isEndVerified, response.toOwned().isEndVerified], [true, true])
+      }
+      const response = await conn.send(writer.get(untilEnd('end')).finish())
+      equal([response.bodyLength, response.isEndVerified, response.toOwned().isEndVerified], [1_000, tells, tells])
+    })
+    // With the alert that tells it: a cut is a cut. Without, it looks like an end.
+    await within(context, way.raw, async (conn, writer) => {
+      const cut = conn.send(writer.get(untilEnd('cut')).finish())
+      if (!tells) equal((await cut).isEndVerified, false)
+      else {
+        // workerd says of a cut what it says of a reset.
+        const { code } = (await failsAfter('fully', cut, 'ConnectionClosed', 'ConnectionReset')).cause as { code?: string }
+        ok(code === 'UnexpectedEnd' || code === 'ConnectionReset', `the cause is ${code}`)
+      }
+    })
+    await within(context, way.raw, async (conn, writer) => {
+      const streamed = await conn.sendStreaming(writer.get(untilEnd('end')).finish())
+      while ((await streamed.read()) !== null) {}
+      equal(streamed.head.isEndVerified, tells)
+    })
+  },
+)
+
+list.both(
+  'requireVerifiedEnd refuses a body whose end nothing verifies, streamed or not, said of the connection or of the request',
+  async (context, way) => {
+    const tells = way.over === 'tls' && context.env.tellsEnds
+    const path = (): string => play(newId(), ['say', 'HTTP/1.1 200 OK\r\n\r\n'], ['pad', 1_000], ['end'])
+    for (const isOfConnection of [true, false]) {
+      const options = { requireVerifiedEnd: true }
+      const ofRequest = isOfConnection ? {} : options
+      await within(
+        context,
+        way.raw,
+        async (conn, writer) => {
+          const sending = conn.send(writer.get(path()).finish(), conn.reader, ofRequest)
+          if (tells) equal((await sending).bodyLength, 1_000)
+          else isError((await failsAfter('fully', sending, 'ResponseInvalid')).cause, 'HttpError', 'UnverifiedEnd')
+        },
+        isOfConnection ? options : {},
+      )
+      await within(
+        context,
+        way.raw,
+        async (conn, writer) => {
+          const streamed = await conn.sendStreaming(writer.get(path()).finish(), ofRequest)
+          const reading = (async () => {
+            let length = 0
+            for await (const piece of streamed) length += piece.length
+            return length
+          })()
+          if (tells) equal([await reading, streamed.head.isEndVerified], [1_000, true])
+          else isError((await failsAfter('fully', reading, 'ResponseInvalid')).cause, 'HttpError', 'UnverifiedEnd')
+        },
+        isOfConnection ? options : {},
+      )
+    }
+    await within(
+      context,
+      way.raw,
+      async (conn, writer) => equal((await conn.send(writer.get(path()).finish(), conn.reader, { requireVerifiedEnd: false })).bodyLength, 1_000),
+      { requireVerifiedEnd: true },
+    )
+  },
+)
+
 list.both('compressed bytes are passed on as they are', async (context, { web }) => {
   await within(context, web, async (conn, writer) => {
     const response = await conn.send(writer.get('/gzip').header('Accept-Encoding', 'gzip').finish())

@@ -6,10 +6,11 @@
 import type { RestCheck } from './rest-context.ts'
 import { faultChecks } from './rest-faults.ts'
 import { killChecks } from './rest-kills.ts'
+import { optionChecks } from './rest-options.ts'
 import { poolChecks } from './rest-pool.ts'
 import { requestChecks } from './rest-requests.ts'
 
 export { isForTrusted, type RestContext, type RestEnvironment } from './rest-context.ts'
 
 /** All checks, in order. */
-export const restChecks: readonly RestCheck[] = [...requestChecks, ...faultChecks, ...poolChecks, ...killChecks]
+export const restChecks: readonly RestCheck[] = [...optionChecks, ...requestChecks, ...faultChecks, ...poolChecks, ...killChecks]

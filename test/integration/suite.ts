@@ -376,16 +376,21 @@ check('what was queued before the close still arrives', async (context) => {
   equal(await ask(context, `/closed?id=${id}`), { code: 1000, reason: 'done' })
 })
 
-check('a close ends every pending call', async (context) => {
-  const ws = await open(context, `${context.env.ws}/echo`)
-  const readable = ws.readable()
-  const received = ws.recv()
-  const loop = (async () => {
-    for await (const _ of ws) throw new Error('nothing was sent')
-  })()
-  await ws.close()
-  equal([await readable, await received], [false, null])
-  await loop
+check('a close ends the pending call, whichever it is', async (context) => {
+  const pending: ((ws: Stream) => Promise<unknown>)[] = [
+    (ws) => ws.readable(),
+    (ws) => ws.recv().then((message) => message !== null),
+    async (ws) => {
+      for await (const _ of ws) throw new Error('nothing was sent')
+      return false
+    },
+  ]
+  for (const wait of pending) {
+    const ws = await open(context, `${context.env.ws}/echo`)
+    const waiting = wait(ws)
+    await ws.close()
+    equal(await waiting, false)
+  }
 })
 
 check('after the close, sends fail with NotOpen and receiving ends', async (context) => {
@@ -434,20 +439,90 @@ checkBoth('a peer that vanishes in mid-frame is a failure', async (context, { ba
   }
 })
 
-checkBoth('a peer that ends between messages without a close frame is an end, not clean', async (context, { bad }) => {
+checkBoth('a peer that ends between messages without a close frame is a failure, which loops throw', async (context, { bad }) => {
   const ws = await open(context, `${bad}/early-end?frames=${frame(TEXT, 'last')}`)
   equal((await recv(ws)).text, 'last')
-  equal(await ws.recv(), null)
+  await fails(ws.recv(), 'TransportError', 'ConnectionClosed')
+  await fails(ws[Symbol.asyncIterator]().next(), 'TransportError', 'ConnectionClosed')
+  await fails(ws.flush(), 'TransportError', 'ConnectionClosed')
   const info = await ws.closed
-  equal([info.code, info.wasClean, info.error], [1006, false, null])
+  equal([info.code, info.wasClean], [1006, false])
+  isError(info.error, 'TransportError', 'ConnectionClosed')
 })
 
-checkBoth('a loss ends every pending call', async (context, { bad }) => {
+checkBoth('closed is enough to learn of a close, an end and a reset', async (context, { good, bad }) => {
+  const closing = await open(context, `${good}/close?code=1008&reason=policy`)
+  equal(await closing.closed, { code: 1008, reason: 'policy', wasClean: true, error: null })
+  const ending = await open(context, `${bad}/early-end`)
+  isError((await ending.closed).error, 'TransportError', 'ConnectionClosed')
+  const behind = await open(context, `${bad}/early-end?frames=${frame(TEXT, 'unread')}${frame(PING, 'p')}`)
+  isError((await behind.closed).error, 'TransportError', 'ConnectionClosed')
+  equal([(await recv(behind)).text, (await recv(behind)).kind], ['unread', 'ping'])
+  await fails(behind.recv(), 'TransportError', 'ConnectionClosed')
+  const reset = await open(context, `${bad}/frames-reset`)
+  const { closed } = reset
+  reset.sendText('now')
+  isError((await closed).error, 'TransportError', 'ConnectionReset')
+})
+
+checkBoth('who only writes to the streams learns of a reset', async (context, { bad }) => {
   const ws = await open(context, `${bad}/frames-reset`)
-  const readable = fails(ws.readable(), 'TransportError', 'ConnectionReset')
-  const received = fails(ws.recv(), 'TransportError', 'ConnectionReset')
-  ws.sendText('now')
-  await Promise.all([readable, received])
+  const writer = ws.streams().writable.getWriter()
+  await writer.write('now')
+  await fails(writer.closed, 'TransportError', 'ConnectionReset')
+})
+
+checkBoth('pings of one segment are all answered, in order', async (context, { bad }) => {
+  const id = newId()
+  const payloads = Array.from({ length: 10 }, (_, i) => `ping ${i}`)
+  const ws = await open(context, `${bad}/early?id=${id}&frames=${payloads.map((each) => frame(PING, each)).join('')}`)
+  for (const payload of payloads) equal((await recv(ws)).text, payload)
+  // What is still being written is the first answer; the others follow it.
+  await ws.flush()
+  await ws.flush()
+  ws.destroy()
+  const sent = clientFrames((await ask(context, `/ended?id=${id}`)) as string)
+  equal(
+    sent.map(({ payload }) => new TextDecoder().decode(payload)),
+    payloads,
+  )
+})
+
+checkBoth('bytes that arrived while the thread was busy are seen before a timeout judges', async (context, { good }) => {
+  const id = newId()
+  await within(
+    context,
+    `${good}/echo?id=${id}`,
+    async (ws) => {
+      ws.sendText('in time')
+      await ask(context, `/messages?id=${id}&count=1`)
+      const received = recv(ws)
+      const until = performance.now() + 350
+      while (performance.now() < until);
+      equal((await received).text, 'in time')
+    },
+    { dataTimeout: 300 },
+  )
+})
+
+check('a second receiver is ConcurrentReceive, and the first has its message', async (context) => {
+  await within(context, `${context.env.ws}/echo`, async (ws) => {
+    const first = ws[Symbol.asyncIterator]().next()
+    await fails(ws.readable(), 'UsageError', 'ConcurrentReceive')
+    await fails(ws.recv(), 'UsageError', 'ConcurrentReceive')
+    await fails(ws[Symbol.asyncIterator]().next(), 'UsageError', 'ConcurrentReceive')
+    ws.sendText('mine')
+    equal((await first).value?.text, 'mine')
+  })
+})
+
+checkBoth('a loss ends the pending call, whichever it is', async (context, { bad }) => {
+  for (const wait of [(ws: Stream) => ws.readable(), (ws: Stream) => ws.recv(), (ws: Stream) => ws[Symbol.asyncIterator]().next()]) {
+    const ws = await open(context, `${bad}/frames-reset`)
+    const waiting = fails(wait(ws), 'TransportError', 'ConnectionReset')
+    ws.sendText('now')
+    await waiting
+  }
 })
 
 // The opening handshake.

@@ -78,7 +78,7 @@ async function install(version: number): Promise<{ project: string; node: string
 function outcomesOf(node: string, project: string, family: 'ws' | 'rest'): { child: Child; outcomes: Outcomes } {
   const names = (family === 'ws' ? checks : restChecks).map(({ name }) => name)
   // A TLS engine may have written before the socket under it fails.
-  const rest: RestEnvironment = { ...restPeers.environment, writeToTheDead: { tcp: 'nothing', tls: 'partly' } }
+  const rest: RestEnvironment = { ...restPeers.environment, tellsEnds: false, writeToTheDead: { tcp: 'nothing', tls: 'partly' } }
   const environment = JSON.stringify(family === 'ws' ? peers.environment : rest)
   const child = new Child([node], pathToFileURL(join(project, 'checks.mjs')), [family, environment])
   return { child, outcomes: new Outcomes(child, names) }

@@ -6,7 +6,7 @@ import asc from 'assemblyscript/asc'
 import { describe, expect, test } from 'vitest'
 import * as abi from '../../assembly/abi.ts'
 import { linear } from '../reference/linear.ts'
-import { codeOf, readSources } from './source.ts'
+import { nodesOf, parse, readSources, ts } from './source.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const source = readFileSync(new URL('../../assembly/abi.ts', import.meta.url), 'utf8')
@@ -22,31 +22,37 @@ test('the file holds numeric constants, and nothing else', () => {
     expect(name).toMatch(/^[A-Z][A-Z0-9_]*$/)
     expect(Number.isInteger(value), name).toBe(true)
   }
-  const statements = codeOf(source)
-    .split(/;|\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-  for (const statement of statements) expect(statement).toMatch(/^export const [A-Z0-9_]+ = -?\d+$/)
+  const tree = parse(source)
+  for (const statement of tree.statements) expect(statement.getText(tree)).toMatch(/^export const [A-Z0-9_]+ = -?\d+;?$/)
 })
 
 test('no other source declares one of its names', () => {
   const declared = readSources('src', 'assembly')
     .filter(({ path }) => path !== 'assembly/abi.ts')
     .flatMap(({ path, text }) =>
-      [...codeOf(text).matchAll(/(?<![\w$.])(?:const|let|var|enum|static readonly)\s+([A-Z][A-Z0-9_]+)\b/g)]
-        .filter(([, name]) => names.includes(name as string))
-        .map(([, name]) => `${path} declares ${name}`),
+      declaredNames(text)
+        .filter((name) => names.includes(name))
+        .map((name) => `${path} declares ${name}`),
     )
   expect(declared).toEqual([])
 })
 
 test('every name is used by the codec or by its faces', () => {
-  const used = readSources('src', 'assembly')
-    .filter(({ path }) => path !== 'assembly/abi.ts')
-    .map(({ text }) => codeOf(text))
-    .join('\n')
-  expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(used))).toEqual([])
+  const used = new Set(
+    readSources('src', 'assembly')
+      .filter(({ path }) => path !== 'assembly/abi.ts')
+      .flatMap(({ text }) => [...nodesOf(parse(text))].filter(ts.isIdentifier).map((node) => node.text)),
+  )
+  expect(names.filter((name) => !used.has(name))).toEqual([])
 })
+
+/** Names of variables, enums and static fields, wherever they are declared. */
+function declaredNames(text: string): string[] {
+  return [...nodesOf(parse(text))].flatMap((node) => {
+    const declares = ts.isVariableDeclaration(node) || ts.isEnumDeclaration(node) || ts.isPropertyDeclaration(node)
+    return declares && ts.isIdentifier(node.name) ? [node.name.text] : []
+  })
+}
 
 describe('numbers that must be told apart are', () => {
   test.each([

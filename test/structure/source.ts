@@ -1,6 +1,8 @@
-/** Just enough reading of TypeScript to check where files point and what they keep: no parser with an API of its own is at hand. */
+/** Sources as the TypeScript compiler reads them, for tests of where files point and of what they keep. */
 
 import { readdirSync, readFileSync } from 'node:fs'
+// The newest compiler is native and has no interface to JavaScript.
+import ts from 'typescript-5.7'
 
 export interface SourceFile {
   /** From the project's root, with slashes. */
@@ -24,89 +26,35 @@ export function readSources(...places: string[]): SourceFile[] {
   )
 }
 
-/** A regular expression, not a division, begins after one of these. */
-const BEFORE_REGEX = /(?:^|[(,=:[!&|?{};+\n]|\breturn|=>)\s*$/
+const trees = new Map<string, ts.SourceFile>()
 
-/**
- * The code alone: comments go, and so does what is in strings, templates and regular expressions (their delimiters stay, and so do
- * the expressions in a template).
- */
-export function codeOf(text: string): string {
-  let out = ''
-  let i = 0
-  /** Brace depth at which each open template's expression ends. */
-  const templates: number[] = []
-  let depth = 0
-  const template = (): void => {
-    while (i < text.length) {
-      if (text[i] === '\\') i += 2
-      else if (text[i] === '`') {
-        out += '`'
-        i++
-        return
-      } else if (text.startsWith('${', i)) {
-        out += '${'
-        i += 2
-        templates.push(depth++)
-        return
-      } else i++
-    }
-  }
-  while (i < text.length) {
-    const c = text[i] as string
-    if (text.startsWith('//', i)) {
-      while (i < text.length && text[i] !== '\n') i++
-    } else if (text.startsWith('/*', i)) {
-      i = Math.max(i + 2, text.indexOf('*/', i + 2) + 2)
-      out += ' '
-    } else if (c === "'" || c === '"') {
-      out += c
-      for (i++; i < text.length && text[i] !== c; i++) if (text[i] === '\\') i++
-      out += c
-      i++
-    } else if (c === '`') {
-      out += c
-      i++
-      template()
-    } else if (c === '/' && BEFORE_REGEX.test(out)) {
-      out += '/'
-      let inClass = false
-      for (i++; i < text.length && (inClass || text[i] !== '/'); i++) {
-        if (text[i] === '\\') i++
-        else if (text[i] === '[') inClass = true
-        else if (text[i] === ']') inClass = false
-      }
-      out += '/'
-      i++
-    } else {
-      if (c === '{') depth++
-      if (c === '}') {
-        depth--
-        if (templates.at(-1) === depth) {
-          templates.pop()
-          out += '}'
-          i++
-          template()
-          continue
-        }
-      }
-      out += c
-      i++
-    }
-  }
-  return out
+/** The syntax tree of a text. */
+export function parse(text: string): ts.SourceFile {
+  const known = trees.get(text)
+  if (known !== undefined) return known
+  const tree = ts.createSourceFile(
+    'source.ts',
+    text,
+    { languageVersion: ts.ScriptTarget.ESNext, jsDocParsingMode: ts.JSDocParsingMode.ParseNone },
+    true,
+  )
+  trees.set(text, tree)
+  return tree
 }
 
-/** What of the code stands outside every bracket: brackets stay, their contents go. */
-export function topLevelOf(code: string): string {
-  let out = ''
-  let depth = 0
-  for (const c of code) {
-    if ('})]'.includes(c)) depth--
-    if (depth === 0) out += c
-    if ('{(['.includes(c)) depth++
+/** Every node of a tree, parents first. */
+export function* nodesOf(tree: ts.Node): Generator<ts.Node> {
+  const children: ts.Node[] = []
+  ts.forEachChild(tree, (child) => void children.push(child))
+  for (const child of children) {
+    yield child
+    yield* nodesOf(child)
   }
-  return out
+}
+
+/** The sources of the regular expressions, without delimiters and flags. */
+export function regularExpressionsOf(text: string): string[] {
+  return [...nodesOf(parse(text))].filter(ts.isRegularExpressionLiteral).map((node) => node.text.slice(1, node.text.lastIndexOf('/')))
 }
 
 export interface Import {
@@ -117,20 +65,34 @@ export interface Import {
 
 /** Static imports, re-exports, and dynamic imports of a literal. */
 export function importsOf(text: string): Import[] {
-  // Comments may hold examples with imports; strings must stay.
-  const plain = text.replace(/\/\*[\s\S]*?\*\//g, ' ').replace(/^\s*\/\/.*$/gm, '')
   const imports: Import[] = []
-  const statement = /\b(import|export)\s+(type\s+)?((?:[\w*$\s{},]|\bas\b)*?)\s*from\s*(['"])([^'"]+)\4/g
-  for (const match of plain.matchAll(statement)) {
-    const names = /\{([^}]*)\}/.exec(match[3] as string)?.[1]
-    const eachIsType =
-      names !== undefined &&
-      !/^\s*\w+\s*,/.test(match[3] as string) &&
-      names.split(',').every((name) => name.trim() === '' || /^\s*type\s/.test(name))
-    imports.push({ specifier: match[5] as string, typeOnly: match[2] !== undefined || eachIsType })
+  for (const node of nodesOf(parse(text))) {
+    if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
+      imports.push({ specifier: node.moduleSpecifier.text, typeOnly: isOfTypes(node.importClause) })
+    } else if (ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined && ts.isStringLiteral(node.moduleSpecifier)) {
+      const { exportClause } = node
+      const eachIsType = exportClause !== undefined && ts.isNamedExports(exportClause) && exportClause.elements.every(({ isTypeOnly }) => isTypeOnly)
+      imports.push({ specifier: node.moduleSpecifier.text, typeOnly: node.isTypeOnly || eachIsType })
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const [specifier] = node.arguments
+      if (specifier !== undefined && ts.isStringLiteral(specifier)) imports.push({ specifier: specifier.text, typeOnly: false })
+    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal)) {
+      imports.push({ specifier: node.argument.literal.text, typeOnly: true })
+    }
   }
-  for (const match of plain.matchAll(/\bimport\s*(?:\(\s*)?(['"])([^'"]+)\1/g)) imports.push({ specifier: match[2] as string, typeOnly: false })
   return imports
+}
+
+function isOfTypes(clause: ts.ImportClause | undefined): boolean {
+  if (clause === undefined) return false
+  if (clause.isTypeOnly) return true
+  const { name, namedBindings } = clause
+  return (
+    name === undefined &&
+    namedBindings !== undefined &&
+    ts.isNamedImports(namedBindings) &&
+    namedBindings.elements.every(({ isTypeOnly }) => isTypeOnly)
+  )
 }
 
 /** Path from the root that a relative specifier in `path` means; null for a package. */
@@ -138,3 +100,5 @@ export function resolveImport(path: string, specifier: string): string | null {
   if (!specifier.startsWith('.')) return null
   return new URL(specifier, `file:///${path}`).pathname.slice(1)
 }
+
+export { ts }

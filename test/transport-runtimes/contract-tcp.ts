@@ -32,6 +32,7 @@ async function stopsTheSender(context: ContractContext, name: string, options: D
   })
   assert.equal(fault, null)
   assert.equal(count, FLOOD_SIZE)
+  assert.equal(probe.transport.endProof ?? 'unverified', name.startsWith('tls') && context.tellsEnds ? 'verified' : 'unverified')
   probe.transport.end()
   assert.equal(await probe.closed, null)
   probe.check()
@@ -105,6 +106,8 @@ export const plain: Record<string, ContractCase> = {
   'their end first: we may still talk': async (context) => {
     const probe = await open(context, 'early')
     assert.equal(await probe.text(), 'bye')
+    // Anybody can send a FIN.
+    assert.equal(probe.transport.endProof ?? 'unverified', 'unverified')
     await probe.write('after the end')
     probe.transport.end()
     assert.equal(await probe.closed, null)

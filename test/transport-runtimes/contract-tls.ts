@@ -71,12 +71,25 @@ export const secured: Record<string, ContractCase> = {
     assert.equal(await outcome(context, 'echo'), 'TlsHandshakeFailed')
     assert.equal(await outcome(context, 'early'), 'TlsHandshakeFailed')
   },
-  'TLS: an end without close_notify is an end': async (context) => {
+  'TLS: an end with close_notify proves itself where the runtime tells, however closely it follows the bytes before it': async (context) => {
+    for (const size of [3, 16_000, 100_000]) {
+      for (let i = 0; i < 5; i++) {
+        const probe = await open(context, 'tls late')
+        void probe.write('x'.repeat(size))
+        probe.transport.end()
+        assert.equal((await probe.text()).length, size + 5)
+        assert.equal(probe.transport.endProof ?? 'unverified', context.tellsEnds ? 'verified' : 'unverified', `${size} bytes`)
+        await finish(probe)
+      }
+    }
+  },
+  'TLS: an end without close_notify is an end, and told apart where the runtime tells': async (context) => {
     const probe = await open(context, 'tls cut')
     assert.equal(await probe.textOf(3), 'abc')
     await probe.write('x')
     const outcomes = [probe.drain().then(() => 'end'), probe.closed.then((error) => (error as { code?: string } | null)?.code)]
     assert.equal(await Promise.race(outcomes), 'end')
+    assert.equal(probe.transport.endProof ?? 'unverified', context.tellsEnds ? 'truncated' : 'unverified')
     await finish(probe)
   },
 }

@@ -11,6 +11,8 @@ export interface ContractContext {
   readonly peer: PeerInfo
   /** The runtime was started so that it trusts the test authority anyway: cases give no `ca`. */
   readonly trusted: boolean
+  /** This way of TLS tells a close_notify from a mere end of the connection. */
+  readonly tellsEnds: boolean
 }
 
 /** A case: resolves when all is well. */

@@ -27,19 +27,22 @@ const CASE_TIMEOUT = 20_000
 
 describe('node', () => here(Object.keys(cases)))
 
-describe('deno', () => elsewhere(binary('deno'), ['run', '-A', 'test/transport-runtimes/run-deno.ts'], Object.keys(cases)))
+describe('deno', () => elsewhere(binary('deno'), ['run', '-A', 'test/transport-runtimes/run-deno.ts'], Object.keys(cases), { tellsEnds: true }))
 
 // Only without `ca` does TLS take Deno's own way: the authority is made known to the runtime instead.
 describe('deno, its own TLS', () =>
-  elsewhere(binary('deno'), ['run', '-A', '--cert', 'CA_FILE', 'test/transport-runtimes/run-deno.ts'], trustedCases, { trusted: true }))
+  elsewhere(binary('deno'), ['run', '-A', '--cert', 'CA_FILE', 'test/transport-runtimes/run-deno.ts'], trustedCases, {
+    trusted: true,
+    tellsEnds: true,
+  }))
 
 describe('bun', () => elsewhere(binary('bun'), ['run', 'test/transport-runtimes/run-bun.ts'], Object.keys(cases)))
 
 // TLS is spoken through the tunnel, so that the same cases hold TLS in memory to the contract.
 describe.each(Object.keys(PROXIES) as Scheme[])('through a proxy, %s', (scheme) => {
   describe('node', () => here(proxiedCases, scheme))
-  describe('deno', () => elsewhere(binary('deno'), ['run', '-A', 'test/transport-runtimes/run-deno.ts'], proxiedCases, { scheme }))
-  describe('bun', () => elsewhere(binary('bun'), ['run', 'test/transport-runtimes/run-bun.ts'], proxiedCases, { scheme }))
+  describe('deno', () => elsewhere(binary('deno'), ['run', '-A', 'test/transport-runtimes/run-deno.ts'], proxiedCases, { scheme, tellsEnds: true }))
+  describe('bun', () => elsewhere(binary('bun'), ['run', 'test/transport-runtimes/run-bun.ts'], proxiedCases, { scheme, tellsEnds: true }))
 })
 
 /** Runs the cases on this runtime. */
@@ -58,7 +61,10 @@ function here(names: readonly string[], scheme?: Scheme): void {
     const run = cases[name] as ContractCase
     test(
       name,
-      () => run({ dial: proxy === null ? dialNode : proxiedDial(dialNode, `${scheme}://127.0.0.1:${proxy.port}`), peer: peer.info, trusted: false }),
+      () => {
+        const dial = proxy === null ? dialNode : proxiedDial(dialNode, `${scheme}://127.0.0.1:${proxy.port}`)
+        return run({ dial, peer: peer.info, trusted: false, tellsEnds: proxy !== null })
+      },
       CASE_TIMEOUT,
     )
   }
@@ -69,7 +75,7 @@ function elsewhere(
   command: string,
   args: readonly string[],
   names: readonly string[],
-  { trusted = false, scheme }: { trusted?: boolean; scheme?: Scheme } = {},
+  { trusted = false, tellsEnds = false, scheme }: { trusted?: boolean; tellsEnds?: boolean; scheme?: Scheme } = {},
 ): void {
   let peer: Peer
   let proxy: TestProxy | undefined
@@ -83,7 +89,7 @@ function elsewhere(
     const caFile = join(folder, 'ca.pem')
     await writeFile(caFile, certificates.ca)
     if (scheme !== undefined) proxy = await PROXIES[scheme]()
-    const orders: Orders = { peer: peer.info, trusted, names, proxy: proxy === undefined ? null : `${scheme}://127.0.0.1:${proxy.port}` }
+    const orders: Orders = { peer: peer.info, trusted, tellsEnds, names, proxy: proxy === undefined ? null : `${scheme}://127.0.0.1:${proxy.port}` }
     const child = spawn(command, [...args.map((arg) => (arg === 'CA_FILE' ? caFile : arg)), JSON.stringify(orders)], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -13,6 +13,7 @@ const CASE_LIMIT = 5_000
 export interface Orders {
   readonly peer: PeerInfo
   readonly trusted: boolean
+  readonly tellsEnds: boolean
   readonly names: readonly string[]
   /** What to connect through; null for straight on. */
   readonly proxy: string | null
@@ -33,7 +34,7 @@ export async function runCases(direct: Dial, orders: Orders): Promise<void> {
     try {
       const run = cases[name]
       if (run === undefined) throw new Error('no such case')
-      await orGiveUp(run({ dial, peer: orders.peer, trusted: orders.trusted }))
+      await orGiveUp(run({ dial, peer: orders.peer, trusted: orders.trusted, tellsEnds: orders.tellsEnds }))
     } catch (error) {
       fault = error instanceof Error ? (error.stack ?? error.message) : String(error)
     }

@@ -28,6 +28,7 @@ const GAPS: Readonly<Record<string, string>> = {
   'a proxy that cannot be reached, or cannot reach the server: who it was is said': 'OptionUnsupported',
   'a certificate is checked through a proxy as it is without one': 'OptionUnsupported',
   'TLS over a connection of the caller’s: connectWith takes wss: and https:': 'nodeTransport is not a function',
+  'TLS through a proxy and over a connection of the caller’s tells whether the end of a body is verified': 'nodeTransport is not a function',
   'Unix domain sockets: WebSockets and pools, plain and TLS; one that is not there': 'OptionUnsupported',
 }
 

@@ -30,7 +30,7 @@ afterAll(async () => {
 describe('REST on workerd', () => {
   for (const { name } of [...requestChecks, ...poolChecks]) {
     test.concurrent(name, { timeout: 90_000 }, async () => {
-      const environment = { ...peers.environment, isTrusted: true, writeToTheDead: { tcp: 'partly', tls: 'partly' } }
+      const environment = { ...peers.environment, isTrusted: true, tellsEnds: true, writeToTheDead: { tcp: 'partly', tls: 'partly' } }
       const error = await workerd.run(name, environment)
       const gap = GAPS[name]
       if (gap === undefined) expect(error).toBe(null)

@@ -5,6 +5,9 @@ import type { Turns } from './doorbell.ts'
 import { bedOf, lieDown } from './handover.ts'
 import { Patience } from './patience.ts'
 
+/** A thread tries so often to fall asleep before the event loop gets its turn. */
+const MOST_ROUNDS = 8
+
 /** What is waited for. */
 export interface Awaited {
   /** First cell of its block. */
@@ -45,6 +48,10 @@ export class Answers {
       this.sleep()
       return
     }
+    this.lookOn(spin)
+  }
+
+  private lookOn(spin: number): void {
     this.isLooking = true
     this.until = this.turns.clock.now() + spin
     this.turns.immediately(this.look)
@@ -54,6 +61,11 @@ export class Answers {
   remove(awaited: Awaited): void {
     const i = this.awaited.indexOf(awaited)
     if (i >= 0) this.awaited.splice(i, 1)
+  }
+
+  /** Looks whether anything is over that this thread itself has ended. */
+  check(): void {
+    this.settle()
   }
 
   /** Blocks this thread until it is over; false when that took longer than `left()` ms. */
@@ -104,7 +116,12 @@ export class Answers {
 
   private sleep(): void {
     const { awaited, cells, pool, thread } = this
-    while (awaited.length > 0) {
+    for (let rounds = 0; awaited.length > 0; rounds++) {
+      // A bed that never rests must not keep this thread from everything else.
+      if (rounds === MOST_ROUNDS) {
+        this.lookOn(0)
+        return
+      }
       let seen = 0
       for (const { at } of awaited) seen = lieDown(cells, pool, at, thread)
       this.settle()

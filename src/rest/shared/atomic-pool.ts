@@ -4,9 +4,10 @@ import { checkResponseLimits } from '../../codec/http-limits.ts'
 import { RequestWriter } from '../../codec/request-writer.ts'
 import { ResponseReader } from '../../codec/response-reader.ts'
 import { checkInteger, UsageError } from '../../errors.ts'
+import { type Family, integer, readOptions } from '../../option-rules.ts'
 import type { Runtime } from '../../runtime.ts'
-import { type AcquireOptions, ClientPool, type PoolPlace, preparePool } from '../client-pool.ts'
-import { type ClientPoolOptions, DEFAULT_TIMEOUT } from '../options.ts'
+import { ClientPool, type PoolPlace, preparePool } from '../client-pool.ts'
+import { type AcquireOptions, type ClientPoolOptions, DEFAULT_TIMEOUT, POOL_OPTIONS } from '../options.ts'
 import { PoolCore } from '../pool-core.ts'
 import { PoolMemory, type PoolPlan, pagesOf, planBytes } from './layout.ts'
 import { type OwnedSlot, RemoteSlots, SharedSlot, type WorkerLike } from './remote-slots.ts'
@@ -26,6 +27,15 @@ export interface AtomicClientPoolOptions extends ClientPoolOptions {
   spin?: number | undefined
 }
 
+const DEFAULT_SPIN = 100
+
+/** What they may be. */
+export const ATOMIC_POOL_OPTIONS: Family<AtomicClientPoolOptions> = {
+  ...POOL_OPTIONS,
+  spareBlocks: integer(0, 10_000, 'blocks'),
+  spin: integer(0, 10_000, 'µs', DEFAULT_SPIN),
+}
+
 /** The class whose static method was called. */
 export interface AtomicClientPoolClass<Self extends AtomicClientPool> {
   readonly runtime: Runtime
@@ -36,7 +46,6 @@ export interface AtomicClientPoolClass<Self extends AtomicClientPool> {
 const DEFAULT_CAPACITY = 64 * 1024
 const DEFAULT_MAX_HEAD = 16 * 1024
 const DEFAULT_WRITE_CAPACITY = 32 * 1024
-const DEFAULT_SPIN = 100
 
 /**
  * Keep-alive connections to one server, whose slots threads share: this thread owns the sockets and acquires; any thread may hold a slot, send on
@@ -70,8 +79,9 @@ export class AtomicClientPool extends ClientPool {
   static override async connect<Self extends ClientPool>(
     this: { readonly runtime: Runtime } & (new (...args: never[]) => Self),
     url: string | URL,
-    options: AtomicClientPoolOptions = {},
+    given: AtomicClientPoolOptions = {},
   ): Promise<Self> {
+    const options = readOptions(ATOMIC_POOL_OPTIONS, given)
     const Pool = this as unknown as AtomicClientPoolClass<AtomicClientPool>
     const { runtime, thread } = Pool
     const { address, host, place, resolved, defaultHeaders } = preparePool(url, options)
@@ -81,7 +91,7 @@ export class AtomicClientPool extends ClientPool {
     }
     const timeout = options.timeout ?? DEFAULT_TIMEOUT
     const { connections } = resolved
-    const spare = checkInteger('spareBlocks', options.spareBlocks ?? connections, 0, 10_000, 'blocks')
+    const spare = options.spareBlocks ?? connections
     const reader = readerOptions(options)
     const writer = { writeBufferCapacity: options.writeBufferCapacity ?? DEFAULT_WRITE_CAPACITY, basePath: place.basePath, defaultHeaders }
     const blocks = connections + spare
@@ -95,23 +105,19 @@ export class AtomicClientPool extends ClientPool {
       ...writer,
       reader,
       timeout,
-      spin: checkInteger('spin', options.spin ?? DEFAULT_SPIN, 0, 10_000, 'µs') / 1000,
+      spin: (options.spin ?? DEFAULT_SPIN) / 1000,
       owner: thread,
     }
     const memory = new PoolMemory(plan)
-    const furnish = (block: number): { writer: RequestWriter; reader: ResponseReader } => {
-      const region = memory.regionOf(block)
-      return { writer: new RequestWriter(runtime.codec, host, writer, region), reader: new ResponseReader(runtime.codec, reader, region) }
-    }
     let remote: RemoteSlots | null = null
     const core = new PoolCore(runtime, address, options, resolved, (index, owner) => {
-      const { writer, reader } = furnish(index)
-      return new SharedSlot(index, index, writer, reader, owner, () => remote as RemoteSlots)
+      const own = new RequestWriter(runtime.codec, host, writer)
+      return new SharedSlot(index, own, new ResponseReader(runtime.codec, reader), owner, () => remote as RemoteSlots)
     })
-    remote = new RemoteSlots(core, memory, plan, { clock, immediately: threads.immediately }, (slot, block) => Object.assign(slot, furnish(block)))
+    remote = new RemoteSlots(core, memory, plan, { clock, immediately: threads.immediately })
     try {
       core.remote = remote
-      await core.connect(options.signal)
+      await core.connect(options.signal ?? undefined)
     } catch (error) {
       remote.close()
       throw error

@@ -3,53 +3,65 @@
 import type { Request } from '../../codec/request.ts'
 import { RequestWriter } from '../../codec/request-writer.ts'
 import { RestResponse } from '../../codec/response.ts'
-import { ResponseReader } from '../../codec/response-reader.ts'
-import { type RequestSent, RestError, UsageError } from '../../errors.ts'
+import { checkInteger, type RequestSent, RestError, UsageError } from '../../errors.ts'
+import { checkSignal, TIMER_MAX } from '../../option-rules.ts'
 import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
-import { checkTimeout, TIMER_MAX } from '../options.ts'
+import { checkTimeout } from '../options.ts'
 import type { ResponseTimings } from '../response.ts'
+import { abandonedRequest } from '../rest-errors.ts'
+import { checkRequest } from '../sendable.ts'
 import { Answers } from './answers.ts'
 import { SharedCells } from './cells.ts'
 import { takeFailure } from './failures.ts'
 import {
-  ANSWERED,
+  ABORTED,
+  BLOCK_DAMAGED,
   BLOCK_LENGTH,
   BLOCK_METHOD,
   BLOCK_STATE,
   BLOCK_TIMEOUT,
   BLOCK_TIMES,
   BLOCK_TOUCHED,
-  BLOCK_WRITER,
   cancel,
+  claimWriter,
   giveBack,
   HELD,
-  leaseOf,
   POOL_CLOSED,
+  POOL_THREADS,
   passOn,
-  phaseOf,
+  phaseUnder,
   receive,
-  stateOf,
+  ring,
+  SENDING,
+  SUBMITTED,
   submit,
+  TIMED_OUT,
   take,
   unsubmit,
 } from './handover.ts'
 import { PoolMemory, type PoolPlan } from './layout.ts'
 import { METHODS, type SlotMessage } from './messages.ts'
+import { ReceivedResponse } from './posted-response.ts'
 import type { WorkerLike } from './remote-slots.ts'
 
-/** How long after its limit a request is given up for an owner that says nothing, in ms: the owner should have said so before. */
+/** How long after its limit, or after it was abandoned, a request is given up for an owner that says nothing, in ms: the owner should have said so before. */
 const GRACE = 1_000
 
 /** Options of a request from another thread. */
 export interface AtomicSendOptions {
   /** Milliseconds until the response is complete, 0 for no limit. Default: the pool's `timeout`. */
   timeout?: number | undefined
+  /** Abandons the request. A thread that blocks in `sendSync` learns of nothing meanwhile: there, it only counts if it is aborted before. */
+  signal?: AbortSignal | undefined
 }
+
+/** What is true of a request that the owner has not taken. */
+const NOT_SENT = { requestSent: 'nothing', phase: 'queue', elapsed: 0 } as const
 
 /** A thread's objects over the memory of one block; made when it first holds it. */
 interface Berth {
   readonly writer: RequestWriter
-  readonly reader: ResponseReader
+  readonly response: ReceivedResponse
 }
 
 /** A pool that this thread has attached to. */
@@ -57,6 +69,8 @@ class Attachment {
   readonly memory: PoolMemory
   readonly cells: SharedCells
   readonly answers: Answers
+  /** Tells the threads that use a pool apart, whatever their runtime calls them. */
+  readonly number: number
   private readonly berths: (Berth | undefined)[] = []
 
   constructor(
@@ -68,6 +82,7 @@ class Attachment {
     this.cells = new SharedCells(this.memory.memory.i32)
     const turns = { clock: runtime.clock, immediately: runtime.threads.immediately }
     this.answers = new Answers(this.cells, this.memory.pool, thread, turns, plan.spin)
+    this.number = this.cells.add(this.memory.pool + POOL_THREADS, 1) + 1
   }
 
   /** The objects over a block, which this thread holds. */
@@ -78,7 +93,7 @@ class Attachment {
       const region = this.memory.regionOf(block)
       const { host, basePath, defaultHeaders, writeBufferCapacity } = plan
       const writer = new RequestWriter(runtime.codec, host, { writeBufferCapacity, basePath, defaultHeaders }, region)
-      berth = { writer, reader: new ResponseReader(runtime.codec, plan.reader, region, true) }
+      berth = { writer, response: new ReceivedResponse(runtime.codec, plan.reader) }
       this.berths[block] = berth
     }
     return berth
@@ -145,7 +160,7 @@ export class AtomicClientSlot {
   /** Number of the slot, 0 to `connections` - 1. */
   readonly index: number
 
-  private readonly reader: ResponseReader
+  private readonly response: ReceivedResponse
   private readonly cells: SharedCells
   private readonly pool: number
   /** First cell of its block. @internal */
@@ -153,8 +168,10 @@ export class AtomicClientSlot {
   private readonly block: number
   private readonly lease: number
   private isHeld = true
-  /** The owner did not answer: no more can be sent, as a late answer would be taken for the next one's. */
-  private isSpent = false
+  /** The request that was submitted and not yet answered; 0 for none. */
+  private request = 0
+  /** How far a request got that was given up together with the slot. */
+  private left: RequestSent = 'nothing'
 
   /** @internal */
   constructor(
@@ -162,8 +179,9 @@ export class AtomicClientSlot {
     private readonly message: SlotMessage,
     private readonly threads: Attachments,
   ) {
-    const { cells, memory } = attachment
-    const { block, lease, index } = message
+    const { cells, memory, plan } = attachment
+    const block = checkInteger('the block of a slot message', message.block, 0, plan.blocks - 1, 'as its pool has them')
+    const { lease, index } = message
     this.cells = cells
     this.pool = memory.pool
     this.at = memory.cellsOf(block)
@@ -171,14 +189,11 @@ export class AtomicClientSlot {
     this.lease = lease
     this.index = index
     if (!receive(cells, this.at, lease, threads.thread)) throw this.notHeld('it was received before, or taken back')
-    const { writer, reader } = attachment.berth(block)
+    const { writer, response } = attachment.berth(block)
     this.writer = writer
-    this.reader = reader
+    this.response = response
     writer.inUse = false
-    if (cells.load(this.at + BLOCK_WRITER) !== threads.thread) {
-      writer.refresh()
-      cells.store(this.at + BLOCK_WRITER, threads.thread)
-    }
+    if (claimWriter(cells, this.at, attachment.number)) writer.refresh()
     this.touch()
   }
 
@@ -200,22 +215,14 @@ export class AtomicClientSlot {
    * release. Rejects as `slot.send` of the owner's thread does, with `SlotReleased` when the slot is no longer held, and with `OwnerGone` when
    * the owner does not answer within a second of the limit.
    */
-  async send(request: Request, options: AtomicSendOptions & { signal?: AbortSignal | undefined } = {}): Promise<AtomicResponse> {
-    const { signal } = options
-    if (signal?.aborted) {
-      throw new RestError('RequestAborted', 'the request was aborted before it was sent', {
-        fault: 'local',
-        requestSent: 'nothing',
-        phase: 'send',
-        cause: signal.reason,
-      })
-    }
+  async send(request: Request, options: AtomicSendOptions = {}): Promise<AtomicResponse> {
+    const signal = checkSignal('signal', options.signal)
     const { since, end } = this.begin(request, options)
-    const onAbort = (): void => cancel(this.cells, this.pool, this.at, this.lease)
-    signal?.addEventListener('abort', onAbort, { once: true })
-    const isAnswered = await this.answered(end)
-    signal?.removeEventListener('abort', onAbort)
-    return this.finish(since, isAnswered)
+    const outcome = await this.answered(end, signal)
+    if (outcome === 'aborted') this.abort(since, signal)
+    else if (outcome === 'late') this.abandon(TIMED_OUT)
+    if (outcome !== 'over' && (await this.answered(this.now() + GRACE)) !== 'over') throw this.ownerGone(since, signal)
+    return this.finish(since, signal)
   }
 
   /**
@@ -226,20 +233,26 @@ export class AtomicClientSlot {
     if (this.threads.thread === this.attachment.plan.owner) {
       throw new UsageError('InvalidOption', 'sendSync would block the thread that owns the sockets: use send there')
     }
+    const { answers } = this.attachment
     const { since, end } = this.begin(request, options)
-    const isAnswered = this.attachment.answers.block(this, () => this.left(end))
-    return this.finish(since, isAnswered)
+    if (!answers.block(this, () => this.remaining(end))) {
+      this.abandon(TIMED_OUT)
+      const last = this.now() + GRACE
+      if (!answers.block(this, () => this.remaining(last))) throw this.ownerGone(since)
+    }
+    return this.finish(since, options.signal)
   }
 
   /** Tells the owner that this thread still needs the slot, though it sends nothing: every request does so too. Throws `SlotReleased`. */
   renew(): void {
-    if (!this.isHeld || this.state() !== stateOf(this.lease, HELD)) throw this.notHeld('it was released, or taken back')
+    if (!this.isHeld || this.phase() !== HELD) throw this.notHeld('it was released, or taken back')
     this.touch()
   }
 
   /** Hands the slot on to another thread: post what is returned. Throws `SlotReleased` when it is not held, or a request is under way. */
   handOff(worker?: Pick<WorkerLike, 'threadId'>): SlotMessage {
-    if (!this.isHeld || this.isSpent || !passOn(this.cells, this.at, this.lease, worker === undefined ? 0 : worker.threadId + 1)) {
+    const thread = worker === undefined ? 0 : worker.threadId + 1
+    if (!this.isHeld || this.request !== 0 || !passOn(this.cells, this.at, this.lease, thread)) {
       throw this.notHeld('it was released, taken back, or has a request under way')
     }
     this.end()
@@ -247,20 +260,16 @@ export class AtomicClientSlot {
   }
 
   /**
-   * Gives the slot back: an atomic push, no message. A second call does nothing. Throws `SlotReleased` when the slot was taken away from this thread,
-   * or while a request is under way.
+   * Gives the slot back: an atomic step, no message. With a request under way, that is abandoned and the connection replaced. A second call does nothing,
+   * and neither does one after the slot was taken away from this thread, or the pool was closed.
    */
   release(): void {
     if (!this.isHeld) return
-    const { cells, at, lease } = this
-    // The owner may have answered after all.
-    if (this.isSpent) take(cells, at, lease)
-    if (!giveBack(cells, this.pool, at, this.block, lease) && !this.isSpent) {
-      if (leaseOf(this.state()) === lease) throw this.notHeld('a request is under way: await it before the release')
-      this.end()
-      throw this.notHeld('it was taken back')
-    }
+    const from = giveBack(this.cells, this.pool, this.at, this.block, this.lease)
+    this.left = from === SUBMITTED ? 'nothing' : from === SENDING ? 'partly' : 'fully'
     this.end()
+    // Who waits for its answer waits no longer.
+    if (this.request !== 0) this.attachment.answers.check()
   }
 
   /** As `release`. */
@@ -277,45 +286,53 @@ export class AtomicClientSlot {
 
   private end(): void {
     this.isHeld = false
-    this.reader.expire()
+    this.response.expire()
+    // Its memory is no longer this thread's.
+    this.writer.inUse = true
   }
 
-  private state(): number {
-    return this.cells.load(this.at + BLOCK_STATE)
+  private now(): number {
+    return this.attachment.runtime.clock.now()
   }
 
-  /** Answered, or the lease is over. @internal */
+  private remaining(end: number): number {
+    return end === Number.POSITIVE_INFINITY ? end : Math.max(0, end - this.now())
+  }
+
+  private phase(): number {
+    return phaseUnder(this.cells.load(this.at + BLOCK_STATE), this.lease)
+  }
+
+  /** Nothing is to be waited for: answered, or the lease is over. @internal */
   isOver(): boolean {
-    const state = this.state()
-    return phaseOf(state) === ANSWERED || leaseOf(state) !== this.lease
+    const phase = this.phase()
+    return phase !== SUBMITTED && phase !== SENDING
   }
 
-  /** Waits for the answer; resolves with false when it does not come in time. */
-  private answered(end: number): Promise<boolean> {
+  /** Waits for the answer until `end`, or until `signal` is aborted. */
+  private answered(end: number, signal?: AbortSignal): Promise<'over' | 'late' | 'aborted'> {
     const { answers, runtime } = this.attachment
     const { clock } = runtime
     return new Promise((resolve) => {
-      const awaited = {
-        at: this.at,
-        isOver: () => this.isOver(),
-        onOver: () => {
-          clock.clear(timer)
-          resolve(true)
-        },
-      }
-      const onTimer = (): void => {
-        if (this.left(end) > 0) setTimer()
-        else {
-          answers.remove(awaited)
-          resolve(this.isOver())
-        }
-      }
       let timer: unknown
+      const leave = (outcome: 'over' | 'late' | 'aborted'): void => {
+        clock.clear(timer)
+        signal?.removeEventListener('abort', onAbort)
+        resolve(outcome)
+      }
+      const awaited = { at: this.at, isOver: () => this.isOver(), onOver: () => leave('over') }
+      const giveUp = (outcome: 'late' | 'aborted'): void => {
+        answers.remove(awaited)
+        leave(this.isOver() ? 'over' : outcome)
+      }
+      const onAbort = (): void => giveUp('aborted')
+      const onTimer = (): void => (this.remaining(end) > 0 ? setTimer() : giveUp('late'))
       // By itself, the wait would not keep this thread alive: it has a timer even without a limit.
       const setTimer = (): void => {
-        timer = clock.set(onTimer, Math.min(Math.ceil(this.left(end)), TIMER_MAX))
+        timer = clock.set(onTimer, Math.min(Math.ceil(this.remaining(end)), TIMER_MAX))
       }
       setTimer()
+      signal?.addEventListener('abort', onAbort, { once: true })
       answers.add(awaited)
     })
   }
@@ -327,56 +344,92 @@ export class AtomicClientSlot {
   /** HELD to SUBMITTED. */
   private begin(request: Request, options: AtomicSendOptions): { since: number; end: number } {
     const { cells, at, attachment, writer } = this
+    const signal = checkSignal('signal', options.signal)
     const timeout = options.timeout === undefined ? attachment.plan.timeout : checkTimeout('timeout', options.timeout)
+    if (signal?.aborted) {
+      throw abandonedRequest('RequestAborted', 'the request was aborted before it was sent', NOT_SENT, signal.reason)
+    }
     if (!this.isHeld) throw this.notHeld('it was released')
-    if (this.isSpent) throw this.notHeld('its owner did not answer')
+    checkRequest(request)
+    if (this.request !== 0) throw this.notHeld('another request is under way on it')
     if (request.writer !== writer) throw new UsageError('InvalidOption', 'the request must be built with the writer of this slot')
     if (request.isStreaming) throw new UsageError('InvalidOption', 'a streamed body can’t be sent from another thread: build the request whole')
-    // Throws for a request that its writer has superseded.
     const { length } = request
     cells.store(at + BLOCK_LENGTH, length)
     cells.store(at + BLOCK_METHOD, Math.max(0, METHODS.indexOf(request.method)))
     cells.store(at + BLOCK_TIMEOUT, timeout)
     this.touch()
-    this.reader.expire()
-    if (!submit(cells, this.pool, at, this.block, this.lease)) throw this.lost('nothing')
+    this.response.expire()
+    this.request = submit(cells, this.pool, at, this.block, this.lease)
+    if (this.request === 0) throw this.lost('nothing')
     writer.inUse = true
-    const since = this.attachment.runtime.clock.now()
-    return { since, end: timeout === 0 ? Number.POSITIVE_INFINITY : since + timeout + GRACE }
+    const since = this.now()
+    return { since, end: timeout === 0 ? Number.POSITIVE_INFINITY : since + timeout }
+  }
+
+  /** Has the owner abandon the request: if it has not taken it yet, nothing of it will leave. It says what became of it, as of any other. */
+  private abandon(reason: number): void {
+    cancel(this.cells, this.pool, this.at, this.block, this.request, reason)
+  }
+
+  /** Takes the request back, and throws, if the owner has not taken it; else has the owner abandon it. */
+  private abort(since: number, signal: AbortSignal | undefined): void {
+    if (!this.takeBack()) this.abandon(ABORTED)
+    else throw abandonedRequest('RequestAborted', 'the request was aborted', { ...NOT_SENT, elapsed: this.now() - since }, signal?.reason)
+  }
+
+  /** SUBMITTED to HELD: nothing of the request has left, and nothing will. */
+  private takeBack(): boolean {
+    if (!unsubmit(this.cells, this.at, this.lease)) return false
+    this.request = 0
+    this.writer.inUse = false
+    return true
   }
 
   /** ANSWERED to HELD. */
-  private finish(since: number, isAnswered: boolean): AtomicResponse {
-    const { cells, at, attachment } = this
-    if (!isAnswered) throw this.ownerGone(since)
+  private finish(since: number, signal: AbortSignal | undefined): AtomicResponse {
+    const { cells, at, attachment, block } = this
+    if (!this.isHeld) {
+      const message = 'the slot was released while its request was under way'
+      throw abandonedRequest('RequestAborted', message, { requestSent: this.left, phase: 'first byte', elapsed: this.now() - since })
+    }
     if (!take(cells, at, this.lease)) throw this.lost('partly')
+    this.request = 0
     this.writer.inUse = false
     const { memory } = attachment
-    const failure = takeFailure(cells, at, memory.memory.u8, memory.messageOf(this.block), this.attachment.runtime.clock.now() - since)
-    if (failure !== null) throw failure
-    this.reader.adopt()
-    return new AtomicResponse(this.reader, this)
-  }
-
-  private left(end: number): number {
-    return end === Number.POSITIVE_INFINITY ? end : Math.max(0, end - this.attachment.runtime.clock.now())
+    const { u8, i32 } = memory.memory
+    let failure: RestError | null
+    try {
+      failure = takeFailure(cells, at, u8, memory.messageOf(block), this.now() - since)
+      if (failure === null) this.response.receive(i32, u8, memory.responseOf(block))
+    } catch (error) {
+      cells.store(at + BLOCK_DAMAGED, 1)
+      throw new RestError('SharedMemoryCorrupt', (error as Error).message, { fault: 'local', requestSent: 'fully', phase: 'body' })
+    }
+    if (failure === null) return new AtomicResponse(this.response, this)
+    if (failure.code !== 'RequestAborted' || !signal?.aborted) throw failure
+    const { requestSent, phase, elapsed } = failure
+    throw abandonedRequest('RequestAborted', 'the request was aborted', { requestSent, phase, elapsed: elapsed ?? 0 }, signal.reason)
   }
 
   /** The lease is over, and the request with it. */
   private lost(requestSent: RequestSent): RestError {
-    this.isHeld = false
-    const isClosed = this.cells.load(this.pool + POOL_CLOSED) !== 0
+    const { cells, pool } = this
+    this.end()
+    const isClosed = cells.load(pool + POOL_CLOSED) !== 0
+    // The owner may not know of it, if the state was damaged.
+    if (!isClosed) ring(cells, pool)
     const message = isClosed ? 'the pool was closed' : 'this slot can’t be used: it was taken back'
     const phase = requestSent === 'nothing' ? 'send' : 'first byte'
     return new RestError(isClosed ? 'PoolClosed' : 'SlotReleased', message, { fault: 'local', requestSent, phase })
   }
 
-  private ownerGone(since: number): RestError {
-    this.isSpent = true
-    // What the owner has not even taken can't have left.
-    const requestSent = unsubmit(this.cells, this.at, this.lease) ? 'nothing' : 'partly'
+  /** The owner does not say what became of a request that it was to abandon. The slot can be released, and the owner takes it back when it is there again. */
+  private ownerGone(since: number, signal?: AbortSignal): RestError {
+    const outcome = { requestSent: this.takeBack() ? 'nothing' : 'partly', phase: 'queue', elapsed: this.now() - since } as const
+    if (signal?.aborted) return abandonedRequest('RequestAborted', 'the request was aborted, and its owner is silent', outcome, signal.reason)
     const message = 'the thread that owns the sockets did not answer in time: it is gone, or blocked'
-    return new RestError('OwnerGone', message, { fault: 'local', requestSent, phase: 'queue', elapsed: this.attachment.runtime.clock.now() - since })
+    return new RestError('OwnerGone', message, { ...outcome, fault: 'local' })
   }
 
   private notHeld(why: string): RestError {
@@ -388,10 +441,10 @@ export class AtomicClientSlot {
 export class AtomicResponse extends RestResponse {
   /** @internal */
   constructor(
-    reader: ResponseReader,
+    response: ReceivedResponse,
     private readonly slot: AtomicClientSlot,
   ) {
-    super(reader)
+    super(response)
   }
 
   /** How long it took, as the owner measured it, and on what connection. */

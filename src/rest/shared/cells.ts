@@ -27,8 +27,11 @@ export class SharedCells implements Cells {
   compareExchange(cell: number, expected: number, value: number): number {
     return Atomics.compareExchange(this.words, cell, expected, value)
   }
-  add(cell: number, value: number): void {
-    Atomics.add(this.words, cell, value)
+  add(cell: number, value: number): number {
+    return Atomics.add(this.words, cell, value)
+  }
+  or(cell: number, bits: number): void {
+    Atomics.or(this.words, cell, bits)
   }
   notify(cell: number): void {
     Atomics.notify(this.words, cell)

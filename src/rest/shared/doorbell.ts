@@ -5,6 +5,9 @@ import type { SharedCells } from './cells.ts'
 import { POOL_ASLEEP, POOL_DOORBELL } from './handover.ts'
 import { Patience } from './patience.ts'
 
+/** So many rings are answered in a row before the event loop gets its turn. */
+const MOST_ROUNDS = 8
+
 /** The turns of an event loop. */
 export interface Turns {
   readonly clock: Clock
@@ -105,7 +108,12 @@ export class Doorbell {
 
   private sleep(): void {
     const { cells, pool } = this
-    while (!this.isClosed && !this.isLooking) {
+    for (let rounds = 0; !this.isClosed && !this.isLooking; rounds++) {
+      // A bell that never rests must not keep this thread from its sockets.
+      if (rounds === MOST_ROUNDS) {
+        this.expect()
+        return
+      }
       cells.store(pool + POOL_ASLEEP, 1)
       if (!this.isWaiting) {
         const waiting = cells.waitAsync(pool + POOL_DOORBELL, this.seen, Number.POSITIVE_INFINITY)

@@ -14,6 +14,7 @@ import {
 } from '../../errors.ts'
 import { BLOCK_CAUSE, BLOCK_FAILURE, BLOCK_MESSAGE, BLOCK_PHASE, BLOCK_SENT, type Cells } from './handover.ts'
 import { MESSAGE_BYTES } from './layout.ts'
+import { checkWord, corrupt } from './words.ts'
 
 // What a number means never changes; new ones are appended.
 const CODES: readonly RestErrorCode[] = [
@@ -31,6 +32,7 @@ const CODES: readonly RestErrorCode[] = [
   'PoolClosed',
   'SlotReleased',
   'OwnerGone',
+  'SharedMemoryCorrupt',
 ]
 const SENT: readonly RequestSent[] = ['nothing', 'partly', 'fully']
 const PHASES: readonly RequestPhase[] = ['queue', 'send', 'first byte', 'body']
@@ -56,19 +58,34 @@ export function putFailure(cells: Cells, block: number, memory: Uint8Array, at: 
   cells.store(block + BLOCK_MESSAGE, bytes.length)
 }
 
-/** The failure of a request, on the holder's thread; null when there was none. */
+/** The failure of a request, on the holder's thread; null when there was none. Throws `SharedMemoryCorrupt` for what `putFailure` does not write. */
 export function takeFailure(cells: Cells, block: number, memory: Uint8Array, at: number, elapsed: number): RestError | null {
-  const number = cells.load(block + BLOCK_FAILURE)
+  const number = checkWord('the number of a failure', cells.load(block + BLOCK_FAILURE), 0, CODES.length)
   if (number === 0) return null
-  const bytes = memory.slice(at, at + cells.load(block + BLOCK_MESSAGE))
-  const [message, cause] = JSON.parse(new TextDecoder().decode(bytes)) as Text
+  const length = checkWord('the length of a failure', cells.load(block + BLOCK_MESSAGE), 0, MESSAGE_BYTES)
+  const [message, cause] = textOf(memory.slice(at, at + length))
   return new RestError(CODES[number - 1] as RestErrorCode, message, {
-    fault: FAULTS[cells.load(block + BLOCK_CAUSE)] as Fault,
-    requestSent: SENT[cells.load(block + BLOCK_SENT)] as RequestSent,
-    phase: PHASES[cells.load(block + BLOCK_PHASE)] as RequestPhase,
+    fault: pick(FAULTS, 'the fault of a failure', cells.load(block + BLOCK_CAUSE)),
+    requestSent: pick(SENT, 'how far a request got', cells.load(block + BLOCK_SENT)),
+    phase: pick(PHASES, 'the phase of a failure', cells.load(block + BLOCK_PHASE)),
     elapsed,
     ...(cause === undefined ? {} : { cause: causeOf(cause) }),
   })
+}
+
+function pick<T>(list: readonly T[], word: string, index: number): T {
+  return list[checkWord(word, index, 0, list.length - 1)] as T
+}
+
+function textOf(bytes: Uint8Array): Text {
+  try {
+    const text: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    if (Array.isArray(text) && [text[0], ...(Array.isArray(text[1]) ? text[1] : [])].every((part) => typeof part === 'string'))
+      return text as unknown as Text
+  } catch {
+    // Told below.
+  }
+  throw corrupt('the text of a failure', bytes.length)
 }
 
 function causeOf([kind, code, message]: NonNullable<Text[1]>): Error {

@@ -3,20 +3,22 @@
  *
  * Rule 1: only the thread that the state names may read or write a block's memory (the table below). Plain reads and writes of it are ordered by
  *         the atomic step before and after them: what was written before a hand-over is seen behind it.
- * Rule 2: a lease has a number, and it is part of the state word: a step of an old lease finds another word, and does nothing.
- * Rule 3: both lists (blocks returned, blocks submitted) have one taker, the owner, who takes all there is in one exchange. With a single taker that
- *         never takes one entry alone there is no ABA, and no tag is needed.
- * Rule 4: a block is in a list at most once. Who may put it there is decided by the state word, before; and the owner takes both lists before
- *         it gives a block that was taken away from its holder to anybody else.
+ * Rule 2: a lease has a number, and it is part of the state word: a step of an old lease finds another word, and does nothing. The owner alone begins
+ *         leases, and keeps their numbers in its own memory: it never learns one from the state word.
+ * Rule 3: what is shared says where to look, never what is true. A holder marks its block in a bitmap; the owner looks at the state of every block that is
+ *         marked. A mark too many finds nothing to do, a lost one is made good by the next look at all blocks. There are no lists, and no links to follow.
+ * Rule 4: nothing that is read from shared memory is used as an index, a length or the condition of a loop before it was compared with what the
+ *         reader knows by itself. The owner judges state words with `phaseUnder`, and everything else in `owner-reads.ts`.
  *
  *     state        who may touch the block           next
  *     FREE         owner                             TRANSIT     the owner hands it off
  *     TRANSIT      nobody                            HELD        a thread receives it
  *     HELD         holder: encodes, reads the answer SUBMITTED   it sends · RETURNED  it is done · TRANSIT  it hands it on
- *     SUBMITTED    nobody                            SENDING     the owner takes the request · HELD  the holder takes it back
- *     SENDING      owner and its socket              ANSWERED    the response or the failure is there
- *     ANSWERED     nobody                            HELD        the holder takes it
+ *     SUBMITTED    nobody                            SENDING     the owner takes the request · HELD, RETURNED  the holder takes it back
+ *     SENDING      owner and its socket              ANSWERED    the response or the failure is there · LEFT  the holder waits for it no longer
+ *     ANSWERED     nobody                            HELD        the holder takes it · RETURNED  it is done
  *     RETURNED     nobody                            FREE        the owner takes it back
+ *     LEFT         owner and its socket              FREE        the owner has cut the connection, and takes it back
  *     any                                            FREE        the owner revokes it: the lease number grows
  *
  * All of it is written over `Cells`, so that a test can try every interleaving of the real steps.
@@ -29,7 +31,9 @@ export interface Cells {
   exchange(cell: number, value: number): number
   /** Stores `value` if the cell holds `expected`; returns what it held. */
   compareExchange(cell: number, expected: number, value: number): number
-  add(cell: number, value: number): void
+  /** Returns what the cell held. */
+  add(cell: number, value: number): number
+  or(cell: number, bits: number): void
   /** Wakes every thread that waits on the cell. */
   notify(cell: number): void
 }
@@ -38,10 +42,12 @@ export interface Cells {
 export const POOL_CLOSED = 0
 /** Counts what the owner should look at. */
 export const POOL_DOORBELL = 1
-/** First of the blocks that were returned, plus 1; 0 for none. */
-export const POOL_RETURNED = 2
-/** First of the blocks whose request is to be sent, plus 1. */
-export const POOL_SUBMITTED = 3
+/** Not 0 when a block or a ticket may have been marked since the owner last looked. */
+export const POOL_MARKED = 2
+/** Two words: a bit for each ticket that the owner should look at. */
+export const POOL_TICKET_MARKS = 7
+/** Counts the threads that have attached. */
+export const POOL_THREADS = 3
 /** 1 while somebody waits on the owner's thread for a slot: a return rings then. */
 export const POOL_WANTED = 4
 /** 1 while the owner may sleep: a ring has to wake it then. */
@@ -49,19 +55,27 @@ export const POOL_ASLEEP = 6
 /** First of the cells that holders sleep on; a thread's is found by its number, and may be another thread's, too. */
 export const POOL_BEDS = 16
 const BEDS = 64
-export const POOL_CELLS: number = POOL_BEDS + BEDS
+/** From here, a bit for each block that the owner should look at. */
+export const POOL_MARKS: number = POOL_BEDS + BEDS
+
+/** Cells of a pool of so many blocks. */
+export function poolCells(blocks: number): number {
+  return POOL_MARKS + ((blocks + 31) >>> 5)
+}
 
 // Cells of a block, from its first one.
 export const BLOCK_STATE = 0
-export const BLOCK_NEXT_RETURNED = 1
-export const BLOCK_NEXT_SUBMITTED = 2
+/** Number of the request that was submitted last: each has another one. */
+export const BLOCK_REQUEST = 1
+/** What becomes of a request that is abandoned: {@link ABORTED} or {@link TIMED_OUT}. */
+export const BLOCK_CANCEL_REASON = 2
 /** Number of the thread that received it, or that it is meant for; 0 when not known. */
 export const BLOCK_HOLDER = 3
 /** The request: bytes, method, and limit in ms. */
 export const BLOCK_LENGTH = 4
 export const BLOCK_METHOD = 5
 export const BLOCK_TIMEOUT = 6
-/** Lease whose request is to be abandoned. */
+/** Number of the request that is to be abandoned. */
 export const BLOCK_CANCEL = 7
 /** The outcome: 0 for a response, else a failure's number; how far it got; what was waited for; its cause; bytes of its message. */
 export const BLOCK_FAILURE = 8
@@ -69,7 +83,7 @@ export const BLOCK_SENT = 9
 export const BLOCK_PHASE = 10
 export const BLOCK_CAUSE = 11
 export const BLOCK_MESSAGE = 12
-/** Thread that last rendered the default fields. */
+/** Number of the attachment that last rendered the default fields. */
 export const BLOCK_WRITER = 13
 /** Counts what the holder does, so that one who does nothing is told apart from one who is gone. */
 export const BLOCK_TOUCHED = 14
@@ -77,7 +91,13 @@ export const BLOCK_TOUCHED = 14
 export const BLOCK_ASLEEP = 15
 /** Five doubles: how the exchange went. */
 export const BLOCK_TIMES = 16
+/** Not 0 when a holder found something in the block that the owner does not write. */
+export const BLOCK_DAMAGED = 26
 export const BLOCK_CELLS = 32
+
+// Values of BLOCK_CANCEL_REASON.
+export const ABORTED = 0
+export const TIMED_OUT = 1
 
 export const FREE = 0
 export const TRANSIT = 1
@@ -86,6 +106,7 @@ export const SUBMITTED = 3
 export const SENDING = 4
 export const ANSWERED = 5
 export const RETURNED = 6
+export const LEFT = 7
 
 const PHASE_BITS = 3
 const PHASE_MASK = 7
@@ -104,6 +125,12 @@ export function leaseOf(state: number): number {
   return (state >>> PHASE_BITS) & LEASE_MASK
 }
 
+/** The phase that a state word gives a block under `lease`; -1 for the word of another lease, and for one that no step makes. */
+export function phaseUnder(state: number, lease: number): number {
+  const phase = phaseOf(state)
+  return state === stateOf(lease, phase) ? phase : -1
+}
+
 /** The lease after `lease`. It comes round after 268 million hand-overs of one block. */
 export function nextLease(lease: number): number {
   return (lease + 1) & LEASE_MASK
@@ -117,33 +144,83 @@ export function step(cells: Cells, block: number, lease: number, from: number, t
 
 // The owner.
 
-/** FREE to TRANSIT, under a new lease, whose number is returned. */
-export function handOff(cells: Cells, block: number, thread: number): number {
-  const lease = nextLease(leaseOf(cells.load(block + BLOCK_STATE)))
+/** FREE to TRANSIT, under the lease after `lease`, whose number is returned. */
+export function handOff(cells: Cells, block: number, lease: number, thread: number): number {
+  const next = nextLease(lease)
   cells.store(block + BLOCK_HOLDER, thread)
   // Publishes the block as it is: what the owner wrote is seen by who receives it.
-  cells.store(block + BLOCK_STATE, stateOf(lease, TRANSIT))
-  return lease
+  cells.store(block + BLOCK_STATE, stateOf(next, TRANSIT))
+  return next
 }
 
-/** Takes a whole list, first come first: block numbers. `place` gives the first cell of a block. */
-export function takeAll(cells: Cells, head: number, next: number, place: (block: number) => number): number[] {
-  const blocks: number[] = []
-  for (let entry = cells.exchange(head, 0); entry !== 0; ) {
-    const block = entry - 1
-    blocks.push(block)
-    entry = cells.load(place(block) + next)
+/** Takes the marks of a bitmap, and calls `look` with the number of each, below `count`, ascending. Marks of numbers from `count` on are dropped. */
+export function takeMarks(cells: Cells, first: number, count: number, look: (number: number) => void): void {
+  for (let from = 0; from < count; from += 32) {
+    const cell = first + (from >>> 5)
+    if (cells.load(cell) === 0) continue
+    const marks = cells.exchange(cell, 0)
+    const most = Math.min(32, count - from)
+    for (let bit = 0; bit < most; bit++) if ((marks >>> bit) & 1) look(from + bit)
   }
-  return blocks.reverse()
 }
 
-/** SUBMITTED to SENDING: from here on the memory is the owner's. Returns the lease, or -1 when the request was taken back. */
-export function accept(cells: Cells, block: number): number {
-  const lease = leaseOf(cells.load(block + BLOCK_STATE))
-  return step(cells, block, lease, SUBMITTED, SENDING) ? lease : -1
+/** Marks a number in a bitmap. */
+export function mark(cells: Cells, pool: number, first: number, number: number): void {
+  cells.or(first + (number >>> 5), 1 << (number & 31))
+  // Afterwards: who finds it set finds the mark, too.
+  cells.store(pool + POOL_MARKED, 1)
 }
 
-/** SENDING to ANSWERED. False when the lease was revoked meanwhile. Its holder is to be woken: {@link sleeper}. */
+/** SUBMITTED to SENDING: from here on the memory is the owner's. False when the request was taken back. */
+function accept(cells: Cells, block: number, lease: number): boolean {
+  return step(cells, block, lease, SUBMITTED, SENDING)
+}
+
+/** What the owner finds when it looks at a block that is away. */
+export type Finding =
+  // Nothing to do.
+  | 'nothing'
+  // It has taken a request, which is to be sent.
+  | 'request'
+  // It has taken a request that was abandoned before it was sent.
+  | 'abandoned request'
+  // The request under way is no longer wanted.
+  | 'abandon'
+  // It has taken the block back; a request that is under way is nobody's.
+  | 'back'
+  // No step of the protocol leads here.
+  | 'damage'
+
+/**
+ * Does what the state of a block asks for, and says what came of it.
+ *
+ * @param request number of the request that the owner has under way for the block; 0 for none
+ */
+export function lookAt(cells: Cells, block: number, lease: number, request: number): Finding {
+  const phase = phaseUnder(cells.load(block + BLOCK_STATE), lease)
+  // Only the owner leads to SENDING, and on from it; and what is FREE is not away.
+  if (phase < 0 || phase === FREE || (phase === SENDING || phase === LEFT) !== (request !== 0)) return 'damage'
+  switch (phase) {
+    case SUBMITTED:
+      if (!accept(cells, block, lease)) return 'nothing'
+      return cells.load(block + BLOCK_CANCEL) === requestOf(cells, block) ? 'abandoned request' : 'request'
+    case SENDING:
+      return cells.load(block + BLOCK_CANCEL) === request ? 'abandon' : 'nothing'
+    case RETURNED:
+    case LEFT:
+      if (cells.load(block + BLOCK_DAMAGED) !== 0) return 'damage'
+      return step(cells, block, lease, phase, FREE) ? 'back' : 'nothing'
+    default:
+      return 'nothing'
+  }
+}
+
+/** Number of the request that was taken. It is never 0. */
+export function requestOf(cells: Cells, block: number): number {
+  return cells.load(block + BLOCK_REQUEST) || 1
+}
+
+/** SENDING to ANSWERED. False when the holder has left meanwhile. Else it is to be woken: {@link sleeper}. */
 export function answer(cells: Cells, block: number, lease: number): boolean {
   return step(cells, block, lease, SENDING, ANSWERED)
 }
@@ -160,23 +237,21 @@ export function wake(cells: Cells, pool: number, thread: number): void {
   cells.notify(bedOf(pool, thread))
 }
 
-/** The cell that a thread sleeps on. */
+/** The cell that a thread sleeps on: one of the pool's beds, whatever the number. */
 export function bedOf(pool: number, thread: number): number {
-  return pool + POOL_BEDS + (thread % BEDS)
+  return pool + POOL_BEDS + (thread & (BEDS - 1))
 }
 
-/** RETURNED to FREE. False for a block that was revoked after it had been returned. */
-export function takeBack(cells: Cells, block: number): boolean {
-  return step(cells, block, leaseOf(cells.load(block + BLOCK_STATE)), RETURNED, FREE)
-}
-
-/** Any state to FREE under a new lease: whatever the holder still does finds another word. A holder that waits is woken. */
-export function revoke(cells: Cells, pool: number, block: number): void {
-  for (;;) {
-    const state = cells.load(block + BLOCK_STATE)
-    if (cells.compareExchange(block + BLOCK_STATE, state, stateOf(nextLease(leaseOf(state)), FREE)) === state) break
-  }
+/**
+ * Any state to FREE under the lease after `lease`, whose number is returned: whatever the holder still does finds another word. A holder that waits is
+ * woken.
+ */
+export function revoke(cells: Cells, pool: number, block: number, lease: number): number {
+  const next = nextLease(lease)
+  // A store: only the owner changes the lease, so that no step of a holder can succeed after it.
+  cells.store(block + BLOCK_STATE, stateOf(next, FREE))
   wake(cells, pool, cells.load(block + BLOCK_HOLDER))
+  return next
 }
 
 // The holder.
@@ -188,6 +263,11 @@ export function receive(cells: Cells, block: number, lease: number, thread: numb
   return true
 }
 
+/** Does the thread with the attachment `number` have to render the default fields in the block's writer, which it holds, before it uses that? */
+export function claimWriter(cells: Cells, block: number, number: number): boolean {
+  return cells.exchange(block + BLOCK_WRITER, number) !== number
+}
+
 /** HELD to TRANSIT, on to another thread under the same lease. */
 export function passOn(cells: Cells, block: number, lease: number, thread: number): boolean {
   // The new holder is named afterwards: a thread that ends in between is still the one that had it last, so the block is taken back.
@@ -196,13 +276,21 @@ export function passOn(cells: Cells, block: number, lease: number, thread: numbe
   return true
 }
 
-/** HELD to SUBMITTED, and rings. False when the lease is over. */
-export function submit(cells: Cells, pool: number, block: number, number: number, lease: number): boolean {
+/** HELD to SUBMITTED, and rings. Returns the number of the request, never 0; 0 when the lease is over. */
+export function submit(cells: Cells, pool: number, block: number, number: number, lease: number): number {
   cells.store(block + BLOCK_ASLEEP, 0)
-  if (!step(cells, block, lease, HELD, SUBMITTED)) return false
-  push(cells, pool + POOL_SUBMITTED, block + BLOCK_NEXT_SUBMITTED, number)
+  const request = nextRequest(cells.load(block + BLOCK_REQUEST))
+  cells.store(block + BLOCK_REQUEST, request)
+  if (!step(cells, block, lease, HELD, SUBMITTED)) return 0
+  mark(cells, pool, pool + POOL_MARKS, number)
   ring(cells, pool)
-  return true
+  return request
+}
+
+/** Request numbers come round after 2^32 requests of one block. */
+function nextRequest(request: number): number {
+  const next = (request + 1) | 0
+  return next === 0 ? 1 : next
 }
 
 /** SUBMITTED back to HELD: nothing of the request has left. False when the owner has taken it. */
@@ -221,28 +309,26 @@ export function take(cells: Cells, block: number, lease: number): boolean {
   return step(cells, block, lease, ANSWERED, HELD)
 }
 
-/** Asks for the request under way to be abandoned. */
-export function cancel(cells: Cells, pool: number, block: number, lease: number): void {
-  cells.store(block + BLOCK_CANCEL, lease + 1)
+/** Asks for a request to be abandoned. It names this request alone: none that is submitted later is meant. */
+export function cancel(cells: Cells, pool: number, block: number, number: number, request: number, reason: number): void {
+  cells.store(block + BLOCK_CANCEL_REASON, reason)
+  cells.store(block + BLOCK_CANCEL, request)
+  mark(cells, pool, pool + POOL_MARKS, number)
   ring(cells, pool)
 }
 
-/** HELD to RETURNED; rings when a slot is waited for. False when the lease is over: it was returned before, or revoked. */
-export function giveBack(cells: Cells, pool: number, block: number, number: number, lease: number): boolean {
-  if (!step(cells, block, lease, HELD, RETURNED)) return false
-  push(cells, pool + POOL_RETURNED, block + BLOCK_NEXT_RETURNED, number)
-  // After the push: whoever sets the flag looks at the list once more afterwards, so one of the two sees the other.
-  if (cells.load(pool + POOL_WANTED) !== 0) ring(cells, pool)
-  return true
-}
-
-function push(cells: Cells, head: number, next: number, number: number): void {
-  for (;;) {
-    const first = cells.load(head)
-    cells.store(next, first)
-    // Publishes the entry together with its link.
-    if (cells.compareExchange(head, first, number + 1) === first) return
-  }
+/**
+ * Gives the block back, whatever it is in the middle of; rings when that is a request, or when a slot is waited for. Returns the phase that it was in, or -1
+ * when the lease is over: it was returned before, or revoked.
+ */
+export function giveBack(cells: Cells, pool: number, block: number, number: number, lease: number): number {
+  // In the order in which the owner leads on from one to the next.
+  const from = [HELD, SUBMITTED, SENDING, ANSWERED].find((phase) => step(cells, block, lease, phase, phase === SENDING ? LEFT : RETURNED))
+  if (from === undefined) return -1
+  mark(cells, pool, pool + POOL_MARKS, number)
+  // After the mark: whoever sets the flag looks at the marks once more afterwards, so one of the two sees the other.
+  if (from === SENDING || cells.load(pool + POOL_WANTED) !== 0) ring(cells, pool)
+  return from
 }
 
 /** Has the owner look: wakes it if it sleeps. */

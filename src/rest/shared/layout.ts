@@ -1,11 +1,11 @@
 /** Where things lie in the memory that the threads of a pool share; and what a thread has to know of it. */
 
-import type { Fields } from '../../codec/handshake.ts'
+import type { Fields } from '../../codec/fields.ts'
 import type { ResponseReaderOptions } from '../../codec/http-limits.ts'
 import { align, CodecMemory, FIRST_REGION, Region } from '../../codec/memory.ts'
-import { RequestWriter, type RequestWriterOptions } from '../../codec/request-writer.ts'
-import { ResponseReader } from '../../codec/response-reader.ts'
-import { BLOCK_CELLS, POOL_CELLS } from './handover.ts'
+import { PREFIX_BYTES, RequestWriter, type RequestWriterOptions } from '../../codec/request-writer.ts'
+import { BLOCK_CELLS, poolCells } from './handover.ts'
+import { responseBytes } from './posted-response.ts'
 import { TICKET_CELLS, TICKETS } from './tickets.ts'
 
 const PAGE = 65_536
@@ -34,11 +34,13 @@ export interface PoolPlan {
 }
 
 /** The pool's own cells, and the tickets. */
-const HEADER_BYTES = align((POOL_CELLS + TICKETS * TICKET_CELLS) * 4)
+function headerBytes(blocks: number): number {
+  return align((poolCells(blocks) + TICKETS * TICKET_CELLS) * 4)
+}
 
 /** Bytes of the memory of a pool. */
-export function planBytes(blocks: number, writer: RequestWriterOptions, reader: ResponseReaderOptions): number {
-  return FIRST_REGION + HEADER_BYTES + blocks * blockBytes(writer, reader)
+export function planBytes(blocks: number, writer: RequestWriterOptions, reader: Required<ResponseReaderOptions>): number {
+  return FIRST_REGION + headerBytes(blocks) + blocks * blockBytes(writer, reader)
 }
 
 /** Pages of linear memory for so many bytes. */
@@ -46,26 +48,32 @@ export function pagesOf(bytes: number): number {
   return Math.ceil(bytes / PAGE)
 }
 
-function blockBytes(writer: RequestWriterOptions, reader: ResponseReaderOptions): number {
-  return align(BLOCK_CELLS * 4) + align(MESSAGE_BYTES) + RequestWriter.regionBytes(writer) + ResponseReader.regionBytes(reader)
+function blockBytes(writer: RequestWriterOptions, reader: Required<ResponseReaderOptions>): number {
+  return align(BLOCK_CELLS * 4) + align(MESSAGE_BYTES) + RequestWriter.regionBytes(writer) + responseBytes(reader)
 }
 
-/** The memory of a pool as one thread sees it. */
+/**
+ * The memory of a pool as one thread sees it.
+ *
+ *     block  │ cells │ text of a failure │ the holder's request writer │ response │
+ */
 export class PoolMemory {
   readonly memory: CodecMemory
   /** First cell of the pool. */
   readonly pool: number = FIRST_REGION >> 2
+  private readonly tickets: number
   private readonly start: number
   private readonly stride: number
 
   constructor(readonly plan: PoolPlan) {
     this.memory = new CodecMemory(plan.module, plan.memory)
-    this.start = FIRST_REGION + HEADER_BYTES
+    this.tickets = this.pool + poolCells(plan.blocks)
+    this.start = FIRST_REGION + headerBytes(plan.blocks)
     this.stride = blockBytes(plan, plan.reader)
   }
 
   /** First cell of a ticket. */
-  readonly ticketAt = (ticket: number): number => this.pool + POOL_CELLS + ticket * TICKET_CELLS
+  readonly ticketAt = (ticket: number): number => this.tickets + ticket * TICKET_CELLS
 
   /** First cell of a block. */
   cellsOf(block: number): number {
@@ -77,9 +85,18 @@ export class PoolMemory {
     return this.start + block * this.stride + align(BLOCK_CELLS * 4)
   }
 
-  /** The memory of a block's writer and reader. Nobody gives it back: it lives as long as the pool. */
+  /** The memory of a block's writer. Nobody gives it back: it lives as long as the pool. */
   regionOf(block: number): Region {
-    const start = this.messageOf(block) + align(MESSAGE_BYTES)
-    return new Region(this.memory, start, this.start + (block + 1) * this.stride - start, () => {})
+    return new Region(this.memory, this.messageOf(block) + align(MESSAGE_BYTES), RequestWriter.regionBytes(this.plan), () => {})
+  }
+
+  /** Where a block's request begins: what its writer calls its address. */
+  requestOf(block: number): number {
+    return this.messageOf(block) + align(MESSAGE_BYTES) + align(PREFIX_BYTES)
+  }
+
+  /** Where a block's response goes. */
+  responseOf(block: number): number {
+    return this.messageOf(block) + align(MESSAGE_BYTES) + RequestWriter.regionBytes(this.plan)
   }
 }

@@ -3,48 +3,48 @@
  * longer give back.
  *
  * Rule 1: a block that is taken from a thread that may still run is never used again: its late writes reach memory that nobody reads.
- * Rule 2: both lists are taken before a block changes hands by force.
+ * Rule 2: what is in shared memory can be wrong. Whose block it is, under which lease, and whether a request of it is under way stands in this thread's
+ *         own memory, and so do the connection's buffers; a block that contradicts that is retired, and costs its slot no more than its memory.
  */
 
 import { RestError, UsageError } from '../../errors.ts'
+import { TIMER_MAX } from '../../option-rules.ts'
 import type { PoolCore, RemoteHolders } from '../pool-core.ts'
 import type { HttpResponse } from '../response.ts'
+import { abandonedRequest } from '../rest-errors.ts'
 import { ClientSlot, Slot, type SlotOwner } from '../slot.ts'
 import { SharedCells } from './cells.ts'
 import { Doorbell, type Turns } from './doorbell.ts'
 import { putFailure } from './failures.ts'
 import {
-  accept,
   answer,
-  BLOCK_CANCEL,
+  BLOCK_CANCEL_REASON,
   BLOCK_FAILURE,
   BLOCK_HOLDER,
   BLOCK_LENGTH,
   BLOCK_METHOD,
-  BLOCK_NEXT_RETURNED,
-  BLOCK_NEXT_SUBMITTED,
   BLOCK_STATE,
   BLOCK_TIMEOUT,
   BLOCK_TIMES,
   BLOCK_TOUCHED,
-  BLOCK_WRITER,
   handOff,
+  lookAt,
   POOL_CLOSED,
-  POOL_RETURNED,
-  POOL_SUBMITTED,
+  POOL_MARKED,
+  POOL_MARKS,
   POOL_WANTED,
-  phaseOf,
+  requestOf,
   revoke,
-  SENDING,
   sleeper,
-  stateOf,
-  takeAll,
-  takeBack,
+  TIMED_OUT,
+  takeMarks,
   wake,
 } from './handover.ts'
 import type { PoolMemory, PoolPlan } from './layout.ts'
 import { METHODS, type SlotMessage } from './messages.ts'
+import { ResponsePoster } from './posted-response.ts'
 import { TicketDesk } from './ticket-desk.ts'
+import { checkWord, corrupt } from './words.ts'
 
 /** The part of a worker that is needed: `Worker` of `node:worker_threads`, which Deno and Bun have too. */
 export interface WorkerLike {
@@ -52,23 +52,32 @@ export interface WorkerLike {
   once(event: 'exit', listener: () => void): unknown
 }
 
-/** A slot whose memory threads share. */
+/** A request of another thread that is under way, as this thread knows it. */
+interface Trip {
+  /** Its number: what a cancel has to name. */
+  readonly request: number
+  /** Why it is abandoned; null while it is not. */
+  reason: 'RequestAborted' | 'RequestTimeout' | null
+}
+
+/** A slot that threads may hold, by a block of shared memory. Its writer, its reader and its connection are this thread's own. */
 export class SharedSlot extends Slot {
-  /** Its memory. */
+  /** The block under which other threads hold it; -1 when none is left. */
   block: number
   /** Another thread has it, or is about to. */
   isAway = false
+  /** The request that is sent for its holder. */
+  trip: Trip | null = null
 
   constructor(
     index: number,
-    block: number,
     writer: Slot['writer'],
     reader: Slot['reader'],
     owner: SlotOwner,
     private readonly holders: () => RemoteSlots,
   ) {
     super(index, writer, reader, owner)
-    this.block = block
+    this.block = index
   }
 
   override get activity(): number {
@@ -117,8 +126,11 @@ export class OwnedSlot extends ClientSlot {
 export class RemoteSlots implements RemoteHolders {
   private readonly cells: SharedCells
   private readonly pool: number
-  /** Whose block it is; null for one that is spare or given up. */
-  private readonly slotOf: (SharedSlot | null)[] = []
+  /** Whose block it is; null for one that is spare or retired. */
+  private readonly slotOf: (SharedSlot | null)[]
+  /** The lease of each block. */
+  private readonly leases: Int32Array
+  private readonly posters: readonly ResponsePoster[]
   private readonly spare: number[] = []
   private readonly watched = new Set<number>()
   /** Threads that have ended, so that nothing is given to them. */
@@ -130,25 +142,29 @@ export class RemoteSlots implements RemoteHolders {
   private readonly woken: number[] = []
   private wanted = false
   private listening = true
-  private readonly place = (block: number): number => this.memory.cellsOf(block)
 
   constructor(
     private readonly core: PoolCore,
     private readonly memory: PoolMemory,
     private readonly plan: PoolPlan,
     turns: Turns,
-    private readonly remake: (slot: SharedSlot, block: number) => void,
   ) {
     this.cells = new SharedCells(memory.memory.i32)
     this.pool = memory.pool
+    this.leases = new Int32Array(plan.blocks)
+    this.slotOf = new Array(plan.blocks).fill(null)
     this.desk = new TicketDesk(core, this.cells, memory, this)
     for (const slot of core.slots as SharedSlot[]) this.slotOf[slot.block] = slot
+    this.posters = core.slots.map(({ reader }) => new ResponsePoster(reader, plan.reader))
     for (let block = plan.blocks - 1; block >= core.slots.length; block--) this.spare.push(block)
-    const onRing = (): void => {
-      this.collect()
-      this.abandonCancelled()
-    }
-    this.bell = new Doorbell(this.cells, this.pool, turns, plan.spin, () => this.wakeSleepers(), onRing)
+    this.bell = new Doorbell(
+      this.cells,
+      this.pool,
+      turns,
+      plan.spin,
+      () => this.wakeSleepers(),
+      () => this.sweep(),
+    )
     this.bell.open()
   }
 
@@ -162,16 +178,16 @@ export class RemoteSlots implements RemoteHolders {
 
   /** FREE to TRANSIT, for a thread; 0 when it is not known. Returns the lease. */
   lend(slot: SharedSlot, thread: number): number {
-    const at = this.place(slot.block)
-    this.cells.store(at + BLOCK_CANCEL, 0)
-    this.cells.store(at + BLOCK_WRITER, this.plan.owner)
+    const { block } = slot
     slot.isAway = true
-    return handOff(this.cells, at, thread)
+    const lease = handOff(this.cells, this.place(block), this.leases[block] as number, thread)
+    this.leases[block] = lease
+    return lease
   }
 
   /** Takes a slot back that was lent and never reached anybody. */
   recall(slot: SharedSlot): void {
-    revoke(this.cells, this.pool, this.place(slot.block))
+    this.revoke(slot.block)
     this.comeBack(slot)
   }
 
@@ -187,21 +203,18 @@ export class RemoteSlots implements RemoteHolders {
   // RemoteHolders.
 
   collect(): void {
-    const { cells, pool, place } = this
-    if (cells.load(pool + POOL_RETURNED) !== 0) {
-      for (const block of takeAll(cells, pool + POOL_RETURNED, BLOCK_NEXT_RETURNED, place)) {
-        const slot = this.slotOf[block]
-        if (slot && takeBack(cells, place(block))) this.comeBack(slot)
-      }
-    }
-    if (cells.load(pool + POOL_SUBMITTED) !== 0) {
-      for (const block of takeAll(cells, pool + POOL_SUBMITTED, BLOCK_NEXT_SUBMITTED, place)) {
-        const slot = this.slotOf[block]
-        const lease = slot ? accept(cells, place(block)) : -1
-        if (slot && lease >= 0) this.serve(slot, lease)
-      }
-    }
+    const { cells, pool } = this
+    if (cells.load(pool + POOL_MARKED) === 0) return
+    // Before the marks: what is marked from here on is found the next time.
+    cells.store(pool + POOL_MARKED, 0)
+    takeMarks(cells, pool + POOL_MARKS, this.slotOf.length, this.look)
     this.desk.collect()
+  }
+
+  sweep(): void {
+    this.collect()
+    for (const slot of this.core.slots as SharedSlot[]) if (slot.isAway) this.look(slot.block)
+    this.desk.sweep()
   }
 
   setWanted(wanted: boolean): void {
@@ -212,23 +225,10 @@ export class RemoteSlots implements RemoteHolders {
 
   onLeak(slot: Slot): void {
     const shared = slot as SharedSlot
-    if (!shared.isAway) return
-    const block = this.spare.pop()
+    this.sweep()
     // Without memory to spare it can only be reported.
-    if (block === undefined) return
-    this.collect()
-    if (!shared.isAway) {
-      this.spare.push(block)
-      return
-    }
-    const old = shared.block
-    revoke(this.cells, this.pool, this.place(old))
-    this.slotOf[old] = null
-    this.slotOf[block] = shared
-    // The connection reads into the old memory.
-    shared.connection?.destroy()
-    shared.block = block
-    this.remake(shared, block)
+    if (!shared.isAway || this.spare.length === 0) return
+    this.replaceBlock(shared)
     this.comeBack(shared)
   }
 
@@ -236,44 +236,134 @@ export class RemoteSlots implements RemoteHolders {
   close(): void {
     this.listening = false
     this.cells.store(this.pool + POOL_CLOSED, 1)
-    for (const slot of this.slotOf) if (slot) revoke(this.cells, this.pool, this.place(slot.block))
+    for (const slot of this.slotOf) if (slot) this.revoke(slot.block)
     this.desk.close()
     this.bell.close()
   }
 
+  /** Shared memory contradicts what this thread knows. `slot`: whose block it is, which is retired; null for what belongs to no slot. */
+  onCorruption(slot: SharedSlot | null, error: unknown): void {
+    this.core.counters.corruptions++
+    this.core.observers.tell('onCorruption', { slot: slot === null ? null : slot.index, error: error as RestError })
+    if (slot === null) return
+    if (this.replaceBlock(slot)) {
+      this.comeBack(slot)
+      return
+    }
+    slot.isAway = false
+    slot.trip = null
+    this.core.retire(slot)
+  }
+
   // How it works inside.
 
-  /** Sends what a holder has encoded, straight from the shared memory. */
-  private serve(slot: SharedSlot, lease: number): void {
-    const { cells, memory } = this
-    const at = this.place(slot.block)
-    const { block, writer } = slot
-    const request = {
-      bytes: memory.memory.u8.subarray(writer.address, writer.address + cells.load(at + BLOCK_LENGTH)),
-      method: METHODS[cells.load(at + BLOCK_METHOD)] as string,
-      isStreaming: false,
-      declaredLength: null,
-      source: NO_SOURCE,
-      writer,
+  private place(block: number): number {
+    return this.memory.cellsOf(block)
+  }
+
+  private revoke(block: number): void {
+    this.leases[block] = revoke(this.cells, this.pool, this.place(block), this.leases[block] as number)
+  }
+
+  /** Retires a slot's block and gives it one that nobody knows. False when there is none. */
+  private replaceBlock(slot: SharedSlot): boolean {
+    this.revoke(slot.block)
+    this.slotOf[slot.block] = null
+    const block = this.spare.pop()
+    slot.block = block ?? -1
+    if (block === undefined) return false
+    this.slotOf[block] = slot
+    return true
+  }
+
+  /** Does what the state of a block asks for, if it is away. */
+  private readonly look = (block: number): void => {
+    const slot = this.slotOf[block]
+    if (!slot?.isAway) return
+    const at = this.place(block)
+    const found = lookAt(this.cells, at, this.leases[block] as number, slot.trip?.request ?? 0)
+    switch (found) {
+      case 'request':
+      case 'abandoned request':
+        this.serve(slot, found === 'request')
+        break
+      case 'abandon':
+        this.abandon(slot, slot.trip as Trip)
+        break
+      case 'back':
+        this.comeBack(slot)
+        break
+      case 'damage':
+        this.onCorruption(slot, corrupt('the state of a block', this.cells.load(at + BLOCK_STATE)))
     }
-    this.core.send(slot, request, { timeout: cells.load(at + BLOCK_TIMEOUT) }).then(
+  }
+
+  /** Sends what a holder has encoded, straight from the shared memory. */
+  private serve(slot: SharedSlot, isWanted: boolean): void {
+    const { cells } = this
+    const at = this.place(slot.block)
+    const trip: Trip = { request: requestOf(cells, at), reason: null }
+    slot.trip = trip
+    if (!isWanted) {
+      this.readReason(slot, trip)
+      const outcome = { requestSent: 'nothing', phase: 'queue', elapsed: 0 } as const
+      this.fail(slot, trip, abandonedRequest('RequestAborted', 'it was abandoned before it was sent', outcome))
+      return
+    }
+    let sending: Promise<HttpResponse>
+    try {
+      const { u8 } = this.memory.memory
+      const length = checkWord('the length of a request', cells.load(at + BLOCK_LENGTH), 1, this.plan.writeBufferCapacity)
+      const method = METHODS[checkWord('the method of a request', cells.load(at + BLOCK_METHOD), 0, METHODS.length - 1)] as string
+      const timeout = checkWord('the limit of a request', cells.load(at + BLOCK_TIMEOUT), 0, TIMER_MAX)
+      const start = this.memory.requestOf(slot.block)
+      const request = {
+        bytes: u8.subarray(start, start + length),
+        method,
+        writer: slot.writer,
+        stream: null,
+      }
+      sending = this.core.send(slot, request, { timeout })
+    } catch (error) {
+      this.onCorruption(slot, error)
+      return
+    }
+    sending.then(
       (response) => {
-        this.putTimes(at, response)
-        cells.store(at + BLOCK_FAILURE, 0)
-        this.answer(at, lease)
+        if (slot.trip === trip) this.succeed(slot, response)
       },
       (error: unknown) => {
-        // The block may be another holder's by now, and its message area with it.
-        if (cells.load(at + BLOCK_STATE) !== stateOf(lease, SENDING)) return
-        putFailure(cells, at, memory.memory.u8, memory.messageOf(block), error)
-        this.answer(at, lease)
+        if (slot.trip === trip) this.fail(slot, trip, error)
       },
     )
   }
 
+  private succeed(slot: SharedSlot, response: HttpResponse): void {
+    const { i32, u8 } = this.memory.memory
+    const at = this.place(slot.block)
+    ;(this.posters[slot.index] as ResponsePoster).post(i32, u8, this.memory.responseOf(slot.block))
+    this.putTimes(at, response)
+    this.cells.store(at + BLOCK_FAILURE, 0)
+    // The response has overtaken its request, whose memory is the holder's again.
+    if (slot.writer.inUse) slot.connection?.destroy()
+    this.answer(slot, at)
+  }
+
+  private fail(slot: SharedSlot, trip: Trip, error: unknown): void {
+    const at = this.place(slot.block)
+    putFailure(this.cells, at, this.memory.memory.u8, this.memory.messageOf(slot.block), trip.reason === null ? error : abandoned(trip.reason, error))
+    this.answer(slot, at)
+  }
+
   /** Who looks for it sees it at once; who sleeps is woken when this turn is over, however many answers it has for one thread. */
-  private answer(at: number, lease: number): void {
-    if (!answer(this.cells, at, lease)) return
+  private answer(slot: SharedSlot, at: number): void {
+    const lease = this.leases[slot.block] as number
+    if (!answer(this.cells, at, lease)) {
+      // The holder has left, or the word was damaged.
+      this.look(slot.block)
+      return
+    }
+    slot.trip = null
     this.answered.push(at)
     this.bell.expect()
   }
@@ -297,20 +387,22 @@ export class RemoteSlots implements RemoteHolders {
     for (let i = 0; i < times.length; i++) view.setFloat64((at + BLOCK_TIMES + 2 * i) * 4, times[i] as number, true)
   }
 
-  private abandonCancelled(): void {
-    const { cells } = this
-    for (const slot of this.slotOf) {
-      if (!slot?.isAway) continue
-      const at = this.place(slot.block)
-      const cancelled = cells.load(at + BLOCK_CANCEL)
-      if (cancelled === 0) continue
-      if (cells.load(at + BLOCK_STATE) === stateOf(cancelled - 1, SENDING)) slot.connection?.destroy()
-      cells.store(at + BLOCK_CANCEL, 0)
-    }
+  /** Gives up the request that its holder no longer wants. */
+  private abandon(slot: SharedSlot, trip: Trip): void {
+    if (trip.reason !== null) return
+    this.readReason(slot, trip)
+    // When its response is there already, the connection is no longer its.
+    if (slot.connection?.state === 'busy') slot.connection.destroy()
+  }
+
+  private readReason(slot: SharedSlot, trip: Trip): void {
+    const reason = this.cells.load(this.place(slot.block) + BLOCK_CANCEL_REASON)
+    trip.reason = reason === TIMED_OUT ? 'RequestTimeout' : 'RequestAborted'
   }
 
   private comeBack(slot: SharedSlot): void {
     slot.isAway = false
+    slot.trip = null
     this.core.giveBack(slot)
   }
 
@@ -331,20 +423,20 @@ export class RemoteSlots implements RemoteHolders {
   /** A thread is gone: nothing it held can come back by itself, and nothing will be written there any more. */
   private onExit(thread: number): void {
     if (!this.listening) return
-    this.collect()
-    for (const slot of this.slotOf) {
-      if (!slot?.isAway) continue
-      const at = this.place(slot.block)
-      if (this.cells.load(at + BLOCK_HOLDER) !== thread) continue
-      const wasSending = phaseOf(this.cells.load(at + BLOCK_STATE)) === SENDING
-      revoke(this.cells, this.pool, at)
-      if (wasSending || slot.connection?.state === 'busy') slot.connection?.destroy()
-      this.comeBack(slot)
+    this.sweep()
+    for (const slot of this.core.slots as SharedSlot[]) {
+      if (!slot.isAway || this.cells.load(this.place(slot.block) + BLOCK_HOLDER) !== thread) continue
+      if (slot.connection?.state === 'busy') slot.connection.destroy()
+      this.recall(slot)
     }
+    this.desk.onExit(thread)
   }
 }
 
-/** Requests of other threads are whole. */
-const NO_SOURCE: AsyncIterable<Uint8Array> = {
-  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+/** A failure that came of a holder's wish. */
+function abandoned(code: 'RequestAborted' | 'RequestTimeout', error: unknown): unknown {
+  if (!(error instanceof RestError) || error.code !== 'RequestAborted') return error
+  const { requestSent, phase, elapsed } = error
+  const message = code === 'RequestTimeout' ? 'no complete response within the limit of the request (timeout)' : 'the request was aborted'
+  return abandonedRequest(code, message, { requestSent, phase, elapsed: elapsed ?? 0 })
 }

@@ -7,7 +7,8 @@ import { stayAlive } from './cells.ts'
 import { POOL_CLOSED } from './handover.ts'
 import type { PoolPlan } from './layout.ts'
 import type { SlotMessage } from './messages.ts'
-import { abandon, ask, claim, GRANTED, redeem, TICKET_BLOCK, TICKET_INDEX, TICKET_LEASE, TICKET_STATE, TICKETS, WAITING } from './tickets.ts'
+import { abandon, ask, claim, GRANTED, REFUSED, redeem, TICKET_BLOCK, TICKET_INDEX, TICKET_LEASE, TICKET_STATE, TICKETS, WAITING } from './tickets.ts'
+import { checkWord, corrupt } from './words.ts'
 
 /** Default of `timeout`, in ms. */
 const DEFAULT_TIMEOUT = 30_000
@@ -64,8 +65,7 @@ export class SharedAcquirer {
     const ended = stayAlive(this.threads.of(this.plan).clock)
     try {
       for (let state = wait.state(); state === WAITING; state = wait.state()) {
-        if ((await wait.cells.waitAsync(wait.at + TICKET_STATE, state, wait.left())) === 'timed-out' && abandon(wait.cells, wait.at))
-          throw wait.timedOut()
+        if ((await wait.cells.waitAsync(wait.at + TICKET_STATE, state, wait.left())) === 'timed-out' && wait.abandon()) throw wait.timedOut()
       }
     } finally {
       ended()
@@ -77,7 +77,7 @@ export class SharedAcquirer {
   acquireSync(options: { timeout?: number | undefined } = {}): AtomicClientSlot {
     const wait = this.begin(options)
     for (let state = wait.state(); state === WAITING; state = wait.state()) {
-      if (wait.cells.wait(wait.at + TICKET_STATE, state, wait.left()) === 'timed-out' && abandon(wait.cells, wait.at)) throw wait.timedOut()
+      if (wait.cells.wait(wait.at + TICKET_STATE, state, wait.left()) === 'timed-out' && wait.abandon()) throw wait.timedOut()
     }
     return this.end(wait)
   }
@@ -87,7 +87,7 @@ export class SharedAcquirer {
     const { cells, memory, clock } = this.threads.of(this.plan)
     const isClosed = (): boolean => cells.load(memory.pool + POOL_CLOSED) !== 0
     if (isClosed()) throw closed()
-    const ticket = claim(cells, memory.ticketAt, TICKETS)
+    const ticket = claim(cells, memory.ticketAt, TICKETS, this.threads.thread)
     if (ticket < 0) throw queueFull(`${TICKETS} threads wait for a slot already`)
     const at = memory.ticketAt(ticket)
     ask(cells, memory.pool, at, ticket, this.threads.thread)
@@ -96,6 +96,7 @@ export class SharedAcquirer {
       cells,
       at,
       isClosed,
+      abandon: () => abandon(cells, memory.pool, at, ticket),
       state: () => cells.load(at + TICKET_STATE),
       left: () => (end === Number.POSITIVE_INFINITY ? end : Math.max(0, end - clock.now())),
       timedOut: () =>
@@ -109,13 +110,15 @@ export class SharedAcquirer {
   }
 
   private end({ cells, at, state, isClosed }: Wait): AtomicClientSlot {
-    if (state() !== GRANTED) {
+    const outcome = state()
+    if (outcome === REFUSED) {
       redeem(cells, at)
       throw isClosed() ? closed() : queueFull('the queue of the pool is full (maxQueue)')
     }
+    if (outcome !== GRANTED) throw corrupt('the state of a ticket', outcome)
     const message = {
       nexusSlot: this.plan.id,
-      block: cells.load(at + TICKET_BLOCK),
+      block: checkWord('the block on a ticket', cells.load(at + TICKET_BLOCK), 0, this.plan.blocks - 1),
       index: cells.load(at + TICKET_INDEX),
       lease: cells.load(at + TICKET_LEASE),
     }
@@ -129,6 +132,8 @@ interface Wait {
   readonly cells: ReturnType<Attachments['of']>['cells']
   readonly at: number
   state(): number
+  /** Waits no longer; false when a slot is there. */
+  abandon(): boolean
   isClosed(): boolean
   left(): number
   timedOut(): RestError

@@ -273,29 +273,85 @@ describe('a frame and the buffer', () => {
     }
     expect(reader.assembly).toBe(first)
   })
-  test('an assembly buffer over 1 MiB is kept for the next large message, however small its parts', () => {
-    const reader = open({ bufferCapacity: 64 * 1024 })
-    const large = frame({ opcode: 2, payload: new Uint8Array(1_200_000) })
-    const pieces = Array.from({ length: Math.ceil(large.length / 20_000) }, (_, i) => large.subarray(i * 20_000, (i + 1) * 20_000))
-    expect(feedSpare(reader, pieces).events[0]?.bytes.length).toBe(1_200_000)
-    const first = reader.assembly
-    expect(feedSpare(reader, pieces).events[0]?.bytes.length).toBe(1_200_000)
-    expect(reader.assembly).toBe(first)
+  /** A message in fragments, all but the last of `size` bytes. */
+  const fragments = (length: number, size: number): Uint8Array[] =>
+    Array.from({ length: Math.ceil(length / size) }, (_, i) =>
+      frame({ opcode: i === 0 ? 2 : 0, fin: (i + 1) * size >= length, payload: new Uint8Array(Math.min(size, length - i * size)) }),
+    )
+  test.each([
+    ['16 MiB, by default', 16 * 1024 * 1024, undefined, 1024 * 1024],
+    ['a limit that is no power of two', 300_000, 300_000, 1_000],
+    ['a limit below the first array', 1_000, 1_000, 300],
+  ])('an assembly buffer grows with what arrives, and never past maxMessageSize: %s', (_, length, maxMessageSize, size) => {
+    const reader = open({ bufferCapacity: 2 * 1024 * 1024, ...(maxMessageSize === undefined ? {} : { maxMessageSize }) })
+    let arrived = 0
+    for (const piece of fragments(length, size)) {
+      reader.read(piece)
+      arrived += size
+      const message = reader.next()
+      expect(reader.assembly.length).toBeLessThanOrEqual(Math.min(length, Math.max(4_096, 2 * arrived)))
+      if (message !== null) expect(message.length).toBe(length)
+    }
+    expect(reader.assembly.length).toBe(length)
   })
-  test('an assembly buffer over 1 MiB is let go at the next small message', () => {
-    const reader = open({ bufferCapacity: 64 * 1024 })
-    const piece = new Uint8Array(60_000)
-    const large = [
-      frame({ opcode: 2, fin: false, payload: piece }),
-      ...Array.from({ length: 20 }, () => frame({ opcode: 0, fin: false, payload: piece })),
-      hex('80 00'),
-    ]
-    const { events } = feedSpare(reader, large)
-    expect(events[0]?.bytes.length).toBe(21 * 60_000)
-    expect(reader.assembly.length).toBeGreaterThan(1024 * 1024)
-    reader.read(hex('02 01 01 80 01 02'))
-    expect([...(reader.next()?.bytes ?? [])]).toEqual([1, 2])
-    expect(reader.assembly.length).toBeLessThanOrEqual(1024 * 1024)
+  test('a frame that only says that it is large takes no memory for it', () => {
+    const reader = open()
+    // 16 MiB are announced.
+    reader.read(concat(hex('82 7f 00 00 00 00 01 00 00 00'), new Uint8Array(50)))
+    expect(reader.next()).toBeNull()
+    expect(reader.assembly.length).toBeLessThanOrEqual(4_096)
+  })
+  test.each([
+    ['next', (reader: FrameReader) => reader.next()],
+    ['poll', (reader: FrameReader) => reader.poll()],
+  ])('an idle reader holds nothing of a large message that was taken, from the call of %s on that makes it stale', (_, go) => {
+    const reader = open({ bufferCapacity: 128 * 1024 })
+    for (const length of [2 * 1024 * 1024, 131_073]) {
+      expect(feedSpare(reader, [frame({ opcode: 2, payload: new Uint8Array(length) })]).events[0]?.bytes.length).toBe(length)
+      go(reader)
+      expect(reader.assembly.length).toBe(0)
+    }
+    // One that is small is kept: the next message in parts costs nothing.
+    for (const piece of fragments(50_000, 30_000)) reader.read(piece)
+    expect(reader.next()?.length).toBe(50_000)
+    go(reader)
+    expect(reader.assembly.length).toBe(60_000)
+  })
+  test('large messages that follow each other share a buffer; a small one never takes it', () => {
+    const reader = open({ bufferCapacity: 128 * 1024 })
+    const large = [frame({ opcode: 2, payload: new Uint8Array(1_200_000) })]
+    const buffers: Uint8Array[] = []
+    for (let i = 0; i < 3; i++) {
+      for (const piece of cut(large[0] as Uint8Array, [100_000])) {
+        for (let rest = piece; rest.length > 0; ) {
+          const spare = reader.spare()
+          spare.set(rest.subarray(0, spare.length))
+          const { length } = spare
+          reader.filled(Math.min(length, rest.length))
+          rest = rest.subarray(length)
+          if (reader.poll()) buffers.push(reader.assembly)
+        }
+      }
+      expect(reader.next()?.length).toBe(1_200_000)
+      expect(reader.next()).toBeNull()
+    }
+    expect(buffers.map((buffer) => buffer === buffers[0])).toEqual([true, true, true])
+    for (const piece of fragments(2_000, 1_000)) reader.read(piece)
+    expect(reader.next()?.length).toBe(2_000)
+    expect(reader.assembly.length).toBe(4_096)
+  })
+  test('a large message that is not taken yet, or still held, is not let go', () => {
+    const reader = open({ bufferCapacity: 128 * 1024 })
+    const payload = new Uint8Array(200_000).fill(7)
+    const pieces = cut(frame({ opcode: 2, payload }), [50_000, 100_000, 150_000])
+    for (const piece of pieces) {
+      reader.poll()
+      reader.read(piece)
+    }
+    expect(reader.poll()).toBe(true)
+    expect(reader.poll()).toBe(true)
+    const message = reader.next()
+    expect(Buffer.compare(message?.bytes as Uint8Array, payload)).toBe(0)
   })
 })
 

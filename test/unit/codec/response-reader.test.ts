@@ -38,16 +38,16 @@ function commit(reader: BaseResponseReader, index: 0 | 1, text: string): number 
 
 describe('options', () => {
   test.each<[ResponseReaderOptions, RegExp]>([
-    [{ capacity: 1_023 }, /capacity must be 1024 to 16777216/],
+    [{ capacity: 1_023 }, /capacity must be a whole number of bytes, 1,024 to 16,777,216/],
     [{ capacity: 16 * 1024 * 1024 + 1 }, /capacity/],
     [{ capacity: 1_024.5 }, /whole number/],
-    [{ maxHeadSize: 15 }, /maxHeadSize must be 16 to 32768/],
+    [{ maxHeadSize: 15 }, /maxHeadSize must be a whole number of bytes, 16 to 16,777,216/],
     [{ capacity: 2_048, maxHeadSize: 2_049 }, /maxHeadSize must be 16 to 2048/],
-    [{ maxHeaders: 0 }, /maxHeaders must be 1 to 1000/],
+    [{ maxHeaders: 0 }, /maxHeaders must be a whole number of fields, 1 to 1,000/],
     [{ maxHeaders: 1_001 }, /maxHeaders/],
-    [{ maxBodySize: -1 }, /maxBodySize must be 0 to 2147483647/],
+    [{ maxBodySize: -1 }, /maxBodySize must be a whole number of bytes, 0 to 2,147,483,647/],
     [{ maxBodySize: 2 ** 31 }, /maxBodySize/],
-    [{ maxTrailerSize: 64 * 1024 + 1 }, /maxTrailerSize must be 0 to 65536/],
+    [{ maxTrailerSize: 64 * 1024 + 1 }, /maxTrailerSize must be a whole number of bytes, 0 to 65,536/],
     [{ maxChunkExtension: Number.NaN }, /maxChunkExtension/],
   ])('%o is refused', (options, message) => {
     expect(() => new ResponseReader(options)).toThrow(expect.objectContaining({ code: 'InvalidOption', message: expect.stringMatching(message) }))
@@ -294,6 +294,17 @@ describe('where it lies', () => {
     commit(reader, 0, `${OK}Content-Length: 985\r\n\r\n`)
     expect(commit(reader, 1, 'x'.repeat(985))).toBe(RESPONSE_COMPLETE)
     expect(reader.response.body.buffer.byteLength).toBe(985)
+  })
+  test('two hundred responses that only announce large bodies take memory for what came of them', () => {
+    let bytes = 0
+    for (let i = 0; i < 200; i++) {
+      const reader = new ResponseReader({ capacity: 8_192 })
+      reader.begin('GET')
+      commit(reader, 0, `${OK}Content-Length: 16000000\r\n\r\nx`)
+      bytes += (reader as unknown as { heap: { bytes: Uint8Array } | null }).heap?.bytes.length ?? 0
+      reader.release()
+    }
+    expect(bytes).toBeLessThanOrEqual(200 * 4_096)
   })
   test('a chunked body moves to the heap when it outgrows the memory', () => {
     const reader = new ResponseReader({ capacity: 1_024 })
@@ -612,6 +623,38 @@ describe('read, spare and next', () => {
     expect(reader.end()).toBe(RESPONSE_COMPLETE)
     expect(reader.next()?.text()).toBe('hello')
     expect(reader.next()).toBeNull()
+  })
+  test.each([
+    ['a length', 'Content-Length: 5\r\n\r\nhello', [true, true, true]],
+    ['chunks', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n', [true, true, true]],
+    ['the end of the connection', '\r\nhello', [false, true, null]],
+  ])('whether the end of a body with %s is verified', (_, rest, expected) => {
+    const results = (['unverified', 'verified', 'truncated'] as const).map((proof) => {
+      const reader = new ResponseReader()
+      reader.read(latin1Bytes(OK + rest))
+      const early = reader.next()
+      const code = reader.end(proof)
+      const response = early ?? reader.next()
+      if (response === null)
+        expect([code, reader.error?.code, reader.error?.message]).toEqual([
+          RESPONSE_FAILED,
+          'UnexpectedEnd',
+          expect.stringContaining('after 5 bytes'),
+        ])
+      else expect(response.toOwned().isEndVerified).toBe(response.isEndVerified)
+      return response?.isEndVerified ?? null
+    })
+    expect(results).toEqual(expected)
+  })
+  test('what an earlier response’s end proved says nothing of the next one', () => {
+    const reader = new ResponseReader()
+    for (const proof of ['verified', 'unverified'] as const) {
+      reader.reset()
+      reader.read(latin1Bytes(`${OK}\r\nhello`))
+      reader.next()
+      reader.end(proof)
+      expect(reader.next()?.isEndVerified).toBe(proof === 'verified')
+    }
   })
   test('a response that is held outlives reads, up to the next one', () => {
     const reader = new ResponseReader({ capacity: 1_024 })

@@ -4,34 +4,7 @@ import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { HttpError, TransportError, UsageError } from '../../../src/errors.ts'
 import type { Transport, TransportHandler } from '../../../src/transport/transport.ts'
-import { failure, makeReader, makeWriter, ok, openConnection, outcomeOf } from './harness.ts'
-
-/** A transport whose events are made by hand; its writes are taken when the test says so. */
-function handMade(): { transport: Mutable<Transport>; handler: () => TransportHandler; targets: () => readonly Uint8Array[] } {
-  let user: TransportHandler | null = null
-  let places: readonly Uint8Array[] = []
-  const transport: Mutable<Transport> = {
-    targetCount: 1,
-    lastWrite: 'partly',
-    start: (handler, targets) => {
-      user = handler
-      places = targets
-    },
-    resume: () => {},
-    write: () => false,
-    end: () => {},
-    destroy: () => {},
-  }
-  return { transport, handler: () => user as TransportHandler, targets: () => places }
-}
-
-type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
-
-function deliver(handler: TransportHandler, targets: readonly Uint8Array[], index: number, text: string): void {
-  const target = targets[index] as Uint8Array
-  for (let i = 0; i < text.length; i++) target[i] = text.charCodeAt(i)
-  handler.onRead(index, text.length)
-}
+import { deliver, failure, handMade, makeReader, makeWriter, ok, openConnection, outcomeOf } from './harness.ts'
 
 /** When the system tells that it took the request, in ms after the response was there, and how that leaves the connection. */
 const TOLD_AFTER = [
@@ -423,6 +396,46 @@ describe('a connection is poisoned', () => {
       phase,
       cause: { code: 'UnexpectedEnd' },
     })
+  })
+
+  const UNTIL_END = 'HTTP/1.1 200 OK\r\n\r\nall of it'
+
+  test.each([
+    // TLS, how the server ends, whether a verified end is required; what comes of it.
+    [false, 'end', false, { isEndVerified: false }],
+    [false, 'destroy', false, { isEndVerified: false }],
+    [false, 'end', true, { code: 'ResponseInvalid', requestSent: 'fully', cause: { code: 'UnverifiedEnd' } }],
+    [true, 'end', false, { isEndVerified: true }],
+    [true, 'end', true, { isEndVerified: true }],
+    [true, 'destroy', false, { code: 'ConnectionClosed', requestSent: 'fully', cause: { code: 'UnexpectedEnd' } }],
+    [true, 'destroy', true, { code: 'ConnectionClosed', requestSent: 'fully', cause: { code: 'UnexpectedEnd' } }],
+  ] as const)('a body until the end: TLS %s, by %s, required %s', async (isSecure, how, requireVerifiedEnd, expected) => {
+    for (const isOfConnection of [true, false]) {
+      const options = { requireVerifiedEnd }
+      const { conn, writer, server, world } = await openConnection({ memory: { isSecure }, ...(isOfConnection ? options : {}) })
+      server.respond = (_, peer) => {
+        peer.send(UNTIL_END)
+        peer.end[how]()
+        return null
+      }
+      const sending = conn.send(writer.get('/').finish(), conn.reader, isOfConnection ? {} : options)
+      expect(await outcomeOf(world, sending)).toMatchObject(expected)
+      expect(conn.isPoisoned).toBe(true)
+    }
+  })
+
+  test('requireVerifiedEnd is checked, and the request’s word counts', async () => {
+    const { conn, writer, server, world } = await openConnection({ requireVerifiedEnd: true })
+    const wrong = conn.send(writer.get('/').finish(), conn.reader, { requireVerifiedEnd: 'yes' as never })
+    await expect(wrong).rejects.toMatchObject({ code: 'InvalidOption', message: expect.stringContaining('requireVerifiedEnd') })
+    expect(conn.state).toBe('idle')
+    server.respond = (_, peer) => {
+      peer.send(UNTIL_END)
+      peer.end.end()
+      return null
+    }
+    const sending = conn.send(writer.get('/').finish(), conn.reader, { requireVerifiedEnd: false })
+    expect(await outcomeOf(world, sending)).toMatchObject({ status: 200, isEndVerified: false })
   })
 
   test('by a reset under way', async () => {

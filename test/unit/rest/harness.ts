@@ -166,10 +166,11 @@ export function makeRestWorld({ random = () => 0, memory = {} }: { random?: () =
 }
 
 /** A connection of a world of its own, with a writer for its requests. */
-export async function openConnection(
-  options: HttpOptions & { memory?: MemoryOptions } = {},
-): Promise<{ world: RestWorld; conn: HttpConnection; writer: RequestWriter; server: FakeServer }> {
-  const world = makeRestWorld({ memory: options.memory ?? {} })
+export async function openConnection({
+  memory = {},
+  ...options
+}: HttpOptions & { memory?: MemoryOptions } = {}): Promise<{ world: RestWorld; conn: HttpConnection; writer: RequestWriter; server: FakeServer }> {
+  const world = makeRestWorld({ memory })
   const conn = await world.Connection.connect('http://server.test', options)
   return { world, conn, writer: makeWriter(), server: world.server }
 }
@@ -196,6 +197,78 @@ export async function failure(promise: Promise<unknown>): Promise<RestError> {
     throw error
   }
   throw new Error('it did not fail')
+}
+
+/** A transport whose events are made by hand; its writes are taken when the test says so. */
+export function handMade(): { transport: Mutable<Transport>; handler: () => TransportHandler; targets: () => readonly Uint8Array[] } {
+  let user: TransportHandler | null = null
+  let places: readonly Uint8Array[] = []
+  const transport: Mutable<Transport> = {
+    targetCount: 1,
+    lastWrite: 'partly',
+    start: (handler, targets) => {
+      user = handler
+      places = targets
+    },
+    resume: () => {},
+    write: () => false,
+    end: () => {},
+    destroy: () => {},
+  }
+  return { transport, handler: () => user as TransportHandler, targets: () => places }
+}
+
+export type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+export function deliver(handler: TransportHandler, targets: readonly Uint8Array[], index: number, text: string): void {
+  const target = targets[index] as Uint8Array
+  for (let i = 0; i < text.length; i++) target[i] = text.charCodeAt(i)
+  handler.onRead(index, text.length)
+}
+
+/** A signal that counts its listeners. */
+export function countedSignal(): { controller: AbortController; signal: AbortSignal; listeners: () => number; most: () => number } {
+  const controller = new AbortController()
+  const { signal } = controller
+  const listeners = new Set<unknown>()
+  let most = 0
+  const add = signal.addEventListener.bind(signal)
+  const remove = signal.removeEventListener.bind(signal)
+  // All listen once.
+  add('abort', () => listeners.clear())
+  Object.assign(signal, {
+    addEventListener: (type: string, listener: EventListenerObject, options: AddEventListenerOptions) => {
+      listeners.add(listener)
+      most = Math.max(most, listeners.size)
+      add(type, listener, options)
+    },
+    removeEventListener: (type: string, listener: EventListenerObject) => {
+      listeners.delete(listener)
+      remove(type, listener)
+    },
+  })
+  return { controller, signal, listeners: () => listeners.size, most: () => most }
+}
+
+/** Collects what becomes an uncaught exception while `run` lasts. */
+export async function uncaughtDuring(run: () => Promise<void>): Promise<unknown[]> {
+  const uncaught: unknown[] = []
+  const events = ['uncaughtException', 'unhandledRejection'] as const
+  const before = events.map((event) => process.listeners(event as 'uncaughtException'))
+  for (const event of events) process.removeAllListeners(event)
+  process.on('uncaughtException', (error) => uncaught.push(error))
+  process.on('unhandledRejection', (reason) => uncaught.push(['unhandled', reason]))
+  try {
+    await run()
+    // Rejections that nobody handles are known a turn later.
+    await new Promise((resolve) => setImmediate(resolve))
+  } finally {
+    for (const [i, event] of events.entries()) {
+      process.removeAllListeners(event)
+      for (const listener of before[i] as (() => void)[]) process.on(event as 'uncaughtException', listener)
+    }
+  }
+  return uncaught
 }
 
 /** What a promise has come to by now. */

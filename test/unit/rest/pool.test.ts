@@ -5,7 +5,7 @@ import { TransportError } from '../../../src/errors.ts'
 import type { ClientPool } from '../../../src/rest/client-pool.ts'
 import type { ClientPoolOptions } from '../../../src/rest/options.ts'
 import type { ClientSlot } from '../../../src/rest/slot.ts'
-import { failure, makeRestWorld, ok, outcomeOf, type RestWorld } from './harness.ts'
+import { countedSignal, failure, makeRestWorld, ok, outcomeOf, type RestWorld, uncaughtDuring } from './harness.ts'
 
 async function openPool(options: ClientPoolOptions = {}, world: RestWorld = makeRestWorld()): Promise<{ pool: ClientPool; world: RestWorld }> {
   const pool = await world.Pool.connect('http://server.test', options)
@@ -371,6 +371,27 @@ describe('pool.request', () => {
     expect(pool.stats).toMatchObject({ idle: 2, leased: 0, requests: 5 })
   })
 
+  test('refuses a body whose end nothing verifies when the pool or the request says so, and its response tells otherwise', async () => {
+    for (const [ofPool, ofRequest, isRefused] of [
+      [undefined, undefined, false],
+      [true, undefined, true],
+      [false, true, true],
+      [true, false, false],
+    ] as const) {
+      const { pool, world } = await openPool({ requireVerifiedEnd: ofPool })
+      world.server.respond = (_, peer) => {
+        peer.send('HTTP/1.1 200 OK\r\n\r\nall of it')
+        peer.end.end()
+        return null
+      }
+      const expected = isRefused ? { code: 'ResponseInvalid', cause: { code: 'UnverifiedEnd' } } : { status: 200, isEndVerified: false }
+      expect(await outcomeOf(world, pool.request('GET', '/', { requireVerifiedEnd: ofRequest }))).toMatchObject(expected)
+      const closing = pool.close()
+      await world.settle()
+      await closing
+    }
+  })
+
   test('counts the wait for a slot in its one deadline', async () => {
     const { pool, world } = await openPool()
     pool.tryAcquire()
@@ -587,28 +608,24 @@ test('observers are told what happens, in order, and can leave', async () => {
   ])
 })
 
-test('an observer that throws disturbs nobody but the process', async () => {
-  const mistake = new Error('a mistake')
-  const uncaught: unknown[] = []
-  const listeners = process.listeners('uncaughtException')
-  process.removeAllListeners('uncaughtException')
-  process.on('uncaughtException', (error) => uncaught.push(error))
-  try {
-    const throwing = (): void => {
-      throw mistake
+test.each([
+  ['that throws', () => Promise.resolve()],
+  ['whose promise rejects', () => Promise.reject(new Error('a mistake'))],
+])('an observer %s disturbs nobody but the process', async (what, rejecting) => {
+  const uncaught = await uncaughtDuring(async () => {
+    const mistaken = (): Promise<void> => {
+      if (what === 'that throws') throw new Error('a mistake')
+      return rejecting()
     }
-    const { pool, world } = await openPool({ observer: { onSlotDown: throwing, onSlotUp: throwing, onRequest: throwing } })
+    const { pool, world } = await openPool({ observer: { onSlotDown: mistaken, onSlotUp: mistaken, onRequest: mistaken } })
     world.server.last.end.reset()
     await world.settle()
     const asking = pool.request('GET', '/')
     await world.settle()
     expect((await asking).text()).toBe('GET /')
     expect(pool.stats).toMatchObject({ idle: 1, healed: 1 })
-    expect(uncaught).toEqual([mistake, mistake, mistake, mistake])
-  } finally {
-    process.removeAllListeners('uncaughtException')
-    for (const listener of listeners) process.on('uncaughtException', listener)
-  }
+  })
+  expect(uncaught).toEqual(Array(4).fill(new Error('a mistake')))
 })
 
 test('a streamed response is observed and counted like any other', async () => {
@@ -681,4 +698,96 @@ test('under random faults every request has one outcome, its own answer, and all
   await world.clock.advance(2_000)
   await closing
   expect(world.clock.pending).toBe(0)
+})
+
+describe('a caller’s signal', () => {
+  test('has one listener for a pool, whatever it covers, and none afterwards', async () => {
+    const world = makeRestWorld()
+    const { signal, listeners, most } = countedSignal()
+    const pool = await world.Pool.connect('http://server.test', { connections: 11, signal })
+    expect([most(), listeners()]).toEqual([1, 0])
+    world.server.respond = ({ path }, peer) => {
+      world.clock.set(() => peer.send(ok(path)), 10)
+      return null
+    }
+    const asking = Array.from({ length: 40 }, (_, i) => pool.request('GET', `/${i}`, { signal }))
+    const fetching = Array.from({ length: 10 }, (_, i) => pool.fetch(`/${i}`, { signal }))
+    const waiting = pool.acquire({ signal })
+    await world.clock.advance(5)
+    expect([pool.stats.waiting > 0, listeners(), most()]).toEqual([true, 1, 1])
+    await world.clock.advance(100)
+    await Promise.all([...asking, ...fetching])
+    ;(await waiting).release()
+    expect([most(), listeners()]).toEqual([1, 0])
+  })
+
+  test('ends all that it covers', async () => {
+    const { pool, world } = await openPool({ connections: 2 })
+    const { controller, signal, listeners } = countedSignal()
+    world.server.respond = () => null
+    const all = [pool.request('GET', '/', { signal }), pool.request('GET', '/', { signal }), pool.acquire({ signal }), pool.fetch('/', { signal })]
+    for (const each of all) each.catch(() => {})
+    await world.clock.advance(1)
+    controller.abort(new Error('enough'))
+    for (const each of all.slice(0, 3)) expect(await failure(each)).toMatchObject({ code: 'RequestAborted', cause: new Error('enough') })
+    await expect(all[3]).rejects.toEqual(new Error('enough'))
+    await world.clock.advance(100)
+    expect([listeners(), pool.stats.waiting, pool.available]).toEqual([0, 0, 2])
+  })
+
+  test('the pool’s own has one listener too, however many connections heal', async () => {
+    const warnings: unknown[] = []
+    const warned = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', warned)
+    const { pool, world } = await openPool({ connections: 15 })
+    world.server.onDial = (attempt) => (attempt < 40 ? refused() : 10)
+    for (const peer of world.server.peers) peer.end.reset()
+    await world.clock.advance(10_000)
+    expect(pool.available).toBe(15)
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', warned)
+    expect(warnings).toEqual([])
+  })
+
+  test.each([
+    ['an AbortController', new AbortController()],
+    ['a number', 5],
+    ['a string', 'signal'],
+    ['an object', {}],
+    ['an array', []],
+    ['a function', () => {}],
+  ])('that is %s is refused before anything begins', async (_, value) => {
+    const signal = value as unknown as AbortSignal
+    const refusal = { code: 'InvalidOption', message: expect.stringContaining('signal must be an AbortSignal') }
+    const { pool, world } = await openPool()
+    const timers = world.clock.pending
+    await expect(pool.request('GET', '/', { signal })).rejects.toMatchObject(refusal)
+    await expect(pool.fetch('/', { signal })).rejects.toThrow(TypeError)
+    const slot = pool.tryAcquire() as ClientSlot
+    await expect(slot.send(slot.writer.get('/').finish(), { signal })).rejects.toMatchObject(refusal)
+    await expect(slot.sendStreaming(slot.writer.get('/').finish(), { signal })).rejects.toMatchObject(refusal)
+    expect(slot.connection?.state).toBe('idle')
+    const next = pool.acquire()
+    await expect(pool.acquire({ timeout: 10, signal })).rejects.toMatchObject(refusal)
+    expect(pool.stats.waiting).toBe(1)
+    await world.clock.advance(20)
+    expect(pool.stats.waiting).toBe(1)
+    slot.release()
+    ;(await next).release()
+    await expect(world.Pool.connect('http://server.test', { signal })).rejects.toMatchObject(refusal)
+    await expect(world.Connection.connect('http://server.test', { signal })).rejects.toMatchObject(refusal)
+    expect([pool.stats.waiting, pool.available, world.server.peers.length, world.server.requests.length]).toEqual([0, 1, 1, 0])
+    expect(world.clock.pending).toBe(timers)
+  })
+
+  test('that is null is none', async () => {
+    const { pool, world } = await openPool()
+    const signal = null as unknown as undefined
+    const asking = [pool.request('GET', '/', { signal }), pool.fetch('/', { signal: null })]
+    await world.clock.advance(1)
+    for (const each of await Promise.all(asking)) expect(each.status).toBe(200)
+    ;(await pool.acquire({ signal })).release()
+    expect(await world.Pool.connect('http://server.test', { signal })).toBeInstanceOf(world.Pool)
+    expect(pool.available).toBe(1)
+  })
 })

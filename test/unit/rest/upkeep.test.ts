@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { TransportError } from '../../../src/errors.ts'
 import type { ClientPool } from '../../../src/rest/client-pool.ts'
 import type { ClientPoolOptions } from '../../../src/rest/options.ts'
-import type { ClientSlot } from '../../../src/rest/slot.ts'
+import type { ClientSlot, Slot } from '../../../src/rest/slot.ts'
 import type { Transport } from '../../../src/transport/transport.ts'
 import { makeRestWorld, ok, outcomeOf, type RestWorld } from './harness.ts'
 
@@ -322,4 +322,45 @@ test('without any of it, a pool has one timer, and none once it is closed', asyn
   expect(world.clock.pending).toBe(0)
   const bare = await openPool({ connections: 16, leakTimeout: 0 })
   expect(bare.world.clock.pending).toBe(0)
+})
+
+describe.each([16, 128])('with %i slots, how often any of them is looked at', (connections) => {
+  /** Counts how often upkeep asks slots for their age, from now on. */
+  function countLooks(pool: ClientPool): () => number {
+    let looks = 0
+    for (const slot of (pool as unknown as { core: { slots: readonly Slot[] } }).core.slots) {
+      let { expiresAt } = slot
+      Object.defineProperty(slot, 'expiresAt', {
+        get() {
+          looks++
+          return expiresAt
+        },
+        set(value: number) {
+          expiresAt = value
+        },
+      })
+    }
+    return () => looks
+  }
+
+  test('does not depend on how many there are: a Keep-Alive that changes with every response', async () => {
+    const { pool, world } = await openPool({ connections, leakTimeout: 0 })
+    const looks = countLooks(pool)
+    let seconds = 100
+    world.server.respond = () => ok('', `Keep-Alive: timeout=${++seconds}\r\n`)
+    for (let i = 0; i < 50; i++) await get(pool, world)
+    expect(looks()).toBeLessThanOrEqual(2 * 50)
+  })
+
+  test('grows with the connections that come and go, not with their square', async () => {
+    const { pool, world } = await openPool({ connections, leakTimeout: 0, maxIdle: 10_000 })
+    const looks = countLooks(pool)
+    for (const peer of world.server.open) peer.end.reset()
+    await world.settle()
+    expect(pool.stats.healed).toBe(connections)
+    expect(looks()).toBeLessThanOrEqual(2 * connections)
+    await world.clock.advance(15_000)
+    expect(pool.stats.renewed).toBe(connections)
+    expect(looks()).toBeLessThanOrEqual(20 * connections)
+  })
 })

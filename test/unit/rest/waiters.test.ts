@@ -1,16 +1,14 @@
 /** The queue of callers that wait for a slot, with a clock whose timers are not exact. */
 
 import { expect, test } from 'vitest'
-import { WaiterQueue } from '../../../src/rest/waiters.ts'
+import { Signals } from '../../../src/rest/signals.ts'
+import { SLOT_ERRORS, WaiterQueue } from '../../../src/rest/waiters.ts'
 
 test('a timer that fires before its time does not end the wait', async () => {
   let now = 0
   const timers: { callback: () => void; delay: number }[] = []
-  const queue = new WaiterQueue<string>({
-    now: () => now,
-    set: (callback, delay) => timers.push({ callback, delay }),
-    clear: () => {},
-  })
+  const clock = { now: () => now, set: (callback: () => void, delay: number) => timers.push({ callback, delay }), clear: () => {} }
+  const queue = new WaiterQueue<string>(clock, new Signals(), SLOT_ERRORS)
   const wait = queue.wait({ timeout: 80 })
   now = 79.25
   timers.shift()?.callback()

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import type { Message } from '../../../src/codec/message.ts'
 import { memoryPair } from '../../../src/transport/memory.ts'
-import { CLOSE, makeWorld, openClientTo, openPair, openServerTo, type Pair, PING, spell, stateOf, TEXT, type World } from './harness.ts'
+import { BINARY, CLOSE, makeWorld, openClientTo, openPair, openServerTo, type Pair, PING, spell, stateOf, TEXT, type World } from './harness.ts'
 
 const code = (number: number): Uint8Array => Uint8Array.of(number >> 8, number & 255)
 
@@ -143,14 +144,15 @@ describe('the closing handshake', () => {
   test('destroy cuts at once and ends every pending call', async () => {
     const world = makeWorld()
     const { client, server } = await openPair(world)
-    const pending = [client.readable(), client.recv(), client[Symbol.asyncIterator]().next()]
+    const pending = client.recv()
     const seen = server.recv()
     client.destroy()
     expect(client.readyState).toBe('closed')
-    expect(await Promise.all(pending)).toEqual([false, null, { done: true, value: undefined }])
+    expect(await pending).toBeNull()
+    expect([await client.readable(), await client[Symbol.asyncIterator]().next()]).toEqual([false, { done: true, value: undefined }])
     expect(await client.closed).toMatchObject({ code: 1006, wasClean: false, error: null })
-    expect(await seen).toBeNull()
-    expect(await server.closed).toMatchObject({ code: 1006, wasClean: false })
+    await expect(seen).rejects.toMatchObject({ code: 'ConnectionClosed' })
+    expect(await server.closed).toMatchObject({ code: 1006, wasClean: false, error: { code: 'ConnectionClosed' } })
     client.destroy()
     await client.close()
   })
@@ -171,7 +173,7 @@ describe('the closing handshake', () => {
 })
 
 describe('a loss', () => {
-  test('in mid-message is UnexpectedEnd, between messages an end without a close', async () => {
+  test('in mid-message is UnexpectedEnd, between messages ConnectionClosed: without a close frame no end is in order', async () => {
     for (const [opcode, fin, cut] of [
       [TEXT, true, 1],
       [TEXT, true, 2],
@@ -190,8 +192,22 @@ describe('a loss', () => {
     peer.end.cut(7, 'end')
     peer.sendFrame(TEXT, 'hello')
     expect((await ws.recv())?.text).toBe('hello')
-    expect(await ws.recv()).toBeNull()
-    expect(await ws.closed).toEqual({ code: 1006, reason: '', wasClean: false, error: null })
+    await expect(ws.recv()).rejects.toMatchObject({ name: 'TransportError', code: 'ConnectionClosed' })
+    await expect(ws.readable()).rejects.toMatchObject({ code: 'ConnectionClosed' })
+    await expect(ws[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ConnectionClosed' })
+    await expect(ws.flush()).rejects.toMatchObject({ code: 'ConnectionClosed' })
+    expect(await ws.closed).toMatchObject({ code: 1006, reason: '', wasClean: false, error: { code: 'ConnectionClosed' } })
+  })
+
+  test('a close that the peer does not answer but ends is told by closed alone: who has closed receives no more', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    const received = ws.recv()
+    const closed = ws.close(1000)
+    await world.settle()
+    peer.end.end()
+    expect(await received).toBeNull()
+    expect(await closed).toMatchObject({ code: 1006, wasClean: false, error: { code: 'ConnectionClosed' } })
   })
 
   test('messages that came before a reset are still delivered, then it fails, every time it is asked', async () => {
@@ -242,6 +258,227 @@ describe('a loss', () => {
     expect((await ws.recv())?.text).toBe('last')
     expect((await ws.recv())?.kind).toBe('close')
     expect(await ws.recv()).toBeNull()
+    expect(await ws.closed).toEqual({ code: 1001, reason: '', wasClean: false, error: null })
+  })
+
+  test.each([1, 5, 1_024, 1_025, 3_000])('with %i messages before it, the close code is known as soon as all is looked through', async (count) => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world, {}, { capacity: 1_000_000 })
+    for (let i = 0; i < count; i++) peer.sendFrame(TEXT, 'm')
+    peer.sendFrame(CLOSE, Buffer.concat([code(4003), Buffer.from('reject')]))
+    await ws.readable()
+    expect(ws.next()?.text).toBe('m')
+    peer.end.reset()
+    await world.settle()
+    expect([ws.readyState, await stateOf(world, ws.closed)]).toEqual(['closed', count < 1_024 ? 'resolved' : 'pending'])
+    let messages = 1
+    for (let message = await ws.recv(); message !== null; message = await ws.recv()) {
+      if (message.kind === 'text') messages++
+      else expect(message).toMatchObject({ kind: 'close', closeCode: 4003, text: 'reject' })
+    }
+    expect(messages).toBe(count)
+    expect(await ws.closed).toEqual({ code: 4003, reason: 'reject', wasClean: false, error: null })
+  })
+
+  test('many messages before a reset without a close frame: all of them, then the reset', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world, {}, { capacity: 1_000_000 })
+    for (let i = 0; i < 2_500; i++) peer.sendFrame(TEXT, 'm')
+    await ws.readable()
+    peer.end.reset()
+    await world.settle()
+    for (let i = 0; i < 2_500; i++) expect((await ws.recv())?.kind).toBe('text')
+    await expect(ws.recv()).rejects.toMatchObject({ code: 'ConnectionReset' })
+    expect(await ws.closed).toMatchObject({ code: 1006, error: { code: 'ConnectionReset' } })
+  })
+
+  test('what was lost while the consumer works on more than one look can see is dropped with a close', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world, {}, { capacity: 1_000_000 })
+    for (let i = 0; i < 2_500; i++) peer.sendFrame(TEXT, 'm')
+    peer.sendFrame(CLOSE, code(1008))
+    await ws.readable()
+    peer.end.reset()
+    await world.settle()
+    expect(await stateOf(world, ws.closed)).toBe('pending')
+    expect(await ws.close()).toMatchObject({ code: 1008, wasClean: false, error: null })
+  })
+})
+
+describe('nobody receives, somebody waits for the end', () => {
+  test('a close is answered, with pings before it', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    const { closed } = ws
+    peer.sendFrame(PING, 'there?')
+    await world.settle()
+    peer.sendFrame(CLOSE, Buffer.concat([code(1008), Buffer.from('policy')]))
+    await world.settle()
+    peer.end.end()
+    expect(await closed).toEqual({ code: 1008, reason: 'policy', wasClean: true, error: null })
+    expect(spell(peer.received)).toEqual(['10:there?', `${CLOSE}:1008`])
+    // Whoever receives later is shown all of it, and it is not answered again.
+    expect([(await ws.recv())?.text, (await ws.recv())?.closeCode, await ws.recv()]).toEqual(['there?', 1008, null])
+    expect(spell(peer.received)).toHaveLength(2)
+  })
+
+  test.each([
+    ['end', 'ConnectionClosed'],
+    ['reset', 'ConnectionReset'],
+  ] as const)('an %s is seen', async (how, error) => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    const { closed } = ws
+    peer.end[how]()
+    expect(await closed).toMatchObject({ code: 1006, wasClean: false, error: { code: error } })
+    expect(world.clock.pending).toBe(0)
+  })
+
+  test('messages in front of the end are kept for whoever receives later, each valid until the next', async () => {
+    for (const way of ['recv', 'next', 'loop'] as const) {
+      const world = makeWorld()
+      const { ws, peer } = await openClientTo(world)
+      const { closed } = ws
+      peer.sendFrame(TEXT, 'über')
+      peer.sendFrame(PING, 'p')
+      peer.sendFrame(BINARY, Uint8Array.of(1, 2, 3, 4))
+      await world.settle()
+      peer.sendFrame(TEXT, 'ascii')
+      peer.sendFrame(CLOSE, Buffer.concat([code(4001), Buffer.from('bye')]))
+      await world.settle()
+      peer.end.end()
+      expect(await closed).toEqual({ code: 4001, reason: 'bye', wasClean: true, error: null })
+      const seen: string[] = []
+      if (way === 'loop') {
+        for await (const message of ws) seen.push(message.kind === 'text' ? message.text : `${message.bytes}`)
+        expect(seen).toEqual(['über', '1,2,3,4', 'ascii'])
+      } else {
+        expect(await ws.readable()).toBe(true)
+        let last: Message | null = null
+        for (;;) {
+          const message: Message | null = way === 'recv' ? await ws.recv() : ws.next()
+          if (last !== null) expect(() => last?.text).toThrow(expect.objectContaining({ code: 'StaleMessage' }))
+          if (message === null) break
+          last = message
+          seen.push(message.kind === 'binary' ? `${message.getUint32(0)} ${message.at(3)}` : `${message.kind} ${message.text} ${message.closeCode}`)
+        }
+        expect(seen).toEqual(['text über 0', 'ping p 0', '16909060 4', 'text ascii 0', 'close bye 4001'])
+      }
+      expect([await ws.readable(), await ws.recv(), ws.next()]).toEqual([false, null, null])
+      expect(spell(peer.received)).toEqual(['10:p', `${CLOSE}:4001`])
+    }
+  })
+
+  test('of those that are kept there is an end: then the peer waits, and a consumer still gets all of it in order', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world, { bufferCapacity: 4_096 }, { capacity: 1_000 })
+    void ws.closed
+    for (let i = 0; i < 200; i++) peer.sendFrame(BINARY, new Uint8Array(1_000).fill(i))
+    peer.sendFrame(CLOSE, code(1000))
+    await world.settle()
+    const { bytesDelivered } = peer.end
+    expect([bytesDelivered > 60_000, bytesDelivered < 75_000, await stateOf(world, ws.closed)]).toEqual([true, true, 'pending'])
+    for (let i = 0; i < 200; i++) expect((await ws.recv())?.at(999)).toBe(i)
+    expect((await ws.recv())?.kind).toBe('close')
+    peer.end.end()
+    expect(await ws.recv()).toBeNull()
+    expect(await ws.closed).toMatchObject({ code: 1000, wasClean: true })
+  })
+
+  test('a failure comes behind the messages that are kept; a close drops them', async () => {
+    for (const how of ['reset', 'close'] as const) {
+      const world = makeWorld()
+      const { ws, peer } = await openClientTo(world)
+      void ws.closed
+      peer.sendFrame(TEXT, 'first')
+      await world.settle()
+      if (how === 'reset') {
+        peer.end.reset()
+        expect(await ws.closed).toMatchObject({ code: 1006, error: { code: 'ConnectionReset' } })
+        expect((await ws.recv())?.text).toBe('first')
+        await expect(ws.recv()).rejects.toMatchObject({ code: 'ConnectionReset' })
+      } else {
+        const closed = ws.close()
+        expect([ws.next(), await stateOf(world, ws.closed)]).toEqual([null, 'pending'])
+        peer.end.end()
+        await closed
+        expect(await ws.recv()).toBeNull()
+      }
+    }
+  })
+
+  test('whoever has a message in hand keeps it', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    peer.sendFrame(TEXT, 'held')
+    const message = await ws.recv()
+    void ws.closed
+    peer.sendFrame(TEXT, 'next')
+    await world.settle()
+    expect(message?.text).toBe('held')
+    ws.destroy()
+  })
+})
+
+describe('bytes that could not leave', () => {
+  const cases: readonly (readonly [string, (opened: Awaited<ReturnType<typeof openServerTo>>) => unknown, string])[] = [
+    ['destroy', ({ ws }) => ws.destroy(), 'NotOpen'],
+    ['a close that is cut', ({ ws }) => void ws.close(), 'CloseTimeout'],
+    [
+      'a loop that is left',
+      async ({ ws, peer }) => {
+        peer.sendFrame(TEXT, 'x', { masked: true })
+        for await (const _ of ws) break
+      },
+      'CloseTimeout',
+    ],
+    ['a reset', ({ peer }) => peer.end.reset(), 'ConnectionReset'],
+    ['an end without a close frame', ({ ws, peer }) => [ws.readable().catch(() => {}), peer.end.end()], 'ConnectionClosed'],
+  ]
+  test.each(cases)('%s: flush rejects, before and afterwards', async (_, act, error) => {
+    const world = makeWorld()
+    const opened = await openServerTo(world, { closeTimeout: 500 }, { capacity: 1_000 })
+    opened.peer.reading = false
+    await world.settle()
+    const sent = opened.ws.sendBinary(new Uint8Array(50_000))
+    const outcomes = Promise.allSettled([sent, opened.ws.flush()])
+    await act(opened)
+    await world.clock.advance(500)
+    for (const outcome of await outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: error } })
+    await expect(opened.ws.flush()).rejects.toMatchObject({ code: error })
+  })
+
+  test('with all of them out, flush resolves after the end', async () => {
+    const world = makeWorld()
+    const { client, server } = await openPair(world)
+    const serving = server[Symbol.asyncIterator]()
+    client.sendText('x')
+    await Promise.all([serving.next(), client.close(), serving.next()])
+    await client.flush()
+    const { ws } = await openServerTo(world)
+    ws.sendText('x')
+    ws.destroy()
+    await ws.flush()
+  })
+
+  test('a peer that goes on reading is not cut, however long its backlog takes; one that stops is', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openServerTo(world, { closeTimeout: 500 })
+    peer.reading = false
+    await world.settle()
+    ws.sendBinary(new Uint8Array(2_000_000))
+    const closed = ws.close(1001)
+    for (let i = 0; i < 16; i++) {
+      await world.clock.advance(100)
+      const before = ws.bufferedAmount
+      peer.end.resume()
+      await world.settle()
+      expect(ws.bufferedAmount).toBeLessThanOrEqual(before)
+    }
+    expect(ws.readyState).toBe('closing')
+    expect(peer.received.length).toBeGreaterThan(500_000)
+    await world.clock.advance(2_000)
+    expect(await closed).toMatchObject({ code: 1006, wasClean: false, error: { code: 'CloseTimeout' } })
   })
 })
 

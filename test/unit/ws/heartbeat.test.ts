@@ -1,13 +1,24 @@
 import { describe, expect, test } from 'vitest'
-import { Heartbeat } from '../../../src/ws/heartbeat.ts'
+import { Heartbeat, type HeartbeatAction } from '../../../src/ws/heartbeat.ts'
 import { makeWorld, openClientTo, openPair, openServerTo, PING, PONG, spell, stateOf, TEXT } from './harness.ts'
 
 describe('the clocks of a heartbeat', () => {
-  const ready = (interval: number, timeout: number, dataTimeout = 0): Heartbeat => {
-    const heartbeat = new Heartbeat(interval, timeout, dataTimeout, 0)
+  /** A heartbeat whose pings leave at once, and whose looks find nothing. */
+  class Prompt extends Heartbeat {
+    override due(now: number): HeartbeatAction {
+      const action = super.due(now)
+      if (action === 'ping') this.onPinged(now, true)
+      return action === 'look' ? super.due(now) : action
+    }
+  }
+
+  const start = <Beats extends Heartbeat>(Kind: new (...times: [number, number, number, number]) => Beats, ...times: number[]): Beats => {
+    const [interval = 0, timeout = 0, dataTimeout = 0] = times
+    const heartbeat = new Kind(interval, timeout, dataTimeout, 0)
     heartbeat.onWaiting(0)
     return heartbeat
   }
+  const ready = (interval: number, timeout: number, dataTimeout = 0): Heartbeat => start(Prompt, interval, timeout, dataTimeout)
 
   test('a ping is due after each interval', () => {
     const heartbeat = ready(100, 100)
@@ -84,24 +95,116 @@ describe('the clocks of a heartbeat', () => {
     expect(pinging.due(10)).toBe('ping')
   })
 
+  test('before a verdict it has the socket looked at, and what that finds counts', () => {
+    for (const verdict of ['heartbeat-timeout', 'data-timeout'] as const) {
+      const make = (): Heartbeat => {
+        const heartbeat = verdict === 'data-timeout' ? start(Heartbeat, 0, 0, 130) : start(Heartbeat, 100, 30)
+        if (heartbeat.due(100) === 'ping') heartbeat.onPinged(100, true)
+        return heartbeat
+      }
+      const silent = make()
+      expect([silent.due(129), silent.due(5_000), silent.due(5_001)]).toEqual(['nothing', 'look', verdict])
+      const living = make()
+      expect(living.due(5_000)).toBe('look')
+      living.onBytes(true)
+      living.onWaiting(5_001)
+      // Looked at anew for each verdict.
+      expect(living.due(5_001)).not.toMatch(/look|timeout/)
+      if (living.due(5_101) === 'ping') living.onPinged(5_101, true)
+      expect([living.due(5_131), living.due(5_131)]).toEqual(['look', verdict])
+    }
+  })
+
+  test('pongs that come at every look do not put off the verdict on missing data', () => {
+    const heartbeat = start(Heartbeat, 0, 0, 100)
+    expect(heartbeat.due(100)).toBe('look')
+    heartbeat.onBytes(false)
+    heartbeat.onWaiting(101)
+    expect(heartbeat.due(101)).toBe('data-timeout')
+  })
+
+  test('the time of a pong begins when its ping has left', () => {
+    const heartbeat = start(Prompt, 100, 30)
+    heartbeat.onBlocked(99)
+    const { due } = Heartbeat.prototype
+    expect(due.call(heartbeat, 100)).toBe('ping')
+    heartbeat.onTaken(110)
+    heartbeat.onPinged(110, false)
+    heartbeat.onBlocked(110)
+    heartbeat.onTaken(112)
+    expect([heartbeat.deadline, heartbeat.due(141), heartbeat.due(142)]).toEqual([142, 'nothing', 'heartbeat-timeout'])
+  })
+
+  test('a peer that takes bytes lives, however late its pong; one that has stopped does not', () => {
+    const heartbeat = start(Prompt, 100, 30)
+    expect(heartbeat.due(100)).toBe('ping')
+    for (let now = 120; now < 1_000; now += 20) {
+      heartbeat.onBlocked(now - 10)
+      heartbeat.onTaken(now)
+      expect(heartbeat.due(now + 19), `${now}`).toBe('nothing')
+    }
+    heartbeat.onBlocked(980)
+    expect([heartbeat.due(1_009), heartbeat.due(1_010)]).toEqual(['nothing', 'heartbeat-timeout'])
+  })
+
+  test('what the system takes at once is no sign of the peer', () => {
+    const heartbeat = start(Prompt, 100, 30)
+    expect(heartbeat.due(100)).toBe('ping')
+    for (const now of [110, 120, 129]) {
+      heartbeat.onBlocked(now)
+      heartbeat.onTaken(now + 1)
+    }
+    expect(heartbeat.due(130)).toBe('heartbeat-timeout')
+  })
+
+  test('a ping that can never be written condemns after interval and timeout without a byte either way', () => {
+    const blocked = (): Heartbeat => {
+      const heartbeat = start(Heartbeat, 100, 30)
+      heartbeat.onBlocked(20)
+      expect([heartbeat.due(100), heartbeat.wantsPing]).toEqual(['ping', true])
+      return heartbeat
+    }
+    const silent = blocked()
+    expect([silent.deadline, silent.due(149), silent.due(150), silent.due(150)]).toEqual([150, 'nothing', 'look', 'heartbeat-timeout'])
+    const taking = blocked()
+    taking.onTaken(145)
+    taking.onBlocked(145)
+    expect([taking.deadline, taking.due(150)]).toEqual([200, 'nothing'])
+    expect([taking.due(274), taking.due(275)]).toEqual(['nothing', 'look'])
+    const sending = blocked()
+    sending.onBytes(true)
+    sending.onWaiting(149)
+    // It has shown that it lives: the next ping is the next to ask.
+    expect([sending.due(199), sending.due(200), sending.due(278), sending.due(279)]).toEqual(['nothing', 'ping', 'nothing', 'look'])
+  })
+
   test('an armed clock never stands still: a deadline that has passed is acted upon', () => {
-    // Whatever happens, in whatever order, `due` at the deadline either acts or moves the deadline.
+    // Whatever happens, in whatever order, `due` at the deadline acts, moves the deadline, or has the socket looked at once.
     let seed = 7
     const random = (limit: number): number => {
       seed = (seed * 1_103_515_245 + 12_345) & 0x7fffffff
       return seed % limit
     }
-    for (let run = 0; run < 300; run++) {
+    for (let run = 0; run < 600; run++) {
       const heartbeat = new Heartbeat(random(2) * (10 + random(100)), 10 + random(100), random(2) * (10 + random(300)), 0)
       let now = 0
+      let isBlocked = false
       for (let step = 0; step < 60; step++) {
-        const event = random(4)
+        const event = random(7)
         if (event === 0) heartbeat.onWaiting(now)
         else if (event === 1) heartbeat.onBytes(random(2) === 0)
+        else if (event === 2 && !isBlocked) heartbeat.onBlocked(now)
+        else if (event === 2) heartbeat.onTaken(now)
+        if (event === 2) isBlocked = !isBlocked
+        if (heartbeat.wantsPing && !isBlocked) heartbeat.onPinged(now, random(2) === 0)
         const { deadline } = heartbeat
         if (deadline === Number.POSITIVE_INFINITY) break
         now = Math.max(now, deadline)
-        const action = heartbeat.due(now)
+        let action = heartbeat.due(now)
+        if (action === 'look') {
+          action = heartbeat.due(now)
+          expect(action, `run ${run}, step ${step}`).toMatch(/timeout/)
+        }
         if (action === 'nothing' || action === 'ping') expect(heartbeat.deadline, `run ${run}, step ${step}`).toBeGreaterThan(now)
         else break
       }
@@ -118,7 +221,7 @@ describe('the heartbeat of a stream', () => {
     const waiting = client.readable()
     const serving = (async () => {
       while ((await server.recv()) !== null) {}
-    })()
+    })().catch(() => {})
     for (let second = 1; second <= 5; second++) {
       await world.clock.advance(1_000)
       expect(clientWrites.flatMap(spell)).toHaveLength(second)
@@ -219,11 +322,80 @@ describe('the heartbeat of a stream', () => {
     ws.destroy()
   })
 
+  test('a peer that reads steadily is not condemned while a large message leaves, however long its pong takes', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openServerTo(world, { heartbeat }, { capacity: 65_536 })
+    const received = ws.recv()
+    peer.reading = false
+    await world.settle()
+    ws.sendBinary(new Uint8Array(12_000_000))
+    // 64 KiB each 100 ms: 18 s for all of it.
+    while (peer.received.length < 12_000_000) {
+      peer.end.resume()
+      await world.clock.advance(100)
+    }
+    expect(world.clock.now()).toBeGreaterThan(18_000)
+    peer.resume()
+    await world.settle()
+    expect([ws.readyState, ws.bufferedAmount]).toEqual(['open', 0])
+    expect(spell(peer.received).at(-1)).toBe(`${PING}:`)
+    peer.sendFrame(PONG, '', { masked: true })
+    expect((await received)?.kind).toBe('pong')
+    ws.destroy()
+  })
+
+  test('a peer that takes nothing and says nothing is given up, though no ping can be sent, and none is queued', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openServerTo(world, { heartbeat }, { capacity: 1_000 })
+    const received = ws.recv().catch((error) => error)
+    peer.reading = false
+    await world.settle()
+    ws.sendBinary(new Uint8Array(20_000))
+    const { bufferedAmount } = ws
+    await world.clock.advance(1_399)
+    expect([ws.readyState, ws.bufferedAmount]).toEqual(['open', bufferedAmount])
+    await world.clock.advance(1)
+    expect(await received).toMatchObject({ code: 'HeartbeatTimeout', message: expect.stringContaining('1400 ms') })
+  })
+
+  test('a peer that takes nothing but goes on sending is not', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openServerTo(world, { heartbeat }, { capacity: 1_000 })
+    peer.reading = false
+    await world.settle()
+    ws.sendBinary(new Uint8Array(20_000))
+    const { bufferedAmount } = ws
+    for (let i = 0; i < 20; i++) {
+      const received = ws.recv()
+      await world.clock.advance(500)
+      peer.sendFrame(TEXT, 'alive', { masked: true })
+      expect((await received)?.text).toBe('alive')
+    }
+    expect([ws.readyState, ws.bufferedAmount]).toEqual(['open', bufferedAmount])
+    ws.destroy()
+  })
+
+  test('bytes that arrived while the thread was busy are seen before the verdict', async () => {
+    for (const options of [{ heartbeat }, { dataTimeout: 1_400 }]) {
+      const world = makeWorld()
+      const { ws, peer } = await openClientTo(world, options)
+      const received = ws.recv().catch((error) => error)
+      await world.clock.advance(1_000)
+      // At the deadline the bytes are there, but nobody has looked.
+      world.clock.set(() => peer.sendFrame(TEXT, 'in time'), 400)
+      await world.clock.advance(400)
+      await world.settle()
+      expect(await received).toMatchObject({ text: 'in time' })
+      expect(ws.readyState).toBe('open')
+      ws.destroy()
+    }
+  })
+
   test('leaves no timer behind when the stream ends', async () => {
     const world = makeWorld()
     for (const end of ['destroy', 'close'] as const) {
       const { client, server } = await openPair(world, { connect: { heartbeat, dataTimeout: 5_000 } })
-      const serving = server.recv()
+      const serving = server.recv().catch(() => {})
       const ended = client[end]()
       await world.settle()
       await Promise.all([ended, serving])

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type MemoryOptions, memoryPair } from '../../../src/transport/memory.ts'
 import type { AcceptOptions, ConnectOptions } from '../../../src/ws/options.ts'
+import type { WsStream } from '../../../src/ws/ws-stream.ts'
 import { frame, utf8 } from '../../reference/frames.ts'
 import {
   acceptKey,
@@ -10,6 +11,7 @@ import {
   makeWorld,
   openPair,
   RawPeer,
+  record,
   spell,
   stateOf,
   TEXT,
@@ -473,4 +475,64 @@ describe('both ends of our own', () => {
     expect(spell(peer.body)).toEqual([`${TEXT}:welcome`])
     ws.destroy()
   })
+})
+
+describe('a connection that goes around the handshake', () => {
+  /** Our server over a transport whose other side does `act` as soon as it has the 101. */
+  async function acceptAnd(world: World, act: (other: ReturnType<typeof memoryPair>[0]) => void): Promise<WsStream> {
+    const [end, other] = memoryPair({ clock: world.clock })
+    const peer = new RawPeer(other)
+    peer.send(head(goodRequest))
+    const opening = world.Stream.accept({
+      ...record(end).transport,
+      write(bytes) {
+        const done = end.write(bytes)
+        act(other)
+        return done
+      },
+    })
+    return opening
+  }
+
+  test('a loss between the 101 and the stream is not missed', async () => {
+    const world = makeWorld()
+    const ws = await acceptAnd(world, (other) => other.reset())
+    await expect(ws.recv()).rejects.toMatchObject({ code: 'ConnectionReset' })
+    expect(await ws.closed).toMatchObject({ code: 1006, error: { code: 'ConnectionReset' } })
+  })
+
+  test('an end between the 101 and the stream is not missed', async () => {
+    const world = makeWorld()
+    const ws = await acceptAnd(world, (other) => other.end())
+    expect(await ws.closed).toMatchObject({ code: 1006, error: { code: 'ConnectionClosed' } })
+  })
+
+  test.each(['end', 'reset'] as const)(
+    'a client whose connection sees its %s while the application thinks: rejects, or ends at once',
+    async (how) => {
+      for (const when of ['before', 'meanwhile'] as const) {
+        const world = makeWorld()
+        const [end, other] = memoryPair({ clock: world.clock })
+        const peer = new RawPeer(other)
+        peer.send(head(goodRequest))
+        if (when === 'before') peer.end[how]()
+        const accepted = world.Stream.accept(end, {
+          onRequest: async () => {
+            if (when === 'meanwhile') peer.end[how]()
+            await new Promise<void>((resolve) => world.clock.set(resolve, 200))
+            return undefined as never
+          },
+        })
+        const outcome = accepted.then(
+          async (ws) => (await ws.closed).error,
+          (error: unknown) => error,
+        )
+        await world.clock.advance(200)
+        await world.settle()
+        expect([how, when, await stateOf(world, outcome)]).toEqual([how, when, 'resolved'])
+        expect(await outcome).toMatchObject({ code: expect.stringMatching(/^(?:ClosedDuringHandshake|ConnectionClosed|ConnectionReset)$/) })
+        expect(world.clock.pending).toBe(0)
+      }
+    },
+  )
 })

@@ -23,7 +23,6 @@ describe('pulling', () => {
     const world = makeWorld()
     const { ws, peer } = await openClientTo(world)
     const first = ws.readable()
-    expect(ws.readable(), 'who asks twice waits for the same').toBe(first)
     expect(await stateOf(world, first)).toBe('pending')
     peer.sendFrame(TEXT, 'a')
     expect([await first, await ws.readable(), ws.next()?.text, ws.next()]).toEqual([true, true, 'a', null])
@@ -39,6 +38,47 @@ describe('pulling', () => {
     peer.sendFrame(TEXT, 'b')
     expect([(await first)?.text, (await ws.recv())?.text]).toEqual(['a', 'b'])
     ws.destroy()
+  })
+
+  test('one receiver waits at a time: every other way to receive is ConcurrentReceive, and takes nothing from it', async () => {
+    type Stream = Awaited<ReturnType<typeof openClientTo>>['ws']
+    const ways: Record<string, (ws: Stream) => Promise<unknown>> = {
+      readable: (ws) => ws.readable(),
+      recv: (ws) => ws.recv().then((message) => message?.text),
+      loop: (ws) => ws[Symbol.asyncIterator]().next(),
+      streams: (ws) => ws.streams().readable.getReader().read(),
+    }
+    for (const [first, wait] of Object.entries(ways)) {
+      for (const [second, also] of Object.entries(ways)) {
+        const world = makeWorld()
+        const { ws, peer } = await openClientTo(world)
+        const waiting = wait(ws)
+        await world.settle()
+        const where = `${second} during ${first}`
+        await expect(also(ws), where).rejects.toMatchObject({ name: 'UsageError', code: 'ConcurrentReceive' })
+        expect([where, ws.readyState]).toEqual([where, 'open'])
+        peer.sendFrame(TEXT, 'mine')
+        expect(JSON.stringify([first, await waiting])).toMatch(/mine|\["readable",true\]/)
+        ws.destroy()
+      }
+    }
+  })
+
+  test('a loop has the connection until it is left, also while its body runs', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    for (const text of ['a', 'b', 'c']) peer.sendFrame(TEXT, text)
+    const seen: string[] = []
+    for await (const { text } of ws) {
+      seen.push(text)
+      await expect(ws[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ConcurrentReceive' })
+      if (text === 'c') break
+    }
+    expect(seen).toEqual(['a', 'b', 'c'])
+    // It was left: the next one sees the end.
+    peer.end.end()
+    await ws.closed
+    expect(await ws[Symbol.asyncIterator]().next()).toEqual({ done: true, value: undefined })
   })
 
   test('recv fails once the connection has failed, and can be called again', async () => {
@@ -124,22 +164,35 @@ describe('pings of the peer', () => {
     ws.destroy()
   })
 
-  test('while nothing can be sent, only the newest is answered, and it is answered', async () => {
+  test.each([1, 10, 63, 64, 65, 66, 1_000])('while nothing can be sent, %i of them wait: 64 in order, and of the rest the newest', async (count) => {
     const world = makeWorld()
     const { ws, peer } = await openServerTo(world, {}, { capacity: 2_000 })
     peer.reading = false
     ws.sendBinary(new Uint8Array(60_000))
-    for (let i = 0; i < 100; i++) peer.sendFrame(PING, `ping ${i}`, { masked: true })
+    for (let i = 0; i < count; i++) peer.sendFrame(PING, `${i}`.padEnd(125, '.'), { masked: true })
     let taken = 0
-    while (taken < 100) {
+    while (taken < count) {
       await ws.readable()
       while (ws.next() !== null) taken++
     }
-    const amount = ws.bufferedAmount
-    expect(amount).toBeLessThan(61_000)
+    expect(ws.bufferedAmount).toBe(60_004)
     peer.resume()
     await world.settle()
-    expect(spell(peer.received).slice(1)).toEqual(['10:ping 99'])
+    const answered = spell(peer.received)
+      .slice(1)
+      .map((each) => Number.parseInt(each.slice(3), 10))
+    const inOrder = Array.from({ length: Math.min(count, 64) }, (_, i) => i)
+    expect(answered).toEqual(count > 64 ? [...inOrder, count - 1] : inOrder)
+    ws.destroy()
+  })
+
+  test('ten of one segment are answered in order where every write is completed later', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world, {}, { deferWrites: true })
+    for (let i = 0; i < 10; i++) peer.sendFrame(PING, `${i}`)
+    for (let i = 0; i < 10; i++) await ws.recv()
+    await world.settle()
+    expect(spell(peer.received)).toEqual(Array.from({ length: 10 }, (_, i) => `${PONG}:${i}`))
     ws.destroy()
   })
 
@@ -279,15 +332,15 @@ describe('WHATWG streams', () => {
     expect(await client.closed).toMatchObject({ code: 1000, wasClean: true })
   })
 
-  test('read nothing before they are read, and stop the peer', async () => {
+  test('read ahead by 64 KiB, to see the end, and stop the peer', async () => {
     const world = makeWorld()
     const { client, server, serverEnd } = await openPair(world, { memory: { capacity: 1_000 }, connect: { bufferCapacity: 4_096 } })
     const { readable } = client.streams()
-    for (let i = 0; i < 100; i++) server.sendBinary(new Uint8Array(1_000))
+    for (let i = 0; i < 200; i++) server.sendBinary(new Uint8Array(1_000))
     await world.settle()
-    expect(serverEnd.bytesDelivered).toBeLessThan(6_000)
+    expect(serverEnd.bytesDelivered).toBeLessThan(75_000)
     const reader = readable.getReader()
-    for (let i = 0; i < 100; i++) expect((await reader.read()).value?.length).toBe(1_000)
+    for (let i = 0; i < 200; i++) expect((await reader.read()).value?.length).toBe(1_000)
     client.destroy()
     server.destroy()
   })
@@ -312,9 +365,9 @@ describe('WHATWG streams', () => {
     await first.client.streams().readable.cancel()
     expect(await seen).toMatchObject({ kind: 'close', closeCode: 1000 })
     const second = await openPair(world)
-    const lost = second.server.recv()
+    const lost = second.server.recv().catch((error) => error.code)
     await second.client.streams().writable.abort()
-    expect([await lost, (await second.server.closed).code]).toEqual([null, 1006])
+    expect([await lost, (await second.server.closed).code]).toEqual(['ConnectionClosed', 1006])
   })
 
   test('an error of the connection is an error of both', async () => {
@@ -325,6 +378,30 @@ describe('WHATWG streams', () => {
     reading.catch(() => {})
     peer.end.reset()
     await expect(reading).rejects.toMatchObject({ code: 'ConnectionReset' })
-    await expect(writable.getWriter().write('x')).rejects.toMatchObject({ code: 'NotOpen' })
+    const writer = writable.getWriter()
+    await expect(writer.closed).rejects.toMatchObject({ code: 'ConnectionReset' })
+    await expect(writer.write('x')).rejects.toMatchObject({ code: 'ConnectionReset' })
+  })
+
+  test('who only writes learns of the end, though nobody reads', async () => {
+    for (const [how, error] of [
+      ['reset', 'ConnectionReset'],
+      ['end', 'ConnectionClosed'],
+    ] as const) {
+      const world = makeWorld()
+      const { ws, peer } = await openClientTo(world)
+      const { closed } = ws.streams().writable.getWriter()
+      peer.end[how]()
+      await expect(closed).rejects.toMatchObject({ code: error })
+    }
+  })
+
+  test('closing the writable is no failure of it', async () => {
+    const world = makeWorld()
+    const { client, server } = await openPair(world)
+    const serving = server.recv()
+    const writer = client.streams().writable.getWriter()
+    await Promise.all([writer.close(), serving, serving.then(() => server.recv())])
+    await writer.closed
   })
 })

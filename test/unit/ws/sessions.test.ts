@@ -263,6 +263,92 @@ describe('sessions', () => {
     expect(world.clock.pending).toBe(0)
   })
 
+  test('what shouldRetry throws, or rejects with, ends it; a promise is awaited', async () => {
+    const refused = new TransportError('ConnectRefused', 'nobody there')
+    const mine = new Error('mine')
+    const answers: readonly (readonly [SessionOptions<WsStream>['shouldRetry'], unknown])[] = [
+      [
+        () => {
+          throw mine
+        },
+        mine,
+      ],
+      [async () => Promise.reject(mine), mine],
+      [async () => false, refused],
+    ]
+    for (const [shouldRetry, expected] of answers) {
+      const world = makeWorld()
+      serve(
+        world,
+        () => {},
+        () => {
+          throw refused
+        },
+      )
+      const loop = iterate(world, { shouldRetry }, () => {})
+      await world.clock.advance(1_000)
+      await expect(loop).rejects.toBe(expected)
+    }
+  })
+
+  test('what onDown throws is an uncaught error, and the sessions go on', async () => {
+    const uncaught: unknown[] = []
+    const note = (error: unknown): void => void uncaught.push(error)
+    const others = process.rawListeners('uncaughtException')
+    const rejections = process.rawListeners('unhandledRejection')
+    process.removeAllListeners('uncaughtException').removeAllListeners('unhandledRejection')
+    process.on('uncaughtException', note).on('unhandledRejection', note)
+    try {
+      const world = makeWorld()
+      serve(world, (ws) => ws.close(1012))
+      let calls = 0
+      const onDown = (): void | Promise<void> => {
+        calls++
+        if (calls === 1) throw new Error('thrown')
+        if (calls === 2) return Promise.reject(new Error('rejected'))
+      }
+      const loop = iterate(world, { onDown: onDown as () => void }, async (ws, index) => {
+        await drain(ws)
+        return index === 3 ? 'stop' : undefined
+      })
+      await world.clock.advance(10_000)
+      expect([await loop, calls]).toEqual(['over', 3])
+      expect(uncaught.map(String)).toEqual(['Error: thrown', 'Error: rejected'])
+    } finally {
+      process.removeAllListeners('uncaughtException').removeAllListeners('unhandledRejection')
+      for (const listener of others) process.on('uncaughtException', listener as () => void)
+      for (const listener of rejections) process.on('unhandledRejection', listener as () => void)
+    }
+  })
+
+  test('a server that goes is reported by its code, or as the failure that it is', async () => {
+    const world = makeWorld()
+    let count = 0
+    world.dial = async () => {
+      const [end, other] = memoryPair()
+      world.Stream.accept(other).then((ws) => {
+        ws.recv().catch(() => {})
+        world.clock.set(() => (count++ === 0 ? ws.close(1008, 'policy') : other.end()), 10)
+      })
+      return end
+    }
+    const downs: unknown[] = []
+    const loop = iterate(
+      world,
+      { onDown: ({ close, error }) => downs.push([close?.code, close?.reason, (error as { code?: string } | null)?.code ?? null]) },
+      async (ws, index) => {
+        await drain(ws)
+        return index === 2 ? 'stop' : undefined
+      },
+    )
+    await world.clock.advance(10_000)
+    expect(await loop).toBe('over')
+    expect(downs).toEqual([
+      [1008, 'policy', null],
+      [1006, '', 'ConnectionClosed'],
+    ])
+  })
+
   test('errors in the options end it at once', async () => {
     const world = makeWorld()
     const state = serve(world, () => {})

@@ -25,7 +25,7 @@ export interface Exploration {
   readonly cut: number
 }
 
-type Step = readonly [kind: 'load' | 'store' | 'exchange' | 'compareExchange' | 'add', cell: number, a: number, b: number]
+type Step = readonly [kind: 'load' | 'store' | 'exchange' | 'compareExchange' | 'add' | 'or', cell: number, a: number, b: number]
 
 /** Thrown at the first step that has no recorded result. */
 class Paused {
@@ -52,8 +52,11 @@ class Playback implements Cells {
   compareExchange(cell: number, expected: number, value: number): number {
     return this.next(['compareExchange', cell, expected, value])
   }
-  add(cell: number, value: number): void {
-    this.next(['add', cell, value, 0])
+  add(cell: number, value: number): number {
+    return this.next(['add', cell, value, 0])
+  }
+  or(cell: number, bits: number): void {
+    this.next(['or', cell, bits, 0])
   }
   notify(cell: number): void {
     this.next(['add', wakeUpsOf(cell), 1, 0])
@@ -113,7 +116,15 @@ export function explore(
       const [kind, cell, a, b] = stand.step
       const before = cells.get(cell) ?? 0
       const after =
-        kind === 'store' || kind === 'exchange' ? a : kind === 'add' ? before + a : kind === 'compareExchange' && before === a ? b : before
+        kind === 'store' || kind === 'exchange'
+          ? a
+          : kind === 'add'
+            ? before + a
+            : kind === 'or'
+              ? before | a
+              : kind === 'compareExchange' && before === a
+                ? b
+                : before
       const next = after === before ? cells : new Map(cells).set(cell, after)
       const nextHistories = histories.with(i, [...(histories[i] as readonly number[]), before])
       visit(next, nextHistories, left - 1, [...trace, `${programs[i]?.name} ${kind} ${cell}: ${before} → ${after}`])

@@ -2,13 +2,13 @@ import { expect, test } from 'vitest'
 import { Answers, type Awaited } from '../../../../src/rest/shared/answers.ts'
 import { SharedCells } from '../../../../src/rest/shared/cells.ts'
 import { Doorbell, type Turns } from '../../../../src/rest/shared/doorbell.ts'
-import { BLOCK_ASLEEP, BLOCK_CELLS, POOL_ASLEEP, POOL_CELLS, ring, wake } from '../../../../src/rest/shared/handover.ts'
+import { BLOCK_ASLEEP, BLOCK_CELLS, POOL_ASLEEP, poolCells, ring, wake } from '../../../../src/rest/shared/handover.ts'
 import { Patience } from '../../../../src/rest/shared/patience.ts'
 
 const POOL = 0
 const THREAD = 3
 const SPIN = 10
-const BLOCK = POOL_CELLS
+const BLOCK = poolCells(1)
 
 /** Time and turns that pass when told to. */
 class HandMadeTurns implements Turns {
@@ -25,7 +25,7 @@ class HandMadeTurns implements Turns {
   }
 }
 
-const makeCells = (): SharedCells => new SharedCells(new Int32Array(new SharedArrayBuffer(4 * (POOL_CELLS + 2 * BLOCK_CELLS))))
+const makeCells = (): SharedCells => new SharedCells(new Int32Array(new SharedArrayBuffer(4 * (BLOCK + 2 * BLOCK_CELLS))))
 
 /** Lets a wake-up arrive, which comes by the event loop. */
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))

@@ -1,0 +1,286 @@
+/**
+ * What an option may be, said once: each family of options is a table of rules, and one function judges what a caller gave.
+ *
+ * Rule 1: everything is judged before anything begins. What a caller gave is read once, into an object of ours.
+ * Rule 2: `undefined` is absent. An unknown name is refused, with the right one where it can be guessed: an option that is ignored in silence
+ *         (`rejectUnauthorized`, `agent`) is worse than an error.
+ * Rule 3: an error names the option and what was expected. It shows a value only when it is a number or a boolean, or names its kind: a value
+ *         can be a secret.
+ */
+
+import { UsageError } from './errors.ts'
+
+/** Longest delay that the runtimes' timers take, in ms. */
+export const TIMER_MAX: number = 2 ** 31 - 1
+
+/** Most bytes that any one thing may have: lengths are signed 32-bit words to the codec. */
+export const SIZE_MAX: number = 2 ** 31 - 1
+
+/** One option: what it may be, and the judge of it. */
+export interface Rule<T> {
+  /** What is expected, as an error and the guides say it: `10 to 2,147,483,647 ms`. */
+  readonly expects: string
+  /** What it is when it is not given; missing where that is nothing, or depends on other options. */
+  readonly fallback?: T
+  /** What the option means when it is given like this. Throws `InvalidOption`. */
+  read(name: string, value: unknown): T
+}
+
+/** A family of options: a rule for each name. */
+export type Family<Options> = { readonly [Name in keyof Required<Options>]: Rule<Options[Name] | undefined> }
+
+/**
+ * The options that `given` sets, read once and judged by their family.
+ *
+ * @param place what they are options of, in front of each name: `'heartbeat.'`
+ * @throws UsageError `InvalidOption`
+ */
+export function readOptions<Options extends object>(family: Family<Options>, given: unknown, place = ''): Options {
+  const read: Record<string, unknown> = {}
+  if (given === undefined) return read as Options
+  checkBag(given, place, family)
+  const rules = family as Readonly<Record<string, Rule<unknown>>>
+  for (const name in given) {
+    const value = given[name]
+    if (value === undefined) continue
+    if (!Object.hasOwn(rules, name)) throw unknownOption(name, place, Object.keys(rules))
+    read[name] = (rules[name] as Rule<unknown>).read(place + name, value)
+  }
+  return read as Options
+}
+
+/** As {@link readOptions}, for a call that is made too often to copy its options: only judges. */
+export function checkOptions<Options extends object>(family: Family<Options>, given: unknown, place = ''): void {
+  if (given === undefined) return
+  checkBag(given, place, family)
+  const rules = family as Readonly<Record<string, Rule<unknown>>>
+  for (const name in given) {
+    const value = given[name]
+    if (value === undefined) continue
+    if (!Object.hasOwn(rules, name)) throw unknownOption(name, place, Object.keys(rules))
+    ;(rules[name] as Rule<unknown>).read(place + name, value)
+  }
+}
+
+/** Those of `given` that are options of `family`, for a set of options that several families share. */
+export function only<Options extends object>(family: Family<Options>, given: object): Partial<Options> {
+  return Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(family, name))) as Partial<Options>
+}
+
+/** The options with those that were not given at their defaults. */
+export function withDefaults<Options extends object>(family: Family<Options>, given: Options): Options {
+  const all: Record<string, unknown> = {}
+  for (const name in family) {
+    const value = given[name] ?? family[name].fallback
+    if (value !== undefined) all[name] = value
+  }
+  return all as Options
+}
+
+/** A whole number. */
+export function integer(min: number, max: number, unit: string, fallback?: number): Rule<number> {
+  const expects = `a whole number of ${unit}, ${print(min)} to ${print(max)}`
+  return rule(expects, (value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max, fallback)
+}
+
+/** A number. */
+export function number(min: number, max: number, unit: string, fallback?: number): Rule<number> {
+  return rule(`${print(min)} to ${print(max)} ${unit}`, (value) => typeof value === 'number' && value >= min && value <= max, fallback)
+}
+
+/** A limit in ms, where 0 is none. */
+export function timeLimit(fallback?: number): Rule<number> {
+  return number(0, TIMER_MAX, 'ms (0 is no limit)', fallback)
+}
+
+/** True or false. */
+export function flag(fallback?: boolean): Rule<boolean> {
+  return rule('true or false', (value) => typeof value === 'boolean', fallback)
+}
+
+/** Text. */
+export const text: Rule<string> = rule('a string', (value) => typeof value === 'string')
+
+/** One of a few words. */
+export function oneOf<T extends string>(...words: T[]): Rule<T> {
+  return rule(words.map((word) => `'${word}'`).join(' or '), (value) => words.includes(value as T))
+}
+
+/** A function. */
+export function callback<T>(example: string): Rule<T> {
+  return rule(`a function like ${example}`, (value) => typeof value === 'function')
+}
+
+/** An `AbortSignal`; null is none, as `fetch` has it. */
+export const signal: Rule<AbortSignal | undefined> = {
+  expects: 'an AbortSignal',
+  read: (name, value) => checkSignal(name, value),
+}
+
+/** A signal; null and undefined are none. Throws `InvalidOption`. */
+export function checkSignal(name: string, value: unknown): AbortSignal | undefined {
+  if (value === undefined || value === null) return undefined
+  if (isSignal(value)) return value
+  const hint = isSignal((value as { signal?: unknown }).signal) ? ' (give the `signal` of the controller)' : ''
+  throw refused(name, `an AbortSignal${hint}`, value)
+}
+
+function isSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== 'object' || value === null) return false
+  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function'
+}
+
+/** A family inside another one. */
+export function bag<Options extends object>(family: Family<Options>, required: readonly (keyof Options & string)[] = []): Rule<Options> {
+  const expects = `an object like { ${Object.keys(family).join(', ')} }`
+  return {
+    expects,
+    read(name, value) {
+      if (!isBag(value)) throw refused(name, expects, value)
+      const read = readOptions(family, value, `${name}.`)
+      for (const each of required) if (read[each] === undefined) throw refused(`${name}.${each}`, family[each].expects, undefined)
+      return read
+    },
+  }
+}
+
+/** A value that is judged further where it is used, by rules of its own. */
+export function rule<T>(expects: string, accepts: (value: unknown) => boolean, fallback?: T): Rule<T> {
+  return {
+    expects,
+    ...(fallback === undefined ? {} : { fallback }),
+    read(name, value) {
+      if (!accepts(value)) throw refused(name, expects, value)
+      return value as T
+    },
+  }
+}
+
+/** An object, of whatever kind. */
+export function isBag(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The error for a value that an option may not have. */
+export function refused(name: string, expects: string, value: unknown): UsageError {
+  return new UsageError('InvalidOption', `${name} must be ${expects}, but is ${kindOf(value)}`)
+}
+
+/** What a value is, without what is in it: that can be a secret. Numbers and booleans are shown. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value === 'string') return value === '' ? 'an empty string' : `a string of ${value.length} characters`
+  if (typeof value === 'bigint' || typeof value === 'symbol' || typeof value === 'function') return `a ${typeof value}`
+  if (Array.isArray(value)) return 'an array'
+  const name = classOf(value)
+  return name === '' || name === 'Object' ? 'an object' : `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
+}
+
+/** The name of its class; '' for one that will not tell, such as a revoked proxy. */
+function classOf(value: unknown): string {
+  try {
+    const made = (value as { constructor?: unknown }).constructor
+    return typeof made === 'function' ? made.name : ''
+  } catch {
+    return ''
+  }
+}
+
+function checkBag(given: unknown, place: string, family: object): asserts given is Record<string, unknown> {
+  if (isBag(given)) return
+  throw refused(place === '' ? 'options' : place.slice(0, -1), `an object like { ${Object.keys(family).slice(0, 4).join(', ')} }`, given)
+}
+
+/** What other clients call it, and what it is here. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  // node:tls, and clients that pass its options through
+  rejectUnauthorized: 'tls.dangerNoVerify',
+  ca: 'tls.ca',
+  cert: 'tls.cert',
+  key: 'tls.key',
+  servername: 'tls.serverName',
+  ALPNProtocols: 'tls.alpnProtocols',
+  minVersion: 'tls.minVersion',
+  passphrase: 'tls.key, decrypted',
+  agent: 'proxy, or socketPath',
+  httpsAgent: 'proxy, or tls',
+  httpAgent: 'proxy',
+  dispatcher: 'proxy',
+  localAddress: 'nothing here: the system chooses the address',
+  path: 'socketPath, or the path of the URL',
+  auth: 'headers: { Authorization }, or user and password in the URL',
+  // ws
+  perMessageDeflate: 'nothing here: messages are not compressed',
+  maxPayload: 'maxMessageSize',
+  origin: 'headers: { Origin }',
+  protocol: 'protocols',
+  protocolVersion: 'nothing here: it is always 13',
+  followRedirects: 'nothing here: redirects are not followed',
+  maxRedirects: 'nothing here: redirects are not followed',
+  skipUTF8Validation: 'nothing here: text is always validated',
+  autoPing: 'heartbeat',
+  pingInterval: 'heartbeat.interval',
+  pingTimeout: 'heartbeat.timeout',
+  // undici, axios, got, fetch
+  json: 'body: JSON.stringify(value), with its Content-Type in headers',
+  data: 'body',
+  form: 'body',
+  params: 'query',
+  searchParams: 'query',
+  url: 'the first argument',
+  baseURL: 'the URL of the pool',
+  headersTimeout: 'timeout',
+  bodyTimeout: 'timeout',
+  keepAliveTimeout: 'maxIdle',
+  keepAliveTimeoutThreshold: 'keepAliveMargin',
+  pipelining: 'nothing here: a connection has one request at a time',
+  connect: 'tls, noDelay, keepAlive and connectTimeout',
+  maxConnections: 'connections',
+  maxSockets: 'connections',
+  retry: 'retryUnsent',
+  retries: 'retryUnsent',
+  maxRedirections: 'nothing here: redirects are not followed',
+  redirect: 'nothing here: redirects are not followed',
+  maxResponseSize: 'maxBodySize',
+  maxContentLength: 'maxBodySize',
+  maxHeaderSize: 'maxHeadSize',
+  abortSignal: 'signal',
+  minDelay: 'initial',
+  maxDelay: 'max',
+}
+
+/** The error for an option that does not exist here, with the name that was probably meant. */
+export function unknownOption(name: string, place: string, known: readonly string[]): UsageError {
+  const elsewhere = hintFor(name, known)
+  const closest = known.find((each) => each.toLowerCase() === name.toLowerCase()) ?? known.find((each) => isNear(name, each))
+  const hint = elsewhere ?? (closest === undefined ? '' : `; did you mean ${place}${closest}?`)
+  return new UsageError('InvalidOption', `${place}${name} is not an option${hint === '' ? `: they are ${known.join(', ')}` : hint}`)
+}
+
+function hintFor(name: string, known: readonly string[]): string | null {
+  // A pool sends its fields with each request, and says so in their name.
+  if ((name === 'headers' || name === 'defaultHeaders') && !known.includes(name)) {
+    const other = name === 'headers' ? 'defaultHeaders' : 'headers'
+    if (known.includes(other)) return `; did you mean ${other}?`
+  }
+  if (!Object.hasOwn(ELSEWHERE, name)) return null
+  const here = ELSEWHERE[name] as string
+  return here.startsWith('nothing here') ? `${here.slice('nothing here'.length)}` : `; here it is ${here}`
+}
+
+/** Are two names one slip apart: a letter more, less, other, or two exchanged? */
+function isNear(a: string, b: string): boolean {
+  if (Math.abs(a.length - b.length) > 1 || a.length < 3) return false
+  let start = 0
+  while (start < a.length && a[start] === b[start]) start++
+  let end = 0
+  while (end < Math.min(a.length, b.length) - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end++
+  const left = a.length - start - end
+  const right = b.length - start - end
+  return Math.max(left, right) <= 1 || (left === 2 && right === 2 && a[start] === b[start + 1] && a[start + 1] === b[start])
+}
+
+function print(value: number): string {
+  return value === Number.POSITIVE_INFINITY ? 'Infinity' : value.toLocaleString('en')
+}

@@ -1,0 +1,441 @@
+/**
+ * A request and its response on one connection: an object that the connection has from its beginning, and uses again for each request.
+ *
+ * Rule 1: one way in, `begin`. Whatever can be refused is refused there, and what it had taken by then is let go: the connection stays idle.
+ * Rule 2: one way out, `end`, whether the response is complete or the request failed. All that an exchange holds is let go there, so the
+ *         connection is idle or poisoned afterwards, never half busy.
+ * Rule 3: it never judges the connection: it says what became of the response, and the connection decides.
+ */
+
+import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
+import { notify, report } from '../callback.ts'
+import type { RequestWriter } from '../codec/request-writer.ts'
+import { type InterimResponse, ResponseReader } from '../codec/response-reader.ts'
+import { type RequestSent, RestError, UsageError } from '../errors.ts'
+import { checkOptions } from '../option-rules.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Transport } from '../transport/transport.ts'
+import { Alarm } from './alarm.ts'
+import { SEND_OPTIONS, type SendOptions } from './options.ts'
+import { RequestBody } from './request-body.ts'
+import { HttpResponse, type ResponseTimings } from './response.ts'
+import { abandonedRequest, type Outcome, REFUSED, unexpectedData, unusableResponse } from './rest-errors.ts'
+import { checkRequest, type SendableRequest } from './sendable.ts'
+import type { Abortable, Signals } from './signals.ts'
+import { StreamedResponse } from './streamed-response.ts'
+import { WriteGrace } from './write-grace.ts'
+
+/** What an exchange needs of its connection. */
+export interface ExchangeHost {
+  /** The reader that the transport reads into. */
+  readonly reader: ResponseReader
+  /** A response is complete. `keepAlive`: what the server says of how long it keeps an idle connection, in ms, or -1. */
+  onAnswered(reusable: boolean, isFollowed: boolean, keepAlive: number): void
+  /** Everything that was delivered has been used. */
+  readOn(): void
+  /** The request failed: the connection can't be used again. */
+  lose(error: Error | null, gracefully: boolean): void
+}
+
+/** What holds for a request that does not say it itself. */
+export interface ExchangeDefaults {
+  readonly timeout: number
+  readonly requireVerifiedEnd: boolean
+}
+
+/** Places of the times of the last exchange, in ms of the clock. */
+const STARTED = 0
+const FIRST_BYTE = 1
+const COMPLETED = 2
+const READ = 3
+
+/** One exchange at a time. */
+export class Exchange implements Abortable {
+  /** Requests that were answered. */
+  answered = 0
+  private readonly clock: Runtime['clock']
+  private readonly openedAt: number
+  private readonly times = new Float64Array(4)
+  private readonly alarm: Alarm
+  private readonly grace: WriteGrace
+  /** Counts the exchanges: a callback of one that has ended is told apart. */
+  private serial = 0
+  /** Where the response is read: the connection's own reader, or one that was given with the request. Null when no exchange is under way. */
+  private reader: ResponseReader | null = null
+  /** Which target of a reader that was given is filled next. */
+  private otherTarget: 0 | 1 = 0
+  /** Pieces of a read are being passed on: nothing may come in between. */
+  private passing = false
+  /** Its limit in ms. */
+  private limit = 0
+  private resolve: ((response: never) => void) | null = null
+  private reject: ((error: Error) => void) | null = null
+  private streamed: StreamedResponse | null = null
+  private body: RequestBody | null = null
+  private onInterim: SendOptions['onInterim']
+  private signal: AbortSignal | undefined
+  /** The response is complete, and waits for the system to tell that it took all of the request. */
+  private held = false
+  /**
+   * The writer of a request that the system has not taken all of: its memory is in use. That outlives an exchange whose connection is lost, until
+   * the transport is done.
+   */
+  private writing: RequestWriter | null = null
+
+  constructor(
+    { clock }: Runtime,
+    private readonly host: ExchangeHost,
+    private readonly transport: Transport,
+    private readonly signals: Signals,
+  ) {
+    this.clock = clock
+    this.alarm = new Alarm(clock, () => this.onTimeout())
+    this.grace = new WriteGrace(clock, () => this.finish(false))
+    this.openedAt = clock.now()
+    this.times.fill(this.openedAt)
+  }
+
+  /** A request is under way. */
+  get isOpen(): boolean {
+    return this.reader !== null
+  }
+
+  /** Milliseconds since the connection was opened. */
+  get age(): number {
+    return this.clock.now() - this.openedAt
+  }
+
+  /** Time of the clock at which the last response was complete. */
+  get completedAt(): number {
+    return this.times[COMPLETED] as number
+  }
+
+  /** How the last exchange went. */
+  get timings(): ResponseTimings {
+    const started = this.times[STARTED] as number
+    return {
+      firstByte: (this.times[FIRST_BYTE] as number) - started,
+      total: (this.times[COMPLETED] as number) - started,
+      reused: this.answered > 1,
+      connectionAge: started - this.openedAt,
+      requests: this.answered,
+    }
+  }
+
+  /** How far the exchange under way has got. */
+  get outcome(): Outcome {
+    const requestSent = this.sent
+    const phase = this.reader?.hasBegun ? 'body' : requestSent === 'fully' ? 'first byte' : 'send'
+    return { requestSent, phase, elapsed: this.clock.now() - (this.times[STARTED] as number) }
+  }
+
+  /** The way in. Throws, with everything as it was, for what can't be sent: not one byte has left. */
+  begin(
+    request: SendableRequest,
+    reader: ResponseReader,
+    options: SendOptions,
+    defaults: ExchangeDefaults,
+    streaming: boolean,
+    resolve: (response: never) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const head = checkRequest(request)
+    const { stream = null } = request
+    checkOptions(SEND_OPTIONS, options)
+    const { timeout: limit = defaults.timeout, requireVerifiedEnd = defaults.requireVerifiedEnd, onInterim } = options
+    // Null is no signal.
+    const signal = options.signal ?? undefined
+    if (signal?.aborted) throw new RestError('RequestAborted', 'the request was aborted before it was sent', { ...REFUSED, cause: signal.reason })
+    const isOther = reader !== this.host.reader
+    if (isOther) claimOther(reader, this)
+    this.reader = reader
+    try {
+      if (stream !== null) this.body = RequestBody.open(head, request.writer, stream, this.transport)
+      if (isOther) reader.reset()
+      reader.begin(request.method)
+      if (signal !== undefined) this.signals.follow(signal, this)
+    } catch (error) {
+      this.end()
+      throw error
+    }
+    reader.streaming = streaming
+    reader.requiresVerifiedEnd = requireVerifiedEnd
+    this.serial++
+    this.signal = signal
+    this.onInterim = onInterim
+    this.resolve = resolve
+    this.reject = reject
+    const now = this.clock.now()
+    this.times[STARTED] = now
+    this.times[FIRST_BYTE] = now
+    this.limit = limit
+    if (limit !== 0) this.alarm.set(now + limit)
+  }
+
+  /** The first bytes leave. */
+  write({ bytes, writer }: SendableRequest): void {
+    const { body } = this
+    if (body === null) {
+      if (!this.transport.write(bytes)) this.lend(writer)
+      return
+    }
+    this.lend(writer)
+    body.start((error) => this.onBodyEnd(error))
+  }
+
+  /** `length` bytes have come, to the beginning of target `index` of the connection's own reader. */
+  receive(index: 0 | 1, target: Uint8Array, length: number): void {
+    if (this.held) {
+      this.finish(true)
+      return
+    }
+    const reader = this.reader as ResponseReader
+    this.times[READ] = this.clock.now()
+    if (!reader.hasBegun) this.times[FIRST_BYTE] = this.times[READ] as number
+    if (reader === this.host.reader) this.take(reader, reader.commit(index, length))
+    else this.passOn(reader, target.subarray(0, length))
+  }
+
+  /** The server has ended: nothing more will come. Of an exchange that is not over then, the connection's end tells. */
+  receiveEnd(): void {
+    const { reader } = this
+    if (reader !== null && !this.held) this.take(reader, reader.end(this.transport.endProof))
+    if (this.held) this.finish(false)
+  }
+
+  /** The transport has let go of what it was given. */
+  onWritten(): void {
+    this.body?.onWritten()
+    // A response is held for a body that was given whole: this was the last of it.
+    if (this.body === null || this.held) this.endWriting()
+    if (this.held) this.finish(false)
+  }
+
+  /** The connection is gone, and its transport done with all memory. */
+  onClosed(): void {
+    if (this.held) this.finish(false)
+    this.endWriting()
+  }
+
+  /** We give the request up. */
+  abandon(code: 'RequestTimeout' | 'RequestAborted', message: string, cause?: unknown): void {
+    if (this.isOpen) this.host.lose(abandonedRequest(code, message, this.outcome, cause), false)
+  }
+
+  /** The way out, with a failure. */
+  fail(error: RestError): void {
+    const { reject, streamed } = this
+    this.end()
+    if (streamed !== null) streamed.end(error)
+    else reject?.(error)
+  }
+
+  /** No exchange will follow. */
+  stop(): void {
+    this.alarm.stop()
+  }
+
+  // Abortable.
+
+  onAbort(reason: unknown): void {
+    this.signal = undefined
+    this.abandon('RequestAborted', 'the request was aborted', reason)
+  }
+
+  // How it works inside.
+
+  /** How much of the request has left. A transport that fails to tell may have sent some of it. */
+  private get sent(): RequestSent {
+    try {
+      return this.body?.sent ?? this.transport.lastWrite
+    } catch {
+      return 'partly'
+    }
+  }
+
+  private lend(writer: RequestWriter): void {
+    writer.inUse = true
+    this.writing = writer
+  }
+
+  private endWriting(): void {
+    if (this.writing === null) return
+    this.writing.inUse = false
+    this.writing = null
+  }
+
+  /** Bytes for a reader that the system does not read into. */
+  private passOn(reader: ResponseReader, bytes: Uint8Array): void {
+    const targets = reader.targets()
+    const { serial } = this
+    let at = 0
+    // A transport may deliver what follows from inside `resume`: not before all of this has been used.
+    this.passing = true
+    do {
+      const target = targets[this.otherTarget] as Uint8Array
+      const piece = bytes.subarray(at, at + target.length)
+      target.set(piece)
+      at += piece.length
+      const { otherTarget } = this
+      this.otherTarget = otherTarget === 0 ? 1 : 0
+      this.take(reader, reader.commit(otherTarget, piece.length))
+    } while (at < bytes.length && this.serial === serial && this.isOpen && !this.held)
+    this.passing = false
+    if (at === bytes.length) {
+      if (this.isOpen) this.readOn()
+    } else if (this.held) {
+      this.finish(true)
+    } else {
+      this.host.lose(unexpectedData(), false)
+    }
+  }
+
+  /** Acts on what the reader made of the bytes that it was given. */
+  private take(reader: ResponseReader, outcome: number): void {
+    const { serial } = this
+    for (let progress = outcome; ; progress = reader.advance()) {
+      switch (progress) {
+        case RESPONSE_MORE:
+          this.readOn()
+          return
+        case RESPONSE_INTERIM:
+          this.tellInterim(reader.interim)
+          break
+        case RESPONSE_HEAD:
+          this.onHead(reader)
+          break
+        case RESPONSE_DATA:
+          this.streamed?.push(reader.u8.slice(reader.dataAddress, reader.dataAddress + reader.dataLength))
+          break
+        case RESPONSE_COMPLETE:
+          this.onComplete(reader)
+          return
+        case RESPONSE_FAILED:
+          this.host.lose(unusableResponse(reader.error ?? unexpectedData(), this.outcome), false)
+          return
+      }
+      // An observer or a consumer may have ended the exchange.
+      if (this.serial !== serial || !this.isOpen) return
+    }
+  }
+
+  /** The callback belongs to the request: it fails with it, as long as it is under way. */
+  private tellInterim(response: InterimResponse): void {
+    const { onInterim, serial } = this
+    if (onInterim === undefined) return
+    notify(
+      () => onInterim(response),
+      (error) => {
+        if (this.serial === serial && this.isOpen) this.abandon('RequestAborted', 'onInterim threw', error)
+        else report(error)
+      },
+    )
+  }
+
+  /** Asks for more, unless a consumer of the body has enough to do. */
+  private readOn(): void {
+    if (!this.passing && (this.streamed === null || this.streamed.wantsMore)) this.host.readOn()
+  }
+
+  /** The head of a response whose body is streamed. */
+  private onHead(reader: ResponseReader): void {
+    const { serial } = this
+    const resolve = this.resolve as ((response: StreamedResponse) => void) | null
+    const isCurrent = (): boolean => this.serial === serial && this.isOpen
+    this.streamed = new StreamedResponse(new HttpResponse(reader, this), {
+      more: () => {
+        if (isCurrent()) this.host.readOn()
+      },
+      cancel: () => {
+        if (isCurrent()) this.abandon('RequestAborted', 'the body was not read to its end')
+      },
+    })
+    this.resolve = null
+    resolve?.(this.streamed)
+  }
+
+  /** The response is there. */
+  private onComplete(reader: ResponseReader): void {
+    const isWhole = this.body === null || this.body.isWhole
+    // That the source of a body still has to say that this was all matters to nobody now.
+    if (this.body !== null && isWhole && this.transport.lastWrite === 'fully') this.endWriting()
+    if (this.writing === null || !isWhole || reader.surplus !== 0) {
+      this.finish(false)
+      return
+    }
+    // It nearly always is there because the server has read all of the request, and the system tells of that a moment later. A response that
+    // really overtakes its request, such as a 413, waits in vain.
+    this.held = true
+    this.alarm.set(Number.POSITIVE_INFINITY)
+    this.grace.begin()
+    this.readOn()
+  }
+
+  /** The way out, with a response. `isFollowed`: bytes have come that belong to nothing. */
+  private finish(isFollowed: boolean): void {
+    const { streamed, resolve } = this
+    const reader = this.reader as ResponseReader
+    const response = streamed === null ? new HttpResponse(reader, this) : null
+    this.times[COMPLETED] = this.times[READ] as number
+    this.answered++
+    const isSurplus = isFollowed || reader.surplus !== 0
+    // A response that overtook its request leaves the server in the middle of reading it.
+    const reusable = reader.reusable && !isSurplus && this.writing === null
+    this.end()
+    try {
+      this.host.onAnswered(reusable, isSurplus, reader.keepAliveTimeout)
+    } finally {
+      if (streamed !== null) streamed.end(null)
+      else (resolve as ((response: HttpResponse | null) => void) | null)?.(response)
+    }
+  }
+
+  private onTimeout(): void {
+    if (!this.isOpen) return
+    const { phase } = this.outcome
+    const waitingFor = phase === 'send' ? 'the system to take the request' : `the ${phase}`
+    this.abandon('RequestTimeout', `no complete response within ${this.limit} ms (timeout), while waiting for ${waitingFor}`)
+  }
+
+  /** The source of a streamed body has ended, or failed. Not called once the exchange has ended. */
+  private onBodyEnd(error: unknown): void {
+    if (error === null) {
+      this.body = null
+      this.endWriting()
+      return
+    }
+    const options = { ...this.outcome, fault: 'local', cause: error } as const
+    this.host.lose(new RestError('RequestBodyFailed', 'the source of the request body failed', options), false)
+  }
+
+  /** Lets go of all that the exchange holds. */
+  private end(): void {
+    const { reader, body, signal } = this
+    this.reader = null
+    this.resolve = null
+    this.reject = null
+    this.streamed = null
+    this.onInterim = undefined
+    this.passing = false
+    this.alarm.set(Number.POSITIVE_INFINITY)
+    if (reader !== null && reader !== this.host.reader) reader.letGo(this)
+    if (this.held) {
+      this.held = false
+      this.grace.end()
+    }
+    if (body !== null) {
+      this.body = null
+      body.abandon()
+    }
+    if (signal !== undefined) {
+      this.signal = undefined
+      this.signals.leave(signal, this)
+    }
+  }
+}
+
+/** A reader that was given with a request is this exchange's. Throws `InvalidOption`. */
+function claimOther(reader: unknown, user: Exchange): void {
+  if (!(reader instanceof ResponseReader)) throw new UsageError('InvalidOption', 'reader must be a ResponseReader: options come after it')
+  reader.claim(user)
+}

@@ -1,0 +1,32 @@
+/** What a connection can send: a request that is whole, or one whose body is made while it is sent. */
+
+import { Request, type RequestStream } from '../codec/request.ts'
+import { RequestBuilder } from '../codec/request-builder.ts'
+import { RequestWriter } from '../codec/request-writer.ts'
+import { UsageError } from '../errors.ts'
+
+/** What a connection needs of a {@link Request}. */
+export interface SendableRequest {
+  /** Head and body; of a streamed request, the head. */
+  readonly bytes: Uint8Array
+  readonly method: string
+  /** Whose memory the bytes lie in. */
+  readonly writer: RequestWriter
+  /** The body when it is made while it is sent; null when the request is whole. */
+  readonly stream: RequestStream | null
+}
+
+/**
+ * Its bytes, which are asked for before anything begins. Throws `RequestOutOfOrder` for a request whose `finish` was forgotten, `StaleRequest` for
+ * one that its writer has superseded, and `InvalidOption` for what is no request.
+ */
+export function checkRequest(request: SendableRequest): Uint8Array {
+  if (request instanceof Request) return request.bytes
+  if (request instanceof RequestBuilder) {
+    throw new UsageError('RequestOutOfOrder', 'the request is not finished: call finish() on it, and send what that returns')
+  }
+  const { bytes, writer } = (request ?? {}) as Partial<SendableRequest>
+  if (bytes instanceof Uint8Array && writer instanceof RequestWriter) return bytes
+  const is = request === null ? 'null' : typeof request === 'object' ? 'another object' : `a value of type ${typeof request}`
+  throw new UsageError('InvalidOption', `request must be a request that a RequestWriter finished, but is ${is}`)
+}

@@ -1,0 +1,98 @@
+/**
+ * Messages that were read although nobody receives yet, because somebody waits for the end of the connection, which lies behind them. They are
+ * copies on the heap, bounded, and whoever receives later gets them first, in order.
+ */
+
+import { DESCRIPTOR_ASCII } from '../../assembly/abi.ts'
+import { ASSEMBLED, Message, type MessageKind, type MessageSource } from '../codec/message.ts'
+
+/** Bytes from which on nothing more is parked: the peer waits, as it does for every consumer that does not read. */
+export const PARKED_BYTES = 64 * 1024
+/** What a message counts beside its payload. */
+const ENTRY_BYTES = 64
+/** Set in the flags of a parked message: it was answered when it was parked. */
+export const ANSWERED = 128
+
+const NOTHING = new Uint8Array(0)
+
+/** What messages are taken from. */
+export interface Source {
+  next(): Message | null
+  poll(): boolean
+}
+
+interface Parked {
+  readonly kind: MessageKind
+  readonly bytes: Uint8Array
+  readonly flags: number
+  readonly closeCode: number
+}
+
+/** Parked messages, and behind them whatever the reader has. */
+export class ParkedMessages implements Source, MessageSource {
+  readonly u8: Uint8Array = NOTHING
+  readonly view: DataView = new DataView(NOTHING.buffer)
+  /** The payload of the message that was taken last. */
+  assembly: Uint8Array = NOTHING
+  private readonly queue: Parked[] = []
+  private bytes = 0
+  private held: Message | null = null
+
+  /**
+   * @param reader what comes behind the parked messages
+   * @param onEmpty all of them were taken
+   */
+  constructor(
+    private readonly reader: Source,
+    private readonly onEmpty: () => void,
+  ) {}
+
+  /** No more is to be parked. */
+  get isFull(): boolean {
+    return this.bytes >= PARKED_BYTES
+  }
+
+  /** Keeps a copy. */
+  park(message: Message): void {
+    const bytes = message.bytes.slice()
+    const flags = (message.flags & (15 | DESCRIPTOR_ASCII)) | ASSEMBLED | ANSWERED
+    this.queue.push({ kind: message.kind, bytes, flags, closeCode: message.closeCode })
+    this.bytes += bytes.length + ENTRY_BYTES
+  }
+
+  poll(): boolean {
+    return this.queue.length > 0 || this.reader.poll()
+  }
+
+  next(): Message | null {
+    if (this.held !== null) this.held.live = null
+    this.held = null
+    const parked = this.queue.shift()
+    if (parked === undefined) {
+      this.onEmpty()
+      return this.reader.next()
+    }
+    const message = new Message(this)
+    message.live = parked.kind
+    message.flags = parked.flags
+    message.size = parked.bytes.length
+    message.status = parked.closeCode
+    this.assembly = parked.bytes
+    this.held = message
+    return message
+  }
+
+  /** The consumer has left. */
+  clear(): void {
+    if (this.held !== null) this.held.live = null
+    this.queue.length = 0
+  }
+
+  textAt(): string {
+    return ''
+  }
+
+  assembledText(): string {
+    return new TextDecoder().decode(this.assembly)
+  }
+}
