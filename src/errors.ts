@@ -11,8 +11,11 @@
  *     ├── TlsError                  transport   … while securing it, or a TLS option that this runtime cannot honour
  *     └── UsageError                local       a wrong option, URL, state or a stale message
  *
- * Rule 1: match on `code`, not on the message. Rule 2: a code never changes its meaning; new ones are appended.
+ * Rule 1: match on `code`, not on the message. Rule 2: a code never changes its meaning; new ones are appended. Rule 3: messages, fields and
+ * causes name what was given, and never repeat a value that can be a secret (naming.ts).
  */
+
+import { nameValue } from './naming.ts'
 
 /** Who is to blame. */
 export type Fault = 'local' | 'remote' | 'transport'
@@ -116,21 +119,34 @@ export class HandshakeError extends NexusError {
   readonly fault = 'remote'
   /** Status of the response, when one came. */
   readonly status: number | undefined
-  /** Fields of the response, in order. */
-  readonly headers: readonly (readonly [name: string, value: string])[]
-  /** The first bytes of the response's body, at most 4,096, as text. */
-  readonly body: string
+  readonly #response: HandshakeResponse | null
+  /** @param response what the server answered, when it did */
   constructor(
     readonly code: HandshakeErrorCode,
     message: string,
-    /** What the server answered, when it did. */
-    readonly response: HandshakeResponse | null = null,
+    response: HandshakeResponse | null = null,
     options?: ErrorOptions,
   ) {
     super(message, options)
     this.status = response?.status
-    this.headers = response?.headers ?? []
-    this.body = response?.body ?? ''
+    this.#response = response
+  }
+
+  // Not fields of its own, so that printing the error does not show them: a server may set a cookie, or repeat what it was sent.
+
+  /** What the server answered, when it did. */
+  get response(): HandshakeResponse | null {
+    return this.#response
+  }
+
+  /** Fields of the response, in order. */
+  get headers(): readonly (readonly [name: string, value: string])[] {
+    return this.#response?.headers ?? []
+  }
+
+  /** The first bytes of the response's body, at most 4,096, as text. */
+  get body(): string {
+    return this.#response?.body ?? ''
   }
 }
 
@@ -199,6 +215,12 @@ export type RestErrorCode =
   | 'OwnerGone'
   | 'SharedMemoryCorrupt'
 
+/** A response that a request failed with. */
+export interface RestErrorResponse {
+  readonly status: number
+  headers(): readonly (readonly [name: string, value: string])[]
+}
+
 /** A request failed. The connection it was sent on is not used again, so a late response can't be taken for another's. */
 export class RestError extends NexusError {
   readonly fault: Fault
@@ -208,16 +230,32 @@ export class RestError extends NexusError {
   readonly phase: RequestPhase
   /** Milliseconds from the call to the failure, when measured. */
   readonly elapsed: number | undefined
+  /** Status of the response, when one came that is of no use. */
+  readonly status: number | undefined
+  readonly #response: RestErrorResponse | undefined
   constructor(
     readonly code: RestErrorCode,
     message: string,
-    options: ErrorOptions & { fault: Fault; requestSent: RequestSent; phase: RequestPhase; elapsed?: number },
+    options: ErrorOptions & {
+      fault: Fault
+      requestSent: RequestSent
+      phase: RequestPhase
+      elapsed?: number
+      response?: RestErrorResponse
+    },
   ) {
     super(message, options)
     this.fault = options.fault
     this.requestSent = options.requestSent
     this.phase = options.phase
     this.elapsed = options.elapsed
+    this.status = options.response?.status
+    this.#response = options.response
+  }
+
+  /** Fields of that response, in order. Not shown when the error is printed. */
+  get headers(): readonly (readonly [name: string, value: string])[] {
+    return this.#response?.headers() ?? []
   }
 }
 
@@ -330,7 +368,7 @@ export class UsageError extends NexusError {
 /** A number option inside its range, or an `InvalidOption` error that names it. */
 export function checkRange(name: string, value: number, min: number, max: number, unit: string): number {
   if (typeof value !== 'number' || !(value >= min && value <= max)) {
-    throw new UsageError('InvalidOption', `${name} must be ${min} to ${max} ${unit}, but is ${String(value)}`)
+    throw new UsageError('InvalidOption', `${name} must be ${min} to ${max} ${unit}, but is ${nameValue(value)}`)
   }
   return value
 }
@@ -338,13 +376,13 @@ export function checkRange(name: string, value: number, min: number, max: number
 /** As {@link checkRange}, for whole numbers. */
 export function checkInteger(name: string, value: number, min: number, max: number, unit: string): number {
   if (!Number.isInteger(value)) {
-    throw new UsageError('InvalidOption', `${name} must be a whole number of ${unit}, but is ${String(value)}`)
+    throw new UsageError('InvalidOption', `${name} must be a whole number of ${unit}, but is ${nameValue(value)}`)
   }
   return checkRange(name, value, min, max, unit)
 }
 
 /** An option that is true or false, or an `InvalidOption` error that names it. */
 export function checkBoolean(name: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw new UsageError('InvalidOption', `${name} must be true or false, but is ${String(value)}`)
+  if (typeof value !== 'boolean') throw new UsageError('InvalidOption', `${name} must be true or false, but is ${nameValue(value)}`)
   return value
 }

@@ -4,11 +4,11 @@
  * Rule 1: everything is judged before anything begins. What a caller gave is read once, into an object of ours.
  * Rule 2: `undefined` is absent. An unknown name is refused, with the right one where it can be guessed: an option that is ignored in silence
  *         (`rejectUnauthorized`, `agent`) is worse than an error.
- * Rule 3: an error names the option and what was expected. It shows a value only when it is a number or a boolean, or names its kind: a value
- *         can be a secret.
+ * Rule 3: an error names the option and what was expected, and of the value what `naming.ts` allows.
  */
 
 import { UsageError } from './errors.ts'
+import { nameValue } from './naming.ts'
 
 /** Longest delay that the runtimes' timers take, in ms. */
 export const TIMER_MAX: number = 2 ** 31 - 1
@@ -164,27 +164,7 @@ export function isBag(value: unknown): value is Record<string, unknown> {
 
 /** The error for a value that an option may not have. */
 export function refused(name: string, expects: string, value: unknown): UsageError {
-  return new UsageError('InvalidOption', `${name} must be ${expects}, but is ${kindOf(value)}`)
-}
-
-/** What a value is, without what is in it: that can be a secret. Numbers and booleans are shown. */
-export function kindOf(value: unknown): string {
-  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean') return String(value)
-  if (typeof value === 'string') return value === '' ? 'an empty string' : `a string of ${value.length} characters`
-  if (typeof value === 'bigint' || typeof value === 'symbol' || typeof value === 'function') return `a ${typeof value}`
-  if (Array.isArray(value)) return 'an array'
-  const name = classOf(value)
-  return name === '' || name === 'Object' ? 'an object' : `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
-}
-
-/** The name of its class; '' for one that will not tell, such as a revoked proxy. */
-function classOf(value: unknown): string {
-  try {
-    const made = (value as { constructor?: unknown }).constructor
-    return typeof made === 'function' ? made.name : ''
-  } catch {
-    return ''
-  }
+  return new UsageError('InvalidOption', `${name} must be ${expects}, but is ${nameValue(value)}`)
 }
 
 function checkBag(given: unknown, place: string, family: object): asserts given is Record<string, unknown> {

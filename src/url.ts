@@ -1,6 +1,7 @@
 /** URLs of servers: where they lead, and what a request to them says. */
 
 import { UsageError } from './errors.ts'
+import { nameValue } from './naming.ts'
 
 /** Where a URL leads. */
 export interface ServerUrl {
@@ -23,21 +24,17 @@ export interface UrlKind {
   readonly name: string
 }
 
-/** Takes a URL apart. Throws `InvalidUrl`, which says what was expected. */
+/** Takes a URL apart. Throws `InvalidUrl`, which says what was expected, and nothing of the URL but its scheme. */
 export function parseServerUrl(url: string | URL, kind: UrlKind): ServerUrl {
   const { plain, secure, name } = kind
-  let parsed: URL
-  try {
-    parsed = new URL(url)
-  } catch (cause) {
-    throw new UsageError('InvalidUrl', `${JSON.stringify(String(url))} is not a URL; expected something like ${secure[0]}//host:port/path`, { cause })
-  }
+  const parsed = readUrl(url)
+  if (typeof parsed === 'string') throw invalid(`the ${name} URL ${parsed}; expected something like ${secure[0]}//host:port/path`)
   const isSecure = secure.includes(parsed.protocol)
   if (!isSecure && !plain.includes(parsed.protocol)) {
-    throw new UsageError('InvalidUrl', `${parsed.protocol}// is not a ${name} scheme: use ${plain[0]}// or ${secure[0]}//`)
+    throw invalid(`${nameScheme(parsed, url)} is not a ${name} scheme: use ${plain[0]}// or ${secure[0]}//`)
   }
-  if (parsed.hash !== '' || String(url).endsWith('#')) throw new UsageError('InvalidUrl', `a ${name} URL has no fragment`)
-  if (parsed.hostname === '') throw new UsageError('InvalidUrl', 'the URL has no host')
+  if (parsed.hash !== '' || textOf(url)?.endsWith('#')) throw invalid(`a ${name} URL has no fragment`)
+  if (parsed.hostname === '') throw invalid('the URL has no host')
   return {
     address: {
       hostname: parsed.hostname.replace(/^\[|\]$/g, ''),
@@ -50,13 +47,52 @@ export function parseServerUrl(url: string | URL, kind: UrlKind): ServerUrl {
   }
 }
 
-/** User and password of a URL as Basic credentials (RFC 7617). */
-function basicAuthorization({ username, password }: URL): string | undefined {
-  if (username === '' && password === '') return undefined
+/** A URL read; or, as text that follows its name and has nothing of it, why it can't be. */
+export function readUrl(url: unknown): URL | string {
+  const text = textOf(url)
+  if (text === null) return `must be a string or a URL, but is ${nameValue(url)}`
   try {
-    const credentials = new TextEncoder().encode(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)
-    return `Basic ${btoa(String.fromCharCode(...credentials))}`
-  } catch (cause) {
-    throw new UsageError('InvalidUrl', 'user or password of the URL are not valid percent-encoding', { cause })
+    return new URL(text)
+  } catch {
+    return `is not a URL (it is ${nameValue(text)}, not shown, as it may hold a secret)`
   }
+}
+
+/** The scheme of a URL that was read, for messages. What stands before a colon alone may be a user, with the password behind it. */
+export function nameScheme({ protocol }: URL, url: unknown): string {
+  const scheme = `${protocol}//`
+  return textOf(url)?.trim().toLowerCase().startsWith(scheme) ? scheme : 'what this URL begins with'
+}
+
+/** User and password of a URL, percent-decoded; null when it has none, undefined when they are not valid percent-encoding. */
+export function readCredentials({ username, password }: URL): { readonly user: string; readonly password: string } | null | undefined {
+  if (username === '' && password === '') return null
+  try {
+    return { user: decodeURIComponent(username), password: decodeURIComponent(password) }
+  } catch {
+    return undefined
+  }
+}
+
+/** Basic credentials (RFC 7617). */
+export function basicCredentials({ user, password }: { readonly user: string; readonly password: string }): string {
+  const bytes = new TextEncoder().encode(`${user}:${password}`)
+  return `Basic ${btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))}`
+}
+
+function basicAuthorization(url: URL): string | undefined {
+  const credentials = readCredentials(url)
+  if (credentials === undefined) throw invalid('user or password of the URL are not valid percent-encoding')
+  return credentials === null ? undefined : basicCredentials(credentials)
+}
+
+/** A string, or what has an `href` as a URL has it, whichever realm it is from. */
+function textOf(url: unknown): string | null {
+  if (typeof url === 'string') return url
+  const href: unknown = typeof url === 'object' && url !== null ? (url as { href?: unknown }).href : undefined
+  return typeof href === 'string' ? href : null
+}
+
+function invalid(message: string): UsageError {
+  return new UsageError('InvalidUrl', message)
 }

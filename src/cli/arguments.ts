@@ -98,7 +98,8 @@ export class Arguments {
   fields(name: string): [name: string, value: string][] {
     return this.all(name).map((text) => {
       const colon = text.indexOf(':')
-      if (colon < 1) throw new UsageFailure(`--${name} is 'Name: value', not ${JSON.stringify(text)}`)
+      // What was given is not repeated: it may be a key.
+      if (colon < 1) throw new UsageFailure(`--${name} is 'Name: value', but one that was given has no name before a colon`)
       return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()]
     })
   }

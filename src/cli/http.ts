@@ -55,13 +55,13 @@ export interface Target {
 export function targetOf(args: Arguments, url: string, method: string | undefined): Target {
   const parsed = URL.canParse(url) ? new URL(url) : null
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
-    throw new UsageFailure(`${JSON.stringify(url)} is not an HTTP URL; expected something like https://host:port/path`)
+    throw new UsageFailure('that is not an HTTP URL; expected something like https://host:port/path')
   }
   const fields = args.fields('header')
   const names = new Set(fields.map(([name]) => name.toLowerCase()))
   const { username, password } = parsed
   if (username !== '' || password !== '') {
-    const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)
+    const credentials = Buffer.from(`${decoded(username)}:${decoded(password)}`)
     if (!names.has('authorization')) fields.unshift(['Authorization', `Basic ${credentials.toString('base64')}`])
     parsed.username = parsed.password = ''
   }
@@ -70,6 +70,14 @@ export function targetOf(args: Arguments, url: string, method: string | undefine
   const hasBody = args.has('data') || args.has('data-file')
   if (args.has('data') && args.has('data-file')) throw new UsageFailure('--data and --data-file exclude each other')
   return { url: parsed, method: method?.toUpperCase() ?? (hasBody ? 'POST' : 'GET'), fields, body: args.text('data') }
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw new UsageFailure('user or password of the URL are not valid percent-encoding')
+  }
 }
 
 /** Begins the request to a target. */

@@ -61,7 +61,9 @@ async function attempt(argv: readonly string[], output: Output, stop: AbortSigna
     const [min, max] = command.arity
     const { length } = args.operands
     if (length < min || length > max)
-      throw new UsageFailure(`${name} takes ${command.operands}, but ${length === 0 ? 'nothing' : args.operands.join(' ')} was given`)
+      throw new UsageFailure(
+        `${name} takes ${command.operands}, but ${length === 0 ? 'nothing was' : length === 1 ? 'one operand was' : `${length} operands were`} given`,
+      )
     return await command.run({ args, output, stop })
   } catch (error) {
     if (output.isBroken) return Exit.ok
@@ -76,6 +78,6 @@ async function attempt(argv: readonly string[], output: Output, stop: AbortSigna
 function unknown(name: string): string {
   if (name === '') return `which command? ${Object.keys(COMMANDS).join(', ')}`
   const near = nearest(name, Object.keys(COMMANDS))
-  if (/^(?:ws|http)s?:/.test(name)) return `put a command before the URL: nexus-async-net ${name.startsWith('ws') ? 'ws' : 'http'} ${name}`
+  if (/^(?:ws|http)s?:/.test(name)) return `put a command before the URL: nexus-async-net ${name.startsWith('ws') ? 'ws' : 'http'} <url>`
   return `there is no command ${name}; ${near === undefined ? `there are ${Object.keys(COMMANDS).join(', ')}` : `is it ${near}?`}`
 }

@@ -1,7 +1,8 @@
 /** Header fields and query parameters as callers give them. */
 
 import { UsageError } from '../errors.ts'
-import { kindOf, type Rule } from '../option-rules.ts'
+import { nameField, nameValue } from '../naming.ts'
+import type { Rule } from '../option-rules.ts'
 
 /** What a field or parameter may be: numbers and booleans are written as `String` does; undefined leaves it out. */
 export type FieldValue = string | number | boolean | undefined
@@ -32,7 +33,7 @@ export function pairsOf(init: FieldsInit | undefined, what: string): [name: stri
     if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string') throw refusedList(what, init)
     const [name, value] = pair as [string, unknown]
     for (const one of Array.isArray(value) ? value : [value]) {
-      const written = textOf(one, `${what}: the value of ${quoted(name)}`)
+      const written = textOf(one, `${what}: the value of ${nameField(name)}`)
       if (written !== undefined) list.push([name, written])
     }
   }
@@ -49,15 +50,10 @@ export const fieldList: Rule<FieldsInit> = {
 export function textOf(value: unknown, what: string): string | undefined {
   if (typeof value === 'string' || value === undefined) return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  throw new UsageError('InvalidOption', `${what} must be a string, a number or a boolean, or undefined to leave it out, but is ${kindOf(value)}`)
-}
-
-/** A name in an error: as much of it as a name can have. */
-export function quoted(name: string): string {
-  return JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name)
+  throw new UsageError('InvalidOption', `${what} must be a string, a number or a boolean, or undefined to leave it out, but is ${nameValue(value)}`)
 }
 
 function refusedList(what: string, init: unknown): UsageError {
-  const is = Array.isArray(init) ? 'an array with something else in it' : kindOf(init)
+  const is = Array.isArray(init) ? 'an array with something else in it' : nameValue(init)
   return new UsageError('InvalidOption', `${what} must be an object, or pairs like [['X-Key', 'value']], but is ${is}`)
 }

@@ -37,6 +37,7 @@ import {
   STATE_PARTS,
 } from '../../assembly/abi.ts'
 import { checkInteger, checkRange, type ProtocolError, UsageError } from '../errors.ts'
+import { nameChoice } from '../naming.ts'
 import { type Family, integer, number, oneOf, SIZE_MAX } from '../option-rules.ts'
 import { grown } from './heap-body.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
@@ -153,7 +154,7 @@ export class FrameReader implements MessageSource {
   constructor(codec: Codec, options: FrameReaderOptions = {}, region?: Region) {
     this.role = options.role ?? 'client'
     if (this.role !== 'client' && this.role !== 'server') {
-      throw new UsageError('InvalidOption', `role must be 'client' or 'server', but is ${String(this.role)}`)
+      throw new UsageError('InvalidOption', `role must be 'client' or 'server', but is ${nameChoice(this.role)}`)
     }
     this.capacity = checkInteger('bufferCapacity', options.bufferCapacity ?? DEFAULT_BUFFER_CAPACITY, 256, 16 * 1024 * 1024, 'bytes')
     const compactAt = checkRange('compactAt', options.compactAt ?? 0.5, 0, 1, 'of the buffer')

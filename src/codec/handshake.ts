@@ -31,10 +31,12 @@ import {
   SHA1_SCRATCH_BYTES,
 } from '../../assembly/abi.ts'
 import { EncodeError, HandshakeError, type HandshakeErrorCode, type HandshakeResponse, UsageError } from '../errors.ts'
-import { kindOf, refused } from '../option-rules.ts'
+import { nameFault, nameValue } from '../naming.ts'
+import { refused } from '../option-rules.ts'
 import { type Fields, type FieldsInit, pairsOf } from './fields.ts'
 import type { FrameReader } from './frame-reader.ts'
 import type { FrameWriter } from './frame-writer.ts'
+import { injectedField, injectedLine, injection } from './injection.ts'
 import { bytesOf } from './inputs.ts'
 
 /** Longest head of an opening handshake; Node takes 16 KiB too, nginx 8 KiB a line. */
@@ -58,6 +60,9 @@ const RESERVED = new Set([
   'content-length',
   'transfer-encoding',
 ])
+
+/** What a token is made of (RFC 9110 section 5.6.2). */
+const TOKEN_CHARACTER = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/
 
 /** Header fields as pairs, less those that would change what the message means: these are refused. */
 export function listFields(init: FieldsInit | undefined): [name: string, value: string][] {
@@ -91,10 +96,10 @@ export function listProtocols(protocols: string | readonly string[] | undefined)
     throw refused('protocols', 'a token, or a list of tokens', protocols)
   }
   const list = protocols === undefined ? [] : typeof protocols === 'string' ? [protocols] : [...protocols]
-  for (const protocol of list) {
-    if (typeof protocol !== 'string' || !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(protocol)) {
-      throw new UsageError('InvalidOption', `protocols: ${typeof protocol === 'string' ? JSON.stringify(protocol) : kindOf(protocol)} is not a token`)
-    }
+  for (const [i, protocol] of list.entries()) {
+    if (typeof protocol === 'string' && protocol !== '' && ![...protocol].some((character) => !TOKEN_CHARACTER.test(character))) continue
+    const what = typeof protocol === 'string' ? nameFault(protocol, TOKEN_CHARACTER) : nameValue(protocol)
+    throw new UsageError('InvalidOption', `protocols: each is a token, but number ${i + 1} has ${what}`)
   }
   if (new Set(list).size !== list.length) throw new UsageError('InvalidOption', 'protocols: each may be named once')
   return list
@@ -138,22 +143,26 @@ class HeadMemory {
   requestLine(method: string, target: string): void {
     const [m, mLength] = this.stage(method, this.text)
     const [t, tLength] = this.stage(target, m + mLength)
-    this.put(this.reader.exports.putRequestLine(this.reserve(mLength + tLength), this.outEnd, m, mLength, t, tLength), 'request target', target)
+    this.put(this.reader.exports.putRequestLine(this.reserve(mLength + tLength), this.outEnd, m, mLength, t, tLength), () =>
+      injectedLine(method, target),
+    )
   }
 
   statusLine(status: number, reason: string): void {
     const [r, rLength] = this.stage(reason, this.text)
-    this.put(this.reader.exports.putStatusLine(this.reserve(rLength), this.outEnd, status, r, rLength), 'status line', `${status} ${reason}`)
+    this.put(this.reader.exports.putStatusLine(this.reserve(rLength), this.outEnd, status, r, rLength), () =>
+      injection('the reason phrase has bytes that'),
+    )
   }
 
   field(name: string, value: string): void {
     const [n, nLength] = this.stage(name, this.text)
     const [v, vLength] = this.stage(value, n + nLength)
-    this.put(this.reader.exports.putField(this.reserve(nLength + vLength), this.outEnd, n, nLength, v, vLength), 'header field', `${name}: ${value}`)
+    this.put(this.reader.exports.putField(this.reserve(nLength + vLength), this.outEnd, n, nLength, v, vLength), () => injectedField(name))
   }
 
   endOfHead(): void {
-    this.put(this.reader.exports.putEndOfHead(this.reserve(0), this.outEnd), 'head', '')
+    this.at = this.reader.exports.putEndOfHead(this.reserve(0), this.outEnd)
     this.writer.appendedTo(this.at)
   }
 
@@ -177,10 +186,8 @@ class HeadMemory {
     return this.at
   }
 
-  put(end: number, what: string, value: string): void {
-    if (end <= SEAL_NO_ROOM) {
-      throw new EncodeError('HeaderInjection', `the ${what} ${JSON.stringify(value)} has bytes that may not stand there (RFC 9110 section 5)`)
-    }
+  put(end: number, refused: () => EncodeError): void {
+    if (end <= SEAL_NO_ROOM) throw refused()
     this.at = end
   }
 
@@ -284,7 +291,9 @@ export class ClientHandshake {
     memory.begin()
     memory.requestLine('GET', hello.target)
     memory.field('Host', findField(hello.headers, 'host') ?? hello.host)
-    memory.put(reader.exports.putUpgradeRequestFields(memory.reserve(HANDSHAKE_KEY_BYTES), memory.outEnd, memory.key), 'head', '')
+    memory.put(reader.exports.putUpgradeRequestFields(memory.reserve(HANDSHAKE_KEY_BYTES), memory.outEnd, memory.key), () =>
+      injection('the key has bytes that'),
+    )
     if (hello.protocols.length > 0) memory.field('Sec-WebSocket-Protocol', hello.protocols.join(', '))
     for (const [name, value] of hello.headers) if (name.toLowerCase() !== 'host') memory.field(name, value)
     memory.endOfHead()
@@ -342,7 +351,11 @@ export class ClientHandshake {
     if (chosen.length === 0) return ''
     const [protocol] = chosen
     if (chosen.length > 1 || protocol === undefined || !this.offered.includes(protocol)) {
-      throw new HandshakeError('UnexpectedProtocol', `the server chose subprotocol ${chosen.join(', ')}, which was not offered`, response)
+      throw new HandshakeError(
+        'UnexpectedProtocol',
+        chosen.length > 1 ? `the server chose ${chosen.length} subprotocols` : 'the server chose a subprotocol that was not offered',
+        response,
+      )
     }
     return protocol
   }
@@ -412,10 +425,8 @@ export class ServerHandshake {
   accept(protocol: string, headers: Fields): void {
     const { memory } = this
     memory.begin()
-    memory.put(
-      memory.reader.exports.putUpgradeResponse(memory.reserve(HANDSHAKE_KEY_BYTES), memory.outEnd, memory.key, memory.sha1Scratch),
-      'head',
-      '',
+    memory.put(memory.reader.exports.putUpgradeResponse(memory.reserve(HANDSHAKE_KEY_BYTES), memory.outEnd, memory.key, memory.sha1Scratch), () =>
+      injection('the key has bytes that'),
     )
     if (protocol !== '') memory.field('Sec-WebSocket-Protocol', protocol)
     for (const [name, value] of headers) memory.field(name, value)

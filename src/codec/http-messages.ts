@@ -3,6 +3,7 @@
 import { SEAL_NO_ROOM } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import { type FieldsInit, pairsOf } from './fields.ts'
+import { injectedField, injectedLine, injection } from './injection.ts'
 import { type BytesInit, bytesOf, stringOf, within } from './inputs.ts'
 import type { Codec, Region } from './memory.ts'
 
@@ -41,7 +42,7 @@ export class HttpMessages {
       const m = this.stage(method, scratch)
       const t = this.stage(target, scratch + m)
       const behind = this.memory().exports.putRequestLine(at, end, scratch, m, scratch + m, t)
-      if (behind <= SEAL_NO_ROOM) throw injection(`the request line ${JSON.stringify(`${method} ${target}`)}`)
+      if (behind <= SEAL_NO_ROOM) throw injectedLine(method, target)
       return behind
     })
   }
@@ -51,7 +52,7 @@ export class HttpMessages {
     const pairs = pairsOf(headers, 'headers')
     return this.write(this.responseSize(status, reason, pairs), pairs, bytesOf('output', output), (at, end, scratch) => {
       const behind = this.memory().exports.putStatusLine(at, end, status, scratch, this.stage(reason, scratch))
-      if (behind <= SEAL_NO_ROOM) throw injection(`the reason ${JSON.stringify(reason)}`)
+      if (behind <= SEAL_NO_ROOM) throw injection('the reason phrase has bytes that')
       return behind
     })
   }
@@ -68,7 +69,7 @@ export class HttpMessages {
     for (const [name, value] of pairs) {
       const n = this.stage(name, scratch)
       at = exports.putField(at, end, scratch, n, scratch + n, this.stage(value, scratch + n))
-      if (at <= SEAL_NO_ROOM) throw injection(`the header field ${JSON.stringify(name)}`)
+      if (at <= SEAL_NO_ROOM) throw injectedField(name)
     }
     at = exports.putEndOfHead(at, end)
     output.set(u8.subarray(start, start + within(at - start, output.length)))
@@ -97,8 +98,4 @@ export class HttpMessages {
 
 function checkStatus(status: number): void {
   checkInteger('status', status, 100, 999, '(three digits)')
-}
-
-function injection(what: string): EncodeError {
-  return new EncodeError('HeaderInjection', `${what} has bytes that may not stand there (RFC 9110 section 5)`)
 }

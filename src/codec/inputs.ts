@@ -11,7 +11,7 @@
  */
 
 import { UsageError } from '../errors.ts'
-import { kindOf } from '../option-rules.ts'
+import { nameValue } from '../naming.ts'
 
 /** Bytes, as all of the package takes them: a buffer, or any view of one (typed array, `DataView`, Node's `Buffer`) as the bytes that it covers. */
 export type BytesInit = ArrayBufferLike | ArrayBufferView
@@ -62,13 +62,13 @@ export function bytesOf(name: string, value: unknown, others = ''): Uint8Array<A
   } catch {
     throw new UsageError('InvalidOption', `${name} must be bytes, but its buffer is detached, or has become shorter than the view`)
   }
-  throw new UsageError('InvalidOption', `${name} must be ${others}an ArrayBuffer or a view of one (such as a Uint8Array), but is ${kindOf(value)}`)
+  throw new UsageError('InvalidOption', `${name} must be ${others}an ArrayBuffer or a view of one (such as a Uint8Array), but is ${nameValue(value)}`)
 }
 
 /** `value`, when it is a string. Throws `InvalidOption`. */
 export function stringOf(name: string, value: unknown): string {
   if (typeof value === 'string') return value
-  throw new UsageError('InvalidOption', `${name} must be a string, but is ${kindOf(value)}`)
+  throw new UsageError('InvalidOption', `${name} must be a string, but is ${nameValue(value)}`)
 }
 
 /** The gate to WebAssembly: `length`, once it is proved to be a whole number from 0 to `room`. */

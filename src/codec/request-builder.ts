@@ -2,10 +2,12 @@
 
 import { SEAL_NO_ROOM } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, type NexusError, UsageError } from '../errors.ts'
-import { kindOf } from '../option-rules.ts'
-import { type FieldValue, quoted, textOf } from './fields.ts'
+import { nameField, nameValue } from '../naming.ts'
+import { type FieldValue, textOf } from './fields.ts'
+import { injectedLine } from './injection.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
 import type { CodecExports } from './module.ts'
+import { climbsOut } from './path.ts'
 import { type BodySource, Request, type RequestStream, refusedField } from './request.ts'
 import type { RequestWriter } from './request-writer.ts'
 
@@ -16,7 +18,7 @@ export type QueryValue = FieldValue
 export interface ReadyPhase {
   /**
    * Ends the request. Throws the first error of the steps before: `HeaderInjection` for what may not stand where it was put, `RequestTooLarge`
-   * when it does not fit in the write buffer, `InvalidUrl` for a path that does not begin with `/`.
+   * when it does not fit in the write buffer, `InvalidUrl` for a path that does not begin with `/`, or whose `..` segments lead above where it begins.
    */
   finish(): Request
 }
@@ -115,7 +117,7 @@ export class RequestBuilder implements QueryPhase {
     this.bodyKind = NO_BODY
     this.streamed = null
     this.error = null
-    if (typeof method !== 'string') this.fail(new UsageError('InvalidOption', `method must be a string, but is ${kindOf(method)}`))
+    if (typeof method !== 'string') this.fail(new UsageError('InvalidOption', `method must be a string, but is ${nameValue(method)}`))
     this.put(this.method)
     this.putByte(0x20)
     if (typeof path !== 'string' || path.charCodeAt(0) !== 0x2f) {
@@ -125,6 +127,7 @@ export class RequestBuilder implements QueryPhase {
     }
     if (basePath !== '') this.put(basePath)
     this.put(path)
+    if (climbsOut(path)) this.fail(climbingPath())
     this.hasQuery = path.includes('?')
     return this
   }
@@ -159,10 +162,21 @@ export class RequestBuilder implements QueryPhase {
     this.putByte(0x3a)
     this.putByte(0x20)
     this.put(written)
-    if (this.error !== null) return this
-    const end = this.exports.sealField(line, within(nameLength, this.at - line - 2), this.at, this.end)
-    if (end <= SEAL_NO_ROOM) this.fail(refusedField(end, name))
-    else this.at = end
+    this.sealField(line, nameLength, name)
+    return this
+  }
+
+  /** As {@link RequestBuilder.header}, for a value whose characters are bytes, as the Fetch standard has them. @internal */
+  headerOfBytes(name: string, value: string): this {
+    this.enter(PHASE_HEADERS, PHASE_HEADERS)
+    const line = this.at
+    this.put(name)
+    const nameLength = this.at - line
+    this.putByte(0x3a)
+    this.putByte(0x20)
+    if (this.at + value.length + SLACK > this.end) this.tooLarge(this.at + value.length + SLACK)
+    for (let i = 0; i < value.length; i++) this.putByte(value.charCodeAt(i))
+    this.sealField(line, nameLength, name)
     return this
   }
 
@@ -192,7 +206,7 @@ export class RequestBuilder implements QueryPhase {
         const writable = this.u8.subarray(at, this.end)
         const used = this.fill(fill, writable)
         if (Number.isInteger(used) && used >= 0 && used <= writable.length) this.placeBody(at, used)
-        else this.fail(new UsageError('InvalidOption', `fill must return how many of the ${writable.length} bytes it used, not ${String(used)}`))
+        else this.fail(new UsageError('InvalidOption', `fill must return how many of the ${writable.length} bytes it used, not ${nameValue(used)}`))
       }
     }
     this.phase = PHASE_READY
@@ -264,8 +278,15 @@ export class RequestBuilder implements QueryPhase {
     }
     this.targetLength = at - start - method.length - 1
     const sealed = this.exports.sealRequestLine(start, within(method.length, at - start), at, this.end, prefix, prefixLength)
-    if (sealed <= SEAL_NO_ROOM) this.fail(refusedLine(this.writer.ascii(0, at - start)))
+    if (sealed <= SEAL_NO_ROOM) this.fail(injectedLine(method, this.writer.ascii(method.length + 1, this.targetLength)))
     else this.at = sealed
+  }
+
+  private sealField(line: number, nameLength: number, name: string): void {
+    if (this.error !== null) return
+    const end = this.exports.sealField(line, within(nameLength, this.at - line - 2), this.at, this.end)
+    if (end <= SEAL_NO_ROOM) this.fail(refusedField(end, name))
+    else this.at = end
   }
 
   /** Gives the body at `at` its Content-Length, and moves it to behind that when it is not there. */
@@ -395,7 +416,7 @@ export class RequestBuilder implements QueryPhase {
   /** A value that is not a string: as text, undefined when it is to be left out or is refused, which `finish` reports. */
   private textOf(value: unknown, kind: string, name: string): string | undefined {
     try {
-      return textOf(value, `${kind} ${quoted(String(name))}`)
+      return textOf(value, `${kind} ${nameField(String(name))}`)
     } catch (error) {
       this.fail(error as UsageError)
       return undefined
@@ -450,13 +471,11 @@ function outOfOrder(superseded: boolean, phase: number): UsageError {
   )
 }
 
-function wrongPath(path: unknown): UsageError {
-  return new UsageError('InvalidUrl', `a path begins with "/" (or is "*", for OPTIONS), but this one is ${JSON.stringify(path)}`)
+function climbingPath(): UsageError {
+  return new UsageError('InvalidUrl', 'the ".." segments of this path lead above where it begins, out of the base path')
 }
 
-function refusedLine(line: string): EncodeError {
-  return new EncodeError(
-    'HeaderInjection',
-    `the request line ${JSON.stringify(line)} has bytes that may not stand there (RFC 9112 section 3): percent-encode them`,
-  )
+function wrongPath(path: unknown): UsageError {
+  const what = typeof path === 'string' && path !== '' ? `begins with ${JSON.stringify(path.charAt(0))}` : `is ${nameValue(path)}`
+  return new UsageError('InvalidUrl', `a path begins with "/" (or is "*", for OPTIONS), but this one ${what}`)
 }

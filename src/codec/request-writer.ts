@@ -2,11 +2,13 @@
 
 import { SEAL_NO_ROOM, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
+import { nameFault, nameField, nameValue } from '../naming.ts'
 import { type Family, integer, text } from '../option-rules.ts'
-import { type FieldsInit, type FieldValue, fieldList, pairsOf, quoted, textOf } from './fields.ts'
+import { type FieldsInit, type FieldValue, fieldList, pairsOf, textOf } from './fields.ts'
 import { copyInto, plainLength, within } from './inputs.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
+import { climbsOut } from './path.ts'
 import { released } from './reader-errors.ts'
 import { refusedField, staleRequest } from './request.ts'
 import { type QueryPhase, RequestBuilder } from './request-builder.ts'
@@ -85,7 +87,10 @@ export class RequestWriter {
    */
   constructor(codec: Codec, host: string, options: RequestWriterOptions = {}, region?: Region) {
     if (typeof host !== 'string' || !HOST.test(host)) {
-      throw new UsageError('InvalidOption', `host must be a name or address, with a port or without, but is ${JSON.stringify(host)}`)
+      throw new UsageError(
+        'InvalidOption',
+        `host must be a name or address, with a port or without, but this one has ${typeof host === 'string' ? nameFault(host, HOST_CHARACTER) : nameValue(host)}`,
+      )
     }
     this.host = host
     this.capacity = checkCapacity(options)
@@ -119,7 +124,7 @@ export class RequestWriter {
    */
   defaultHeader(name: string, value: FieldValue): this {
     this.checkUsable()
-    const written = textOf(value, `default header ${quoted(String(name))}`)
+    const written = textOf(value, `default header ${nameField(String(name))}`)
     if (written === undefined) return this
     const pair: [string, string] = [String(name), written]
     this.render([...this.defaults, pair])
@@ -132,8 +137,12 @@ export class RequestWriter {
     this.checkUsable()
     const trimmed = withoutTrailingSlashes(String(path))
     if (!BASE_PATH.test(trimmed)) {
-      throw new UsageError('InvalidOption', `basePath must be visible ASCII, begin with "/" and have no query, but is ${JSON.stringify(path)}`)
+      throw new UsageError(
+        'InvalidOption',
+        `basePath must be visible ASCII, begin with "/" and have no query, but has ${nameFault(trimmed, BASE_PATH_CHARACTER)}`,
+      )
     }
+    if (climbsOut(trimmed)) throw new UsageError('InvalidOption', 'basePath has ".." segments that lead above where it begins')
     this.basePath = trimmed
     return this
   }
@@ -175,7 +184,7 @@ export class RequestWriter {
 
   /**
    * Begins a request with any method, in the case in which it is given (RFC 9110 section 9.1). The path begins with `/` and may have a query; what
-   * may not stand in it is reported by `finish`. Throws `RequestOutOfOrder` while the request before it is being sent.
+   * may not stand in it is reported by `finish`, as are `..` segments, also percent-encoded, that lead above where it begins, which is the base path. Throws `RequestOutOfOrder` while the request before it is being sent.
    */
   request(method: string, path: string): QueryPhase {
     this.checkUsable()
@@ -304,7 +313,9 @@ export class RequestWriter {
 }
 
 /** uri-host and port (RFC 3986 section 3.2), loosely: what cannot be mistaken for anything else. */
+const HOST_CHARACTER = /[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]/
 const HOST = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]+$/
+const BASE_PATH_CHARACTER = /[!-"$->@-~]/
 const BASE_PATH = /^(?:\/[!-"$->@-~]*)?$/
 
 /** In one pass: a regular expression would begin anew at each of the slashes in the middle. */

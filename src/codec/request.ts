@@ -2,7 +2,9 @@
 
 import { SEAL_NO_ROOM, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { EncodeError, UsageError } from '../errors.ts'
+import { nameField } from '../naming.ts'
 import { equalsName } from './head-fields.ts'
+import { injectedField } from './injection.ts'
 import { type BytesInit, stringOf } from './inputs.ts'
 import type { RequestWriter } from './request-writer.ts'
 
@@ -80,7 +82,7 @@ export class Request {
     if (end - start !== value.length) {
       throw new UsageError(
         'InvalidOption',
-        `the value of ${name} has ${end - start} bytes, the new one ${value.length}: make the placeholder as long`,
+        `the value of ${nameField(name)} has ${end - start} bytes, the new one ${value.length}: make the placeholder as long`,
       )
     }
     const { u8, exports } = writer
@@ -106,7 +108,7 @@ export class Request {
       const value = line + name.length + 2
       if (u8[value - 2] === COLON && equalsName(u8, line, name)) return [value, u8.indexOf(LF, value) - 1]
     }
-    throw new UsageError('InvalidOption', `the request has no header ${name}`)
+    throw new UsageError('InvalidOption', `the request has no header ${nameField(name)}`)
   }
 
   /** Does the body come from a source while the request is sent? */
@@ -127,12 +129,11 @@ export function staleRequest(): UsageError {
   )
 }
 
-/** The value is left out: it may be a secret. */
+/** Why a field was not sealed. */
 export function refusedField(seal: number, name: string): EncodeError {
+  if (seal !== SEAL_RESERVED) return injectedField(name)
   return new EncodeError(
     'HeaderInjection',
-    seal === SEAL_RESERVED
-      ? `the header field ${name} is set by the writer itself: given by hand it could contradict how the request is framed`
-      : `the header field ${JSON.stringify(name)} has bytes in its name or value that may not stand there (RFC 9110 section 5)`,
+    `the header field ${name} is set by the writer itself: given by hand it could contradict how the request is framed`,
   )
 }

@@ -2,6 +2,7 @@
 
 import { HANDSHAKE_ACCEPT_BYTES, HANDSHAKE_KEY_BYTES, HANDSHAKE_NONCE_BYTES, SHA1_SCRATCH_BYTES } from '../../assembly/abi.ts'
 import { checkInteger, UsageError } from '../errors.ts'
+import { nameValue } from '../naming.ts'
 import { type BytesInit, bytesOf, copyInto, stringOf, within } from './inputs.ts'
 import { cryptoRandom, type RandomSource } from './mask-keys.ts'
 import type { Codec, Region } from './memory.ts'
@@ -46,7 +47,7 @@ export class CodecTools {
   acceptKey(key: string): string {
     stringOf('key', key)
     if (!/^[A-Za-z0-9+/]{22}==$/.test(key))
-      throw new UsageError('InvalidOption', `${JSON.stringify(key)} is no Sec-WebSocket-Key: 16 bytes in base64`)
+      throw new UsageError('InvalidOption', `a Sec-WebSocket-Key is 16 bytes in base64, but this is ${nameValue(key)}`)
     const { memory, start } = this.memory()
     memory.u8.set(new TextEncoder().encode(key), start)
     memory.exports.handshakeAccept(start + 64, start, HANDSHAKE_KEY_BYTES, start + 128)

@@ -24,7 +24,7 @@ export interface ProxyParts {
 
 /**
  * As `dial`, and through `options.proxy` when there is one. `connectTimeout` and `signal` cover all of it: proxy, tunnel and TLS. Rejects also
- * with `ProxyFailed`, `ProxyRefused` and `ProxyAuthRequired`.
+ * with `ProxyFailed`, `ProxyRefused` and `ProxyAuthRequired`. Nothing is dialled before all that can be wrong with the options was checked.
  */
 export function dialThroughProxy(parts: ProxyParts): Dial {
   const messages = new HttpMessages(parts.codec)
@@ -33,38 +33,58 @@ export function dialThroughProxy(parts: ProxyParts): Dial {
     if (proxy === null) return parts.dial(address, options)
     checkSocketPath(options)
     const tls = address.secure ? checkTlsConfig(options.tls) : null
-    return withDeadline<Transport>(
-      address,
-      options,
-      (done, failed) => {
-        const attempt = new Attempt(parts, messages, address, options, proxy, tls)
-        attempt.run().then(done, failed)
-        return () => attempt.giveUp()
-      },
-      (late) => late.destroy(),
-    )
+    const request = tunnelRequest(parts.codec, messages, address, proxy)
+    try {
+      return await withDeadline<Transport>(
+        address,
+        options,
+        (done, failed) => {
+          const attempt = new Attempt(parts, address, options, proxy, request, tls)
+          attempt.run().then(done, failed)
+          return () => attempt.giveUp()
+        },
+        (late) => late.destroy(),
+      )
+    } finally {
+      request.release()
+    }
   }
 }
 
-/** One connection being made, which can be given up at every step. */
+/** What the proxy is asked. Throws what its parts throw: a name too long for SOCKS5, a field that may not be sent. */
+function tunnelRequest(codec: Codec, messages: HttpMessages, address: Address, { kind, headers, credentials }: ProxySettings): TunnelRequest {
+  const { hostname, port } = address
+  return kind === 'socks5'
+    ? new SocksTunnel(hostname, port, credentials)
+    : new ConnectTunnel(codec, messages, printAddress({ hostname, port }), headers)
+}
+
+/** One connection being made, which can be given up at every step. It closes what it has opened unless it hands it over. */
 class Attempt {
   private readonly abort = new AbortController()
   private transport: Transport | null = null
 
   constructor(
     private readonly parts: ProxyParts,
-    private readonly messages: HttpMessages,
     private readonly address: Address,
     private readonly options: DialOptions,
     private readonly proxy: ProxySettings,
+    private readonly request: TunnelRequest,
     private readonly tls: TlsSettings | null,
   ) {}
 
   async run(): Promise<Transport> {
-    const { parts, address, proxy, tls } = this
-    const below = await this.reach()
-    const tunnel = await TunnelTransport.open(below, this.ask(proxy))
-    return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls)
+    const { parts, address, request, tls } = this
+    try {
+      const below = await this.reach()
+      this.transport = below
+      this.abort.signal.throwIfAborted()
+      const tunnel = await TunnelTransport.open(below, request)
+      return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls)
+    } catch (error) {
+      this.transport?.destroy()
+      throw error
+    }
   }
 
   giveUp(): void {
@@ -77,21 +97,10 @@ class Attempt {
     const { noDelay, keepAlive } = options
     try {
       // The time and the caller's signal are watched from outside.
-      const below = await this.parts.dial(proxy.address, { tls: proxy.tls, noDelay, keepAlive, connectTimeout: 0, signal: abort.signal })
-      this.transport = below
-      if (abort.signal.aborted) below.destroy()
-      return below
+      return await this.parts.dial(proxy.address, { tls: proxy.tls, noDelay, keepAlive, connectTimeout: 0, signal: abort.signal })
     } catch (cause) {
       if (!(cause instanceof TransportError || cause instanceof TlsError)) throw cause
       throw new TransportError('ProxyFailed', `the proxy ${printAddress(proxy.address)} cannot be reached: ${cause.message}`, { cause })
     }
-  }
-
-  private ask({ kind, headers, credentials }: ProxySettings): TunnelRequest {
-    const { codec } = this.parts
-    const { hostname, port } = this.address
-    return kind === 'socks5'
-      ? new SocksTunnel(hostname, port, credentials)
-      : new ConnectTunnel(codec, this.messages, printAddress(this.address), headers)
   }
 }

@@ -2,10 +2,12 @@
 
 import type { ProxyCredentials } from '../codec/tunnel.ts'
 import { UsageError } from '../errors.ts'
-import { printAddress } from '../transport/connect-errors.ts'
+import { nameValue } from '../naming.ts'
 import type { ProxyConfig, ProxyOption } from '../transport/proxy-config.ts'
 import type { TlsConfig } from '../transport/tls-config.ts'
 import type { Address } from '../transport/transport.ts'
+import { basicCredentials, nameScheme, readCredentials, readUrl } from '../url.ts'
+import { isExempt } from './exemptions.ts'
 
 /** A proxy to go through. */
 export interface ProxySettings {
@@ -40,26 +42,23 @@ export function resolveProxy(option: ProxyOption | undefined, address: Address, 
   }
   if (typeof option === 'string' || option instanceof URL) return parse({ url: option }, 'proxy')
   if (typeof option !== 'object' || option.url === undefined) {
-    throw invalid("proxy must be a URL, { url, headers, tls } or 'environment'")
+    throw invalid(`proxy must be a URL, { url, headers, tls } or 'environment', but is ${nameValue(option)}`)
   }
   return parse(option, 'proxy.url')
 }
 
 function parse({ url, headers, tls }: ProxyConfig, name: string): ProxySettings {
-  let parsed: URL
-  try {
-    parsed = new URL(url)
-  } catch (cause) {
-    throw invalid(`${name} is not a URL; expected something like http://proxy.example:3128 or socks5://proxy.example`, cause)
-  }
+  const parsed = readUrl(url)
+  if (typeof parsed === 'string') throw invalid(`${name} ${parsed}; expected something like http://proxy.example:3128 or socks5://proxy.example`)
   const kind = KINDS[parsed.protocol]
-  if (kind === undefined) throw invalid(`${name}: ${parsed.protocol}// is no kind of proxy: use http://, https:// or socks5://`)
+  if (kind === undefined) throw invalid(`${name}: ${nameScheme(parsed, url)} is no kind of proxy: use http://, https:// or socks5://`)
   if (parsed.hostname === '') throw invalid(`${name} has no host`)
   if (!/^\/?$/.test(parsed.pathname) || parsed.search !== '' || parsed.hash !== '') throw invalid(`${name}: a proxy's URL ends after its port`)
-  const credentials = credentialsOf(parsed, name)
+  const credentials = readCredentials(parsed)
+  if (credentials === undefined) throw invalid(`${name}: user or password are not valid percent-encoding`)
   const fields: (readonly [string, string])[] = Object.entries(headers ?? {})
   if (kind.kind === 'socks5' && (fields.length > 0 || tls !== undefined)) throw invalid(`${name}: a SOCKS5 proxy takes neither headers nor tls`)
-  if (credentials !== null && kind.kind === 'connect') fields.unshift(['Proxy-Authorization', `Basic ${base64(credentials)}`])
+  if (credentials !== null && kind.kind === 'connect') fields.unshift(['Proxy-Authorization', basicCredentials(credentials)])
   return {
     kind: kind.kind,
     address: {
@@ -73,25 +72,11 @@ function parse({ url, headers, tls }: ProxyConfig, name: string): ProxySettings 
   }
 }
 
-function credentialsOf({ username, password }: URL, name: string): ProxyCredentials | null {
-  if (username === '' && password === '') return null
-  try {
-    return { user: decodeURIComponent(username), password: decodeURIComponent(password) }
-  } catch (cause) {
-    throw invalid(`${name}: user or password are not valid percent-encoding`, cause)
-  }
-}
-
-/** Basic credentials (RFC 7617). */
-function base64({ user, password }: ProxyCredentials): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${password}`)))
-}
-
 /** What the variables say that other programs go by. There is no rule for them but custom; this is curl's, without its networks. */
 function fromEnvironment(address: Address, environment: Environment): { name: string; url: string } | null {
-  const variable = (name: string): string | undefined => {
+  const variable = (name: string): string => {
     try {
-      return environment(name)?.trim()
+      return environment(name)?.trim() ?? ''
     } catch (cause) {
       throw new UsageError('OptionUnsupported', `proxy: 'environment' may not read ${name}: ${(cause as Error).message}`, { cause })
     }
@@ -99,28 +84,23 @@ function fromEnvironment(address: Address, environment: Environment): { name: st
   const read = (name: string): { name: string; url: string } | null => {
     for (const spelled of [name.toLowerCase(), name]) {
       const value = variable(spelled)
-      if (value) return { name: spelled, url: /^[a-z0-9+.-]+:\/\//i.test(value) ? value : `http://${value}` }
+      if (value === '' || (name === 'HTTP_PROXY' && isOfRequest(value, variable))) continue
+      return { name: spelled, url: /^[a-z0-9+.-]+:\/\//i.test(value) ? value : `http://${value}` }
     }
     return null
   }
-  if (isExempt(address, variable('no_proxy') ?? variable('NO_PROXY') ?? '')) return null
+  if (isExempt(address, variable('no_proxy') || variable('NO_PROXY'))) return null
   return read(address.secure ? 'HTTPS_PROXY' : 'HTTP_PROXY') ?? read('ALL_PROXY')
 }
 
-/** Is the server in the list? An entry is a name, which includes those below it, an address, or either with a port; `*` is everybody. */
-function isExempt(address: Address, list: string): boolean {
-  const host = address.hostname.toLowerCase()
-  const withPort = printAddress({ hostname: host, port: address.port })
-  return list
-    .toLowerCase()
-    .split(/[\s,]+/)
-    .filter((entry) => entry !== '')
-    .some((entry) => {
-      const name = entry.replace(/^\*?\./, '')
-      return entry === '*' || name === host || name === `[${host}]` || name === withPort || host.endsWith(`.${name}`) || withPort.endsWith(`.${name}`)
-    })
+/**
+ * May a request that this process serves have set it? A CGI script finds the request's field `Proxy` in HTTP_PROXY (RFC 3875 section 4.1.18): whoever
+ * sends one would choose the way of our requests. Only the variable in capitals is set so; where case makes no difference, it is found by either name.
+ */
+function isOfRequest(value: string, variable: (name: string) => string): boolean {
+  return value === variable('HTTP_PROXY') && variable('REQUEST_METHOD') !== ''
 }
 
-function invalid(message: string, cause?: unknown): UsageError {
-  return new UsageError('InvalidOption', message, cause === undefined ? {} : { cause })
+function invalid(message: string): UsageError {
+  return new UsageError('InvalidOption', message)
 }

@@ -37,11 +37,10 @@ export class TunnelTransport implements Transport, TransportHandler {
     below.start(this, this.buffers)
   }
 
-  /** Asks for the tunnel. Rejects with what the request throws, or `ProxyFailed`; the connection is closed then. */
+  /** Asks for the tunnel. Rejects with what the request throws, or `ProxyFailed`; the connection is closed then. The request stays its maker's. */
   static open(below: Transport, request: TunnelRequest): Promise<TunnelTransport> {
     return new Promise<TunnelTransport>((resolve, reject) => {
       const transport: TunnelTransport = new TunnelTransport(below, request, (error) => {
-        request.release()
         if (error === null) resolve(transport)
         else reject(error)
       })

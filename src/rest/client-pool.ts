@@ -1,6 +1,7 @@
 /** `ClientPool`: connections that are open before they are needed, and heal themselves. */
 
 import { pairsOf } from '../codec/fields.ts'
+import type { Request as HttpRequest } from '../codec/request.ts'
 import { RequestWriter, withoutTrailingSlashes } from '../codec/request-writer.ts'
 import { ResponseReader } from '../codec/response-reader.ts'
 import { RestError, UsageError } from '../errors.ts'
@@ -22,6 +23,7 @@ import {
   REQUEST_OPTIONS,
   type ResolvedPoolOptions,
   resolvePoolOptions,
+  type SendOptions,
 } from './options.ts'
 import { PoolCore, type PoolStats } from './pool-core.ts'
 import { OwnedHttpResponse } from './response.ts'
@@ -163,8 +165,16 @@ export class ClientPool {
    * ```
    */
   async request(method: string, path: string, given?: PoolRequestOptions): Promise<OwnedHttpResponse> {
-    const { clock } = this.core.runtime
     const options = readOptions(REQUEST_OPTIONS, given)
+    return this.run((writer) => buildRequest(writer, method, path, options), options)
+  }
+
+  /** Acquires, sends what `build` makes, copies the response out, releases. @param options that were judged */
+  private async run(
+    build: (writer: RequestWriter) => HttpRequest,
+    options: SendOptions & { retryUnsent?: number | undefined },
+  ): Promise<OwnedHttpResponse> {
+    const { clock } = this.core.runtime
     const { timeout = this.timeout, signal, onInterim, requireVerifiedEnd } = options
     let retries = options.retryUnsent ?? 0
     const since = clock.now()
@@ -172,7 +182,7 @@ export class ClientPool {
     for (;;) {
       const slot = this.core.take() ?? (await this.inTime(this.core.acquire({ timeout: left(), signal }), timeout))
       try {
-        const request = buildRequest(slot.writer, method, path, options)
+        const request = build(slot.writer)
         const queued = clock.now() - since
         const response = await slot.send(request, { timeout: left(), signal, onInterim, requireVerifiedEnd })
         return new OwnedHttpResponse(response, { ...response.timings, queued })
@@ -190,7 +200,8 @@ export class ClientPool {
    * {@link ClientPool.request}; a URL must be of its server, and below its base path. Redirects are not followed. Rejects with a `TypeError` whose `cause` is the {@link RestError}, or with the signal's reason.
    */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-    return poolFetch(this, this.place, input, init)
+    const { place, timeout } = this
+    return poolFetch({ ...place, timeout, clock: this.core.runtime.clock, send: (build, options) => this.run(build, options) }, input, init)
   }
 
   /**

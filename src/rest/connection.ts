@@ -135,7 +135,7 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
 
   /** Speaks HTTP over a connection that the caller made, and owns it from then on. */
   static connectWith<Self extends HttpConnection>(this: HttpConnectionClass<Self>, transport: Transport, options?: HttpOptions): Self
-  /** … and puts TLS over it first when the URL begins with `https:`, unless it `isSecure` already. Closes it on failure. */
+  /** … and puts TLS over it first for an `https:` URL: with `options.tls` always, without unless it `isSecure` already, and for no other name. Closes it on failure. */
   static connectWith<Self extends HttpConnection>(
     this: HttpConnectionClass<Self>,
     transport: Transport,
@@ -148,10 +148,13 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     second: string | URL | HttpOptions = {},
     options: HttpOptions = {},
   ): Self | Promise<Self> {
-    if (typeof second !== 'string' && !(second instanceof URL)) return new this(this.runtime, transport, readOptions(HTTP_OPTIONS, second))
-    const { address } = parseHttpUrl(second)
-    const read = readOptions(HTTP_OPTIONS, options)
-    return secureOver(this.runtime.secure, transport, address, read).then((secured) => speakOver(this, secured, read))
+    if (typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, readOptions(HTTP_OPTIONS, second))
+    let read!: HttpOptions
+    const secured = secureOver(this.runtime.secure, transport, () => {
+      read = readOptions(HTTP_OPTIONS, options)
+      return { address: parseHttpUrl(second).address, options: read }
+    })
+    return secured.then((open) => speakOver(this, open, read))
   }
 
   /** A builder with every option at its default. */

@@ -16,6 +16,7 @@ export {
   type RequestSent,
   RestError,
   type RestErrorCode,
+  type RestErrorResponse,
 } from '../errors.ts'
 export { ClientPoolBuilder, HttpConnectionBuilder } from './builder.ts'
 export type { ConnectionState } from './connection.ts'

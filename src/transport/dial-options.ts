@@ -1,7 +1,8 @@
 /** The TCP options of a {@link DialOptions}, checked: the same mistake gets the same error everywhere. */
 
-import { checkRange, UsageError } from '../errors.ts'
-import { type Family, flag, isBag, kindOf, type Rule, refused, rule, signal, timeLimit, unknownOption } from '../option-rules.ts'
+import { checkBoolean, checkRange, UsageError } from '../errors.ts'
+import { nameValue } from '../naming.ts'
+import { type Family, flag, isBag, type Rule, refused, rule, signal, timeLimit, unknownOption } from '../option-rules.ts'
 import type { ProxyOption } from './proxy-config.ts'
 import type { TlsConfig } from './tls-config.ts'
 import { checkTlsConfig } from './tls-options.ts'
@@ -11,7 +12,7 @@ import type { DialOptions } from './transport.ts'
 export function checkSocketPath({ socketPath, proxy }: DialOptions): string | null {
   if (socketPath === undefined) return null
   if (typeof socketPath !== 'string' || socketPath === '' || socketPath.includes('\0')) {
-    throw new UsageError('InvalidOption', `socketPath must be the path of a Unix domain socket, but is ${kindOf(socketPath)}`)
+    throw new UsageError('InvalidOption', `socketPath must be the path of a Unix domain socket, but is ${nameValue(socketPath)}`)
   }
   if (proxy !== undefined && proxy !== null) throw new UsageError('InvalidOption', 'socketPath and proxy cannot be used together')
   return socketPath
@@ -69,7 +70,7 @@ export const DIAL_OPTIONS: Family<DialOptions> = {
 
 /** Checks the TCP options and fills the defaults in. Throws `InvalidOption` with the name, the range and the value. */
 export function checkTcpOptions({ noDelay = true, keepAlive = false }: DialOptions): TcpSettings {
-  if (typeof noDelay !== 'boolean') throw new UsageError('InvalidOption', `noDelay must be true or false, but is ${String(noDelay)}`)
+  checkBoolean('noDelay', noDelay)
   if (keepAlive === false) return { noDelay, keepAlive }
   return { noDelay, keepAlive: checkRange('keepAlive', keepAlive, KEEP_ALIVE_MIN, KEEP_ALIVE_MAX, 'ms (or false)') }
 }

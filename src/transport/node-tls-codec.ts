@@ -9,6 +9,7 @@ import { Buffer } from 'node:buffer'
 import { Duplex } from 'node:stream'
 import type tls from 'node:tls'
 import { checkInteger, UsageError } from '../errors.ts'
+import { nameValue } from '../naming.ts'
 import { connectError } from './connect-errors.ts'
 import { EndWitness, startEngine } from './node-tls-engine.ts'
 import type { TlsConfig } from './tls-config.ts'
@@ -106,7 +107,7 @@ export class TlsCodec {
    */
   constructor(hostname: string, options: TlsCodecOptions = {}) {
     if (typeof hostname !== 'string' || !/^[^\s:/]+$|^[0-9a-f:.]+$/i.test(hostname)) {
-      throw new UsageError('InvalidOption', `hostname must be a name or an IP address without port, but is ${JSON.stringify(hostname)}`)
+      throw new UsageError('InvalidOption', `hostname must be a name or an IP address without port, but is ${nameValue(hostname)}`)
     }
     this.hostname = hostname
     this.plaintextLimit = checkInteger('plaintextLimit', options.plaintextLimit ?? STEP, 1_024, 2 ** 24, 'bytes')

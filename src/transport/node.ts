@@ -23,6 +23,7 @@ export interface NodeSocket {
   readonly errored?: Error | null
   readonly encrypted?: boolean
   readonly alpnProtocol?: string | false | null
+  readonly servername?: string | false | null
   readonly remoteAddress?: string | undefined
   readonly remotePort?: number | undefined
   // Where the socket can tell: those of `node:tls` emit the same events with and without a close_notify.
@@ -42,6 +43,7 @@ export interface NodeSocket {
 abstract class NodeTransport implements Transport, InboxSource {
   abstract readonly targetCount: 1 | 2
   readonly isSecure: boolean
+  readonly serverName: string | undefined
   readonly alpnProtocol: string | undefined
   readonly remoteAddress: string | undefined
   protected readonly inbox: Inbox = new Inbox(this)
@@ -65,6 +67,7 @@ abstract class NodeTransport implements Transport, InboxSource {
 
   constructor(protected readonly socket: NodeSocket) {
     this.isSecure = socket.encrypted === true
+    this.serverName = socket.servername || undefined
     this.alpnProtocol = socket.alpnProtocol || undefined
     const { remoteAddress, remotePort } = socket
     this.remoteAddress =

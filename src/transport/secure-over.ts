@@ -6,14 +6,22 @@ import { checkTlsConfig } from './tls-options.ts'
 import type { Address, DialOptions, Secure, Transport } from './transport.ts'
 
 /**
- * The connection as `address` wants it: secured, when that is to be and it is not yet. Within `connectTimeout` and `signal`; closes the connection
- * on failure. Rejects with a TlsError, `ConnectTimeout` or the signal's reason; `TlsOptionUnsupported` where there is no engine for it.
+ * The connection as its URL wants it: with TLS to the server, when that is to be and is not there yet. TLS that the connection has already counts
+ * when it is the server's: when no `tls` asks for one, and it is not known to be for another name, such as that of a proxy which tunnels it.
+ * Within `connectTimeout` and `signal`; closes the connection on failure. Rejects with what `check` throws, a TlsError, `ConnectTimeout` or
+ * the signal's reason; `TlsOptionUnsupported` where there is no engine for it.
  *
  * @param secure what this runtime does it with
+ * @param check where the connection leads, and its options; throws for what is wrong with them
  */
-export async function secureOver(secure: Secure | undefined, transport: Transport, address: Address, options: DialOptions): Promise<Transport> {
-  if (!address.secure || transport.isSecure === true) return transport
+export async function secureOver(
+  secure: Secure | undefined,
+  transport: Transport,
+  check: () => { readonly address: Address; readonly options: DialOptions },
+): Promise<Transport> {
   try {
+    const { address, options } = check()
+    if (!address.secure || (options.tls === undefined && isSecuredFor(transport, address.hostname))) return transport
     if (secure === undefined) {
       throw new TlsError('TlsOptionUnsupported', 'TLS cannot be put over a given connection on this runtime: have it secured when it is made')
     }
@@ -31,4 +39,8 @@ export async function secureOver(secure: Secure | undefined, transport: Transpor
     transport.destroy()
     throw error
   }
+}
+
+function isSecuredFor({ isSecure, serverName }: Transport, hostname: string): boolean {
+  return isSecure === true && (serverName === undefined || serverName.toLowerCase() === hostname.toLowerCase())
 }

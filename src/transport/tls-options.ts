@@ -1,6 +1,7 @@
 /** Checks a {@link TlsConfig} before any runtime sees it: the same mistake gets the same error everywhere. */
 
 import { TlsError } from '../errors.ts'
+import { nameChoice, nameValue } from '../naming.ts'
 import { unknownOption } from '../option-rules.ts'
 import type { TlsConfig } from './tls-config.ts'
 
@@ -29,15 +30,15 @@ const NAME = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|[0-9A-Fa-f:.]{2,45})$/
  * @throws TlsError with `TlsOptionInvalid`, naming the option and what is wrong
  */
 export function checkTlsConfig(config: TlsConfig | undefined): TlsSettings {
-  if (config !== undefined && (typeof config !== 'object' || config === null)) throw invalid(`tls must be an object, but is ${kindOf(config)}`)
+  if (config !== undefined && (typeof config !== 'object' || config === null)) throw invalid(`tls must be an object, but is ${nameValue(config)}`)
   for (const name in config) {
     if (config[name as keyof TlsConfig] !== undefined && !TLS_NAMES.includes(name)) throw invalid(unknownOption(name, 'tls.', TLS_NAMES).message)
   }
   const { ca, cert, key, alpnProtocols, serverName, minVersion = '1.2', dangerNoVerify = false } = config ?? {}
   if (minVersion !== '1.2' && minVersion !== '1.3') {
-    throw invalid(`tls.minVersion must be '1.2' or '1.3', but is ${JSON.stringify(minVersion)}`)
+    throw invalid(`tls.minVersion must be '1.2' or '1.3', but is ${nameChoice(minVersion)}`)
   }
-  if (typeof dangerNoVerify !== 'boolean') throw invalid(`tls.dangerNoVerify must be true or false, but is ${kindOf(dangerNoVerify)}`)
+  if (typeof dangerNoVerify !== 'boolean') throw invalid(`tls.dangerNoVerify must be true or false, but is ${nameValue(dangerNoVerify)}`)
   return {
     ca: checkAuthorities(ca),
     identity: checkIdentity(cert, key),
@@ -67,11 +68,11 @@ function checkIdentity(cert: unknown, key: unknown): TlsSettings['identity'] {
 
 function checkProtocols(protocols: unknown): readonly string[] {
   if (protocols === undefined) return []
-  if (!Array.isArray(protocols)) throw invalid(`tls.alpnProtocols must be an array of strings, but is ${kindOf(protocols)}`)
-  for (const protocol of protocols) {
+  if (!Array.isArray(protocols)) throw invalid(`tls.alpnProtocols must be an array of strings, but is ${nameValue(protocols)}`)
+  for (const [i, protocol] of protocols.entries()) {
     // RFC 7301 section 3.1: 1 to 255 bytes. Every registered one is ASCII, and a runtime's idea of other text need not be ours.
     if (typeof protocol !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(protocol)) {
-      throw invalid(`tls.alpnProtocols: each is 1 to 255 visible ASCII characters, but one is ${JSON.stringify(protocol)}`)
+      throw invalid(`tls.alpnProtocols: each is 1 to 255 visible ASCII characters, but number ${i + 1} is ${nameValue(protocol)}`)
     }
   }
   return protocols as readonly string[]
@@ -80,14 +81,14 @@ function checkProtocols(protocols: unknown): readonly string[] {
 function checkServerName(name: unknown): string | null {
   if (name === undefined) return null
   if (typeof name !== 'string' || !NAME.test(name)) {
-    throw invalid(`tls.serverName must be a host name without port or brackets, but is ${JSON.stringify(name)}`)
+    throw invalid(`tls.serverName must be a host name without port or brackets, but is ${nameValue(name)}`)
   }
   return name
 }
 
 /** One or more whole PEM blocks, one of them with a label that ends in `label` (keys: `EC PRIVATE KEY`, `RSA PRIVATE KEY`, `PRIVATE KEY`). */
 function checkPem(option: string, pem: unknown, label: 'CERTIFICATE' | 'PRIVATE KEY'): string {
-  if (typeof pem !== 'string') throw invalid(`${option} must be PEM text, but is ${kindOf(pem)}`)
+  if (typeof pem !== 'string') throw invalid(`${option} must be PEM text, but is ${nameValue(pem)}`)
   const blocks = [...pem.matchAll(/^-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n([A-Za-z0-9+/=\s]+?)^-----END \1-----[ \t]*$/gm)]
   if (blocks.length === 0) throw invalid(`${option} holds no PEM block (-----BEGIN ${label}-----): give the text itself, not the name of a file`)
   if (!blocks.some((block) => block[1]?.endsWith(label))) {
@@ -116,10 +117,6 @@ function isDer(base64: string): boolean {
     for (let i = 2; i < start; i++) length = length * 256 + der.charCodeAt(i)
   }
   return start + length === der.length
-}
-
-function kindOf(value: unknown): string {
-  return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value
 }
 
 function invalid(message: string): TlsError {

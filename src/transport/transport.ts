@@ -43,8 +43,10 @@ export interface Transport {
   readonly targetCount: 1 | 2
   /** How much of what the last `write` was given has left; still true once the connection is gone. */
   readonly lastWrite: WriteProgress
-  /** It is TLS already: what is written to it is encrypted, and a `wss:` or `https:` URL adds nothing. */
+  /** It is TLS already: what is written to it is encrypted. To whom, {@link Transport.serverName} says. */
   readonly isSecure?: boolean | undefined
+  /** The name that TLS was set up for (SNI, RFC 6066 section 3), when the runtime tells. */
+  readonly serverName?: string | undefined
   /** The protocol that TLS negotiated (ALPN), when it did. */
   readonly alpnProtocol?: string | undefined
   /** The peer's address, when the runtime tells: `192.0.2.1:443`, `[2001:db8::1]:443`. */

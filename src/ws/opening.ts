@@ -2,6 +2,7 @@
 
 import { ClientHandshake, findField, listFields, listProtocols, ServerHandshake, type ServerHello } from '../codec/handshake.ts'
 import { HandshakeError, type HandshakeErrorCode, TransportError, UsageError } from '../errors.ts'
+import { nameValue } from '../naming.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Connection, type ConnectionUser } from './connection.ts'
@@ -199,14 +200,14 @@ export async function openServer(runtime: Runtime, transport: Transport, options
       if (!decision.accept) {
         const { status, reason = REASONS[status] ?? '', body = '' } = decision
         if (!Number.isInteger(status) || status < 400 || status > 599) {
-          throw new UsageError('InvalidOption', `a refusal needs a status from 400 to 599, not ${String(status)}`)
+          throw new UsageError('InvalidOption', `a refusal needs a status from 400 to 599, not ${nameValue(status)}`)
         }
         refuse(status, reason, listFields(decision.headers), body)
-        throw new HandshakeError('HandshakeRefused', `the request for ${request.path} was refused with ${status}`)
+        throw new HandshakeError('HandshakeRefused', `the request was refused with ${status}`)
       }
       protocol = decision.protocol ?? spoken.find((each) => request.protocols.includes(each)) ?? ''
       if (protocol !== '' && !request.protocols.includes(protocol)) {
-        throw new UsageError('InvalidOption', `protocol ${protocol} was not offered by the client`)
+        throw new UsageError('InvalidOption', 'onRequest: the protocol that it chose was not offered by the client')
       }
       handshake.accept(protocol, [...fields, ...listFields(decision.headers)])
     } catch (error) {

@@ -7,11 +7,11 @@ import { DESCRIPTOR_ASCII } from '../../assembly/abi.ts'
 import { ASSEMBLED, Message, type MessageKind, type MessageSource } from '../codec/message.ts'
 
 /** Bytes from which on nothing more is parked: the peer waits, as it does for every consumer that does not read. */
-export const PARKED_BYTES = 64 * 1024
+export const PARKED_BYTES: number = 64 * 1024
 /** What a message counts beside its payload. */
 const ENTRY_BYTES = 64
 /** Set in the flags of a parked message: it was answered when it was parked. */
-export const ANSWERED = 128
+export const ANSWERED: number = 128
 
 const NOTHING = new Uint8Array(0)
 

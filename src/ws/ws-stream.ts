@@ -46,7 +46,7 @@ export class WsStream extends WsConnection {
 
   /**
    * Upgrades over a connection that the caller made: as {@link WsStream.connect}, whose URL then says `Host`, path, and whether TLS is to be put over
-   * the connection first (`wss:`, unless it `isSecure` already). Closes it on failure.
+   * the connection first: for `wss:`, with `options.tls` always, and without unless it `isSecure` already, and for no other name. Closes it on failure.
    */
   static async connectWith<Stream extends WsStream>(
     this: WsStreamClass<Stream>,
@@ -54,10 +54,14 @@ export class WsStream extends WsConnection {
     url: string | URL,
     options: ConnectOptions = {},
   ): Promise<Stream> {
-    const target = parseWsUrl(url)
-    const read = readOptions(CONNECT_OPTIONS, options)
-    resolveOptions(read)
-    const secured = await secureOver(this.runtime.secure, transport, target.address, read)
+    let target!: WsTarget
+    let read!: ConnectOptions
+    const secured = await secureOver(this.runtime.secure, transport, () => {
+      target = parseWsUrl(url)
+      read = readOptions(CONNECT_OPTIONS, options)
+      resolveOptions(read)
+      return { address: target.address, options: read }
+    })
     return new this(this.runtime, await openClient(this.runtime, secured, target, read))
   }
 

@@ -42,6 +42,7 @@ export async function startConnectProxy({ credentials, identity }: ProxyRules = 
     const upstream = net.connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port), allowHalfOpen: true, noDelay: true })
     upstream.once('connect', () => {
       upstream.removeAllListeners('error')
+      if (client.destroyed) upstream.destroy()
       client.write('HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n')
       if (head.length > 0) upstream.write(head)
       couple(client, upstream)
@@ -99,6 +100,7 @@ async function serveSocks(client: net.Socket, credentials: string | undefined, n
   const reply = (code: number): Buffer => Buffer.from([5, code, 0, 1, 127, 0, 0, 1, 0, 0])
   upstream.once('connect', () => {
     upstream.removeAllListeners('error')
+    if (client.destroyed) upstream.destroy()
     client.write(reply(0))
     couple(client, upstream)
   })

@@ -48,6 +48,14 @@ class Record {
   }
 }
 
+/** The connections of all peers but the one that is asked. */
+interface Watch {
+  /** From here on they are watched. */
+  mark(): void
+  /** Waits until none is open that is younger than the mark. */
+  drained(): Promise<void>
+}
+
 class Records {
   private readonly all = new Map<string, Record>()
   of(id: string): Record {
@@ -66,19 +74,22 @@ export async function startPeers(): Promise<Peers> {
   const plain = http.createServer()
   const plain6 = http.createServer()
   const secure = tlsServer(identity, (socket) => web.emit('connection', socket))
-  const wrongName = tlsServer({ ...certificates.wrongName }, () => {})
+  // Whoever does not trust it goes in the middle of the handshake; this one notices.
+  const wrongName = tls.createServer({ ...certificates.wrongName }, (socket) => socket.on('error', () => {}).resume())
+  wrongName.on('tlsClientError', () => {})
   const web = http.createServer()
   for (const server of [plain, plain6, web]) serveWs(server, records)
 
   const raw = net.createServer({ allowHalfOpen: true }, (socket) => misbehave(socket, socket, records))
   const rawSecure = tlsServer(identity, (socket, below) => misbehave(socket, below, records))
-  const control = http.createServer((request, response) => answer(request, response, records))
+  const control = http.createServer((request, response) => answer(request, response, records, watch))
   const refused = net.createServer()
+  const silent = net.createServer((socket) => socket.resume())
 
-  const servers = [plain, secure, raw, rawSecure, control, refused, wrongName]
-  const [plainPort, securePort, rawPort, rawSecurePort, controlPort, refusedPort, wrongNamePort] = (await Promise.all(
+  const servers = [plain, secure, raw, rawSecure, control, refused, wrongName, silent]
+  const [plainPort, securePort, rawPort, rawSecurePort, controlPort, refusedPort, wrongNamePort, silentPort] = (await Promise.all(
     servers.map((server) => listen(server, '127.0.0.1')),
-  )) as [number, number, number, number, number, number, number]
+  )) as [number, number, number, number, number, number, number, number]
   const plain6Port = await listen(plain6, '::1')
   await stop(refused)
   const folder = mkdtempSync(join(tmpdir(), 'nexus-'))
@@ -96,6 +107,25 @@ export async function startPeers(): Promise<Peers> {
     startSocksProxy({ credentials }),
   ])
 
+  const openSockets = (): net.Socket[] => {
+    const closables: readonly Closable[] = [plain, plain6, secure, raw, rawSecure, wrongName, silent, plainUnix, secureUnix]
+    const proxies = [connect, secureConnect, socks, guardedConnect, guardedSocks]
+    return [...closables, ...proxies].flatMap(({ open = [] }) => [...open])
+  }
+  let before: ReadonlySet<net.Socket> = new Set()
+  const watch: Watch = {
+    mark() {
+      before = new Set(openSockets())
+    },
+    async drained() {
+      for (;;) {
+        const kept = openSockets().find((socket) => !before.has(socket))
+        if (kept === undefined) return
+        await new Promise((resolve) => kept.once('close', resolve))
+      }
+    },
+  }
+
   return {
     certificates,
     environment: {
@@ -106,6 +136,7 @@ export async function startPeers(): Promise<Peers> {
       rawSecure: `wss://127.0.0.1:${rawSecurePort}`,
       control: `http://127.0.0.1:${controlPort}`,
       refused: `ws://127.0.0.1:${refusedPort}`,
+      silent: `ws://127.0.0.1:${silentPort}`,
       wrongName: `wss://127.0.0.1:${wrongNamePort}`,
       ca: certificates.ca,
       strangerCa: certificates.strangerCa,
@@ -122,7 +153,7 @@ export async function startPeers(): Promise<Peers> {
     },
     async close() {
       await Promise.all([connect, secureConnect, socks, guardedConnect, guardedSocks].map((proxy) => proxy.close()))
-      await Promise.all([plain, plain6, secure, raw, rawSecure, control, wrongName, plainUnix, secureUnix].map(stop))
+      await Promise.all([plain, plain6, secure, raw, rawSecure, control, wrongName, silent, plainUnix, secureUnix].map(stop))
       rmSync(folder, { recursive: true, force: true })
     },
   }
@@ -435,7 +466,7 @@ function dribble(socket: net.Socket, bytes: Buffer): void {
 
 // What the peers have seen.
 
-async function answer(request: http.IncomingMessage, response: http.ServerResponse, records: Records): Promise<void> {
+async function answer(request: http.IncomingMessage, response: http.ServerResponse, records: Records, watch: Watch): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://localhost')
   const record = records.of(url.searchParams.get('id') ?? '')
   const reply = (value: unknown): void => {
@@ -457,6 +488,12 @@ async function answer(request: http.IncomingMessage, response: http.ServerRespon
       return reply(record.messages)
     case '/resume':
       record.resume()
+      return reply(null)
+    case '/mark':
+      watch.mark()
+      return reply(null)
+    case '/drained':
+      await watch.drained()
       return reply(null)
     case '/flushed':
       return reply({ flushed: record.flushed, done: record.flooded })

@@ -140,6 +140,37 @@ check('TLS through a proxy and over a connection of the caller’s tells whether
   equal((await plain.send(writer.get('/until-end').finish())).isEndVerified, false)
 })
 
+check('TLS inside of a TLS connection to a proxy that is the caller’s', async (context) => {
+  const { nexus, env } = context
+  const { default: tls } = (await import('node:tls')) as typeof import('node:tls') & { default: typeof import('node:tls') }
+  const proxy = new URL(env.proxies.secureConnect)
+  const { host } = new URL(env.wss)
+  const dial = async (servername: string): Promise<Nexus.Transport> => {
+    const socket = tls.connect({ host: proxy.hostname, port: Number(proxy.port), servername, ca: env.ca, ALPNProtocols: ['http/1.1'] })
+    await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))
+    socket.write(`CONNECT ${host} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    // The answer comes alone: the server waits for us.
+    await new Promise<void>((resolve) => {
+      let head = ''
+      socket.on('data', function onData(bytes: Uint8Array) {
+        head += new TextDecoder().decode(bytes)
+        if (!head.endsWith('\r\n\r\n')) return
+        socket.off('data', onData)
+        socket.pause()
+        resolve()
+      })
+    })
+    return nexus.nodeTransport(socket)
+  }
+  const secured = await dial('localhost')
+  equal(secured.isSecure, true)
+  await echoes(await nexus.WsStream.connectWith(secured, `${env.wss}/echo`, { tls: { ca: env.ca } }), randomBytes(70_000))
+  const conn = await nexus.HttpConnection.connectWith(await dial('localhost'), env.wss.replace('wss:', 'https:'), { tls: { ca: env.ca } })
+  const writer = new nexus.RequestWriter(host)
+  equal((await conn.send(writer.get('/').finish())).status, 426)
+  conn.destroy()
+})
+
 check('Unix domain sockets: WebSockets and pools, plain and TLS; one that is not there', async (context) => {
   const { nexus, env } = context
   for (const [url, socketPath] of [

@@ -5,6 +5,7 @@
 
 import type * as Nexus from '../../src/entry/node.ts'
 import { type ErrorLike, equal, fails, hex, isError, ok, randomBytes, sameBytes } from './assert.ts'
+import { failingChecks } from './failing-checks.ts'
 import { proxyChecks } from './proxy-checks.ts'
 
 /** Where the peers are. Plain data, so that it can be handed to another process. */
@@ -18,6 +19,8 @@ export interface Environment {
   readonly rawSecure: string
   /** What the peers have seen, over HTTP. */
   readonly control: string
+  /** It takes connections, and says nothing. */
+  readonly silent: string
   /** Nothing listens there. */
   readonly refused: string
   /** A certificate for another name. */
@@ -1197,4 +1200,4 @@ check('sessions open one stream after the other', async (context) => {
   )
 })
 
-checks.push(...proxyChecks)
+checks.push(...proxyChecks, ...failingChecks)

@@ -34,7 +34,7 @@ test('credentials become a field for HTTP and a message for SOCKS5; further fiel
 })
 
 test.each([
-  ['not a URL', 'is not a URL; expected something like'],
+  ['not a URL', 'proxy is not a URL (it is a string of 9 characters, not shown, as it may hold a secret); expected something like'],
   ['ftp://proxy.example', 'ftp:// is no kind of proxy'],
   ['http://proxy.example/path', "a proxy's URL ends after its port"],
   ['http://proxy.example?x', "a proxy's URL ends after its port"],
@@ -89,9 +89,54 @@ describe('the environment', () => {
     ['localhost  exchange.example', true],
     ['', false],
     [' , ', false],
+    ['.', false],
+    ['*.', false],
+    ['. , ..', false],
+    ['exchange.example.', true],
+    ['example.', true],
+    ['exchange.example.:443', true],
   ])('no_proxy %j exempts it: %s', (list, isExempt) => {
     expect(through({ HTTPS_PROXY: 'http://a:1', no_proxy: list })).toBe(isExempt ? null : 'connect a:1')
     expect(through({ HTTPS_PROXY: 'http://a:1', NO_PROXY: list })).toBe(isExempt ? null : 'connect a:1')
+  })
+
+  test.each([
+    ['internal.corp.', 'internal.corp.', true],
+    ['internal.corp', 'internal.corp.', true],
+    ['internal.corp.', 'internal.corp', true],
+    ['internal.corp.', 'a.internal.corp', true],
+    ['.', 'internal.corp.', false],
+    ['corp', 'internal.corp.', true],
+    ['0.1', '10.0.0.1', false],
+    ['1', '127.0.0.1', false],
+    ['1:443', '127.0.0.1', false],
+    ['127.0.0.1', '127.0.0.1', true],
+    ['127.0.0.1:443', '127.0.0.1', true],
+    ['127.0.0.1:80', '127.0.0.1', false],
+    [':1', '::1', false],
+    ['1', '1.example', false],
+  ])('no_proxy %j for %s: %s', (list, hostname, isExempt) => {
+    expect(through({ HTTPS_PROXY: 'http://a:1', no_proxy: list }, { hostname, port: 443, secure: true })).toBe(isExempt ? null : 'connect a:1')
+  })
+
+  test('an empty variable is none, and does not hide the other', () => {
+    expect(through({ HTTPS_PROXY: 'http://a:1', no_proxy: '', NO_PROXY: 'example' })).toBe(null)
+    expect(through({ https_proxy: '', HTTPS_PROXY: 'http://a:1' })).toBe('connect a:1')
+  })
+
+  test('of a CGI script: HTTP_PROXY is what the request says, and not believed', () => {
+    const cgi = { REQUEST_METHOD: 'GET', HTTP_PROXY: 'http://attacker:1' }
+    expect(through(cgi, plain)).toBe(null)
+    expect(through({ ...cgi, ALL_PROXY: 'http://a:1' }, plain)).toBe('connect a:1')
+    expect(through({ ...cgi, http_proxy: 'http://a:1' }, plain)).toBe('connect a:1')
+    expect(through({ ...cgi, HTTPS_PROXY: 'http://a:1' })).toBe('connect a:1')
+    expect(through({ HTTP_PROXY: 'http://a:1' }, plain)).toBe('connect a:1')
+    expect(through({ HTTP_PROXY: 'http://a:1', REQUEST_METHOD: '' }, plain)).toBe('connect a:1')
+  })
+
+  test('of a CGI script, where case makes no difference in names', () => {
+    const folded: Record<string, string> = { REQUEST_METHOD: 'GET', HTTP_PROXY: 'http://attacker:1' }
+    expect(resolveProxy('environment', plain, (name) => folded[name.toUpperCase()])).toBe(null)
   })
 
   test('addresses of IPv6 are exempted with brackets and without', () => {

@@ -463,6 +463,20 @@ describe('pool.request', () => {
   })
 })
 
+test('a path that climbs out of the base path is refused, and nothing is sent', async () => {
+  const world = makeRestWorld()
+  const pool = await world.Pool.connect('http://server.test/v3')
+  for (const path of ['/../admin', '/%2e%2e/admin', '/a/..%2f../admin']) {
+    await expect(pool.request('GET', path)).rejects.toMatchObject({ code: 'InvalidUrl' })
+  }
+  await expect(pool.fetch('/../admin')).rejects.toMatchObject({ name: 'TypeError', cause: { code: 'InvalidUrl' } })
+  expect(world.server.requests).toEqual([])
+  await expect(world.Pool.connect('http://server.test', { basePath: '/v3/../..' })).rejects.toMatchObject({ code: 'InvalidOption' })
+  const within = pool.request('GET', '/a/../b')
+  await world.clock.advance(1)
+  expect((await within).text()).toBe('GET /v3/a/../b')
+})
+
 describe('pool.fetch', () => {
   test('gives a standard Response', async () => {
     const { pool, world } = await openPool()
@@ -486,7 +500,7 @@ describe('pool.fetch', () => {
       expect(await (await fetching).text()).toBe('GET /v3/a')
     }
     for (const input of ['http://other.test/v3/a', 'https://server.test/v3/a', 'http://server.test/v4/a', 'http://server.test/v33']) {
-      await expect(pool.fetch(input)).rejects.toMatchObject({ code: 'InvalidUrl' })
+      await expect(pool.fetch(input)).rejects.toMatchObject({ name: 'TypeError', cause: { code: 'InvalidUrl' } })
     }
   })
 

@@ -32,13 +32,13 @@ describe('checkTlsConfig', () => {
   })
 
   const wrong: [string, (made: TestCertificates) => unknown, RegExp][] = [
-    ['not an object', () => 'x', /tls must be an object, but is string/],
+    ['not an object', () => 'x', /tls must be an object, but is a string of 1 character/],
     ['null', () => null, /but is null/],
     ['cert alone', ({ client }) => ({ cert: client.cert }), /tls\.cert needs tls\.key/],
     ['key alone', ({ client }) => ({ key: client.key }), /tls\.key needs tls\.cert/],
     ['cert and key exchanged', ({ client }) => ({ cert: client.key, key: client.cert }), /tls\.cert holds PRIVATE KEY where a CERTIFICATE belongs/],
     ['a file name', () => ({ ca: './ca.pem' }), /tls\.ca holds no PEM block.*not the name of a file/],
-    ['bytes', () => ({ ca: new Uint8Array(3) }), /tls\.ca must be PEM text, but is object/],
+    ['bytes', () => ({ ca: new Uint8Array(3) }), /tls\.ca must be PEM text, but is an instance of Uint8Array/],
     ['no authority', () => ({ ca: [] }), /tls\.ca is empty/],
     ['one wrong authority of two', ({ ca }) => ({ ca: [ca, 'x'] }), /tls\.ca\[1\]/],
     ['joined without a line break', ({ ca }) => ({ ca: ca.trim() + ca.trim() }), /tls\.ca holds/],
@@ -50,7 +50,7 @@ describe('checkTlsConfig', () => {
       /encrypted/,
     ],
     ['an old version', () => ({ minVersion: '1.1' }), /tls\.minVersion must be '1.2' or '1.3', but is "1.1"/],
-    ['a string for a switch', () => ({ dangerNoVerify: 'false' }), /tls\.dangerNoVerify must be true or false, but is string/],
+    ['a string for a switch', () => ({ dangerNoVerify: 'false' }), /tls\.dangerNoVerify must be true or false, but is a string of 5 characters/],
     ['one protocol', () => ({ alpnProtocols: 'http/1.1' }), /tls\.alpnProtocols must be an array/],
     ['an empty protocol', () => ({ alpnProtocols: [''] }), /1 to 255 visible/],
     ['a long protocol', () => ({ alpnProtocols: ['x'.repeat(256)] }), /1 to 255 visible/],

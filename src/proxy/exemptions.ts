@@ -1,0 +1,29 @@
+/** Whom `NO_PROXY` exempts from going through a proxy. */
+
+import { printAddress } from '../transport/connect-errors.ts'
+import type { Address } from '../transport/transport.ts'
+
+/**
+ * Is the server in the list? Entries are separated by commas or white space. `*` is everybody. A name includes those below it, with a dot or `*.`
+ * before it or without; dots at the end of it, or of the server's, mean nothing (RFC 1034 section 3.1). An IP address is itself alone. Each may have a port.
+ */
+export function isExempt({ hostname, port }: Address, list: string): boolean {
+  const host = withoutRoot(hostname.toLowerCase())
+  const isAddress = host.includes(':') || /^\d+(?:\.\d+){3}$/.test(host)
+  // As lists have them: addresses of IPv6 with brackets or without, everything with its port or without.
+  const spellings = [host, printAddress({ hostname: host, port })]
+  if (host.includes(':')) spellings.push(`[${host}]`)
+  return list
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .some((entry) => {
+      if (entry === '*') return true
+      const name = withoutRoot(entry.replace(/^\*?\./, ''))
+      return name !== '' && spellings.some((spelling) => spelling === name || (!isAddress && spelling.endsWith(`.${name}`)))
+    })
+}
+
+/** A name, with a port or without, less the dot of the root. */
+function withoutRoot(name: string): string {
+  return name.replace(/\.+(?=:\d+$|$)/, '')
+}
