@@ -345,6 +345,7 @@ export type UsageErrorCode =
   | 'StaleRequest'
   | 'StaleResponse'
   | 'NotAttached'
+  | 'Released'
 
 /** The caller asked for what cannot be. */
 export class UsageError extends NexusError {

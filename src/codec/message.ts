@@ -101,14 +101,15 @@ export class Message {
     return JSON.parse(this.text)
   }
 
-  /** The payload byte at `index`, or `undefined` outside the payload. Allocates nothing. */
+  /** The payload byte at `index`, or `undefined` outside the payload and for what is no whole number. Allocates nothing. */
   at(index: number): number | undefined {
     this.check()
-    if (index < 0 || index >= this.size) return undefined
+    // A string would be joined to the offset, not added, and reach another connection's memory.
+    if (!Number.isInteger(index) || index < 0 || index >= this.size) return undefined
     return this.flags & ASSEMBLED ? this.source.assembly[index] : this.source.u8[this.offset + index]
   }
 
-  /** Unsigned 8-bit number at `index`. This and the following allocate nothing and throw `RangeError` outside the payload. */
+  /** Unsigned 8-bit number at `index`. This and the following allocate nothing and throw `RangeError` outside the payload and for what is no whole number. */
   getUint8(index: number): number {
     return this.dataView(index, 1).getUint8(this.offset + index)
   }
@@ -148,8 +149,8 @@ export class Message {
 
   private dataView(index: number, width: number): DataView {
     this.check()
-    if (!(index >= 0 && index + width <= this.size)) {
-      throw new RangeError(`${width} bytes at ${index} are outside the message's ${this.size} bytes`)
+    if (!Number.isInteger(index) || index < 0 || index + width > this.size) {
+      throw new RangeError(`${width} bytes at ${String(index)} are outside the message's ${this.size} bytes`)
     }
     if (this.flags & ASSEMBLED) {
       const { assembly } = this.source

@@ -3,6 +3,7 @@
 import { BACKOFF_OPTIONS, type BackoffOptions } from '../backoff.ts'
 import { type FieldsInit, fieldList } from '../codec/fields.ts'
 import { RESPONSE_READER_OPTIONS, type ResponseReaderOptions } from '../codec/http-limits.ts'
+import type { BytesInit } from '../codec/inputs.ts'
 import type { Request } from '../codec/request.ts'
 import { DEFAULT_REQUEST_CAPACITY, type RequestWriter } from '../codec/request-writer.ts'
 import type { InterimResponse, ResponseReader } from '../codec/response-reader.ts'
@@ -112,8 +113,8 @@ export interface PoolRequestOptions extends SendOptions {
   query?: FieldsInit | undefined
   /** Fields of the request, in order and case. */
   headers?: FieldsInit | undefined
-  /** The body; a string is sent as UTF-8. */
-  body?: string | Uint8Array | undefined
+  /** The body; a string is sent as UTF-8, a buffer or a view of one as the bytes that it covers. */
+  body?: string | BytesInit | undefined
   /**
    * How often the request may be sent again on another connection when not one byte of it has left (`requestSent` is `nothing`), whatever its
    * method; 0 to 10. Such a request cannot have reached the server. Default 0.

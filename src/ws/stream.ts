@@ -4,6 +4,7 @@ import { OPCODE_CLOSE, OPCODE_PING } from '../../assembly/abi.ts'
 import type { Fields } from '../codec/fields.ts'
 import type { FrameReader } from '../codec/frame-reader.ts'
 import { closePayload } from '../codec/frame-writer.ts'
+import type { BytesInit } from '../codec/inputs.ts'
 import { CloseCode, type Message, type OwnedMessage } from '../codec/message.ts'
 import { TransportError, UsageError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
@@ -206,27 +207,31 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   /**
    * Sends a text message. `undefined`: it left, leaves when this tick ends, or follows what the transport is still writing. A promise: half of
    * the write buffer waits, so await it before the next one; {@link WsConnection.flush} tells when everything is out. Sending does not make
-   * received messages stale. Throws `NotOpen`, `OutgoingMessageTooLarge` or `SendBufferFull`, and has then sent nothing.
+   * received messages stale. Throws `NotOpen`, `InvalidOption` (it is no string), `OutgoingMessageTooLarge` or `SendBufferFull`, and has then sent
+   * nothing.
    */
   sendText(text: string): undefined | Promise<void> {
     if (this.closing.readyState !== 'open') throw this.notOpen()
     return this.connection.sender.text(text)
   }
 
-  /** Sends a binary message; as {@link WsConnection.sendText}. The bytes are copied before the call returns. */
-  sendBinary(bytes: Uint8Array): undefined | Promise<void> {
+  /**
+   * Sends a binary message; as {@link WsConnection.sendText}. An `ArrayBuffer`, or a view of one: the bytes that it covers are copied before the
+   * call returns. Anything else is `InvalidOption`: a string is text, and a `Blob` has to be awaited first (`await blob.arrayBuffer()`).
+   */
+  sendBinary(bytes: BytesInit): undefined | Promise<void> {
     if (this.closing.readyState !== 'open') throw this.notOpen()
     return this.connection.sender.binary(bytes)
   }
 
-  /** Sends a ping of at most 125 bytes. Throws `ControlPayloadTooLarge`, `NotOpen` or `SendBufferFull`. */
-  sendPing(bytes: Uint8Array = EMPTY): undefined | Promise<void> {
+  /** Sends a ping of at most 125 bytes. Throws `ControlPayloadTooLarge`, `InvalidOption`, `NotOpen` or `SendBufferFull`. */
+  sendPing(bytes: BytesInit = EMPTY): undefined | Promise<void> {
     if (this.closing.readyState !== 'open') throw this.notOpen()
     return this.connection.sender.ping(bytes)
   }
 
   /** Sends a pong of at most 125 bytes, unasked for or with `autoPong: false`. Throws as {@link WsConnection.sendPing}. */
-  sendPong(bytes: Uint8Array = EMPTY): undefined | Promise<void> {
+  sendPong(bytes: BytesInit = EMPTY): undefined | Promise<void> {
     if (this.closing.readyState !== 'open') throw this.notOpen()
     return this.connection.sender.pong(bytes)
   }

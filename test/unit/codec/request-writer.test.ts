@@ -207,7 +207,7 @@ describe('what is refused', () => {
     )
   })
   test('anything but a string or bytes as a body', () => {
-    for (const content of [{}, null, new ArrayBuffer(1), [1]]) {
+    for (const content of [{}, null, [1], { length: 1 }, 1, new Blob(['a'])]) {
       expect(() =>
         plain()
           .post('/')
@@ -438,7 +438,7 @@ describe('order', () => {
     writer.release()
     expect(() => request.bytes).toThrow(code('StaleRequest'))
     expect(() => phase.finish()).toThrow(code('RequestOutOfOrder'))
-    expect(() => writer.get('/')).toThrow(code('NotOpen'))
+    expect(() => writer.get('/')).toThrow(code('Released'))
   })
 })
 
