@@ -3,9 +3,10 @@
 import { SEAL_NO_ROOM } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, type NexusError, UsageError } from '../errors.ts'
 import { nameField, nameValue } from '../naming.ts'
-import { type FieldValue, textOf } from './fields.ts'
+import { type FieldValue, fieldText } from './fields.ts'
 import { injectedLine } from './injection.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
+import { methodFault } from './method.ts'
 import type { CodecExports } from './module.ts'
 import { climbsOut } from './path.ts'
 import { type BodySource, Request, type RequestStream, refusedField } from './request.ts'
@@ -117,10 +118,14 @@ export class RequestBuilder implements QueryPhase {
     this.bodyKind = NO_BODY
     this.streamed = null
     this.error = null
-    if (typeof method !== 'string') this.fail(new UsageError('InvalidOption', `method must be a string, but is ${nameValue(method)}`))
+    const fault = methodFault(method)
+    if (fault !== null) {
+      this.fail(fault)
+      return this
+    }
     this.put(this.method)
     this.putByte(0x20)
-    if (typeof path !== 'string' || path.charCodeAt(0) !== 0x2f) {
+    if (typeof path !== 'string' || (path.charCodeAt(0) !== 0x2f && !isOfBase(basePath, path))) {
       if (path === '*' && method === 'OPTIONS') this.put(path)
       else this.fail(wrongPath(path))
       return this
@@ -416,7 +421,7 @@ export class RequestBuilder implements QueryPhase {
   /** A value that is not a string: as text, undefined when it is to be left out or is refused, which `finish` reports. */
   private textOf(value: unknown, kind: string, name: string): string | undefined {
     try {
-      return textOf(value, `${kind} ${nameField(String(name))}`)
+      return fieldText(value, `${kind} ${nameField(String(name))}`)
     } catch (error) {
       this.fail(error as UsageError)
       return undefined
@@ -471,11 +476,16 @@ function outOfOrder(superseded: boolean, phase: number): UsageError {
   )
 }
 
+/** Does the path name the base path itself, with a query or without? */
+function isOfBase(basePath: string, path: string): boolean {
+  return basePath !== '' && (path === '' || path.charCodeAt(0) === 0x3f)
+}
+
 function climbingPath(): UsageError {
   return new UsageError('InvalidUrl', 'the ".." segments of this path lead above where it begins, out of the base path')
 }
 
 function wrongPath(path: unknown): UsageError {
   const what = typeof path === 'string' && path !== '' ? `begins with ${JSON.stringify(path.charAt(0))}` : `is ${nameValue(path)}`
-  return new UsageError('InvalidUrl', `a path begins with "/" (or is "*", for OPTIONS), but this one ${what}`)
+  return new UsageError('InvalidUrl', `a path begins with "/" (or is "*", for OPTIONS, or empty, for the base path itself), but this one ${what}`)
 }

@@ -4,7 +4,7 @@ import { SEAL_NO_ROOM, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import { nameFault, nameField, nameValue } from '../naming.ts'
 import { type Family, integer, text } from '../option-rules.ts'
-import { type FieldsInit, type FieldValue, fieldList, pairsOf, textOf } from './fields.ts'
+import { type FieldsInit, type FieldValue, fieldList, fieldText, pairsOf } from './fields.ts'
 import { copyInto, plainLength, within } from './inputs.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
@@ -124,7 +124,7 @@ export class RequestWriter {
    */
   defaultHeader(name: string, value: FieldValue): this {
     this.checkUsable()
-    const written = textOf(value, `default header ${nameField(String(name))}`)
+    const written = fieldText(value, `default header ${nameField(String(name))}`)
     if (written === undefined) return this
     const pair: [string, string] = [String(name), written]
     this.render([...this.defaults, pair])
@@ -183,7 +183,7 @@ export class RequestWriter {
   }
 
   /**
-   * Begins a request with any method, in the case in which it is given (RFC 9110 section 9.1). The path begins with `/` and may have a query; what
+   * Begins a request with any method, in the case in which it is given (RFC 9110 section 9.1). The path begins with `/`, or is empty for the base path itself, and may have a query; what
    * may not stand in it is reported by `finish`, as are `..` segments, also percent-encoded, that lead above where it begins, which is the base path. Throws `RequestOutOfOrder` while the request before it is being sent.
    */
   request(method: string, path: string): QueryPhase {

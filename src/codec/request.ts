@@ -5,7 +5,7 @@ import { EncodeError, UsageError } from '../errors.ts'
 import { nameField } from '../naming.ts'
 import { equalsName } from './head-fields.ts'
 import { injectedField } from './injection.ts'
-import { type BytesInit, stringOf } from './inputs.ts'
+import { type BytesInit, textOf } from './inputs.ts'
 import type { RequestWriter } from './request-writer.ts'
 
 const LF = 0x0a

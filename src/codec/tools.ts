@@ -3,7 +3,7 @@
 import { HANDSHAKE_ACCEPT_BYTES, HANDSHAKE_KEY_BYTES, HANDSHAKE_NONCE_BYTES, SHA1_SCRATCH_BYTES } from '../../assembly/abi.ts'
 import { checkInteger, UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
-import { type BytesInit, bytesOf, copyInto, stringOf, within } from './inputs.ts'
+import { type BytesInit, bytesOf, copyInto, textOf, within } from './inputs.ts'
 import { cryptoRandom, type RandomSource } from './mask-keys.ts'
 import type { Codec, Region } from './memory.ts'
 

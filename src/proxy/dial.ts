@@ -34,16 +34,17 @@ export function dialThroughProxy(parts: ProxyParts): Dial {
     checkSocketPath(options)
     const tls = address.secure ? checkTlsConfig(options.tls) : null
     const request = tunnelRequest(parts.codec, messages, address, proxy)
+    const attempt = new Attempt(parts, address, options, proxy, request, tls)
     try {
       return await withDeadline<Transport>(
         address,
         options,
         (done, failed) => {
-          const attempt = new Attempt(parts, address, options, proxy, request, tls)
           attempt.run().then(done, failed)
           return () => attempt.giveUp()
         },
         (late) => late.destroy(),
+        () => attempt.silent,
       )
     } finally {
       request.release()
@@ -72,6 +73,13 @@ class Attempt {
     private readonly request: TunnelRequest,
     private readonly tls: TlsSettings | null,
   ) {}
+
+  /** Whom it waits for. */
+  get silent(): string {
+    const { proxy, address, request } = this
+    const name = `the proxy ${printAddress(proxy.address)}`
+    return request.isOpen ? `${printAddress(address)}, through ${name},` : name
+  }
 
   async run(): Promise<Transport> {
     const { parts, address, request, tls } = this

@@ -1,6 +1,7 @@
 /** `ClientPool`: connections that are open before they are needed, and heal themselves. */
 
 import { pairsOf } from '../codec/fields.ts'
+import { methodFault } from '../codec/method.ts'
 import type { Request as HttpRequest } from '../codec/request.ts'
 import { RequestWriter, withoutTrailingSlashes } from '../codec/request-writer.ts'
 import { ResponseReader } from '../codec/response-reader.ts'
@@ -166,6 +167,8 @@ export class ClientPool {
    */
   async request(method: string, path: string, given?: PoolRequestOptions): Promise<OwnedHttpResponse> {
     const options = readOptions(REQUEST_OPTIONS, given)
+    const fault = methodFault(method)
+    if (fault !== null) throw fault
     return this.run((writer) => buildRequest(writer, method, path, options), options)
   }
 

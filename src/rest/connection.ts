@@ -47,7 +47,7 @@ const NO_OPTIONS: SendOptions = {}
 /** A connection of class `Class` over an open transport, which is closed when there comes none of it. */
 function speakOver<Self extends HttpConnection>(Class: HttpConnectionClass<Self>, transport: Transport, options: HttpOptions): Self {
   try {
-    return new Class(Class.runtime, transport, options)
+    return new Class(Class.runtime, transport, readOptions(HTTP_OPTIONS, options))
   } catch (error) {
     transport.destroy()
     throw error
@@ -148,7 +148,7 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     second: string | URL | HttpOptions = {},
     options: HttpOptions = {},
   ): Self | Promise<Self> {
-    if (typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, readOptions(HTTP_OPTIONS, second))
+    if (typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, second)
     let read!: HttpOptions
     const secured = secureOver(this.runtime.secure, transport, () => {
       read = readOptions(HTTP_OPTIONS, options)

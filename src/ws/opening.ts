@@ -1,6 +1,7 @@
 /** The opening handshake over a transport: either end, as straight-line async code. */
 
 import { ClientHandshake, findField, listFields, listProtocols, ServerHandshake, type ServerHello } from '../codec/handshake.ts'
+import { checkFields } from '../codec/injection.ts'
 import { HandshakeError, type HandshakeErrorCode, TransportError, UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
 import type { Runtime } from '../runtime.ts'
@@ -109,6 +110,12 @@ class HandshakeWaiter implements ConnectionUser {
 
 /** Milliseconds that the body of a refusal is waited for. */
 const REFUSAL_WAIT = 1_000
+
+/** What can be judged of an opening request before there is a connection. Throws `InvalidOption` or `HeaderInjection`. */
+export function checkRequest({ headers, protocols }: ConnectOptions): void {
+  checkFields(listFields(headers))
+  listProtocols(protocols)
+}
 
 /** The client's opening handshake (RFC 6455 section 4.1). Closes the transport when it fails. */
 export async function openClient(runtime: Runtime, transport: Transport, target: WsTarget, options: ConnectOptions): Promise<Opened> {

@@ -91,9 +91,14 @@ export class Sender {
     return this.control(OPCODE_PONG, payload)
   }
 
-  /** A heartbeat's ping: nobody would catch its failure, so it passes the limit. Not while {@link Sender.isBlocked}: each interval would queue one. */
-  ownPing(): void {
-    if (!this.isBlocked) this.control(OPCODE_PING, NOTHING)
+  /**
+   * A heartbeat's ping: nobody would catch its failure, so it passes the limit. It is never queued behind what the transport has not taken: a peer
+   * that stays alive without reading would have one more queued for each interval. False when it has to wait; the heartbeat asks again.
+   */
+  ownPing(): boolean {
+    if (this.isBlocked) return false
+    this.control(OPCODE_PING, NOTHING)
+    return true
   }
 
   /** The answer to a ping of at most 125 bytes; as {@link Sender.ownPing}. */

@@ -463,6 +463,17 @@ describe('pool.request', () => {
   })
 })
 
+test('a method in the wrong case is refused before a slot is taken', async () => {
+  const { pool, world } = await openPool()
+  const slot = pool.tryAcquire()
+  await expect(pool.request('get', '/')).rejects.toMatchObject({ code: 'InvalidOption', message: expect.stringContaining("did you mean 'GET'?") })
+  await expect(pool.request(undefined as never, '/')).rejects.toMatchObject({ code: 'InvalidOption' })
+  slot?.release()
+  const own = pool.request('purge', '/a')
+  await world.clock.advance(1)
+  expect((await own).text()).toBe('purge /a')
+})
+
 test('a path that climbs out of the base path is refused, and nothing is sent', async () => {
   const world = makeRestWorld()
   const pool = await world.Pool.connect('http://server.test/v3')
