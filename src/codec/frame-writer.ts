@@ -107,7 +107,7 @@ export class FrameWriter {
 
   /** Encodes a text message. Throws `InvalidOption` for what is no string. */
   encodeText(text: string): boolean {
-    if (typeof text !== 'string') stringOf('text', text)
+    if (typeof text !== 'string') textOf('text', text)
     // A released writer has no room, so that only who finds none has to ask.
     if (this.room < 0) return this.full()
     if (text.length * 3 > STAGE_BYTES) {
@@ -330,7 +330,7 @@ function isSendable(code: number): boolean {
 
 /** Payload of a close frame: code, big-endian, and reason. */
 export function closePayload(code: number, reason: string): Uint8Array {
-  stringOf('reason', reason)
+  textOf('reason', reason)
   if (code === CloseCode.NoStatus) return EMPTY
   if (!isSendable(code)) {
     throw new EncodeError(

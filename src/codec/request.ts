@@ -75,8 +75,8 @@ export class Request {
    */
   overwriteHeader(name: string, value: string): this {
     this.check()
-    stringOf('name', name)
-    stringOf('value', value)
+    textOf('name', name)
+    textOf('value', value)
     const { writer } = this
     const [start, end] = this.findValue(name)
     if (end - start !== value.length) {

@@ -45,7 +45,7 @@ export class CodecTools {
 
   /** The `Sec-WebSocket-Accept` that answers a key. */
   acceptKey(key: string): string {
-    stringOf('key', key)
+    textOf('key', key)
     if (!/^[A-Za-z0-9+/]{22}==$/.test(key))
       throw new UsageError('InvalidOption', `a Sec-WebSocket-Key is 16 bytes in base64, but this is ${nameValue(key)}`)
     const { memory, start } = this.memory()
