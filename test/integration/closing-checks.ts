@@ -1,5 +1,5 @@
 import { equal, fails, isError, ok } from './assert.ts'
-import { ask, type Check, clientFrames, frame, MIB, newId, open, PING, recv, type Stream, subject, TEXT, within } from './check-tools.ts'
+import { ask, type Check, CLOSE, clientFrames, frame, MIB, newId, open, PING, recv, type Stream, subject, TEXT, within } from './check-tools.ts'
 
 const { checks, check, checkBoth } = subject()
 
@@ -129,6 +129,23 @@ checkBoth('messages before an abrupt reset are delivered, then receiving fails',
   isError(after.cause, 'TransportError', 'ConnectionReset')
   await fails(ws.flush(), 'TransportError', 'ConnectionReset')
   await fails(ws.readable(), 'TransportError', 'ConnectionReset')
+})
+
+checkBoth('a message and a close code that arrived before a reset reach a busy consumer', async (context, { bad }) => {
+  for (const hasBegun of [false, true]) {
+    const id = newId()
+    const close = frame(CLOSE, Uint8Array.of(4003 >> 8, 4003 & 255, ...new TextEncoder().encode('why')))
+    const ws = await open(context, `${bad}/frames-reset?id=${id}&frames=${frame(TEXT, 'reject')}${close}`)
+    if (hasBegun) equal(await ws.readable(), true)
+    ws.sendText('now')
+    await ask(context, `/ended?id=${id}`)
+    equal((await recv(ws)).text, 'reject')
+    const last = await recv(ws)
+    equal([last.kind, last.closeCode, last.text], ['close', 4003, 'why'])
+    equal(await ws.recv(), null)
+    const info = await ws.closed
+    equal([info.code, info.reason, info.error], [4003, 'why', null])
+  }
 })
 
 checkBoth('a peer that vanishes in mid-frame is a failure', async (context, { bad }) => {
