@@ -79,7 +79,7 @@ const NO_BODY = 0
 const IN_BUFFER = 1
 const STREAMED = 2
 
-/** All phases in one object, of which each writer has a few that take turns. */
+/** All phases in one object, of which each writer has a few that take turns. One that was not finished gets no further turn. */
 export class RequestBuilder implements QueryPhase {
   private readonly u8: Uint8Array<ArrayBuffer>
   private readonly exports: CodecExports
@@ -105,6 +105,11 @@ export class RequestBuilder implements QueryPhase {
     this.exports = exports
     this.start = writer.address
     this.end = writer.address + writer.capacity
+  }
+
+  /** Its request is finished, or none was begun: it may serve another. */
+  get isFinished(): boolean {
+    return this.phase === PHASE_FINISHED
   }
 
   /** Begins request number `serial` of the writer. */

@@ -34,7 +34,7 @@ export const REQUEST_WRITER_OPTIONS: Family<RequestWriterOptions> = {
 
 /** Memory for what every request begins with; room for a few long tokens. It lies in front of the request. */
 export const PREFIX_BYTES: number = 16 * 1024
-/** Builders take turns, so that one kept too long is told apart from its successors. A power of two. */
+/** Builders of finished requests take turns, so that one kept too long is told apart from its successors. A power of two. */
 const BUILDERS = 4
 const SERIAL_MASK = 2 ** 30 - 1
 const SLASH = 0x2f
@@ -72,7 +72,7 @@ export class RequestWriter {
   private readonly region: Region
   private readonly ownsRegion: boolean
   private readonly encoder = new TextEncoder()
-  private readonly builders: readonly RequestBuilder[]
+  private readonly builders: RequestBuilder[]
   private readonly defaults: [name: string, value: string][] = []
   private basePath = ''
   private view: Uint8Array<ArrayBuffer> | null = null
@@ -191,7 +191,13 @@ export class RequestWriter {
     if (this.inUse) throw new UsageError('RequestOutOfOrder', 'the request before this one is still being sent from the same memory')
     this.serial = (this.serial + 1) & SERIAL_MASK
     this.chunks = 0
-    const builder = this.builders[this.serial & (BUILDERS - 1)] as RequestBuilder
+    const turn = this.serial & (BUILDERS - 1)
+    let builder = this.builders[turn] as RequestBuilder
+    // Whoever holds a builder that was not finished may go on with it: it is never another request's.
+    if (!builder.isFinished) {
+      builder = new RequestBuilder(this, this.exports, this.encoder)
+      this.builders[turn] = builder
+    }
     return builder.begin(this.serial, method, this.basePath, path)
   }
 

@@ -49,6 +49,11 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
     return this.check().bodyBytes
   }
 
+  /** A copy of the body, in memory of its own: for `postMessage`, which would send all the memory behind a view along, and for whatever keeps it. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return copyOf(this.body)
+  }
+
   /** Bytes of the body; of one that is streamed, those that have come so far. */
   get bodyLength(): number {
     return this.check().word(INCOMING_BODY_BYTES)
@@ -146,6 +151,11 @@ export class OwnedResponse {
     return this.body.length
   }
 
+  /** A copy of the body, in memory of its own. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return copyOf(this.body)
+  }
+
   /** The body as UTF-8, without its byte order mark; U+FFFD for what is not UTF-8. */
   text(): string {
     return new TextDecoder().decode(this.body)
@@ -161,4 +171,10 @@ export class OwnedResponse {
     if (field === undefined) throw new RangeError(`field ${index} is outside the response's ${this.fields.length} fields`)
     return field
   }
+}
+
+function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes.length)
+  copy.set(bytes)
+  return copy
 }

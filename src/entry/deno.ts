@@ -16,7 +16,7 @@ import { AtomicClientPool as BaseAtomicClientPool } from '../rest/shared/atomic-
 import { Attachments, AtomicClientSlot as BaseAtomicClientSlot } from '../rest/shared/atomic-slot.ts'
 import { SharedAcquirer as BaseSharedAcquirer, type SlotReceiver } from '../rest/shared/shared-acquirer.ts'
 import type { ThreadedRuntime } from '../runtime.ts'
-import { denoTransport, dialDeno } from '../transport/deno.ts'
+import { denoDial, denoTransport } from '../transport/deno.ts'
 import type { DenoConn } from '../transport/deno-conn.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node.ts'
 import { secureWithNode } from '../transport/node-tls.ts'
@@ -48,7 +48,13 @@ const codec = threadCodec.decodeWith(bufferTextDecoding(Buffer.prototype as unkn
 /** What everything of this entry stands on: the codec of this thread, the way to connect, the time, and random numbers. */
 const runtime: ThreadedRuntime = {
   codec,
-  dial: dialThroughProxy({ codec, dial: dialDeno, secure: secureWithNode, environment: (name) => process.env[name] }),
+  dial: dialThroughProxy({
+    codec,
+    dial: denoDial(systemClock),
+    secure: secureWithNode,
+    environment: (name) => process.env[name],
+    clock: systemClock,
+  }),
   secure: secureWithNode,
   clock: systemClock,
   maskKeys: new MaskKeys(),
@@ -82,13 +88,13 @@ export class AtomicClientPool extends BaseAtomicClientPool {
   /** @internal */
   static override readonly runtime: ThreadedRuntime = runtime
   /** @internal */
-  static override readonly thread: number = threadId + 1
+  static override readonly threads: Attachments = new Attachments(runtime, threadId + 1)
 }
 
 /** A slot of an {@link AtomicClientPool}, on a thread that does not own the sockets. */
 export class AtomicClientSlot extends BaseAtomicClientSlot {
   /** @internal */
-  static override readonly threads: Attachments = new Attachments(runtime, threadId + 1)
+  static override readonly threads: Attachments = AtomicClientPool.threads
 }
 
 /** Slots of an {@link AtomicClientPool} for threads that do not own the sockets, for the asking. */

@@ -160,6 +160,10 @@ export class ClientPoolBuilder<Pool> extends CommonBuilder<ClientPoolOptions> {
   url(url: string | URL): ClientPoolBuilder<Pool> {
     return new ClientPoolBuilder(this.factory, this.options, url)
   }
+  /** Whether `build` waits for the connections. */
+  lazy(on: boolean): this {
+    return this.with({ lazy: on })
+  }
   /** Put before each path. */
   basePath(path: string): this {
     return this.with({ basePath: path })

@@ -85,6 +85,8 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
   private keepAlive = -1
   private owner: ConnectionOwner | null = null
   private isClosed = false
+  /** Its reader is lent to another connection: it can't send. */
+  private isAside = false
   private closeTimer: unknown = null
   private resolveClosed!: (error: Error | null) => void
   private failure: Error | null = null
@@ -150,7 +152,7 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
   ): Self | Promise<Self> {
     if (typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, second)
     let read!: HttpOptions
-    const secured = secureOver(this.runtime.secure, transport, () => {
+    const secured = secureOver(this.runtime, transport, () => {
       read = readOptions(HTTP_OPTIONS, options)
       return { address: parseHttpUrl(second).address, options: read }
     })
@@ -255,6 +257,19 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     if (this.poisoned) owner?.onDown(this.failure, false)
   }
 
+  /** Another connection may read into its reader, while neither has a request: see {@link HttpConnection.takeReaderBack}. @internal */
+  lendReader(): void {
+    this.isAside = true
+    this.reader.letGo(this)
+  }
+
+  /** The other connection is closed. @internal */
+  takeReaderBack(): void {
+    this.isAside = false
+    // What is lost does not read any more.
+    if (!this.poisoned) this.reader.claim(this)
+  }
+
   // TransportHandler.
 
   /** @internal */
@@ -351,7 +366,7 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     reject: (error: Error) => void,
   ): void {
     const { exchange } = this
-    if (this.poisoned || exchange.isOpen) {
+    if (this.poisoned || exchange.isOpen || this.isAside) {
       reject(refusedRequest(this.poisoned ? 'ConnectionPoisoned' : 'ConnectionBusy', this.failure))
       return
     }

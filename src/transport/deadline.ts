@@ -1,6 +1,6 @@
 /** One attempt to connect against the clock and the caller's signal. What arrives too late is closed, never leaked. */
 
-import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { checkRange, TransportError } from '../errors.ts'
 import { connectError, printAddress } from './connect-errors.ts'
 import type { Address, Destination, DialOptions } from './transport.ts'
@@ -20,6 +20,7 @@ const TIMER_MAX = 2_147_483_647
  * @returns rejects with what {@link connectError} makes of the failure, `ConnectTimeout`, or the signal's reason
  */
 export function withDeadline<T>(
+  clock: Clock,
   address: Address,
   options: DialOptions,
   attempt: (done: (connection: T) => void, failed: (error: unknown) => void) => (() => void) | void,
@@ -40,7 +41,7 @@ export function withDeadline<T>(
     const settle = (): boolean => {
       if (settled) return false
       settled = true
-      if (timer !== undefined) systemClock.clear(timer)
+      if (timer !== undefined) clock.clear(timer)
       signal?.removeEventListener('abort', onAbort)
       return true
     }
@@ -59,7 +60,7 @@ export function withDeadline<T>(
     const failed = (error: unknown): void => {
       if (settle()) reject(connectError(error, destination))
     }
-    if (timeout > 0) timer = systemClock.set(onTimeout, timeout)
+    if (timeout > 0) timer = clock.set(onTimeout, timeout)
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
       giveUp = attempt(done, failed) ?? undefined

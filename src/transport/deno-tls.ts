@@ -126,7 +126,8 @@ class GatedSocket implements NodeSocket {
 
   write(bytes: Uint8Array, callback: (error?: Error | null) => void): boolean {
     this.stream.isSending = true
-    return this.socket.write(bytes, callback)
+    // The engine may have taken all of it, and pass on nothing any more.
+    return this.socket.write(bytes, (error) => callback(error ?? this.stream.errored))
   }
 
   end(): void {

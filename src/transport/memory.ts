@@ -99,6 +99,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
   private readEnded = false
   private writeEnded = false
   private closed = false
+  private failure: Error | null = null
 
   constructor(
     facts: Facts,
@@ -127,6 +128,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
     this.targets = targets
+    if (this.closed) queueMicrotask(() => this.report(this.failure))
   }
 
   resume(): void {
@@ -211,6 +213,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
   private close(error: Error | null): void {
     if (this.closed) return
     this.closed = true
+    this.failure = error
     this.asked = false
     this.incoming.close()
     if (error !== null) this.outgoing.abandon('reset')

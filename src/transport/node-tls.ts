@@ -111,6 +111,10 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
 
   onRead(index: number, length: number): void {
     this.isReading = false
+    if (this.codec.hasEnded) {
+      this.awaitEndBelow()
+      return
+    }
     this.feed((this.buffers[index] as Uint8Array).subarray(0, length))
     this.onProgress()
   }
@@ -173,9 +177,17 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
 
   private endInput(): void {
     this.inbox.end()
-    if (!this.isClosed) return
-    this.codec.destroy()
-    this.inbox.close(null)
+    if (this.isClosed) {
+      this.codec.destroy()
+      this.inbox.close(null)
+    } else this.awaitEndBelow()
+  }
+
+  /** Nobody asks for more after the end; but the connection below closes only when its own has been read. What comes before that is no TLS any more. */
+  private awaitEndBelow(): void {
+    if (this.isReading || this.isClosed || this.isDestroyed) return
+    this.isReading = true
+    this.below.resume()
   }
 
   /** The connection is of no use any more: what has arrived is still delivered. */

@@ -57,7 +57,7 @@ export class WsStream extends WsConnection {
   ): Promise<Stream> {
     let target!: WsTarget
     let read!: ConnectOptions
-    const secured = await secureOver(this.runtime.secure, transport, () => {
+    const secured = await secureOver(this.runtime, transport, () => {
       target = parseWsUrl(url)
       read = readOptions(CONNECT_OPTIONS, options)
       resolveOptions(read)

@@ -1,5 +1,6 @@
 /** A runtime's way to connect, through a proxy, with TLS in memory on top. */
 
+import { systemClock } from '../../src/clock.ts'
 import { threadCodec } from '../../src/entry/thread-codec.ts'
 import { dialThroughProxy } from '../../src/proxy/dial.ts'
 import { secureWithNode } from '../../src/transport/node-tls.ts'
@@ -7,6 +8,6 @@ import type { Dial } from '../../src/transport/transport.ts'
 
 /** @param proxy its URL */
 export function proxiedDial(dial: Dial, proxy: string): Dial {
-  const through = dialThroughProxy({ codec: threadCodec, dial, secure: secureWithNode, environment: () => undefined })
+  const through = dialThroughProxy({ codec: threadCodec, dial, secure: secureWithNode, environment: () => undefined, clock: systemClock })
   return (address, options) => through(address, { ...options, proxy })
 }

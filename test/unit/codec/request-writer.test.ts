@@ -401,6 +401,17 @@ describe('order', () => {
     }
     expect(fresh.finish().target).toBe('/new')
   })
+  test.each(['finished', 'begun only'])('… ever, however many requests were %s since', (how) => {
+    const writer = plain()
+    const old = writer.get('/old')
+    for (let i = 1; i <= 20; i++) {
+      const fresh = writer.post(`/new/${i}`)
+      for (const step of [() => old.query('a', 'b'), () => old.header('A', 'b'), () => old.body('x'), () => old.finish()]) {
+        expect(step, `after ${i}`).toThrow(expect.objectContaining({ code: 'RequestOutOfOrder', message: expect.stringContaining('superseded') }))
+      }
+      if (how === 'finished') expect(wire(fresh.finish())).toBe(`POST /new/${i} HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`)
+    }
+  })
   test('fill must not use the writer that it fills', () => {
     const writer = plain()
     expect(() =>

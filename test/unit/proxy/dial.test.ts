@@ -1,6 +1,7 @@
 /** Connecting through a proxy: what is checked before it is dialled, who is named when it is silent, and that nothing is left open. */
 
 import { expect, test } from 'vitest'
+import { systemClock } from '../../../src/clock.ts'
 import { TransportError, UsageError } from '../../../src/errors.ts'
 import { dialThroughProxy } from '../../../src/proxy/dial.ts'
 import { type MemoryTransport, memoryPair } from '../../../src/transport/memory.ts'
@@ -30,6 +31,7 @@ function world(words: string): { dial: Dial; dialled: Address[]; destroyed: () =
     dial,
     secure: (transport, hostname, settings) => secure.run(transport, hostname, settings),
     environment: () => undefined,
+    clock: systemClock,
   })
   return { dial: through, dialled, destroyed: () => destroyed, secure }
 }

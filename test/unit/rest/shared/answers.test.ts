@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Answers, type Awaited } from '../../../../src/rest/shared/answers.ts'
-import { BLOCK_ASLEEP, BLOCK_CELLS, wake } from '../../../../src/rest/shared/handover.ts'
-import { BLOCK, HandMadeTurns, makeCells, POOL, SPIN, settled } from './waiting-tools.ts'
+import { BLOCK_ASLEEP, BLOCK_CELLS, bedOf, wake } from '../../../../src/rest/shared/handover.ts'
+import { BLOCK, HandMadeTurns, makeCells, POOL, RestlessCells, SPIN, settled } from './waiting-tools.ts'
 
 const THREAD = 3
 
@@ -76,4 +76,18 @@ test('what is no longer waited for is not told', async () => {
   wake(cells, POOL, THREAD)
   await settled()
   expect(wait.calls).toBe(0)
+})
+
+test('a bed that never rests leaves its thread to everything else between rounds', () => {
+  const turns = new HandMadeTurns()
+  const answers = new Answers(new RestlessCells(bedOf(POOL, THREAD)), POOL, THREAD, turns, 0)
+  const wait = makeWait(BLOCK)
+  answers.add(wait)
+  for (let turn = 0; turn < 3; turn++) {
+    expect([wait.calls, turns.pending]).toEqual([0, 1])
+    turns.turn()
+  }
+  wait.over = true
+  turns.turn()
+  expect([wait.calls, turns.pending]).toEqual([1, 0])
 })

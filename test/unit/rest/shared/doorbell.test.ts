@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { SharedCells } from '../../../../src/rest/shared/cells.ts'
 import { Doorbell } from '../../../../src/rest/shared/doorbell.ts'
-import { POOL_ASLEEP, ring } from '../../../../src/rest/shared/handover.ts'
-import { HandMadeTurns, makeCells, POOL, SPIN, settled } from './waiting-tools.ts'
+import { POOL_ASLEEP, POOL_DOORBELL, ring } from '../../../../src/rest/shared/handover.ts'
+import { HandMadeTurns, makeCells, POOL, RestlessCells, SPIN, settled } from './waiting-tools.ts'
 
 interface Owner {
   readonly cells: SharedCells
@@ -87,4 +87,23 @@ test('a closed bell answers nothing', async () => {
   ring(cells, POOL)
   await settled()
   expect([log, turns.pending]).toEqual([[], 0])
+})
+
+test('a bell that never rests leaves the owner’s thread to its sockets between rounds', () => {
+  const turns = new HandMadeTurns()
+  let rings = 0
+  const bell = new Doorbell(
+    new RestlessCells(POOL + POOL_DOORBELL),
+    POOL,
+    turns,
+    SPIN,
+    () => {},
+    () => rings++,
+  )
+  bell.open()
+  expect(turns.pending).toBe(1)
+  const before = rings
+  turns.turn()
+  expect([rings > before, turns.pending]).toEqual([true, 1])
+  bell.close()
 })

@@ -25,6 +25,17 @@ export class HandMadeTurns implements Turns {
 
 export const makeCells = (): SharedCells => new SharedCells(new Int32Array(new SharedArrayBuffer(4 * (BLOCK + 2 * BLOCK_CELLS))))
 
+/** Cells of which one is never twice the same: another thread writes there without end. */
+export class RestlessCells extends SharedCells {
+  private reads = 0
+  constructor(private readonly restless: number) {
+    super(new Int32Array(new SharedArrayBuffer(4 * (BLOCK + 2 * BLOCK_CELLS))))
+  }
+  override load(cell: number): number {
+    return cell === this.restless ? ++this.reads : super.load(cell)
+  }
+}
+
 /** Lets every wake-up arrive that has been given: they come by the event loop, in their order, and this one is the last. */
 export async function settled(): Promise<void> {
   const cell = new Int32Array(new SharedArrayBuffer(4))
