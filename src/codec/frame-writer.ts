@@ -2,6 +2,7 @@
 
 import { MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
+import { nameValue } from '../naming.ts'
 import { type Family, integer, oneOf } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 import type { Role } from './frame-reader.ts'
@@ -199,7 +200,8 @@ export class FrameWriter {
   /** The first `count` bytes of {@link FrameWriter.data} are sent. When all are, the buffer begins anew. Throws `RangeError` for more than those. */
   advance(count: number): void {
     if (this.length === 0) this.checkUsable()
-    if (count >>> 0 !== count || count > this.length) throw new RangeError(`advance by ${String(count)} of ${this.length} bytes`)
+    if (!(Number.isInteger(count) && count >= 0 && count <= this.length))
+      throw new RangeError(`advance by ${nameValue(count)} of ${this.length} bytes`)
     this.head += count
     if (this.head === this.tail) this.head = this.tail = this.start
   }
@@ -338,7 +340,11 @@ export function closePayload(code: number, reason: string): Uint8Array {
   textOf('reason', reason)
   if (code === CloseCode.NoStatus) return EMPTY
   if (!isSendable(code)) {
-    throw new EncodeError('OutgoingCloseCodeInvalid', `close code ${code} may not be sent: use 1000 to 1003, 1007 to 1014 or 3000 to 4999`, code)
+    throw new EncodeError(
+      'OutgoingCloseCodeInvalid',
+      `close code ${nameValue(code)} may not be sent: use 1000 to 1003, 1007 to 1014 or 3000 to 4999`,
+      code,
+    )
   }
   const text = new TextEncoder().encode(reason)
   const payload = new Uint8Array(2 + text.length)

@@ -30,7 +30,7 @@ import {
   SEAL_NO_ROOM,
   SHA1_SCRATCH_BYTES,
 } from '../../assembly/abi.ts'
-import { EncodeError, HandshakeError, type HandshakeErrorCode, type HandshakeResponse, UsageError } from '../errors.ts'
+import { checkInteger, EncodeError, HandshakeError, type HandshakeErrorCode, type HandshakeResponse, UsageError } from '../errors.ts'
 import { nameFault, nameValue } from '../naming.ts'
 import { refused } from '../option-rules.ts'
 import { namesOf, showsItself } from '../printing.ts'
@@ -291,7 +291,10 @@ export class ClientHandshake {
     const memory = new HeadMemory(reader, writer, maxHead)
     this.memory = memory
     this.offered = hello.protocols
-    reader.u8.set(bytesOf('nonce', hello.nonce).subarray(0, HANDSHAKE_NONCE_BYTES), memory.sha1Scratch)
+    const nonce = bytesOf('nonce', hello.nonce)
+    // What a shorter one leaves out would be whatever lay there before, and would go to the peer.
+    checkInteger('nonce', nonce.length, HANDSHAKE_NONCE_BYTES, HANDSHAKE_NONCE_BYTES, 'bytes')
+    reader.u8.set(nonce, memory.sha1Scratch)
     reader.exports.handshakeKey(memory.key, memory.sha1Scratch)
     memory.begin()
     memory.requestLine('GET', hello.target)
@@ -401,6 +404,8 @@ export class ServerHandshake {
   }
 
   private readonly memory: HeadMemory
+  /** The key of a valid request is there to be answered. */
+  private hasKey = false
 
   /** The reader and writer must share one memory. */
   constructor(reader: FrameReader, writer: FrameWriter, maxHead: number) {
@@ -415,7 +420,8 @@ export class ServerHandshake {
     if (length === 0) return null
     const headers = memory.parse(length, false)
     const outcome = reader.exports.checkUpgradeRequest(memory.record)
-    if (outcome === HANDSHAKE_OK) {
+    this.hasKey = outcome === HANDSHAKE_OK
+    if (this.hasKey) {
       const key = reader.exports.requestKeyAddress(memory.record)
       reader.u8.copyWithin(memory.key, key, key + HANDSHAKE_KEY_BYTES)
     }
@@ -430,9 +436,10 @@ export class ServerHandshake {
     return hello
   }
 
-  /** Writes the 101 response. */
+  /** Writes the 101 response. Throws `NotOpen` when no valid request has been received. */
   accept(protocol: string, headers: Fields): void {
     const { memory } = this
+    if (!this.hasKey) throw new UsageError('NotOpen', 'there is no valid request to accept: receive() has not given one')
     memory.begin()
     memory.put(memory.reader.exports.putUpgradeResponse(memory.reserve(HANDSHAKE_KEY_BYTES), memory.outEnd, memory.key, memory.sha1Scratch), () =>
       injection('the key has bytes that'),

@@ -1,6 +1,7 @@
 /** Mistakes in the use of readers and writers, whatever they read and write. */
 
 import { UsageError } from '../errors.ts'
+import { nameValue } from '../naming.ts'
 
 /** It is used after `release`. @param what it is: 'reader' */
 export function released(what: string): UsageError {
@@ -9,5 +10,5 @@ export function released(what: string): UsageError {
 
 /** @param advice what makes room, for the text */
 export function bufferFull(needed: number, available: number, advice: string): UsageError {
-  return new UsageError('BufferFull', `${needed} bytes do not fit: there is room for ${available}. ${advice}`, { needed, available })
+  return new UsageError('BufferFull', `${nameValue(needed)} bytes do not fit: there is room for ${available}. ${advice}`, { needed, available })
 }

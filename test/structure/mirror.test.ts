@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { readSources } from './source.ts'
 
 /** Subjects that are the whole room's, by the path of their test. */
-const OF_THE_ROOM: readonly string[] = ['assembly/ends.test.ts', 'codec/released.test.ts']
+const OF_THE_ROOM: readonly string[] = ['assembly/ends.test.ts', 'codec/released.test.ts', 'rest/deadlines.test.ts', 'rest/shared/slots.test.ts']
 
 const folderOf = (path: string): string => path.replace(/\/?[^/]+$/, '')
 const nameOf = (path: string): string => path.replace(/^.*\//, '').replace(/(?:\.\w+)+$/, '')

@@ -449,11 +449,12 @@ describe('the end of the write buffer', () => {
     expect(writer.room).toBe(-4)
     expect(writer.encodeText('')).toBe(false)
   })
-  test.each([-1, 0.5, Number.NaN, 3, '1'])('data and advance refuse a place of %s among two bytes', (place) => {
+  test.each([-1, 0.5, Number.NaN, 3, '1', Symbol('1'), 1n])('data and advance refuse a place of %s among two bytes', (place) => {
     const writer = server()
     writer.encodeText('')
     expect(() => writer.data(place as number)).toThrow(UsageError)
     expect(() => writer.advance(place as number)).toThrow(RangeError)
+    expect(() => writer.encodeClose(place as number)).toThrow(expect.objectContaining({ code: 'OutgoingCloseCodeInvalid' }))
     expect(writer.length).toBe(2)
   })
 })

@@ -181,7 +181,7 @@ describe('the buffer', () => {
     expect(() => reader.read(new Uint8Array(1_000))).toThrow(
       expect.objectContaining({ code: 'BufferFull', needed: 1_000, available: 1_024 - post.length }),
     )
-    for (const wrong of [-1, 0.5, 2_000]) expect(() => reader.filled(wrong)).toThrow(code('BufferFull'))
+    for (const wrong of [-1, 0.5, 2_000, Symbol('1'), {}]) expect(() => reader.filled(wrong as number)).toThrow(code('BufferFull'))
     expect(reader.next()?.method).toBe('POST')
   })
   test('of a released reader is not used', () => {
