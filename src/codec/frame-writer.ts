@@ -4,7 +4,7 @@ import { MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, OPCODE_BINARY, OPCODE_CLOSE, OPC
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import { type Family, integer, oneOf } from '../option-rules.ts'
 import type { Role } from './frame-reader.ts'
-import { type BytesInit, bytesOf, copyInto, plainLength, stringOf, within } from './inputs.ts'
+import { type BytesInit, bytesOf, copyInto, plainLength, textOf, within } from './inputs.ts'
 import { MaskKeys, maskKeySource } from './mask-keys.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import { CloseCode } from './message.ts'
@@ -106,7 +106,7 @@ export class FrameWriter {
 
   /** Encodes a text message. Throws `InvalidOption` for what is no string. */
   encodeText(text: string): boolean {
-    if (typeof text !== 'string') stringOf('text', text)
+    if (typeof text !== 'string') textOf('text', text)
     // A released writer has no room, so that only who finds none has to ask.
     if (this.room < 0) return this.full()
     if (text.length * 3 > STAGE_BYTES) {
@@ -328,7 +328,7 @@ function isSendable(code: number): boolean {
 
 /** Payload of a close frame: code, big-endian, and reason. */
 export function closePayload(code: number, reason: string): Uint8Array {
-  stringOf('reason', reason)
+  textOf('reason', reason)
   if (code === CloseCode.NoStatus) return EMPTY
   if (!isSendable(code)) {
     throw new EncodeError('OutgoingCloseCodeInvalid', `close code ${code} may not be sent: use 1000 to 1003, 1007 to 1014 or 3000 to 4999`, code)

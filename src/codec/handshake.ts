@@ -162,7 +162,7 @@ class HeadMemory {
   }
 
   endOfHead(): void {
-    this.at = this.reader.exports.putEndOfHead(this.reserve(0), this.outEnd)
+    this.put(this.reader.exports.putEndOfHead(this.reserve(0), this.outEnd), () => injection('the head has bytes that'))
     this.writer.appendedTo(this.at)
   }
 

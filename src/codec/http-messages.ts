@@ -4,7 +4,7 @@ import { SEAL_NO_ROOM } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import { type FieldsInit, pairsOf } from './fields.ts'
 import { injectedField, injectedLine, injection } from './injection.ts'
-import { type BytesInit, bytesOf, stringOf, within } from './inputs.ts'
+import { type BytesInit, bytesOf, textOf, within } from './inputs.ts'
 import type { Codec, Region } from './memory.ts'
 
 /** Longest head; what the readers take at most by default is a quarter of it. */
@@ -25,14 +25,14 @@ export class HttpMessages {
   /** Exact length of {@link HttpMessages.writeRequest}'s output. */
   requestSize(method: string, target: string, headers?: FieldsInit): number {
     return (
-      this.size(stringOf('method', method)) + 1 + this.size(stringOf('target', target)) + VERSION_BYTES + this.fieldsSize(pairsOf(headers, 'headers'))
+      this.size(textOf('method', method)) + 1 + this.size(textOf('target', target)) + VERSION_BYTES + this.fieldsSize(pairsOf(headers, 'headers'))
     )
   }
 
   /** Exact length of {@link HttpMessages.writeResponse}'s output. */
   responseSize(status: number, reason: string, headers?: FieldsInit): number {
     checkStatus(status)
-    return VERSION_BYTES + 4 + this.size(stringOf('reason', reason)) + this.fieldsSize(pairsOf(headers, 'headers'))
+    return VERSION_BYTES + 4 + this.size(textOf('reason', reason)) + this.fieldsSize(pairsOf(headers, 'headers'))
   }
 
   /** Writes a request head at the start of `output`; returns its length. */

@@ -66,7 +66,7 @@ export function bytesOf(name: string, value: unknown, others = ''): Uint8Array<A
 }
 
 /** `value`, when it is a string. Throws `InvalidOption`. */
-export function stringOf(name: string, value: unknown): string {
+export function textOf(name: string, value: unknown): string {
   if (typeof value === 'string') return value
   throw new UsageError('InvalidOption', `${name} must be a string, but is ${nameValue(value)}`)
 }

@@ -3,7 +3,7 @@
 import { SEAL_NO_ROOM } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, type NexusError, UsageError } from '../errors.ts'
 import { nameField, nameValue } from '../naming.ts'
-import { type FieldValue, textOf } from './fields.ts'
+import { type FieldValue, fieldText } from './fields.ts'
 import { injectedLine } from './injection.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
 import type { CodecExports } from './module.ts'
@@ -416,7 +416,7 @@ export class RequestBuilder implements QueryPhase {
   /** A value that is not a string: as text, undefined when it is to be left out or is refused, which `finish` reports. */
   private textOf(value: unknown, kind: string, name: string): string | undefined {
     try {
-      return textOf(value, `${kind} ${nameField(String(name))}`)
+      return fieldText(value, `${kind} ${nameField(String(name))}`)
     } catch (error) {
       this.fail(error as UsageError)
       return undefined

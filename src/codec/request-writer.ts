@@ -4,7 +4,7 @@ import { SEAL_NO_ROOM, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import { nameFault, nameField, nameValue } from '../naming.ts'
 import { type Family, integer, text } from '../option-rules.ts'
-import { type FieldsInit, type FieldValue, fieldList, pairsOf, textOf } from './fields.ts'
+import { type FieldsInit, type FieldValue, fieldList, fieldText, pairsOf } from './fields.ts'
 import { copyInto, plainLength, within } from './inputs.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
@@ -124,7 +124,7 @@ export class RequestWriter {
    */
   defaultHeader(name: string, value: FieldValue): this {
     this.checkUsable()
-    const written = textOf(value, `default header ${nameField(String(name))}`)
+    const written = fieldText(value, `default header ${nameField(String(name))}`)
     if (written === undefined) return this
     const pair: [string, string] = [String(name), written]
     this.render([...this.defaults, pair])

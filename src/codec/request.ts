@@ -5,7 +5,7 @@ import { EncodeError, UsageError } from '../errors.ts'
 import { nameField } from '../naming.ts'
 import { equalsName } from './head-fields.ts'
 import { injectedField } from './injection.ts'
-import { type BytesInit, stringOf } from './inputs.ts'
+import { type BytesInit, textOf } from './inputs.ts'
 import type { RequestWriter } from './request-writer.ts'
 
 const LF = 0x0a
@@ -75,8 +75,8 @@ export class Request {
    */
   overwriteHeader(name: string, value: string): this {
     this.check()
-    stringOf('name', name)
-    stringOf('value', value)
+    textOf('name', name)
+    textOf('value', value)
     const { writer } = this
     const [start, end] = this.findValue(name)
     if (end - start !== value.length) {

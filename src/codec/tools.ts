@@ -3,7 +3,7 @@
 import { HANDSHAKE_ACCEPT_BYTES, HANDSHAKE_KEY_BYTES, HANDSHAKE_NONCE_BYTES, SHA1_SCRATCH_BYTES } from '../../assembly/abi.ts'
 import { checkInteger, UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
-import { type BytesInit, bytesOf, copyInto, stringOf, within } from './inputs.ts'
+import { type BytesInit, bytesOf, copyInto, textOf, within } from './inputs.ts'
 import { cryptoRandom, type RandomSource } from './mask-keys.ts'
 import type { Codec, Region } from './memory.ts'
 
@@ -45,7 +45,7 @@ export class CodecTools {
 
   /** The `Sec-WebSocket-Accept` that answers a key. */
   acceptKey(key: string): string {
-    stringOf('key', key)
+    textOf('key', key)
     if (!/^[A-Za-z0-9+/]{22}==$/.test(key))
       throw new UsageError('InvalidOption', `a Sec-WebSocket-Key is 16 bytes in base64, but this is ${nameValue(key)}`)
     const { memory, start } = this.memory()

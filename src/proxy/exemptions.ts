@@ -25,5 +25,9 @@ export function isExempt({ hostname, port }: Address, list: string): boolean {
 
 /** A name, with a port or without, less the dot of the root. */
 function withoutRoot(name: string): string {
-  return name.replace(/\.+(?=:\d+$|$)/, '')
+  const colon = name.lastIndexOf(':')
+  const port = colon >= 0 && /^\d+$/.test(name.slice(colon + 1)) ? colon : name.length
+  let end = port
+  while (end > 0 && name[end - 1] === '.') end--
+  return name.slice(0, end) + name.slice(port)
 }

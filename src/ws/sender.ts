@@ -8,7 +8,7 @@
 
 import { OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG } from '../../assembly/abi.ts'
 import { checkControlPayload, closePayload, type FrameWriter } from '../codec/frame-writer.ts'
-import { type BytesInit, bytesOf, plainLength, stringOf } from '../codec/inputs.ts'
+import { type BytesInit, bytesOf, plainLength, textOf } from '../codec/inputs.ts'
 import { EncodeError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Overflow } from './overflow.ts'
@@ -65,7 +65,7 @@ export class Sender {
   }
 
   text(text: string): undefined | Promise<void> {
-    if (typeof text !== 'string') stringOf('text', text)
+    if (typeof text !== 'string') textOf('text', text)
     // Three bytes at most for each UTF-16 unit: mostly there is no need to count.
     if (text.length * 3 <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeText(text)) return this.sent()
     return this.large('text', new TextEncoder().encode(text))
@@ -91,9 +91,14 @@ export class Sender {
     return this.control(OPCODE_PONG, payload)
   }
 
-  /** A heartbeat's ping: nobody would catch its failure, so it passes the limit. Not while {@link Sender.isBlocked}: each interval would queue one. */
-  ownPing(): void {
-    if (!this.isBlocked) this.control(OPCODE_PING, NOTHING)
+  /**
+   * A heartbeat's ping: nobody would catch its failure, so it passes the limit. It is never queued behind what the transport has not taken: a peer
+   * that stays alive without reading would have one more queued for each interval. False when it has to wait; the heartbeat asks again.
+   */
+  ownPing(): boolean {
+    if (this.isBlocked) return false
+    this.control(OPCODE_PING, NOTHING)
+    return true
   }
 
   /** The answer to a ping of at most 125 bytes; as {@link Sender.ownPing}. */

@@ -505,8 +505,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   /** Writes the ping that is due, unless something else waits to be written. */
   private ping(heartbeat: Heartbeat): void {
     const { sender } = this.connection
-    if (sender.isBlocked) return
-    sender.ownPing()
+    if (!sender.ownPing()) return
     sender.write()
     heartbeat.onPinged(this.runtime.clock.now(), !sender.isBlocked)
   }
