@@ -404,7 +404,7 @@ export class FrameReader implements MessageSource {
 
   /** The close frame among what has arrived and was not taken; undefined when not all of that is parsed. @internal */
   get closeAhead(): { code: number; reason: string } | null | undefined {
-    if (this.isReleased) return null
+    if (this.isRetired) return null
     for (let at = this.cursor; at !== this.end; at += 2) {
       const word = this.i32[at + 1] as number
       if ((word & DESCRIPTOR_KIND_MASK) === OPCODE_CLOSE) return this.closeAt(this.i32[at] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
@@ -502,12 +502,6 @@ export class FrameReader implements MessageSource {
     return this.deliver(0, this.assembly.length, kind | ASSEMBLED, status)
   }
 
-  /** The close frame whose payload lies at `offset`. */
-  private closeAt(offset: number, length: number): { code: number; reason: string } {
-    if (length < 2) return { code: CloseCode.NoStatus, reason: '' }
-    return { code: this.view.getUint16(offset), reason: this.text.utf8(this.u8, offset + 2, offset + length) }
-  }
-
   /** Copies in bytes whose length has been judged. */
   private take(bytes: Uint8Array, length: number): void {
     if (length > this.remaining) this.makeRoom()
@@ -517,6 +511,12 @@ export class FrameReader implements MessageSource {
     const at = this.get(READER_TAIL)
     copyInto(this.buffer, at - this.slab, bytes, length)
     if (length !== 0) this.commit(at, length)
+  }
+
+  /** The close frame whose payload lies at `offset`. */
+  private closeAt(offset: number, length: number): { code: number; reason: string } {
+    if (length < 2) return { code: CloseCode.NoStatus, reason: '' }
+    return { code: this.view.getUint16(offset), reason: this.text.utf8(this.u8, offset + 2, offset + length) }
   }
 
   /** The message that was taken last is stale from here on. */

@@ -8,7 +8,10 @@ import type { WsConnection } from './stream.ts'
 export interface WebSocketStreams {
   /** Text and binary messages, owned. Cancelling closes the connection. */
   readonly readable: ReadableStream<OwnedMessage>
-  /** Strings become text messages, buffers and views binary ones; anything else errors the stream with `InvalidOption`. Closing closes the connection; aborting cuts it. A connection that fails is an error of it at once. */
+  /**
+   * Strings become text messages, buffers and views binary ones; anything else errors the stream with `InvalidOption`. Closing closes the connection;
+   * aborting cuts it. A connection that fails is an error of it at once.
+   */
   readonly writable: WritableStream<string | BytesInit>
 }
 
