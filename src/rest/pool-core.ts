@@ -258,7 +258,12 @@ export class PoolCore implements HeldPool {
   // SlotOwner.
 
   giveBack(slot: Slot): void {
-    const { connection } = slot
+    const { connection, successor, trust } = slot
+    // The usual case, in a few loads; `place` would do the same.
+    if (this.closing === null && successor === null && trust === Number.POSITIVE_INFINITY && connection !== null && connection.state === 'idle') {
+      this.move(slot, SlotState.Idle)
+      return
+    }
     // A request that is still under way was abandoned by its caller.
     if (connection !== null && connection.state === 'busy') connection.destroy()
     this.place(slot)
