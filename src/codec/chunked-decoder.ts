@@ -23,6 +23,7 @@ import {
 } from '../../assembly/abi.ts'
 import { checkInteger, type HttpError } from '../errors.ts'
 import { type Family, integer } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import { latin1 } from './head-fields.ts'
 import { httpError } from './http-error.ts'
 import { type ChunkLimits, checkChunkLimits, RESPONSE_READER_OPTIONS } from './http-limits.ts'
@@ -79,6 +80,10 @@ const PIECE = 16 * 1024
  * ```
  */
 export class ChunkedDecoder {
+  static {
+    showsItself(this.prototype, (it) => ({ totalDecoded: it.decoded, isDone: it.done, error: it.failure, released: it.isReleased }))
+  }
+
   private readonly codec: Codec
   private readonly region: Region
   private readonly ownsRegion: boolean

@@ -39,6 +39,7 @@ import {
 import { checkInteger, checkRange, type ProtocolError, UsageError } from '../errors.ts'
 import { nameChoice } from '../naming.ts'
 import { type Family, integer, number, oneOf, SIZE_MAX } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import { grown } from './heap-body.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
 import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
@@ -105,6 +106,14 @@ const TEXT_BLOCK = 2_048
  * throw `Released`.
  */
 export class FrameReader implements MessageSource {
+  static {
+    showsItself(this.prototype, (it) =>
+      it.isReleased
+        ? { role: it.role, released: true }
+        : { role: it.role, capacity: it.capacity, buffered: it.buffered, isMidMessage: it.isMidMessage, isClosed: it.isClosed, error: it.failure },
+    )
+  }
+
   /** Whose end this is. */
   readonly role: Role
   /** Bytes of the read buffer. */

@@ -3,6 +3,7 @@
 import { MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import { type Family, integer, oneOf } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import type { Role } from './frame-reader.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, textOf, within } from './inputs.ts'
 import { MaskKeys, maskKeySource } from './mask-keys.ts'
@@ -43,6 +44,12 @@ const CONTROL_AT = 512
  * methods throw `Released`.
  */
 export class FrameWriter {
+  static {
+    showsItself(this.prototype, (it) =>
+      it.isReleased ? { role: it.role, released: true } : { role: it.role, capacity: it.capacity, length: it.length, room: it.room },
+    )
+  }
+
   /** Whose end this is. */
   readonly role: Role
   /** Bytes of the write buffer. */

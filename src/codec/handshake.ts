@@ -33,6 +33,7 @@ import {
 import { EncodeError, HandshakeError, type HandshakeErrorCode, type HandshakeResponse, UsageError } from '../errors.ts'
 import { nameFault, nameValue } from '../naming.ts'
 import { refused } from '../option-rules.ts'
+import { namesOf, showsItself } from '../printing.ts'
 import { type Fields, type FieldsInit, pairsOf } from './fields.ts'
 import type { FrameReader } from './frame-reader.ts'
 import type { FrameWriter } from './frame-writer.ts'
@@ -272,6 +273,10 @@ export interface ClientHello {
 
 /** The client's end: writes the request when made; then `receive` after each read. */
 export class ClientHandshake {
+  static {
+    showsItself(this.prototype, (it) => ({ protocol: it.protocol, headers: namesOf(it.headers) }))
+  }
+
   /** Chosen subprotocol, `''` for none. */
   protocol = ''
   /** Fields of the response. */
@@ -391,6 +396,10 @@ export interface ServerHello {
 
 /** The server's end: `receive` after each read, then `accept` or `refuse`, which write the response. */
 export class ServerHandshake {
+  static {
+    showsItself(this.prototype, () => ({}))
+  }
+
   private readonly memory: HeadMemory
 
   /** The reader and writer must share one memory. */

@@ -2,6 +2,7 @@
 
 import { DESCRIPTOR_ASCII, OPCODE_CLOSE } from '../../assembly/abi.ts'
 import { UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 
 /** What a message is (RFC 6455 section 5.6 and 5.5). */
 export type MessageKind = 'text' | 'binary' | 'ping' | 'pong' | 'close'
@@ -52,6 +53,10 @@ export const ASSEMBLED = 32
  * ```
  */
 export class Message {
+  static {
+    showsItself(this.prototype, (it) => (it.live === null ? { stale: true } : { kind: it.live, length: it.size, ...closeOf(it) }))
+  }
+
   /** What it is, as long as it may be used; in the message itself, because every access asks. @internal */ live: MessageKind | null = null
   /** The message whose turn is next. @internal */ follower: Message = this
   /** @internal */ flags = 0
@@ -164,6 +169,11 @@ export class Message {
   }
 }
 
+/** Of a close message, what it says of the end. */
+function closeOf({ kind, closeCode }: Message | OwnedMessage): { closeCode?: number } {
+  return kind === 'close' ? { closeCode } : {}
+}
+
 function stale(): never {
   throw new UsageError(
     'StaleMessage',
@@ -173,6 +183,10 @@ function stale(): never {
 
 /** A message that owns its data: what `for await` and the WHATWG streams give. */
 export class OwnedMessage {
+  static {
+    showsItself(this.prototype, (it) => ({ kind: it.kind, length: it.length, ...closeOf(it) }))
+  }
+
   constructor(
     /** What it is. */
     readonly kind: MessageKind,

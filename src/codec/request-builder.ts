@@ -3,9 +3,11 @@
 import { SEAL_NO_ROOM } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, type NexusError, UsageError } from '../errors.ts'
 import { nameField, nameValue } from '../naming.ts'
+import { showsItself } from '../printing.ts'
 import { type FieldValue, fieldText } from './fields.ts'
 import { injectedLine } from './injection.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
+import { methodFault } from './method.ts'
 import type { CodecExports } from './module.ts'
 import { climbsOut } from './path.ts'
 import { type BodySource, Request, type RequestStream, refusedField } from './request.ts'
@@ -78,8 +80,12 @@ const NO_BODY = 0
 const IN_BUFFER = 1
 const STREAMED = 2
 
-/** All phases in one object, of which each writer has a few that take turns. */
+/** All phases in one object, of which each writer has a few that take turns. One that was not finished gets no further turn. */
 export class RequestBuilder implements QueryPhase {
+  static {
+    showsItself(this.prototype, (it) => ({ method: it.method, superseded: it.serial !== it.writer.serial, length: it.at - it.start }))
+  }
+
   private readonly u8: Uint8Array<ArrayBuffer>
   private readonly exports: CodecExports
   private readonly start: number
@@ -106,6 +112,11 @@ export class RequestBuilder implements QueryPhase {
     this.end = writer.address + writer.capacity
   }
 
+  /** Its request is finished, or none was begun: it may serve another. */
+  get isFinished(): boolean {
+    return this.phase === PHASE_FINISHED
+  }
+
   /** Begins request number `serial` of the writer. */
   begin(serial: number, method: string, basePath: string, path: string): this {
     this.serial = serial
@@ -117,10 +128,14 @@ export class RequestBuilder implements QueryPhase {
     this.bodyKind = NO_BODY
     this.streamed = null
     this.error = null
-    if (typeof method !== 'string') this.fail(new UsageError('InvalidOption', `method must be a string, but is ${nameValue(method)}`))
+    const fault = methodFault(method)
+    if (fault !== null) {
+      this.fail(fault)
+      return this
+    }
     this.put(this.method)
     this.putByte(0x20)
-    if (typeof path !== 'string' || path.charCodeAt(0) !== 0x2f) {
+    if (typeof path !== 'string' || (path.charCodeAt(0) !== 0x2f && !isOfBase(basePath, path))) {
       if (path === '*' && method === 'OPTIONS') this.put(path)
       else this.fail(wrongPath(path))
       return this
@@ -471,11 +486,16 @@ function outOfOrder(superseded: boolean, phase: number): UsageError {
   )
 }
 
+/** Does the path name the base path itself, with a query or without? */
+function isOfBase(basePath: string, path: string): boolean {
+  return basePath !== '' && (path === '' || path.charCodeAt(0) === 0x3f)
+}
+
 function climbingPath(): UsageError {
   return new UsageError('InvalidUrl', 'the ".." segments of this path lead above where it begins, out of the base path')
 }
 
 function wrongPath(path: unknown): UsageError {
   const what = typeof path === 'string' && path !== '' ? `begins with ${JSON.stringify(path.charAt(0))}` : `is ${nameValue(path)}`
-  return new UsageError('InvalidUrl', `a path begins with "/" (or is "*", for OPTIONS), but this one ${what}`)
+  return new UsageError('InvalidUrl', `a path begins with "/" (or is "*", for OPTIONS, or empty, for the base path itself), but this one ${what}`)
 }

@@ -30,6 +30,7 @@ import {
   RESPONSE_HEAD,
 } from '../../assembly/abi.ts'
 import { checkInteger, type HttpError, UsageError } from '../errors.ts'
+import { namesOf, showsItself } from '../printing.ts'
 import { BorrowedHead, type HeadSource } from './borrowed-head.ts'
 import { HeadFields } from './head-fields.ts'
 import { httpError } from './http-error.ts'
@@ -54,6 +55,14 @@ export interface RequestSource extends HeadSource {
 
 /** A request head, borrowed: valid until the reader's next `next` or `reset`; using it later throws `StaleRequest`. */
 export class RequestHead extends BorrowedHead<RequestSource> {
+  static {
+    showsItself(this.prototype, (it) =>
+      it.isStale
+        ? { stale: true }
+        : { method: it.method, version: it.version, headers: namesOf(it.headers()), framing: it.framing, contentLength: it.contentLength },
+    )
+  }
+
   /** The method; case matters (RFC 9110 section 9.1). */
   get method(): string {
     return this.check().fields.textOf(HEAD_METHOD, HEAD_METHOD_LENGTH)
@@ -95,6 +104,10 @@ export class RequestHead extends BorrowedHead<RequestSource> {
  * throws for a broken peer: it ends in `error`, and no byte after it is interpreted. After {@link RequestReader.release} all methods throw `Released`.
  */
 export class RequestReader implements RequestSource {
+  static {
+    showsItself(this.prototype, (it) => ({ capacity: it.capacity, bodyRemaining: it.owed, error: it.failure, released: it.isReleased }))
+  }
+
   /** Bytes of the read buffer. */
   readonly capacity: number
   /** @internal */ serial = 0

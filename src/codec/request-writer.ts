@@ -4,6 +4,7 @@ import { SEAL_NO_ROOM, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import { nameFault, nameField, nameValue } from '../naming.ts'
 import { type Family, integer, text } from '../option-rules.ts'
+import { namesOf, showsItself } from '../printing.ts'
 import { type FieldsInit, type FieldValue, fieldList, fieldText, pairsOf } from './fields.ts'
 import { copyInto, plainLength, within } from './inputs.ts'
 import { align, type Codec, type Region } from './memory.ts'
@@ -34,7 +35,7 @@ export const REQUEST_WRITER_OPTIONS: Family<RequestWriterOptions> = {
 
 /** Memory for what every request begins with; room for a few long tokens. It lies in front of the request. */
 export const PREFIX_BYTES: number = 16 * 1024
-/** Builders take turns, so that one kept too long is told apart from its successors. A power of two. */
+/** Builders of finished requests take turns, so that one kept too long is told apart from its successors. A power of two. */
 const BUILDERS = 4
 const SERIAL_MASK = 2 ** 30 - 1
 const SLASH = 0x2f
@@ -52,6 +53,16 @@ const CHUNK_FRAMING = 12
  * After {@link RequestWriter.release} all methods throw `Released`.
  */
 export class RequestWriter {
+  static {
+    showsItself(this.prototype, (it) => ({
+      host: it.host,
+      capacity: it.capacity,
+      defaultHeaders: namesOf(it.defaults),
+      inUse: it.lent,
+      released: it.isReleased,
+    }))
+  }
+
   /** Value of `Host`, and what the constructor was given. */
   readonly host: string
   /** Bytes of the write buffer. */
@@ -72,7 +83,7 @@ export class RequestWriter {
   private readonly region: Region
   private readonly ownsRegion: boolean
   private readonly encoder = new TextEncoder()
-  private readonly builders: readonly RequestBuilder[]
+  private readonly builders: RequestBuilder[]
   private readonly defaults: [name: string, value: string][] = []
   private basePath = ''
   private view: Uint8Array<ArrayBuffer> | null = null
@@ -183,7 +194,7 @@ export class RequestWriter {
   }
 
   /**
-   * Begins a request with any method, in the case in which it is given (RFC 9110 section 9.1). The path begins with `/` and may have a query; what
+   * Begins a request with any method, in the case in which it is given (RFC 9110 section 9.1). The path begins with `/`, or is empty for the base path itself, and may have a query; what
    * may not stand in it is reported by `finish`, as are `..` segments, also percent-encoded, that lead above where it begins, which is the base path. Throws `RequestOutOfOrder` while the request before it is being sent.
    */
   request(method: string, path: string): QueryPhase {
@@ -191,7 +202,13 @@ export class RequestWriter {
     if (this.inUse) throw new UsageError('RequestOutOfOrder', 'the request before this one is still being sent from the same memory')
     this.serial = (this.serial + 1) & SERIAL_MASK
     this.chunks = 0
-    const builder = this.builders[this.serial & (BUILDERS - 1)] as RequestBuilder
+    const turn = this.serial & (BUILDERS - 1)
+    let builder = this.builders[turn] as RequestBuilder
+    // Whoever holds a builder that was not finished may go on with it: it is never another request's.
+    if (!builder.isFinished) {
+      builder = new RequestBuilder(this, this.exports, this.encoder)
+      this.builders[turn] = builder
+    }
     return builder.begin(this.serial, method, this.basePath, path)
   }
 

@@ -3,6 +3,7 @@
 import { SEAL_NO_ROOM, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { EncodeError, UsageError } from '../errors.ts'
 import { nameField } from '../naming.ts'
+import { showsItself } from '../printing.ts'
 import { equalsName } from './head-fields.ts'
 import { injectedField } from './injection.ts'
 import { type BytesInit, textOf } from './inputs.ts'
@@ -30,6 +31,14 @@ export interface RequestStream {
  * ```
  */
 export class Request {
+  static {
+    showsItself(this.prototype, (it) =>
+      it.writer.serial === it.serial
+        ? { method: it.method, length: it.length, bodyLength: it.bodyLength, isStreaming: it.isStreaming }
+        : { stale: true },
+    )
+  }
+
   /** @internal */
   constructor(
     /** @internal */ readonly writer: RequestWriter,

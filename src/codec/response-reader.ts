@@ -63,6 +63,7 @@ import {
 } from '../../assembly/abi.ts'
 import type { EndProof } from '../end-proof.ts'
 import { HttpError, UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import type { Fields } from './fields.ts'
 import { HeadFields, latin1 } from './head-fields.ts'
 import { HeapBody } from './heap-body.ts'
@@ -96,6 +97,10 @@ const SERIAL_MASK = 2 ** 30 - 1
  * for a broken peer: it ends in `error`, and no byte after it is interpreted. After {@link ResponseReader.release} all methods throw `Released`.
  */
 export class ResponseReader implements ResponseSource {
+  static {
+    showsItself(this.prototype, (it) => ({ capacity: it.capacity, isComplete: it.isComplete, error: it.failure, released: it.isReleased }))
+  }
+
   /** Bytes of a response that is handed out in place. */
   readonly capacity: number
   /** @internal */ serial = 0

@@ -2,6 +2,7 @@
 
 import { HEAD_REASON, HEAD_REASON_LENGTH, HEAD_STATUS, INCOMING_BODY_BYTES } from '../../assembly/abi.ts'
 import { UsageError } from '../errors.ts'
+import { namesOf, showsItself } from '../printing.ts'
 import { BorrowedHead, type HeadSource, type HttpVersion } from './borrowed-head.ts'
 
 /** Where borrowed responses get their data from: the response reader. */
@@ -23,10 +24,12 @@ export interface ResponseSource extends HeadSource {
  * ```
  */
 export class RestResponse extends BorrowedHead<ResponseSource> {
-  /** What `JSON.stringify` and a console show: status and head, and how long the body is. */
-  override toJSON(): Record<string, unknown> {
-    const head = super.toJSON()
-    return 'stale' in head ? head : { status: this.status, reason: this.reason, ...head, bodyLength: this.bodyLength }
+  static {
+    showsItself(this.prototype, (it) =>
+      it.isStale
+        ? { stale: true }
+        : { status: it.status, reason: it.reason, version: it.version, headers: namesOf(it.headers()), bodyLength: it.bodyLength },
+    )
   }
 
   /** Status code, 200 to 999. */
@@ -47,6 +50,11 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
   /** The body, decoded from its chunks: a view of the reader's memory, or an array of its own when it was too large for that. */
   get body(): Uint8Array {
     return this.check().bodyBytes
+  }
+
+  /** A copy of the body, in memory of its own: for `postMessage`, which would send all the memory behind a view along, and for whatever keeps it. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return copyOf(this.body)
   }
 
   /** Bytes of the body; of one that is streamed, those that have come so far. */
@@ -89,6 +97,16 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
 
 /** A response that owns its data: all of {@link RestResponse}, for as long as it is kept. */
 export class OwnedResponse {
+  static {
+    showsItself(this.prototype, (it) => ({
+      status: it.status,
+      reason: it.reason,
+      version: it.version,
+      headers: namesOf(it.fields),
+      bodyLength: it.body.length,
+    }))
+  }
+
   constructor(
     /** Status code, 200 to 999. */
     readonly status: number,
@@ -146,6 +164,11 @@ export class OwnedResponse {
     return this.body.length
   }
 
+  /** A copy of the body, in memory of its own. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return copyOf(this.body)
+  }
+
   /** The body as UTF-8, without its byte order mark; U+FFFD for what is not UTF-8. */
   text(): string {
     return new TextDecoder().decode(this.body)
@@ -161,4 +184,10 @@ export class OwnedResponse {
     if (field === undefined) throw new RangeError(`field ${index} is outside the response's ${this.fields.length} fields`)
     return field
   }
+}
+
+function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes.length)
+  copy.set(bytes)
+  return copy
 }

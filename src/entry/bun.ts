@@ -89,13 +89,13 @@ export class AtomicClientPool extends BaseAtomicClientPool {
   /** @internal */
   static override readonly runtime: ThreadedRuntime = runtime
   /** @internal */
-  static override readonly thread: number = threadId + 1
+  static override readonly threads: Attachments = new Attachments(runtime, threadId + 1)
 }
 
 /** A slot of an {@link AtomicClientPool}, on a thread that does not own the sockets. */
 export class AtomicClientSlot extends BaseAtomicClientSlot {
   /** @internal */
-  static override readonly threads: Attachments = new Attachments(runtime, threadId + 1)
+  static override readonly threads: Attachments = AtomicClientPool.threads
 }
 
 /** Slots of an {@link AtomicClientPool} for threads that do not own the sockets, for the asking. */

@@ -16,7 +16,8 @@ import { AtomicClientPool as BaseAtomicClientPool } from '../rest/shared/atomic-
 import { Attachments, AtomicClientSlot as BaseAtomicClientSlot } from '../rest/shared/atomic-slot.ts'
 import { SharedAcquirer as BaseSharedAcquirer, type SlotReceiver } from '../rest/shared/shared-acquirer.ts'
 import type { ThreadedRuntime } from '../runtime.ts'
-import { type DenoConn, denoDial, denoTransport } from '../transport/deno.ts'
+import { denoDial, denoTransport } from '../transport/deno.ts'
+import type { DenoConn } from '../transport/deno-conn.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node.ts'
 import { checkIdentity } from '../transport/node-identity.ts'
 import { secureWithNode } from '../transport/node-tls.ts'
@@ -89,13 +90,13 @@ export class AtomicClientPool extends BaseAtomicClientPool {
   /** @internal */
   static override readonly runtime: ThreadedRuntime = runtime
   /** @internal */
-  static override readonly thread: number = threadId + 1
+  static override readonly threads: Attachments = new Attachments(runtime, threadId + 1)
 }
 
 /** A slot of an {@link AtomicClientPool}, on a thread that does not own the sockets. */
 export class AtomicClientSlot extends BaseAtomicClientSlot {
   /** @internal */
-  static override readonly threads: Attachments = new Attachments(runtime, threadId + 1)
+  static override readonly threads: Attachments = AtomicClientPool.threads
 }
 
 /** Slots of an {@link AtomicClientPool} for threads that do not own the sockets, for the asking. */

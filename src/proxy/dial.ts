@@ -40,12 +40,23 @@ export function dialThroughProxy(parts: ProxyParts): Dial {
     const tls = address.secure ? checkTlsConfig(options.tls) : null
     if (tls !== null) parts.checkTls(tls)
     const request = tunnelRequest(parts.codec, messages, address, proxy)
+    // Whom it waits for: the server is not dialled by us, and not before the proxy has been asked to.
+    const silent = (): string => {
+      const name = `the proxy ${printAddress(proxy.address)}`
+      return request.isOpen ? `${printAddress(address)}, through ${name},` : name
+    }
     try {
-      return await makeConnection(parts.clock, address, options, async (attempt) => {
-        const below = await reach(parts.dial, proxy, options, attempt)
-        const tunnel = await TunnelTransport.open(below, request)
-        return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls)
-      })
+      return await makeConnection(
+        parts.clock,
+        address,
+        options,
+        async (attempt) => {
+          const below = await reach(parts.dial, proxy, options, attempt)
+          const tunnel = await TunnelTransport.open(below, request)
+          return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls)
+        },
+        silent,
+      )
     } finally {
       request.release()
     }

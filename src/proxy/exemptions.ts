@@ -26,8 +26,6 @@ export function isExempt({ hostname, port }: Address, list: string): boolean {
 /** A name, with a port or without, less the dot of the root. */
 function withoutRoot(name: string): string {
   const colon = name.lastIndexOf(':')
-  const port = colon >= 0 && /^\d+$/.test(name.slice(colon + 1)) ? colon : name.length
-  let end = port
-  while (end > 0 && name[end - 1] === '.') end--
-  return name.slice(0, end) + name.slice(port)
+  const end = colon < 0 ? name.length : colon
+  return name.charAt(end - 1) === '.' ? name.slice(0, end - 1) + name.slice(end) : name
 }

@@ -2,6 +2,7 @@
 
 import type { TunnelRequest } from '../codec/tunnel.ts'
 import { TransportError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import { Inbox, type InboxSource } from '../transport/inbox.ts'
 import type { Transport, TransportHandler, WriteProgress } from '../transport/transport.ts'
 
@@ -10,6 +11,10 @@ const READ_SIZE = 65_536
 
 /** A transport over another one, whose first bytes are the proxy's. Reads are copied once. */
 export class TunnelTransport implements Transport, TransportHandler, InboxSource {
+  static {
+    showsItself(this.prototype, (it) => ({ remoteAddress: it.remoteAddress, lastWrite: it.lastWrite }))
+  }
+
   readonly targetCount = 1
   private readonly inbox = new Inbox(this)
   private handler: TransportHandler | null = null

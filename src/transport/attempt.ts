@@ -34,12 +34,15 @@ export class Attempt {
 /**
  * Makes a connection within `connectTimeout` and `signal`. What was opened for one that fails is closed, and one that comes after the attempt was given
  * up is destroyed. Rejects as {@link withDeadline}.
+ *
+ * @param silent whom it waits for, when that is not the address
  */
 export function makeConnection(
   clock: Clock,
   address: Address,
   options: DialOptions,
   make: (attempt: Attempt) => Promise<Transport>,
+  silent?: () => string,
 ): Promise<Transport> {
   return withDeadline(
     clock,
@@ -54,5 +57,6 @@ export function makeConnection(
       return () => attempt.giveUp()
     },
     (late) => late.destroy(),
+    silent,
   )
 }

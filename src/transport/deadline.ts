@@ -16,6 +16,7 @@ const TIMER_MAX = 2_147_483_647
  *
  * @param attempt begins connecting. May return a function that gives up, which is called at most once, and only when nothing had come by then
  * @param discard closes a connection that came after the attempt had been given up
+ * @param silent whom it waits for, when that is not the address
  * @returns rejects with what {@link connectError} makes of the failure, `ConnectTimeout`, or the signal's reason
  */
 export function withDeadline<T>(
@@ -24,6 +25,7 @@ export function withDeadline<T>(
   options: DialOptions,
   attempt: (done: (connection: T) => void, failed: (error: unknown) => void) => (() => void) | void,
   discard: (late: T) => void,
+  silent?: () => string,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const timeout = checkRange('connectTimeout', options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT, 0, TIMER_MAX, 'ms')
@@ -50,7 +52,7 @@ export function withDeadline<T>(
     }
     const onAbort = (): void => abandon(signal?.reason)
     const onTimeout = (): void =>
-      abandon(new TransportError('ConnectTimeout', `${printAddress(destination)} did not answer within ${timeout} ms (connectTimeout)`))
+      abandon(new TransportError('ConnectTimeout', `${silent?.() ?? printAddress(destination)} did not answer within ${timeout} ms (connectTimeout)`))
     const done = (connection: T): void => {
       if (settle()) resolve(connection)
       else discard(connection)

@@ -10,8 +10,10 @@
 import type { Clock } from '../clock.ts'
 import type { EndProof } from '../end-proof.ts'
 import { UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import { type Attempt, makeConnection } from './attempt.ts'
 import { lostError, printAddress } from './connect-errors.ts'
+import type { DenoConn } from './deno-conn.ts'
 import { secureDenoConn } from './deno-tls.ts'
 import { checkSocketPath, checkTcpOptions } from './dial-options.ts'
 import { Inbox, type InboxSource } from './inbox.ts'
@@ -19,17 +21,6 @@ import { nodeDial } from './node-dial.ts'
 import { checkIdentity } from './node-identity.ts'
 import { checkTlsConfig, serverNameFor, type TlsSettings } from './tls-options.ts'
 import type { Dial, Transport, TransportHandler, WriteProgress } from './transport.ts'
-
-/** The part of a `Deno.Conn` that is used: a `Deno.TcpConn` or `Deno.TlsConn`. */
-export interface DenoConn {
-  readonly remoteAddr: unknown
-  read(into: Uint8Array): Promise<number | null>
-  write(bytes: Uint8Array): Promise<number>
-  closeWrite(): Promise<void>
-  close(): void
-  // Of a TLS connection.
-  handshake?(): Promise<unknown>
-}
 
 interface DenoTcpConn extends DenoConn {
   setNoDelay(on: boolean): void
@@ -50,6 +41,15 @@ const NOTHING = new Uint8Array(0)
 const DRAIN_SIZE = 16_384
 
 class DenoTransport implements Transport, InboxSource {
+  static {
+    showsItself(this.prototype, (it) => ({
+      remoteAddress: it.remoteAddress,
+      isSecure: it.isSecure,
+      alpnProtocol: it.alpnProtocol,
+      lastWrite: it.lastWrite,
+    }))
+  }
+
   readonly targetCount = 1
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined

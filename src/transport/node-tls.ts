@@ -2,6 +2,7 @@
 
 import type { EndProof } from '../end-proof.ts'
 import { TransportError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import { connectError } from './connect-errors.ts'
 import { Inbox, type InboxSource } from './inbox.ts'
 import { TlsCodec } from './node-tls-codec.ts'
@@ -12,6 +13,15 @@ const READ_SIZE = 65_536
 
 /** A transport over a {@link TlsCodec} over a transport. */
 class TlsTransport implements Transport, TransportHandler, InboxSource {
+  static {
+    showsItself(this.prototype, (it) => ({
+      remoteAddress: it.remoteAddress,
+      isSecure: it.isSecure,
+      alpnProtocol: it.alpnProtocol,
+      lastWrite: it.lastWrite,
+    }))
+  }
+
   readonly targetCount = 1
   readonly isSecure = true
   lastWrite: WriteProgress = 'nothing'

@@ -8,6 +8,7 @@ import { connect } from 'cloudflare:sockets'
 import type { Clock } from '../clock.ts'
 import type { EndProof } from '../end-proof.ts'
 import { TlsError, UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import { makeConnection } from './attempt.ts'
 import { lostError } from './connect-errors.ts'
 import { checkTcpOptions } from './dial-options.ts'
@@ -20,6 +21,10 @@ import type { WorkerdSocket } from './workerd-sockets.ts'
 const READ_SIZE = 65_536
 
 class WorkerdTransport implements Transport, InboxSource {
+  static {
+    showsItself(this.prototype, (it) => ({ remoteAddress: it.remoteAddress, isSecure: it.isSecure, lastWrite: it.lastWrite }))
+  }
+
   readonly targetCount = 1
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined

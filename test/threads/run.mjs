@@ -334,6 +334,27 @@ const checks = {
       { connections: 1 },
     ),
 
+  'a limit or an abort that passes while the owner is busy: nothing is sent, and the slot is still good': () =>
+    withPool(
+      async ({ pool }) => {
+        const worker = await startWorker(pool.plan)
+        for (const how of ['timeout', 'abort', 'gone']) {
+          const slot = await pool.acquire()
+          const passed = new Int32Array(new SharedArrayBuffer(4))
+          worker.postMessage({ slot: slot.handOff(worker), order: 'giveUp', how, passed })
+          const outcome = next(worker)
+          // Busy until the limit has passed there.
+          while (Atomics.load(passed, 0) === 0);
+          const code = { timeout: 'RequestTimeout', abort: 'RequestAborted', gone: 'OwnerGone' }[how]
+          equal(await outcome, { code, requestSent: 'nothing', ...(how === 'gone' ? {} : { after: 'after' }) }, how)
+          await until(() => pool.stats.idle === 1, 'the slot back')
+        }
+        equal([pool.stats.requests, pool.stats.lost], [2, 0], 'requests and lost connections')
+        await worker.terminate()
+      },
+      { connections: 1 },
+    ),
+
   'a closed pool is told to who waits': () =>
     withPool(
       async ({ pool }) => {

@@ -64,6 +64,29 @@ const orders = {
     kept = slot
     tell({ kept: true })
   },
+  // Gives a request up while the owner is busy, says that it has, then sends another one.
+  async giveUp(/** @type {any} */ slot, /** @type {{ how: string, passed: Int32Array }} */ { how, passed }) {
+    const controller = new AbortController()
+    const request = slot.writer.post('/echo/unsent').finish()
+    const options = how === 'abort' ? { signal: controller.signal } : { timeout: 20 }
+    const asked = slot.send(request, options).then(
+      () => ({}),
+      (/** @type {{ code: string, requestSent: string }} */ { code, requestSent }) => ({ code, requestSent }),
+    )
+    setTimeout(() => controller.abort(), 20)
+    // Timers of one thread fire in the order of their times. With 'gone', the owner stays busy until it is given up, and the slot with it.
+    if (how !== 'gone') setTimeout(() => Atomics.store(passed, 0, 1), 60)
+    const outcome = await asked
+    if (how === 'gone') {
+      slot.release()
+      Atomics.store(passed, 0, 1)
+      tell(outcome)
+      return
+    }
+    const after = (await slot.send(slot.writer.get('/echo/after').finish())).text()
+    slot.release()
+    tell({ ...outcome, after })
+  },
   throws() {
     throw new Error('on purpose')
   },

@@ -5,10 +5,13 @@ import { RequestWriter } from '../../codec/request-writer.ts'
 import { ResponseReader } from '../../codec/response-reader.ts'
 import { checkInteger, UsageError } from '../../errors.ts'
 import { type Family, integer, readOptions } from '../../option-rules.ts'
+import { showsItself } from '../../printing.ts'
 import type { Runtime } from '../../runtime.ts'
 import { ClientPool, type PoolPlace, preparePool } from '../client-pool.ts'
 import { type AcquireOptions, type ClientPoolOptions, DEFAULT_TIMEOUT, POOL_OPTIONS } from '../options.ts'
 import { PoolCore } from '../pool-core.ts'
+import type { SlotOwner } from '../slot.ts'
+import type { Attachments } from './atomic-slot.ts'
 import { PoolMemory, type PoolPlan, pagesOf, planBytes } from './layout.ts'
 import { type OwnedSlot, RemoteSlots, SharedSlot, type WorkerLike } from './remote-slots.ts'
 
@@ -39,13 +42,15 @@ export const ATOMIC_POOL_OPTIONS: Family<AtomicClientPoolOptions> = {
 /** The class whose static method was called. */
 export interface AtomicClientPoolClass<Self extends AtomicClientPool> {
   readonly runtime: Runtime
-  readonly thread: number
-  new (core: PoolCore, place: PoolPlace, timeout: number, plan: PoolPlan, remote: RemoteSlots): Self
+  readonly threads: Attachments
+  new (core: PoolCore, place: PoolPlace, timeout: number, plan: PoolPlan, remote: RemoteSlots, threads: Attachments): Self
 }
 
 const DEFAULT_CAPACITY = 64 * 1024
 const DEFAULT_MAX_HEAD = 16 * 1024
 const DEFAULT_WRITE_CAPACITY = 32 * 1024
+/** 2 GiB less a page: addresses are signed words on their way through shared memory. */
+const MOST_PAGES = 32_767
 
 /**
  * Keep-alive connections to one server, whose slots threads share: this thread owns the sockets and acquires; any thread may hold a slot, send on
@@ -60,8 +65,8 @@ const DEFAULT_WRITE_CAPACITY = 32 * 1024
  * A whole response must fit `capacity` (default 64 KiB): its body may have `capacity` less `maxHeadSize` bytes, and fails with `BodyTooLarge` beyond.
  */
 export class AtomicClientPool extends ClientPool {
-  /** Number of this thread, from 1. An entry point supplies it. @internal */
-  static readonly thread: number
+  /** What this thread knows of pools. An entry point supplies it. @internal */
+  static readonly threads: Attachments
 
   /** @internal */
   constructor(
@@ -71,6 +76,7 @@ export class AtomicClientPool extends ClientPool {
     /** What a thread needs to attach: post it once, then hand slots off with `isAttached`. */
     readonly plan: PoolPlan,
     private readonly remote: RemoteSlots,
+    private readonly threads: Attachments,
   ) {
     super(core, place, timeout)
   }
@@ -83,7 +89,7 @@ export class AtomicClientPool extends ClientPool {
   ): Promise<Self> {
     const options = readOptions(ATOMIC_POOL_OPTIONS, given)
     const Pool = this as unknown as AtomicClientPoolClass<AtomicClientPool>
-    const { runtime, thread } = Pool
+    const { runtime } = Pool
     const { address, host, place, resolved, defaultHeaders } = preparePool(url, options)
     const { threads, clock } = runtime
     if (threads === undefined || typeof SharedArrayBuffer === 'undefined') {
@@ -95,10 +101,9 @@ export class AtomicClientPool extends ClientPool {
     const reader = readerOptions(options)
     const writer = { writeBufferCapacity: options.writeBufferCapacity ?? DEFAULT_WRITE_CAPACITY, basePath: place.basePath, defaultHeaders }
     const blocks = connections + spare
-    const pages = pagesOf(planBytes(blocks, writer, reader))
     const plan: PoolPlan = {
       id: poolId(),
-      memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }),
+      memory: sharedMemory(planBytes(blocks, writer, reader), blocks),
       module: threads.sharedModule(),
       blocks,
       host,
@@ -106,23 +111,23 @@ export class AtomicClientPool extends ClientPool {
       reader,
       timeout,
       spin: (options.spin ?? DEFAULT_SPIN) / 1000,
-      owner: thread,
     }
+    // It has the default fields in it, whose values may be secrets.
+    showsItself(plan, (it) => ({ id: it.id, blocks: it.blocks }))
     const memory = new PoolMemory(plan)
-    let remote: RemoteSlots | null = null
-    const core = new PoolCore(runtime, address, options, resolved, (index, owner) => {
-      const own = new RequestWriter(runtime.codec, host, writer)
-      return new SharedSlot(index, own, new ResponseReader(runtime.codec, reader), owner, () => remote as RemoteSlots)
-    })
-    remote = new RemoteSlots(core, memory, plan, { clock, immediately: threads.immediately })
+    const remote = new RemoteSlots(memory, plan, { clock, immediately: threads.immediately })
+    const makeSlot = (index: number, owner: SlotOwner): SharedSlot => {
+      return new SharedSlot(index, new RequestWriter(runtime.codec, host, writer), new ResponseReader(runtime.codec, reader), owner, remote)
+    }
+    const core = new PoolCore(runtime, address, options, resolved, makeSlot, remote)
     try {
-      core.remote = remote
       await core.connect(options.signal ?? undefined)
     } catch (error) {
       remote.close()
       throw error
     }
-    return new Pool(core, place, timeout, plan, remote) as unknown as Self
+    Pool.threads.own(plan)
+    return new Pool(core, place, timeout, plan, remote, Pool.threads) as unknown as Self
   }
 
   override tryAcquire(): OwnedSlot | null {
@@ -143,10 +148,11 @@ export class AtomicClientPool extends ClientPool {
 
   /** As `ClientPool.close`; slots that other threads hold count as in use. Those threads are told `PoolClosed`. */
   override async close(options: { timeout?: number | undefined } = {}): Promise<void> {
-    this.remote.setWanted(true)
-    this.remote.collect()
-    await super.close(options)
+    const closing = super.close(options)
+    this.remote.beginClose()
+    await closing
     this.remote.close()
+    this.threads.disown(this.plan)
   }
 }
 
@@ -164,6 +170,21 @@ function readerOptions(options: AtomicClientPoolOptions): PoolPlan['reader'] {
     maxTrailerSize: maxTrailer,
     maxChunkExtension: maxExtension,
   }
+}
+
+/** Throws `InvalidOption` when a process can't have that much. */
+function sharedMemory(bytes: number, blocks: number): WebAssembly.Memory {
+  const pages = pagesOf(bytes)
+  let cause: unknown
+  try {
+    if (pages <= MOST_PAGES) return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+  } catch (error) {
+    cause = error
+  }
+  const message =
+    `connections and spareBlocks make ${blocks} blocks of memory, which with this capacity and writeBufferCapacity are ${Math.ceil(bytes / 2 ** 20)} MiB, ` +
+    'more than one shared memory can have: choose fewer or smaller ones'
+  throw new UsageError('InvalidOption', message, cause === undefined ? undefined : { cause })
 }
 
 /** Tells the pools of a process apart, whichever thread made them. */

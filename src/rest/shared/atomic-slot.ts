@@ -5,6 +5,7 @@ import { RequestWriter } from '../../codec/request-writer.ts'
 import { RestResponse } from '../../codec/response.ts'
 import { checkInteger, type RequestSent, RestError, UsageError } from '../../errors.ts'
 import { checkSignal, TIMER_MAX } from '../../option-rules.ts'
+import { showsItself } from '../../printing.ts'
 import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
 import { checkTimeout } from '../options.ts'
 import type { ResponseTimings } from '../response.ts'
@@ -45,7 +46,7 @@ import { ReceivedResponse } from './posted-response.ts'
 import type { WorkerLike } from './remote-slots.ts'
 
 /** How long after its limit, or after it was abandoned, a request is given up for an owner that says nothing, in ms: the owner should have said so before. */
-const GRACE = 1_000
+export const GRACE = 1_000
 
 /** Options of a request from another thread. */
 export interface AtomicSendOptions {
@@ -85,6 +86,10 @@ class Attachment {
     this.number = this.cells.add(this.memory.pool + POOL_THREADS, 1) + 1
   }
 
+  get isClosed(): boolean {
+    return this.cells.load(this.memory.pool + POOL_CLOSED) !== 0
+  }
+
   /** The objects over a block, which this thread holds. */
   berth(block: number): Berth {
     const { plan, runtime } = this
@@ -103,6 +108,7 @@ class Attachment {
 /** What a thread knows of pools: each once, however many slots come. */
 export class Attachments {
   private readonly pools = new Map<string, Attachment>()
+  private readonly owned = new Set<string>()
 
   /** @param thread number of this thread, from 1 */
   constructor(
@@ -110,9 +116,32 @@ export class Attachments {
     readonly thread: number,
   ) {}
 
-  /** Makes a pool known. Harmless when it is. */
+  /** Makes a pool known. Harmless when it is. Pools that have been closed meanwhile are forgotten. */
   attach(plan: PoolPlan): void {
-    if (!this.pools.has(plan.id)) this.pools.set(plan.id, new Attachment(this.runtime, plan, this.thread))
+    if (this.pools.has(plan.id)) return
+    for (const [id, pool] of this.pools) if (pool.isClosed) this.pools.delete(id)
+    this.pools.set(plan.id, new Attachment(this.runtime, plan, this.thread))
+  }
+
+  /** Forgets a pool, and its memory. Harmless when it is not known. */
+  detach(id: string): void {
+    this.pools.delete(id)
+  }
+
+  /** A pool is made on this thread, which then owns its sockets. */
+  own(plan: PoolPlan): void {
+    this.owned.add(plan.id)
+  }
+
+  /** It has been closed. */
+  disown(plan: PoolPlan): void {
+    this.owned.delete(plan.id)
+    this.detach(plan.id)
+  }
+
+  /** Does this thread own the sockets of a pool? By the number of a thread it cannot be told: there are threads that all have the same. */
+  owns(plan: PoolPlan): boolean {
+    return this.owned.has(plan.id)
   }
 
   /** What this thread knows of an attached pool. */
@@ -140,7 +169,7 @@ export interface AtomicClientSlotClass<Self extends AtomicClientSlot> {
 }
 
 /**
- * A slot that came from the thread that owns the sockets: encode, send and read here; the bytes stay where they are.
+ * A slot that came from the thread that owns the sockets: encode, send and read here.
  *
  * ```ts
  * parentPort.on('message', async (message) => {
@@ -152,6 +181,10 @@ export interface AtomicClientSlotClass<Self extends AtomicClientSlot> {
  * ```
  */
 export class AtomicClientSlot {
+  static {
+    showsItself(this.prototype, (it) => ({ index: it.index, held: it.isHeld }))
+  }
+
   /** What an entry point supplies. @internal */
   static readonly threads: Attachments
 
@@ -203,6 +236,14 @@ export class AtomicClientSlot {
   }
 
   /**
+   * Forgets a pool and the memory that this thread shares with it; slots of it that are still held can be used to the end. Pools that have been closed are also
+   * forgotten when the thread attaches to another one.
+   */
+  static detach<Self extends AtomicClientSlot>(this: AtomicClientSlotClass<Self>, plan: PoolPlan): void {
+    this.threads.detach(plan.id)
+  }
+
+  /**
    * The slot of a message that `handOff` made. Throws `SlotReleased` when it was received before or taken back, `NotAttached` when this thread
    * does not know the pool.
    */
@@ -211,7 +252,7 @@ export class AtomicClientSlot {
   }
 
   /**
-   * Has the owner send a request, and resolves with its response: a view of the shared memory, valid until the next request on this slot or its
+   * Has the owner send a request, and resolves with its response: a view of this thread's memory, valid until the next request on this slot or its
    * release. Rejects as `slot.send` of the owner's thread does, with `SlotReleased` when the slot is no longer held, and with `OwnerGone` when
    * the owner does not answer within a second of the limit.
    */
@@ -230,7 +271,7 @@ export class AtomicClientSlot {
    * owns the sockets, which would wait for itself.
    */
   sendSync(request: Request, options: AtomicSendOptions = {}): AtomicResponse {
-    if (this.threads.thread === this.attachment.plan.owner) {
+    if (this.threads.owns(this.attachment.plan)) {
       throw new UsageError('InvalidOption', 'sendSync would block the thread that owns the sockets: use send there')
     }
     const { answers } = this.attachment
@@ -251,7 +292,7 @@ export class AtomicClientSlot {
 
   /** Hands the slot on to another thread: post what is returned. Throws `SlotReleased` when it is not held, or a request is under way. */
   handOff(worker?: Pick<WorkerLike, 'threadId'>): SlotMessage {
-    const thread = worker === undefined ? 0 : worker.threadId + 1
+    const thread = worker === undefined ? 0 : checkInteger('threadId of the worker', worker?.threadId, -1, 2 ** 31 - 2, '') + 1
     if (!this.isHeld || this.request !== 0 || !passOn(this.cells, this.at, this.lease, thread)) {
       throw this.notHeld('it was released, taken back, or has a request under way')
     }
@@ -437,7 +478,7 @@ export class AtomicClientSlot {
   }
 }
 
-/** A response in shared memory, borrowed: valid until the next request on its slot, or its release. */
+/** A response of a slot that another thread owns, borrowed: valid until the next request on its slot, or its release. */
 export class AtomicResponse extends RestResponse {
   /** @internal */
   constructor(

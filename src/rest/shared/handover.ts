@@ -8,7 +8,7 @@
  * Rule 3: what is shared says where to look, never what is true. A holder marks its block in a bitmap; the owner looks at the state of every block that is
  *         marked. A mark too many finds nothing to do, a lost one is made good by the next look at all blocks. There are no lists, and no links to follow.
  * Rule 4: nothing that is read from shared memory is used as an index, a length or the condition of a loop before it was compared with what the
- *         reader knows by itself. The owner judges state words with `phaseUnder`, and everything else in `owner-reads.ts`.
+ *         reader knows by itself. State words are judged by `phaseUnder`, everything else by `checkWord` (words.ts).
  *
  *     state        who may touch the block           next
  *     FREE         owner                             TRANSIT     the owner hands it off
@@ -235,6 +235,11 @@ export function sleeper(cells: Cells, block: number): number {
 export function wake(cells: Cells, pool: number, thread: number): void {
   cells.add(bedOf(pool, thread), 1)
   cells.notify(bedOf(pool, thread))
+}
+
+/** Wakes every thread. */
+export function wakeAll(cells: Cells, pool: number): void {
+  for (let thread = 0; thread < BEDS; thread++) wake(cells, pool, thread)
 }
 
 /** The cell that a thread sleeps on: one of the pool's beds, whatever the number. */

@@ -29,8 +29,6 @@ export interface PoolPlan {
   readonly timeout: number
   // How long a thread looks for what it expects before it sleeps, in ms.
   readonly spin: number
-  // Number of the thread that owns the sockets.
-  readonly owner: number
 }
 
 /** The pool's own cells, and the tickets. */

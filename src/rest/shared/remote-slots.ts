@@ -9,7 +9,7 @@
 
 import { RestError, UsageError } from '../../errors.ts'
 import { TIMER_MAX } from '../../option-rules.ts'
-import type { PoolCore, RemoteHolders } from '../pool-core.ts'
+import type { HeldPool, Holders } from '../holders.ts'
 import type { HttpResponse } from '../response.ts'
 import { abandonedRequest } from '../rest-errors.ts'
 import { ClientSlot, Slot, type SlotOwner } from '../slot.ts'
@@ -39,6 +39,7 @@ import {
   TIMED_OUT,
   takeMarks,
   wake,
+  wakeAll,
 } from './handover.ts'
 import type { PoolMemory, PoolPlan } from './layout.ts'
 import { METHODS, type SlotMessage } from './messages.ts'
@@ -50,6 +51,7 @@ import { checkWord, corrupt } from './words.ts'
 export interface WorkerLike {
   readonly threadId: number
   once(event: 'exit', listener: () => void): unknown
+  off?(event: 'exit', listener: () => void): unknown
 }
 
 /** A request of another thread that is under way, as this thread knows it. */
@@ -74,19 +76,19 @@ export class SharedSlot extends Slot {
     writer: Slot['writer'],
     reader: Slot['reader'],
     owner: SlotOwner,
-    private readonly holders: () => RemoteSlots,
+    private readonly holders: RemoteSlots,
   ) {
     super(index, writer, reader, owner)
     this.block = index
   }
 
   override get activity(): number {
-    return super.activity + (this.isAway ? this.holders().touched(this.block) : 0)
+    return super.activity + (this.isAway ? this.holders.touched(this.block) : 0)
   }
 
   /** @internal */
   sendAway(worker: WorkerLike | undefined, isAttached: boolean): SlotMessage {
-    return this.holders().sendAway(this, worker, isAttached)
+    return this.holders.sendAway(this, worker, isAttached)
   }
 
   protected override makeHandle(): ClientSlot {
@@ -123,19 +125,22 @@ export class OwnedSlot extends ClientSlot {
 }
 
 /** The slots of one pool that are away. */
-export class RemoteSlots implements RemoteHolders {
+export class RemoteSlots implements Holders {
+  /** The pool whose slots they are, from {@link RemoteSlots.begin} on. */
+  private core!: HeldPool
+  private desk!: TicketDesk
+  private posters: readonly ResponsePoster[] = []
   private readonly cells: SharedCells
   private readonly pool: number
   /** Whose block it is; null for one that is spare or retired. */
   private readonly slotOf: (SharedSlot | null)[]
   /** The lease of each block. */
   private readonly leases: Int32Array
-  private readonly posters: readonly ResponsePoster[]
   private readonly spare: number[] = []
-  private readonly watched = new Set<number>()
+  /** What ends the watch over a thread, by its number. */
+  private readonly watched = new Map<number, () => void>()
   /** Threads that have ended, so that nothing is given to them. */
   private readonly ended = new Set<number>()
-  private readonly desk: TicketDesk
   private readonly bell: Doorbell
   /** First cells of the blocks answered in this turn. */
   private readonly answered: number[] = []
@@ -144,7 +149,6 @@ export class RemoteSlots implements RemoteHolders {
   private listening = true
 
   constructor(
-    private readonly core: PoolCore,
     private readonly memory: PoolMemory,
     private readonly plan: PoolPlan,
     turns: Turns,
@@ -153,10 +157,6 @@ export class RemoteSlots implements RemoteHolders {
     this.pool = memory.pool
     this.leases = new Int32Array(plan.blocks)
     this.slotOf = new Array(plan.blocks).fill(null)
-    this.desk = new TicketDesk(core, this.cells, memory, this)
-    for (const slot of core.slots as SharedSlot[]) this.slotOf[slot.block] = slot
-    this.posters = core.slots.map(({ reader }) => new ResponsePoster(reader, plan.reader))
-    for (let block = plan.blocks - 1; block >= core.slots.length; block--) this.spare.push(block)
     this.bell = new Doorbell(
       this.cells,
       this.pool,
@@ -165,7 +165,6 @@ export class RemoteSlots implements RemoteHolders {
       () => this.wakeSleepers(),
       () => this.sweep(),
     )
-    this.bell.open()
   }
 
   /** FREE to TRANSIT. */
@@ -200,7 +199,16 @@ export class RemoteSlots implements RemoteHolders {
     return this.cells.load(this.place(block) + BLOCK_TOUCHED)
   }
 
-  // RemoteHolders.
+  // Holders.
+
+  begin(core: HeldPool): void {
+    this.core = core
+    this.desk = new TicketDesk(core, this.cells, this.memory, this)
+    for (const slot of core.slots as SharedSlot[]) this.slotOf[slot.block] = slot
+    this.posters = core.slots.map(({ reader }) => new ResponsePoster(reader, this.plan.reader))
+    for (let block = this.plan.blocks - 1; block >= core.slots.length; block--) this.spare.push(block)
+    this.bell.open()
+  }
 
   collect(): void {
     const { cells, pool } = this
@@ -229,22 +237,34 @@ export class RemoteSlots implements RemoteHolders {
     // Without memory to spare it can only be reported.
     if (!shared.isAway || this.spare.length === 0) return
     this.replaceBlock(shared)
+    this.desk.onLeak(shared)
     this.comeBack(shared)
   }
 
-  /** Ends it: every holder is told. */
+  /** Nobody gets a slot any more. */
+  beginClose(): void {
+    this.cells.store(this.pool + POOL_CLOSED, 1)
+    this.setWanted(true)
+    this.sweep()
+  }
+
+  /** Ends it: every holder is told, and nothing of the pool is kept by anybody. */
   close(): void {
+    if (!this.listening) return
     this.listening = false
     this.cells.store(this.pool + POOL_CLOSED, 1)
+    for (const stop of this.watched.values()) stop()
+    this.watched.clear()
     for (const slot of this.slotOf) if (slot) this.revoke(slot.block)
     this.desk.close()
     this.bell.close()
+    // A wait that is not needed any more keeps the memory, too.
+    wakeAll(this.cells, this.pool)
   }
 
   /** Shared memory contradicts what this thread knows. `slot`: whose block it is, which is retired; null for what belongs to no slot. */
   onCorruption(slot: SharedSlot | null, error: unknown): void {
-    this.core.counters.corruptions++
-    this.core.observers.tell('onCorruption', { slot: slot === null ? null : slot.index, error: error as RestError })
+    this.core.onCorruption(slot, error as RestError)
     if (slot === null) return
     if (this.replaceBlock(slot)) {
       this.comeBack(slot)
@@ -408,16 +428,20 @@ export class RemoteSlots implements RemoteHolders {
 
   /** Has the slots of `worker` come back when it ends. */
   watch(worker: WorkerLike): void {
+    if (!Number.isInteger(worker?.threadId) || typeof worker.once !== 'function') {
+      throw new UsageError('InvalidOption', 'worker must be a Worker of node:worker_threads: of another kind it cannot be known when it ends')
+    }
     const thread = worker.threadId + 1
     // A worker that has ended says -1 on Node and Bun, and no longer tells that it ends.
     if (thread <= 0 || this.ended.has(thread)) throw new UsageError('InvalidOption', 'the worker has ended: nothing can be handed to it')
     if (this.watched.has(thread)) return
-    this.watched.add(thread)
-    worker.once('exit', () => {
+    const onExit = (): void => {
       this.watched.delete(thread)
       this.ended.add(thread)
       this.onExit(thread)
-    })
+    }
+    worker.once('exit', onExit)
+    this.watched.set(thread, () => worker.off?.('exit', onExit))
   }
 
   /** A thread is gone: nothing it held can come back by itself, and nothing will be written there any more. */

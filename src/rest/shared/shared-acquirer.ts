@@ -1,17 +1,43 @@
 /** `SharedAcquirer`: slots for threads that do not own the sockets, for the asking. */
 
-import { RestError } from '../../errors.ts'
+import type { Clock } from '../../clock.ts'
+import { RestError, UsageError } from '../../errors.ts'
+import { checkSignal } from '../../option-rules.ts'
+import { showsItself } from '../../printing.ts'
 import { checkTimeout } from '../options.ts'
-import type { AtomicClientSlot, Attachments } from './atomic-slot.ts'
-import { stayAlive } from './cells.ts'
+import { type AtomicClientSlot, type Attachments, GRACE } from './atomic-slot.ts'
+import { type SharedCells, stayAlive } from './cells.ts'
 import { POOL_CLOSED } from './handover.ts'
-import type { PoolPlan } from './layout.ts'
+import type { PoolMemory, PoolPlan } from './layout.ts'
 import type { SlotMessage } from './messages.ts'
-import { abandon, ask, claim, GRANTED, REFUSED, redeem, TICKET_BLOCK, TICKET_INDEX, TICKET_LEASE, TICKET_STATE, TICKETS, WAITING } from './tickets.ts'
+import {
+  ABANDONED,
+  abandon,
+  ask,
+  claim,
+  GRANTED,
+  REFUSED,
+  redeem,
+  TICKET_BLOCK,
+  TICKET_INDEX,
+  TICKET_LEASE,
+  TICKET_STATE,
+  TICKETS,
+  ticketState,
+  WAITING,
+} from './tickets.ts'
 import { checkWord, corrupt } from './words.ts'
 
 /** Default of `timeout`, in ms. */
 const DEFAULT_TIMEOUT = 30_000
+
+/** Options of {@link SharedAcquirer.acquire}. */
+export interface SharedAcquireOptions {
+  /** Milliseconds to wait, 1 to 2^31 - 1, or 0 for no limit. Default 30,000. */
+  timeout?: number | undefined
+  /** Ends the wait, with `RequestAborted`. In `acquireSync` it only counts if it is aborted before: a thread that blocks learns of nothing. */
+  signal?: AbortSignal | undefined
+}
 
 /** Makes a slot of a message: `AtomicClientSlot`. */
 export interface SlotReceiver {
@@ -37,6 +63,10 @@ export interface SharedAcquirerClass<Self extends SharedAcquirer> {
  * the pool of its workers (`pool.watch(worker)`), so that a slot that is granted to one that has ended comes back at once.
  */
 export class SharedAcquirer {
+  static {
+    showsItself(this.prototype, (it) => ({ pool: it.plan.id }))
+  }
+
   /** What an entry point supplies. @internal */
   static readonly threads: Attachments
   /** @internal */
@@ -56,93 +86,153 @@ export class SharedAcquirer {
   }
 
   /**
-   * Waits for a slot. Rejects with a {@link RestError}: `AcquireTimeout`, `PoolClosed`, or `PoolQueueFull` when 64 threads wait already.
-   *
-   * @param options `timeout`: ms to wait, 0 for no limit. Default 30,000
+   * Waits for a slot. Rejects with a {@link RestError}: `AcquireTimeout`, `RequestAborted`, `PoolClosed`, `PoolQueueFull` when 64 threads wait already, and
+   * `OwnerGone` when the owner does not even answer within a second of the limit.
    */
-  async acquire(options: { timeout?: number | undefined } = {}): Promise<AtomicClientSlot> {
-    const wait = this.begin(options)
+  async acquire(options: SharedAcquireOptions = {}): Promise<AtomicClientSlot> {
+    const signal = checkSignal('signal', options.signal)
+    const wait = this.begin({ ...options, signal })
     const ended = stayAlive(this.threads.of(this.plan).clock)
+    let onAbort = (): void => {}
+    const aborted = new Promise<'aborted'>((resolve) => {
+      onAbort = () => resolve('aborted')
+      signal?.addEventListener('abort', onAbort, { once: true })
+    })
     try {
-      for (let state = wait.state(); state === WAITING; state = wait.state()) {
-        if ((await wait.cells.waitAsync(wait.at + TICKET_STATE, state, wait.left())) === 'timed-out' && wait.abandon()) throw wait.timedOut()
+      while (wait.isWaiting()) {
+        const outcome = await Promise.race([wait.change(wait.left()), aborted])
+        if (outcome === 'aborted' && wait.abandon()) throw waitAborted(signal?.reason, wait.elapsed())
+        if (outcome !== 'timed-out' || !wait.abandon()) continue
+        if ((await wait.change(GRACE)) === 'timed-out' && wait.isAbandoned()) throw ownerGone(wait.elapsed())
+        throw wait.timedOut()
       }
     } finally {
+      signal?.removeEventListener('abort', onAbort)
       ended()
     }
     return this.end(wait)
   }
 
-  /** As {@link SharedAcquirer.acquire}, blocking this thread: for workers only. */
-  acquireSync(options: { timeout?: number | undefined } = {}): AtomicClientSlot {
-    const wait = this.begin(options)
-    for (let state = wait.state(); state === WAITING; state = wait.state()) {
-      if (wait.cells.wait(wait.at + TICKET_STATE, state, wait.left()) === 'timed-out' && wait.abandon()) throw wait.timedOut()
+  /** As {@link SharedAcquirer.acquire}, blocking this thread: for workers only. Throws `InvalidOption` on the thread that owns the sockets. */
+  acquireSync(options: SharedAcquireOptions = {}): AtomicClientSlot {
+    if (this.threads.owns(this.plan)) {
+      throw new UsageError('InvalidOption', 'acquireSync would block the thread that owns the sockets: use acquire there')
+    }
+    const wait = this.begin({ ...options, signal: checkSignal('signal', options.signal) })
+    while (wait.isWaiting()) {
+      if (wait.block(wait.left()) !== 'timed-out' || !wait.abandon()) continue
+      if (wait.block(GRACE) === 'timed-out' && wait.isAbandoned()) throw ownerGone(wait.elapsed())
+      throw wait.timedOut()
     }
     return this.end(wait)
   }
 
-  private begin(options: { timeout?: number | undefined }): Wait {
-    const timeout = checkTimeout('timeout', options.timeout ?? DEFAULT_TIMEOUT)
+  private begin({ timeout: given, signal }: SharedAcquireOptions): Wait {
+    const timeout = checkTimeout('timeout', given ?? DEFAULT_TIMEOUT)
+    if (signal?.aborted) throw waitAborted(signal.reason, 0)
     const { cells, memory, clock } = this.threads.of(this.plan)
-    const isClosed = (): boolean => cells.load(memory.pool + POOL_CLOSED) !== 0
-    if (isClosed()) throw closed()
-    const ticket = claim(cells, memory.ticketAt, TICKETS, this.threads.thread)
+    if (cells.load(memory.pool + POOL_CLOSED) !== 0) throw closed()
+    const { thread } = this.threads
+    const ticket = claim(cells, memory.ticketAt, TICKETS, thread)
     if (ticket < 0) throw queueFull(`${TICKETS} threads wait for a slot already`)
     const at = memory.ticketAt(ticket)
-    ask(cells, memory.pool, at, ticket, this.threads.thread)
-    const end = timeout === 0 ? Number.POSITIVE_INFINITY : clock.now() + timeout
-    return {
-      cells,
-      at,
-      isClosed,
-      abandon: () => abandon(cells, memory.pool, at, ticket),
-      state: () => cells.load(at + TICKET_STATE),
-      left: () => (end === Number.POSITIVE_INFINITY ? end : Math.max(0, end - clock.now())),
-      timedOut: () =>
-        new RestError('AcquireTimeout', `no slot became free within ${timeout} ms; nothing was sent`, {
-          fault: 'local',
-          requestSent: 'nothing',
-          phase: 'queue',
-          elapsed: timeout,
-        }),
-    }
+    const number = ask(cells, memory.pool, at, ticket, thread)
+    return new Wait(cells, memory, clock, ticket, at, number, timeout)
   }
 
-  private end({ cells, at, state, isClosed }: Wait): AtomicClientSlot {
-    const outcome = state()
-    if (outcome === REFUSED) {
-      redeem(cells, at)
-      throw isClosed() ? closed() : queueFull('the queue of the pool is full (maxQueue)')
+  private end(wait: Wait): AtomicClientSlot {
+    const { cells, at, number } = wait
+    const state = cells.load(at + TICKET_STATE)
+    if (state === ticketState(number, GRANTED)) {
+      const block = cells.load(at + TICKET_BLOCK)
+      const index = cells.load(at + TICKET_INDEX)
+      const lease = cells.load(at + TICKET_LEASE)
+      // Read before: from here on the ticket may be another thread's.
+      if (redeem(cells, at, number, GRANTED)) {
+        checkWord('the block on a ticket', block, 0, this.plan.blocks - 1)
+        return this.Slot.receive({ nexusSlot: this.plan.id, block, index, lease })
+      }
     }
-    if (outcome !== GRANTED) throw corrupt('the state of a ticket', outcome)
-    const message = {
-      nexusSlot: this.plan.id,
-      block: checkWord('the block on a ticket', cells.load(at + TICKET_BLOCK), 0, this.plan.blocks - 1),
-      index: cells.load(at + TICKET_INDEX),
-      lease: cells.load(at + TICKET_LEASE),
+    if (state === ticketState(number, REFUSED)) {
+      redeem(cells, at, number, REFUSED)
+      throw wait.isClosed() ? closed() : queueFull('the queue of the pool is full (maxQueue)')
     }
-    redeem(cells, at)
-    return this.Slot.receive(message)
+    throw wait.isClosed() ? closed() : corrupt('the state of a ticket', state)
   }
 }
 
 /** One wait for a slot. */
-interface Wait {
-  readonly cells: ReturnType<Attachments['of']>['cells']
-  readonly at: number
-  state(): number
+class Wait {
+  private readonly since: number
+
+  constructor(
+    readonly cells: SharedCells,
+    private readonly memory: PoolMemory,
+    private readonly clock: Clock,
+    private readonly ticket: number,
+    readonly at: number,
+    readonly number: number,
+    private readonly timeout: number,
+  ) {
+    this.since = clock.now()
+  }
+
+  isWaiting(): boolean {
+    return this.cells.load(this.at + TICKET_STATE) === ticketState(this.number, WAITING)
+  }
+
+  /** The thread waits no longer, and the owner has not seen it yet. */
+  isAbandoned(): boolean {
+    return this.cells.load(this.at + TICKET_STATE) === ticketState(this.number, ABANDONED)
+  }
+
   /** Waits no longer; false when a slot is there. */
-  abandon(): boolean
-  isClosed(): boolean
-  left(): number
-  timedOut(): RestError
+  abandon(): boolean {
+    return abandon(this.cells, this.memory.pool, this.at, this.ticket, this.number)
+  }
+
+  /** Resolves when the ticket's state may have changed, or after `limit` ms. */
+  async change(limit: number): Promise<'ok' | 'timed-out'> {
+    return (await this.cells.waitAsync(this.at + TICKET_STATE, this.cells.load(this.at + TICKET_STATE), limit)) ?? 'ok'
+  }
+
+  block(limit: number): 'ok' | 'timed-out' | 'not-equal' {
+    return this.cells.wait(this.at + TICKET_STATE, this.cells.load(this.at + TICKET_STATE), limit)
+  }
+
+  isClosed(): boolean {
+    return this.cells.load(this.memory.pool + POOL_CLOSED) !== 0
+  }
+
+  elapsed(): number {
+    return this.clock.now() - this.since
+  }
+
+  left(): number {
+    return this.timeout === 0 ? Number.POSITIVE_INFINITY : Math.max(0, this.timeout - this.elapsed())
+  }
+
+  timedOut(): RestError {
+    const message = `no slot became free within ${this.timeout} ms; nothing was sent`
+    return new RestError('AcquireTimeout', message, { ...QUEUED, elapsed: this.timeout })
+  }
 }
 
+const QUEUED = { fault: 'local', requestSent: 'nothing', phase: 'queue' } as const
+
 function queueFull(message: string): RestError {
-  return new RestError('PoolQueueFull', message, { fault: 'local', requestSent: 'nothing', phase: 'queue' })
+  return new RestError('PoolQueueFull', message, QUEUED)
 }
 
 function closed(): RestError {
-  return new RestError('PoolClosed', 'the pool was closed', { fault: 'local', requestSent: 'nothing', phase: 'queue' })
+  return new RestError('PoolClosed', 'the pool was closed', QUEUED)
+}
+
+function waitAborted(cause: unknown, elapsed: number): RestError {
+  return new RestError('RequestAborted', 'waiting for a slot was aborted; nothing was sent', { ...QUEUED, elapsed, cause })
+}
+
+function ownerGone(elapsed: number): RestError {
+  const message = 'the thread that owns the sockets did not answer in time: it is gone, or blocked; nothing was sent'
+  return new RestError('OwnerGone', message, { ...QUEUED, elapsed })
 }

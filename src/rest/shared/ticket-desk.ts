@@ -1,50 +1,55 @@
 /** The owner's side of {@link SharedAcquirer}: takes tickets in order, and writes slots on them as they become free. */
 
-import type { PoolCore } from '../pool-core.ts'
+import type { HeldPool } from '../holders.ts'
 import type { ClientSlot } from '../slot.ts'
 import type { SharedCells } from './cells.ts'
 import { POOL_TICKET_MARKS, takeMarks } from './handover.ts'
 import type { PoolMemory } from './layout.ts'
 import type { RemoteSlots, SharedSlot } from './remote-slots.ts'
 import {
-  ABANDONED,
-  CLAIMED,
-  claimedBy,
-  clear,
-  EMPTY,
   free,
+  freeOf,
   GRANTED,
   grant,
+  isLater,
+  type KnownTicket,
+  lookAtTicket,
+  numberOf,
   phaseOfTicket,
-  REFUSED,
   refuse,
   retire,
-  TICKET_NUMBER,
   TICKET_STATE,
   TICKET_THREAD,
   TICKETS,
+  ticketState,
   WAITING,
 } from './tickets.ts'
 import { corrupt } from './words.ts'
 
-/** What the owner knows of a ticket that it has in its queue. */
-interface Queued {
-  readonly thread: number
-  /** Leaves the queue. */
-  readonly leave: AbortController
+/** What the owner knows of a ticket. */
+interface Known extends KnownTicket {
+  /** Leaves the queue, in which it is. */
+  leave: AbortController | null
+  /** The slot that was granted last. */
+  granted: SharedSlot | null
+  isRetired: boolean
 }
 
 /** Serves the tickets of one pool. */
 export class TicketDesk {
-  private readonly queued: (Queued | null)[] = new Array(TICKETS).fill(null)
-  /** Whose a ticket was last. */
-  private readonly threads = new Int32Array(TICKETS)
-  private readonly retired = new Set<number>()
+  private readonly known: readonly Known[] = Array.from({ length: TICKETS }, () => ({
+    isQueued: false,
+    number: -1,
+    thread: 0,
+    leave: null,
+    granted: null,
+    isRetired: false,
+  }))
   /** Tickets found in one look, still to be queued. */
   private readonly found: number[] = []
 
   constructor(
-    private readonly core: PoolCore,
+    private readonly core: HeldPool,
     private readonly cells: SharedCells,
     private readonly memory: PoolMemory,
     private readonly slots: RemoteSlots,
@@ -64,97 +69,103 @@ export class TicketDesk {
 
   /** A thread has ended: what it asked for is asked for no more. */
   onExit(thread: number): void {
-    for (let ticket = 0; ticket < TICKETS; ticket++) {
-      const at = this.memory.ticketAt(ticket)
-      const state = this.cells.load(at + TICKET_STATE)
-      const isIts = state === claimedBy(thread) || (this.threads[ticket] === thread && phaseOfTicket(state) !== CLAIMED)
-      if (!isIts || state === EMPTY || this.retired.has(ticket)) continue
-      this.leave(ticket)
-      free(this.cells, at, state)
-    }
+    this.known.forEach((known, ticket) => {
+      if (!known.isRetired && freeOf(this.cells, this.memory.ticketAt(ticket), known, thread)) leave(known)
+    })
+  }
+
+  /** A slot is taken away from a thread that did nothing: it may have ended before it read its ticket. */
+  onLeak(slot: SharedSlot): void {
+    this.known.forEach((known, ticket) => {
+      if (known.granted === slot && !known.isRetired) free(this.cells, this.memory.ticketAt(ticket), ticketState(known.number, GRANTED))
+    })
   }
 
   /** Nobody gets a slot any more: those who wait are told. */
   close(): void {
-    this.sweep()
-    for (let ticket = 0; ticket < TICKETS; ticket++) refuse(this.cells, this.memory.ticketAt(ticket))
+    for (let ticket = 0; ticket < TICKETS; ticket++) {
+      leave(this.known[ticket] as Known)
+      const at = this.memory.ticketAt(ticket)
+      refuse(this.cells, at, numberOf(this.cells.load(at + TICKET_STATE)))
+    }
   }
 
   private readonly look = (ticket: number): void => {
-    if (this.retired.has(ticket)) return
-    const { cells } = this
+    const known = this.known[ticket] as Known
+    if (known.isRetired) return
     const at = this.memory.ticketAt(ticket)
-    const state = cells.load(at + TICKET_STATE)
-    const isQueued = this.queued[ticket] !== null
-    switch (phaseOfTicket(state)) {
-      case WAITING:
-        if (!isQueued && !this.found.includes(ticket)) this.found.push(ticket)
-        return
-      case ABANDONED:
-        this.leave(ticket)
-        clear(cells, at)
-        return
-      case EMPTY:
-      case CLAIMED:
-      case GRANTED:
-      case REFUSED:
-        if (!isQueued) return
+    switch (lookAtTicket(this.cells, at, known)) {
+      case 'waits':
+        if (!this.found.includes(ticket)) this.found.push(ticket)
+        break
+      case 'left':
+        leave(known)
+        break
+      case 'damage': {
+        const state = this.cells.load(at + TICKET_STATE)
+        leave(known)
+        known.isRetired = true
+        retire(this.cells, at)
+        this.slots.onCorruption(null, corrupt('the state of a ticket', state))
+      }
     }
-    this.leave(ticket)
-    this.retired.add(ticket)
-    retire(cells, at)
-    this.slots.onCorruption(null, corrupt('the state of a ticket', state))
   }
 
   /** In the order in which they were drawn. */
   private queueFound(): void {
     const { cells, found, memory } = this
     if (found.length === 0) return
-    const number = (ticket: number): number => cells.load(memory.ticketAt(ticket) + TICKET_NUMBER)
-    const drawn = found.splice(0).map((ticket) => [number(ticket), ticket] as const)
-    drawn.sort(([a], [b]) => (a - b) | 0)
-    for (const [, ticket] of drawn) this.queue(ticket)
+    const drawn = found.splice(0).map((ticket) => ({ ticket, state: cells.load(memory.ticketAt(ticket) + TICKET_STATE) }))
+    drawn.sort((a, b) => (isLater(numberOf(a.state), numberOf(b.state)) ? 1 : -1))
+    for (const { ticket, state } of drawn) if (phaseOfTicket(state) === WAITING) this.queue(ticket, numberOf(state))
   }
 
-  private queue(ticket: number): void {
+  private queue(ticket: number, number: number): void {
+    const known = this.known[ticket] as Known
     const at = this.memory.ticketAt(ticket)
     const thread = this.cells.load(at + TICKET_THREAD)
+    known.thread = thread
     if (this.slots.hasEnded(thread)) {
-      free(this.cells, at, WAITING)
+      freeOf(this.cells, at, known, thread)
       return
     }
-    const queued: Queued = { thread, leave: new AbortController() }
-    this.queued[ticket] = queued
-    this.threads[ticket] = thread
+    const controller = new AbortController()
+    known.isQueued = true
+    known.number = number
+    known.leave = controller
     // Its own limit is the thread's to watch; the queue's bound holds for it as for everybody.
-    this.core.acquire({ timeout: 0, signal: queued.leave.signal }).then(
-      (handle) => this.hand(handle, ticket, queued),
+    this.core.acquire({ timeout: 0, signal: controller.signal }).then(
+      (handle) => {
+        // It has left just now.
+        if (known.leave !== controller) handle.release()
+        else this.hand(handle, ticket, known)
+      },
       () => {
-        if (this.queued[ticket] !== queued) return
-        this.queued[ticket] = null
-        refuse(this.cells, at)
+        if (known.leave !== controller) return
+        known.isQueued = false
+        known.leave = null
+        refuse(this.cells, at, number)
       },
     )
   }
 
-  private leave(ticket: number): void {
-    const queued = this.queued[ticket]
-    this.queued[ticket] = null
-    queued?.leave.abort()
-  }
-
-  private hand(handle: ClientSlot, ticket: number, queued: Queued): void {
-    // It has left just now.
-    if (this.queued[ticket] !== queued) {
-      handle.release()
-      return
-    }
-    this.queued[ticket] = null
+  private hand(handle: ClientSlot, ticket: number, known: Known): void {
+    known.isQueued = false
+    known.leave = null
     const { slots } = this
     const slot = handle.takeOver() as SharedSlot
-    const lease = slots.lend(slot, queued.thread)
-    if (grant(this.cells, this.memory.ticketAt(ticket), slot.block, slot.index, lease)) return
+    const lease = slots.lend(slot, known.thread)
+    known.granted = slot
+    if (grant(this.cells, this.memory.ticketAt(ticket), known.number, slot.block, slot.index, lease)) return
     slots.recall(slot)
     this.look(ticket)
+    this.queueFound()
   }
+}
+
+function leave(known: Known): void {
+  const { leave: controller } = known
+  known.isQueued = false
+  known.leave = null
+  controller?.abort()
 }

@@ -3,7 +3,9 @@
  *
  * Rule 1: the owner stays the only one who acquires. No thread ever holds a lock, so none can die with one; and who came first is served first,
  *         because the owner's queue is.
- * Rule 2: the owner keeps in its own memory which tickets it has in its queue; what a ticket says is judged by that.
+ * Rule 2: the owner keeps in its own memory which tickets it has in its queue, and which threads it has granted one; what a ticket says is judged by that.
+ * Rule 3: each use of a ticket has a number, which is part of its state: a step of an earlier use finds another word, and does nothing. So a ticket whose
+ *         thread has ended, or sleeps, can be given to the next one.
  *
  *     EMPTY       nobody's                          CLAIMED    a thread takes it
  *     CLAIMED     the thread's, which fills it in   WAITING    it is marked, for the owner to queue
@@ -11,6 +13,7 @@
  *     GRANTED     the thread's                      EMPTY      it has read which slot
  *     REFUSED     the thread's                      EMPTY      it has seen it
  *     ABANDONED   the owner's                       EMPTY      it has seen that nobody waits
+ *     any                                           EMPTY      its thread has ended: the owner frees it
  *     RETIRED     nobody's, for good: it was damaged
  */
 
@@ -21,8 +24,6 @@ export const TICKETS = 64
 export const TICKET_CELLS = 8
 
 export const TICKET_STATE = 0
-/** Tickets are queued in the order of these numbers, of those that the owner finds at the same time. */
-export const TICKET_NUMBER = 1
 export const TICKET_THREAD = 2
 /** The slot: its block, its number, its lease. */
 export const TICKET_BLOCK = 3
@@ -37,88 +38,153 @@ export const ABANDONED = 4
 export const REFUSED = 5
 export const RETIRED = 6
 
-/** Counts the tickets; a cell of the pool. */
+/** Numbers the uses of tickets; a cell of the pool. */
 export const POOL_TICKETS = 5
 
 const PHASE_BITS = 3
 const PHASE_MASK = 7
+const NUMBER_MASK = 0x0fff_ffff
 
-/** The state of a ticket that a thread has claimed: it says whose it is, so that one whose thread ends can be told. */
-export function claimedBy(thread: number): number {
-  return (thread << PHASE_BITS) | CLAIMED
+/** The state word of a use of a ticket. Of one that is CLAIMED, the number is that of the thread. */
+export function ticketState(number: number, phase: number): number {
+  return ((number & NUMBER_MASK) << PHASE_BITS) | phase
 }
 
 /** The phase of a ticket's state; -1 for a word that no step makes. */
 export function phaseOfTicket(state: number): number {
   const phase = state & PHASE_MASK
-  return phase === state || phase === CLAIMED ? phase : -1
+  return state >= 0 && (phase > EMPTY || state === EMPTY) && phase <= RETIRED ? phase : -1
 }
 
-function step(cells: Cells, ticket: number, from: number, to: number): boolean {
-  return cells.compareExchange(ticket + TICKET_STATE, from, to) === from
+/** The number of a use. Of two that are not too far apart, the later one is behind: {@link isLater}. */
+export function numberOf(state: number): number {
+  return (state >>> PHASE_BITS) & NUMBER_MASK
+}
+
+/** Was use `a` drawn after use `b`? Numbers come round after 268 million. */
+export function isLater(a: number, b: number): boolean {
+  const distance = (a - b) & NUMBER_MASK
+  return distance > 0 && distance < NUMBER_MASK >>> 1
+}
+
+function step(cells: Cells, at: number, number: number, from: number, to: number): boolean {
+  const expected = ticketState(number, from)
+  return cells.compareExchange(at + TICKET_STATE, expected, to === EMPTY ? EMPTY : ticketState(number, to)) === expected
 }
 
 // The thread that asks.
 
 /** EMPTY to CLAIMED: the number of a ticket, or -1 when all are taken. `place` gives the first cell of a ticket. */
 export function claim(cells: Cells, place: (ticket: number) => number, count: number, thread: number): number {
-  for (let ticket = 0; ticket < count; ticket++) if (step(cells, place(ticket), EMPTY, claimedBy(thread))) return ticket
+  for (let ticket = 0; ticket < count; ticket++) {
+    if (cells.compareExchange(place(ticket) + TICKET_STATE, EMPTY, ticketState(thread, CLAIMED)) === EMPTY) return ticket
+  }
   return -1
 }
 
-/** CLAIMED to WAITING, and rings. */
-export function ask(cells: Cells, pool: number, at: number, ticket: number, thread: number): void {
+/** CLAIMED to WAITING, and rings. Returns the number of this use. */
+export function ask(cells: Cells, pool: number, at: number, ticket: number, thread: number): number {
   cells.store(at + TICKET_THREAD, thread)
-  cells.add(pool + POOL_TICKETS, 1)
-  cells.store(at + TICKET_NUMBER, cells.load(pool + POOL_TICKETS))
-  cells.store(at + TICKET_STATE, WAITING)
+  const number = cells.add(pool + POOL_TICKETS, 1) & NUMBER_MASK
+  cells.store(at + TICKET_STATE, ticketState(number, WAITING))
   mark(cells, pool, pool + POOL_TICKET_MARKS, ticket)
   ring(cells, pool)
+  return number
 }
 
 /** WAITING to ABANDONED, and rings: its place in the queue is free again. False when a slot has been granted in the meantime, which is the thread's then. */
-export function abandon(cells: Cells, pool: number, at: number, ticket: number): boolean {
-  if (!step(cells, at, WAITING, ABANDONED)) return false
+export function abandon(cells: Cells, pool: number, at: number, ticket: number, number: number): boolean {
+  if (!step(cells, at, number, WAITING, ABANDONED)) return false
   mark(cells, pool, pool + POOL_TICKET_MARKS, ticket)
   ring(cells, pool)
   return true
 }
 
-/** GRANTED or REFUSED to EMPTY. What is on the ticket must have been read. */
-export function redeem(cells: Cells, at: number): void {
-  cells.store(at + TICKET_STATE, EMPTY)
+/** GRANTED or REFUSED to EMPTY: what is on the ticket has been read. False when the owner has taken it back meanwhile. */
+export function redeem(cells: Cells, at: number, number: number, from: number): boolean {
+  return step(cells, at, number, from, EMPTY)
 }
 
 // The owner.
 
 /** WAITING to GRANTED, and wakes the thread. False when it no longer waits: the slot is still the owner's. */
-export function grant(cells: Cells, at: number, block: number, index: number, lease: number): boolean {
+export function grant(cells: Cells, at: number, number: number, block: number, index: number, lease: number): boolean {
   cells.store(at + TICKET_BLOCK, block)
   cells.store(at + TICKET_INDEX, index)
   cells.store(at + TICKET_LEASE, lease)
   // Publishes the three together.
-  if (!step(cells, at, WAITING, GRANTED)) return false
+  if (!step(cells, at, number, WAITING, GRANTED)) return false
   cells.notify(at + TICKET_STATE)
   return true
 }
 
 /** WAITING to REFUSED, and wakes the thread. */
-export function refuse(cells: Cells, at: number): void {
-  if (step(cells, at, WAITING, REFUSED)) cells.notify(at + TICKET_STATE)
+export function refuse(cells: Cells, at: number, number: number): void {
+  if (step(cells, at, number, WAITING, REFUSED)) cells.notify(at + TICKET_STATE)
 }
 
-/** From `state` to EMPTY: its thread has ended. */
+/** From `state` to EMPTY. Who waits on it is woken. */
 export function free(cells: Cells, at: number, state: number): void {
-  step(cells, at, state, EMPTY)
-}
-
-/** ABANDONED to EMPTY. */
-export function clear(cells: Cells, at: number): void {
-  step(cells, at, ABANDONED, EMPTY)
+  if (cells.compareExchange(at + TICKET_STATE, state, EMPTY) === state) cells.notify(at + TICKET_STATE)
 }
 
 /** Out of use for good. Who waits on it is woken, and finds no slot. */
 export function retire(cells: Cells, at: number): void {
   cells.store(at + TICKET_STATE, RETIRED)
   cells.notify(at + TICKET_STATE)
+}
+
+/** What the owner knows by itself of one ticket. */
+export interface KnownTicket {
+  /** It is in the queue. */
+  isQueued: boolean
+  /** Number of the use that it has queued last; -1 for none. */
+  number: number
+  /** Thread that asked last. */
+  thread: number
+}
+
+/** What the owner finds when it looks at a ticket. */
+export type TicketFinding =
+  // Nothing to do.
+  | 'nothing'
+  // A thread waits, and is to be queued.
+  | 'waits'
+  // The thread that is in the queue has left; its ticket is free again.
+  | 'left'
+  // No step of the protocol leads here.
+  | 'damage'
+
+/** Does what the state of a ticket asks for, and says what came of it. */
+export function lookAtTicket(cells: Cells, at: number, known: KnownTicket): TicketFinding {
+  const state = cells.load(at + TICKET_STATE)
+  const number = numberOf(state)
+  const { isQueued } = known
+  switch (phaseOfTicket(state)) {
+    case WAITING:
+      if (isQueued) return number === known.number ? 'nothing' : 'damage'
+      // A use that is over does not come back.
+      return isLater(number, known.number) ? 'waits' : 'damage'
+    case ABANDONED:
+      if (isQueued && number !== known.number) return 'damage'
+      free(cells, at, state)
+      return isQueued ? 'left' : 'nothing'
+    case EMPTY:
+    case CLAIMED:
+    case GRANTED:
+    case REFUSED:
+      return isQueued ? 'damage' : 'nothing'
+    default:
+      return 'damage'
+  }
+}
+
+/** A thread has ended: whatever it had of this ticket is over. True when it did. */
+export function freeOf(cells: Cells, at: number, known: KnownTicket, thread: number): boolean {
+  const state = cells.load(at + TICKET_STATE)
+  const phase = phaseOfTicket(state)
+  const asked = phase === WAITING && !known.isQueued ? cells.load(at + TICKET_THREAD) : known.thread
+  const isIts = phase === CLAIMED ? numberOf(state) === (thread & NUMBER_MASK) : phase > CLAIMED && phase < RETIRED && asked === thread
+  if (isIts) free(cells, at, state)
+  return isIts
 }

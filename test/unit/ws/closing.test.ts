@@ -505,6 +505,21 @@ describe('nobody receives, somebody waits for the end', () => {
     }
   })
 
+  test('nor does anybody have to go on receiving', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    peer.sendFrame(TEXT, 'first')
+    await ws.readable()
+    expect([ws.next()?.text, ws.next()]).toEqual(['first', null])
+    const { closed } = ws
+    peer.sendFrame(TEXT, 'second')
+    peer.sendFrame(CLOSE, code(1001))
+    await world.settle()
+    peer.end.end()
+    expect(await closed).toMatchObject({ code: 1001, wasClean: true })
+    expect([ws.next()?.text, ws.next()?.kind, ws.next()]).toEqual(['second', 'close', null])
+  })
+
   test('whoever has a message in hand keeps it', async () => {
     const world = makeWorld()
     const { ws, peer } = await openClientTo(world)

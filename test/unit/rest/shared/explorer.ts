@@ -14,8 +14,13 @@ export const wakeUpsOf = (cell: number): number => -1 - cell
 /** A program; it may be run many times, so all it does must go through `cells` or into what it returns. */
 export interface Program {
   readonly name: string
+  /** Its thread may be terminated before any of its steps; then this cell becomes 1, and what it returned is {@link ENDED}. */
+  readonly endedAt?: number
   run(cells: Cells): unknown
 }
+
+/** What a program returns whose thread was terminated. */
+export const ENDED = 'ended'
 
 export interface Exploration {
   /** Distinct states, and complete executions that were reached. */
@@ -88,11 +93,19 @@ export function explore(
   const seen = new Set<string>()
   let ends = 0
   let cut = 0
-  const visit = (cells: ReadonlyMap<number, number>, histories: readonly (readonly number[])[], left: number, trace: readonly string[]): void => {
-    const key = `${[...cells].sort(([a], [b]) => a - b).join(';')}|${histories.map((history) => history.join(',')).join('|')}`
+  const visit = (
+    cells: ReadonlyMap<number, number>,
+    histories: readonly (readonly number[] | null)[],
+    left: number,
+    trace: readonly string[],
+  ): void => {
+    const key = `${[...cells].sort(([a], [b]) => a - b).join(';')}|${histories.map((history) => history?.join(',') ?? ENDED).join('|')}`
     if (seen.has(key)) return
     seen.add(key)
-    const stands = programs.map((program, i) => standOf(program, histories[i] as readonly number[]))
+    const stands = programs.map((program, i): Stand => {
+      const history = histories[i] as readonly number[] | null
+      return history === null ? { result: ENDED } : standOf(program, history)
+    })
     const isEnd = stands.every((stand) => 'result' in stand)
     try {
       check(
@@ -126,8 +139,10 @@ export function explore(
                 ? b
                 : before
       const next = after === before ? cells : new Map(cells).set(cell, after)
+      const { endedAt, name } = programs[i] as Program
+      if (endedAt !== undefined) visit(new Map(cells).set(endedAt, 1), histories.with(i, null), left - 1, [...trace, `${name} is terminated`])
       const nextHistories = histories.with(i, [...(histories[i] as readonly number[]), before])
-      visit(next, nextHistories, left - 1, [...trace, `${programs[i]?.name} ${kind} ${cell}: ${before} → ${after}`])
+      visit(next, nextHistories, left - 1, [...trace, `${name} ${kind} ${cell}: ${before} → ${after}`])
     })
   }
   visit(

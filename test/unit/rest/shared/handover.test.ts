@@ -10,6 +10,7 @@ import {
   ANSWERED,
   answer,
   BLOCK_ASLEEP,
+  BLOCK_CANCEL,
   BLOCK_CELLS,
   BLOCK_HOLDER,
   BLOCK_STATE,
@@ -36,6 +37,7 @@ import {
   phaseOf,
   phaseUnder,
   poolCells,
+  RETURNED,
   receive,
   requestOf,
   revoke,
@@ -43,6 +45,7 @@ import {
   SUBMITTED,
   sleeper,
   stateOf,
+  step,
   submit,
   TIMED_OUT,
   TRANSIT,
@@ -51,7 +54,27 @@ import {
   unsubmit,
   wake,
 } from '../../../../src/rest/shared/handover.ts'
-import { type Exploration, explore, type Program, wakeUpsOf } from './explorer.ts'
+import {
+  ABANDONED,
+  abandon,
+  ask,
+  claim,
+  EMPTY,
+  free,
+  freeOf,
+  GRANTED,
+  grant,
+  lookAtTicket,
+  numberOf,
+  POOL_TICKETS,
+  phaseOfTicket,
+  redeem,
+  TICKET_CELLS,
+  TICKET_STATE,
+  ticketState,
+  WAITING,
+} from '../../../../src/rest/shared/tickets.ts'
+import { ENDED, type Exploration, explore, type Program, wakeUpsOf } from './explorer.ts'
 
 const POOL = 0
 const BLOCKS = 2
@@ -325,6 +348,223 @@ describe('every interleaving of', () => {
       seen.add(results.join())
     })
     expect(seen).toContain('1,2,1')
+  })
+})
+
+describe('tickets, in every interleaving of', () => {
+  const THREAD = 5
+  const TICKET = place(BLOCKS)
+  const IS_OVER = TICKET + TICKET_CELLS
+  const ticketAt = (): number => TICKET
+  const ticketOf = (cells: ReadonlyMap<number, number>): number => phaseOfTicket(cells.get(TICKET + TICKET_STATE) ?? 0)
+
+  /** Asks; waits as long as it pleases; reads what it got, or gives up. */
+  const asker = (endedAt?: number): Program => ({
+    name: 'thread',
+    ...(endedAt === undefined ? {} : { endedAt }),
+    run: (cells) => {
+      if (claim(cells, ticketAt, 1, THREAD) < 0) return 'full'
+      const number = ask(cells, POOL, TICKET, 0, THREAD)
+      if (abandon(cells, POOL, TICKET, 0, number)) return 'gave up'
+      if (!redeem(cells, TICKET, number, GRANTED)) return 'nothing'
+      return receive(cells, place(0), 1, THREAD) ? 'got it' : 'too late'
+    },
+  })
+
+  /** Looks for what is marked so many times, and grants what it has. When the thread has ended, what it had is taken back, as by `onExit` of the owner. */
+  const desk = (looks: number, notices = false): Program => ({
+    name: 'owner',
+    run: (cells) => {
+      const known = { isQueued: false, number: -1, thread: 0 }
+      const log: string[] = []
+      for (let i = 0; i < looks; i++) {
+        if (notices && cells.load(IS_OVER) === 1) {
+          if (freeOf(cells, TICKET, known, THREAD)) known.isQueued = false
+          log.push('noticed')
+        }
+        const found = lookAtTicket(cells, TICKET, known)
+        if (found === 'waits') {
+          Object.assign(known, { isQueued: true, number: numberOf(cells.load(TICKET + TICKET_STATE)), thread: THREAD })
+          handOff(cells, place(0), 0, THREAD)
+          known.isQueued = false
+          log.push(grant(cells, TICKET, known.number, 0, 0, 1) ? 'granted' : `recalled ${revoke(cells, POOL, place(0), 1)}`)
+        } else if (found !== 'nothing') log.push(found)
+      }
+      return log
+    },
+  })
+
+  test('a thread that asks and gives up, and an owner that grants: the slot is with one of the two, and the ticket is free again', () => {
+    const outcomes = new Set<unknown>()
+    const { cut } = explore([asker(), desk(3)], new Map(), 80, (cells, results, isEnd) => {
+      if (!isEnd) return
+      const [got, log] = results as [string, string[]]
+      outcomes.add(got)
+      expect(log).not.toContain('damage')
+      expect(got === 'got it').toBe(log.includes('granted'))
+      // Abandoned at the end: the next look frees it, for it is marked.
+      if (ticketOf(cells) !== EMPTY) expect([ticketOf(cells), cells.get(POOL + POOL_MARKED)]).toEqual([ABANDONED, 1])
+    })
+    expect([cut, [...outcomes].sort()]).toEqual([0, ['gave up', 'got it']])
+  })
+
+  test('a thread that is terminated at any step, and an owner that notices: its ticket is free again, its slot is back', () => {
+    let noticed = 0
+    const { cut } = explore([asker(IS_OVER), desk(4, true)], new Map(), 90, (cells, results, isEnd) => {
+      const [got, log] = results as [string, string[] | undefined]
+      if (!isEnd || got !== ENDED || log?.at(-1) !== 'noticed') return
+      noticed++
+      expect(ticketOf(cells)).toBe(EMPTY)
+    })
+    expect([cut, noticed > 5]).toEqual([0, true])
+  })
+
+  test('a late step of one use, after the owner has freed the ticket for the next: it does nothing', () => {
+    const late: Program = {
+      name: 'first thread',
+      run: (cells) => [redeem(cells, TICKET, 0, GRANTED), abandon(cells, POOL, TICKET, 0, 0)],
+    }
+    const next: Program = {
+      name: 'owner and second thread',
+      run: (cells) => {
+        free(cells, TICKET, ticketState(0, GRANTED))
+        if (claim(cells, ticketAt, 1, THREAD + 1) < 0) return 'full'
+        cells.store(POOL + POOL_TICKETS, 1)
+        return ask(cells, POOL, TICKET, 0, THREAD + 1)
+      },
+    }
+    const { cut } = explore([late, next], new Map([[TICKET + TICKET_STATE, ticketState(0, GRANTED)]]), 60, (cells, results, isEnd) => {
+      if (isEnd) expect([ticketOf(cells), results[1]]).toEqual([WAITING, 1])
+    })
+    expect(cut).toBe(0)
+  })
+})
+
+describe('the explorer finds the fault when the mend is taken out:', () => {
+  test('a cancel that names the lease, not the request, hits the next request', () => {
+    const holder: Program = {
+      name: 'holder',
+      run: (cells) => {
+        submit(cells, POOL, place(0), 0, 1)
+        cells.store(place(0) + BLOCK_CANCEL, 1)
+        if (take(cells, place(0), 1)) submit(cells, POOL, place(0), 0, 1)
+      },
+    }
+    const owner: Program = {
+      name: 'owner',
+      run: (cells) => {
+        const log: string[] = []
+        for (let i = 0; i < 3; i++) {
+          const found = lookAt(cells, place(0), 1, 0)
+          if (found !== 'request' && found !== 'abandoned request') continue
+          const request = requestOf(cells, place(0))
+          // The lease is 1, and so is what the cancel says.
+          log.push(cells.load(place(0) + BLOCK_CANCEL) === 1 ? `abandon ${request}` : `send ${request}`)
+          answer(cells, place(0), 1)
+        }
+        return log
+      },
+    }
+    expect(() =>
+      run([holder, owner], [stateOf(1, HELD)], 90, (_, results, isEnd) => {
+        if (isEnd) expect(results[1]).not.toContain('abandon 2')
+      }),
+    ).toThrow(/after: /)
+  })
+
+  test('threads that are told apart by a number that both have send each other’s default fields', () => {
+    const FIELDS = place(BLOCKS)
+    const holder = (fields: number): Program => ({
+      name: `thread with ${fields}`,
+      run: (cells) => {
+        if (!receive(cells, place(0), 1, 1)) return null
+        if (claimWriter(cells, place(0), 1)) cells.store(FIELDS, fields)
+        const sent = cells.load(FIELDS)
+        passOn(cells, place(0), 1, 1)
+        return sent === fields
+      },
+    })
+    expect(() =>
+      run([holder(1), holder(2)], [stateOf(1, TRANSIT)], 60, (_, results, isEnd) => {
+        if (isEnd) expect(results).not.toContain(false)
+      }),
+    ).toThrow(/after: /)
+  })
+
+  test('an owner that takes submissions without a look at cancels sends what is past its limit', () => {
+    const holder: Program = {
+      name: 'holder',
+      run: (cells) => {
+        cancel(cells, POOL, place(0), 0, submit(cells, POOL, place(0), 0, 1), TIMED_OUT)
+        return cells.load(POOL + POOL_ASLEEP)
+      },
+    }
+    // It looks after the limit, which it knows from the bell: two rings.
+    const careless: Program = {
+      name: 'owner',
+      run: (cells) => {
+        if (cells.load(POOL + POOL_DOORBELL) < 2) return 'early'
+        return lookAt(cells, place(0), 1, 0)
+      },
+    }
+    const seen = new Set<unknown>()
+    run([holder, careless], [stateOf(1, HELD)], 60, (_, results, isEnd) => {
+      if (isEnd) seen.add(results[1])
+    })
+    expect(seen).toEqual(new Set(['early', 'abandoned request']))
+    const withoutMend: Program = {
+      name: 'owner',
+      run: (cells) => {
+        if (cells.load(POOL + POOL_DOORBELL) < 2) return 'early'
+        return step(cells, place(0), 1, SUBMITTED, SENDING) ? 'request' : 'nothing'
+      },
+    }
+    expect(() =>
+      run([holder, withoutMend], [stateOf(1, HELD)], 60, (_, results, isEnd) => {
+        if (isEnd) expect(results[1]).not.toBe('request')
+      }),
+    ).toThrow(/after: /)
+  })
+
+  test('a release that knows only HELD loses a block whose request is under way', () => {
+    const holder: Program = {
+      name: 'holder',
+      run: (cells) => {
+        submit(cells, POOL, place(0), 0, 1)
+        step(cells, place(0), 1, HELD, RETURNED)
+        return 'released'
+      },
+    }
+    expect(() =>
+      run([holder, ownerOf(3, false)], [stateOf(1, HELD)], 90, (cells, results, isEnd) => {
+        if (isEnd) expect((results[1] as string[]).includes('back 0') || phase(cells, 0) === RETURNED).toBe(true)
+      }),
+    ).toThrow(/after: /)
+  })
+
+  test('a ticket that does not say whose it is stays taken when its thread ends', () => {
+    const TICKET = place(BLOCKS)
+    const IS_OVER = TICKET + TICKET_CELLS
+    const thread: Program = {
+      name: 'thread',
+      endedAt: IS_OVER,
+      run: (cells) => claim(cells, () => TICKET, 1, 0),
+    }
+    const owner: Program = {
+      name: 'owner',
+      run: (cells) => {
+        if (cells.load(IS_OVER) === 0) return false
+        freeOf(cells, TICKET, { isQueued: false, number: -1, thread: 0 }, 5)
+        return true
+      },
+    }
+    // The step after which it ends, so that the claim is made.
+    const claims: Program = { ...thread, run: (cells) => [claim(cells, () => TICKET, 1, 0), cells.load(POOL)] }
+    expect(() =>
+      explore([claims, owner], new Map(), 30, (cells, results, isEnd) => {
+        if (isEnd && results[1] === true) expect(cells.get(TICKET + TICKET_STATE) ?? 0).toBe(EMPTY)
+      }),
+    ).toThrow(/after: /)
   })
 })
 

@@ -24,7 +24,7 @@ import {
 } from '../../../../src/rest/shared/handover.ts'
 import { PoolMemory } from '../../../../src/rest/shared/layout.ts'
 import { ReceivedResponse } from '../../../../src/rest/shared/posted-response.ts'
-import { TICKET_CELLS, TICKET_STATE, WAITING } from '../../../../src/rest/shared/tickets.ts'
+import { phaseOfTicket, TICKET_CELLS, TICKET_STATE, WAITING } from '../../../../src/rest/shared/tickets.ts'
 
 /** What happens when a request for /held has come. */
 let onHeld = (): void => {}
@@ -194,12 +194,14 @@ test('every word of a ticket, with every hostile value, while it is in the queue
           if (!(error instanceof RestError)) throw error
         },
       )
-      const ticket = Array.from({ length: 64 }, (_, i) => i).find((i) => words[memory.ticketAt(i) + TICKET_STATE] === WAITING)
+      const ticket = Array.from({ length: 64 }, (_, i) => i).find(
+        (i) => phaseOfTicket(words[memory.ticketAt(i) + TICKET_STATE] as number) === WAITING,
+      )
       expect(pool.stats.waiting).toBe(1)
       words[memory.ticketAt(ticket as number) + cell] = value
       held.release()
       await waiting
-      expect((await pool.request('GET', '/')).status).toBe(200)
+      expect((await pool.request('GET', '/', { timeout: 1_000 })).status, `cell ${cell}, value ${value}`).toBe(200)
     }
   }
   expect(events.filter(([slot, code]) => slot === null && code === 'SharedMemoryCorrupt').length).toBeGreaterThanOrEqual(5)

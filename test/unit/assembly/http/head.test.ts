@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import * as abi from '../../../assembly/abi.ts'
-import { FREE, linear } from '../../reference/linear.ts'
+import * as abi from '../../../../assembly/abi.ts'
+import { FREE, linear } from '../../../reference/linear.ts'
 
 const memory = linear()
 const { codec, put, text, u8, view } = memory

@@ -1,8 +1,8 @@
 /** Character classes: the steps of 16 bytes and the single ones agree with the grammar, for every byte at every place. */
 
 import { describe, expect, test } from 'vitest'
-import * as abi from '../../../assembly/abi.ts'
-import { FREE, latin1Bytes, linear } from '../../reference/linear.ts'
+import * as abi from '../../../../assembly/abi.ts'
+import { FREE, latin1Bytes, linear } from '../../../reference/linear.ts'
 
 const { codec, put, u8, view } = linear()
 const LINE = FREE

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import * as abi from '../../../assembly/abi.ts'
-import { FREE, linear } from '../../reference/linear.ts'
-import { Random } from '../../reference/random.ts'
+import * as abi from '../../../../assembly/abi.ts'
+import { FREE, linear } from '../../../reference/linear.ts'
+import { Random } from '../../../reference/random.ts'
 
 const memory = linear()
 const { codec, put, text, u8 } = memory

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { FREE, linear } from '../../reference/linear.ts'
-import { Random } from '../../reference/random.ts'
+import { FREE, linear } from '../../../reference/linear.ts'
+import { Random } from '../../../reference/random.ts'
 
 const { codec, u8, view } = linear()
 
