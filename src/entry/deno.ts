@@ -19,6 +19,7 @@ import type { ThreadedRuntime } from '../runtime.ts'
 import { denoDial, denoTransport } from '../transport/deno.ts'
 import type { DenoConn } from '../transport/deno-conn.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node.ts'
+import { checkIdentity } from '../transport/node-identity.ts'
 import { secureWithNode } from '../transport/node-tls.ts'
 import { type PlaintextSink, TlsCodec, type TlsCodecOptions } from '../transport/node-tls-codec.ts'
 import { NodeServerWsStream, type UpgradeIncoming } from './node-server.ts'
@@ -54,6 +55,7 @@ const runtime: ThreadedRuntime = {
     secure: secureWithNode,
     environment: (name) => process.env[name],
     clock: systemClock,
+    checkTls: checkIdentity,
   }),
   secure: secureWithNode,
   clock: systemClock,

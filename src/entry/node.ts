@@ -18,6 +18,7 @@ import { SharedAcquirer as BaseSharedAcquirer, type SlotReceiver } from '../rest
 import type { ThreadedRuntime } from '../runtime.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node.ts'
 import { nodeDial } from '../transport/node-dial.ts'
+import { checkIdentity } from '../transport/node-identity.ts'
 import { secureWithNode } from '../transport/node-tls.ts'
 import { type PlaintextSink, TlsCodec, type TlsCodecOptions } from '../transport/node-tls-codec.ts'
 import { NodeServerWsStream, type UpgradeIncoming } from './node-server.ts'
@@ -53,6 +54,7 @@ const runtime: ThreadedRuntime = {
     secure: secureWithNode,
     environment: (name) => process.env[name],
     clock: systemClock,
+    checkTls: checkIdentity,
   }),
   secure: secureWithNode,
   clock: systemClock,

@@ -8,7 +8,7 @@ import { TlsError, TransportError } from '../errors.ts'
 import { type Attempt, makeConnection } from '../transport/attempt.ts'
 import { printAddress } from '../transport/connect-errors.ts'
 import { checkSocketPath } from '../transport/dial-options.ts'
-import { checkTlsConfig } from '../transport/tls-options.ts'
+import { checkTlsConfig, type TlsSettings } from '../transport/tls-options.ts'
 import type { Address, Dial, DialOptions, Secure, Transport } from '../transport/transport.ts'
 import { type Environment, type ProxySettings, resolveProxy } from './settings.ts'
 import { TunnelTransport } from './tunnel.ts'
@@ -21,6 +21,8 @@ export interface ProxyParts {
   /** Secures the tunnel. */
   readonly secure: Secure
   readonly environment: Environment
+  /** Judges what only the runtime can, before anything is dialled. Throws `TlsOptionInvalid`. */
+  readonly checkTls: (settings: TlsSettings) => void
   /** Measures `connectTimeout`. */
   readonly clock: Clock
 }
@@ -36,6 +38,7 @@ export function dialThroughProxy(parts: ProxyParts): Dial {
     if (proxy === null) return parts.dial(address, options)
     checkSocketPath(options)
     const tls = address.secure ? checkTlsConfig(options.tls) : null
+    if (tls !== null) parts.checkTls(tls)
     const request = tunnelRequest(parts.codec, messages, address, proxy)
     // Whom it waits for: the server is not dialled by us, and not before the proxy has been asked to.
     const silent = (): string => {

@@ -32,6 +32,7 @@ function world(words: string): { dial: Dial; dialled: Address[]; destroyed: () =
     secure: (transport, hostname, settings) => secure.run(transport, hostname, settings),
     environment: () => undefined,
     clock: systemClock,
+    checkTls: () => {},
   })
   return { dial: through, dialled, destroyed: () => destroyed, secure }
 }
