@@ -6,7 +6,7 @@
  */
 
 /** Grows whenever a constant below changes; the binary exports it, so a stale binary is refused at load. */
-export const ABI_VERSION = 3;
+export const ABI_VERSION = 4;
 
 // Roles (RFC 6455 section 5.3: a client masks, a server never does).
 export const ROLE_CLIENT = 0;
@@ -126,6 +126,8 @@ export const BODY_UNTIL_VERIFIED_END = 5;
 export const METHOD_OTHER = 0;
 export const METHOD_HEAD = 1;
 export const METHOD_CONNECT = 2;
+/** GET with an Upgrade: 101 is an answer to it, and ends the response. */
+export const METHOD_UPGRADE = 3;
 
 // What is wrong with an HTTP message, in the order of HttpErrorCode (src/errors.ts).
 export const HTTP_ERROR_NONE = 0;
@@ -211,19 +213,6 @@ export const MAX_INTERIM_RESPONSES = 16;
 export const SEAL_REFUSED = 0;
 export const SEAL_RESERVED = 1;
 export const SEAL_NO_ROOM = 2;
-
-// Outcomes of the opening handshake checks, client side then server side, in the order of the checks.
-export const HANDSHAKE_OK = 0;
-export const HANDSHAKE_UNEXPECTED_STATUS = 1;
-export const HANDSHAKE_MISSING_UPGRADE = 2;
-export const HANDSHAKE_MISSING_CONNECTION = 3;
-export const HANDSHAKE_INVALID_ACCEPT_KEY = 4;
-export const HANDSHAKE_UNEXPECTED_EXTENSION = 5;
-export const HANDSHAKE_METHOD_NOT_GET = 6;
-export const HANDSHAKE_MISSING_HOST = 7;
-export const HANDSHAKE_UNSUPPORTED_VERSION = 8;
-export const HANDSHAKE_MISSING_KEY = 9;
-export const HANDSHAKE_MALFORMED_HTTP = 10;
 
 /** Sec-WebSocket-Key: 16 random bytes in base64. Sec-WebSocket-Accept: a SHA-1 digest in base64. */
 export const HANDSHAKE_NONCE_BYTES = 16;

@@ -13,10 +13,7 @@ export { headScan, parseRequestHead, parseResponseHead, startsLikeResponse } fro
 export { requestCompact, requestParse } from "./http/request";
 export { incomingCommit, incomingParse } from "./http/response";
 export { putContentLength, putEndOfHead, putField, putRequestLine, putStatusLine, sealField, sealRequestLine } from "./http/writer";
-export {
-  checkUpgradeRequest, checkUpgradeResponse, handshakeAccept, handshakeKey, putUpgradeRequestFields, putUpgradeResponse,
-  requestKeyAddress,
-} from "./ws/handshake";
+export { handshakeAccept, handshakeKey, putUpgradeRequestFields, putUpgradeResponse } from "./ws/handshake";
 export { readerCommit, readerCompact, readerParse, readerReset } from "./ws/reader";
 export { writeFrame, writeHeader } from "./ws/writer";
 

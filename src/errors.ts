@@ -118,6 +118,7 @@ export type HandshakeErrorCode =
   | 'HandshakeTimeout'
   | 'HandshakeRefused'
   | 'ClosedDuringHandshake'
+  | 'UnexpectedBody'
 
 /** What came instead of an upgrade. */
 export interface HandshakeResponse {

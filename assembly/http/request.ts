@@ -40,7 +40,8 @@ export function requestParse(record: usize): u32 {
   if (fields == HEAD_UNSUPPORTED_VERSION) return fail(r, HTTP_ERROR_UNSUPPORTED_VERSION);
   if (fields < 0) return fail(r, HTTP_ERROR_MALFORMED_HEAD);
   const framing = requestFraming(record);
-  if (framing < 0) return fail(r, -framing);
+  // Of the faults of framing only a missing Host is a malformed head; its number tells it apart from the others.
+  if (framing < 0) return fail(r, -framing, framing == -HTTP_ERROR_MALFORMED_HEAD ? 1 : 0);
   r.framing = framing;
   r.start = r.input;
   r.startLength = length;

@@ -160,7 +160,11 @@ export class FrameReader implements MessageSource {
   private readonly ownsRegion: boolean
 
   /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own */
-  constructor(codec: Codec, options: FrameReaderOptions = {}, region?: Region) {
+  constructor(
+    /** Where it took its memory from, for the opening handshake. @internal */ readonly codec: Codec,
+    options: FrameReaderOptions = {},
+    region?: Region,
+  ) {
     this.role = options.role ?? 'client'
     if (this.role !== 'client' && this.role !== 'server') {
       throw new UsageError('InvalidOption', `role must be 'client' or 'server', but is ${nameChoice(this.role)}`)

@@ -281,6 +281,14 @@ export class FrameWriter {
     this.tail += within(address - this.tail, this.end - this.tail)
   }
 
+  /** Appends bytes as they are, as many as there is room for; returns their number. For a handshake's body. @internal */
+  append(bytes: Uint8Array): number {
+    const length = Math.min(bytes.length, this.end - this.tail)
+    copyInto(this.buffer, this.tail - this.start, bytes.subarray(0, length), length)
+    this.tail += length
+    return length
+  }
+
   private encodeBytes(opcode: number, bytes: BytesInit): boolean {
     const length = plainLength(bytes)
     if (length > 0) return this.encode(opcode, bytes as Uint8Array, length)

@@ -1,51 +1,36 @@
 /** The opening handshake of a WebSocket (RFC 6455 section 4), sans IO: both ends, over the memory of a frame reader and writer. */
 
 import {
-  FIELD_BYTES,
-  HANDSHAKE_INVALID_ACCEPT_KEY,
+  HANDSHAKE_ACCEPT_BYTES,
   HANDSHAKE_KEY_BYTES,
-  HANDSHAKE_METHOD_NOT_GET,
-  HANDSHAKE_MISSING_CONNECTION,
-  HANDSHAKE_MISSING_HOST,
-  HANDSHAKE_MISSING_KEY,
-  HANDSHAKE_MISSING_UPGRADE,
   HANDSHAKE_NONCE_BYTES,
-  HANDSHAKE_OK,
-  HANDSHAKE_UNEXPECTED_EXTENSION,
-  HANDSHAKE_UNEXPECTED_STATUS,
-  HANDSHAKE_UNSUPPORTED_VERSION,
-  HEAD_FIELD_CAPACITY,
-  HEAD_FIELD_COUNT,
-  HEAD_FIELDS,
-  HEAD_INCOMPLETE,
-  HEAD_METHOD,
-  HEAD_METHOD_LENGTH,
-  HEAD_REASON,
-  HEAD_REASON_LENGTH,
-  HEAD_RECORD_BYTES,
-  HEAD_STATUS,
-  HEAD_TARGET,
-  HEAD_TARGET_LENGTH,
-  HEAD_TOO_MANY_FIELDS,
+  RESPONSE_COMPLETE,
+  RESPONSE_DATA,
+  RESPONSE_FAILED,
+  RESPONSE_HEAD,
+  RESPONSE_MORE,
   SEAL_NO_ROOM,
   SHA1_SCRATCH_BYTES,
 } from '../../assembly/abi.ts'
-import { checkInteger, EncodeError, HandshakeError, type HandshakeErrorCode, type HandshakeResponse, UsageError } from '../errors.ts'
+import { checkInteger, EncodeError, HandshakeError, type HandshakeResponse, type HttpError, UsageError } from '../errors.ts'
 import { nameFault, nameValue } from '../naming.ts'
-import { refused } from '../option-rules.ts'
+import { refused, SIZE_MAX } from '../option-rules.ts'
 import { namesOf, showsItself } from '../printing.ts'
 import { type Fields, type FieldsInit, pairsOf } from './fields.ts'
 import type { FrameReader } from './frame-reader.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import { injectedField, injectedLine, injection } from './injection.ts'
 import { bytesOf } from './inputs.ts'
+import { RequestReader } from './request-reader.ts'
+import { ResponseReader } from './response-reader.ts'
+import { findField, listMembers, responseFault, type UpgradeFault, type UpgradeHead, upgradeFault } from './upgrade.ts'
 
-/** Longest head of an opening handshake; Node takes 16 KiB too, nginx 8 KiB a line. */
-export const MAX_HEAD_BYTES: number = 16 * 1024
+export { findField, type UpgradeHead } from './upgrade.ts'
+
 /** Most fields of a head; Node allows 2,000, h11 and Apache 100. */
 const MAX_FIELDS = 100
-/** Most interim responses before the final one; more is a peer that wants to keep us busy. */
-const MAX_INTERIM = 16
+/** Bytes that are handed to a reader of heads at a time, which has room for as many behind the longest head. */
+const PIECE = 1_024
 /** Most bytes of a refusal's body that are kept for the error. */
 export const MAX_REFUSAL_BODY: number = 4_096
 
@@ -76,21 +61,6 @@ export function listFields(init: FieldsInit | undefined): [name: string, value: 
   return list
 }
 
-/** First value of a field, whatever its case. */
-export function findField(fields: Fields, name: string): string | undefined {
-  const wanted = name.toLowerCase()
-  return fields.find(([each]) => each.toLowerCase() === wanted)?.[1]
-}
-
-/** Members of the comma-separated lists in all fields of that name (RFC 9110 section 5.6.1). */
-function listMembers(fields: Fields, name: string): string[] {
-  return fields
-    .filter(([each]) => each.toLowerCase() === name)
-    .flatMap(([, value]) => value.split(','))
-    .map((member) => member.trim())
-    .filter((member) => member !== '')
-}
-
 /** Offered or spoken subprotocols: tokens, each once (RFC 6455 section 4.1, item 10). */
 export function listProtocols(protocols: string | readonly string[] | undefined): readonly string[] {
   if (protocols !== undefined && typeof protocols !== 'string' && !Array.isArray(protocols)) {
@@ -106,35 +76,29 @@ export function listProtocols(protocols: string | readonly string[] | undefined)
   return list
 }
 
-/** What both ends share: heads in and out of linear memory. */
-class HeadMemory {
-  readonly record: number
+/** Heads out: into the buffer of a frame writer, whose stage the parts pass through. */
+class HeadWriter {
   readonly sha1Scratch: number
   readonly key: number
-  private readonly fields: number
   private readonly text: number
   private readonly textEnd: number
   private readonly encoder = new TextEncoder()
   private at = 0
-  readonly outEnd: number
-  private scanned = 0
+  private readonly outEnd: number
 
   constructor(
-    readonly reader: FrameReader,
-    readonly writer: FrameWriter,
-    readonly maxHead: number,
+    private readonly reader: FrameReader,
+    private readonly writer: FrameWriter,
   ) {
     const { address, bytes } = writer.scratch
-    this.record = address
-    this.fields = this.record + HEAD_RECORD_BYTES
-    this.sha1Scratch = this.fields + MAX_FIELDS * FIELD_BYTES
-    this.key = this.sha1Scratch + SHA1_SCRATCH_BYTES
-    this.text = this.key + 32
+    this.sha1Scratch = address
+    this.key = address + SHA1_SCRATCH_BYTES
+    this.text = this.key + 64
     this.textEnd = address + bytes
     this.outEnd = writer.free.to
   }
 
-  // Out: every put may fail on what it is given, and then nothing has been sent.
+  // Every step may fail on what it is given, and then nothing has been written.
 
   /** Begins a head anew; what an earlier one wrote before it failed is forgotten. */
   begin(): void {
@@ -144,105 +108,57 @@ class HeadMemory {
   requestLine(method: string, target: string): void {
     const [m, mLength] = this.stage(method, this.text)
     const [t, tLength] = this.stage(target, m + mLength)
-    this.put(this.reader.exports.putRequestLine(this.reserve(mLength + tLength), this.outEnd, m, mLength, t, tLength), () =>
-      injectedLine(method, target),
-    )
+    this.put(this.reader.exports.putRequestLine(this.at, this.outEnd, m, mLength, t, tLength), () => injectedLine(method, target))
   }
 
   statusLine(status: number, reason: string): void {
     const [r, rLength] = this.stage(reason, this.text)
-    this.put(this.reader.exports.putStatusLine(this.reserve(rLength), this.outEnd, status, r, rLength), () =>
-      injection('the reason phrase has bytes that'),
-    )
+    this.put(this.reader.exports.putStatusLine(this.at, this.outEnd, status, r, rLength), () => injection('the reason phrase has bytes that'))
   }
 
   field(name: string, value: string): void {
     const [n, nLength] = this.stage(name, this.text)
     const [v, vLength] = this.stage(value, n + nLength)
-    this.put(this.reader.exports.putField(this.reserve(nLength + vLength), this.outEnd, n, nLength, v, vLength), () => injectedField(name))
+    this.put(this.reader.exports.putField(this.at, this.outEnd, n, nLength, v, vLength), () => injectedField(name))
+  }
+
+  /** The fields of a request that the handshake is made of, with the key of a nonce. */
+  upgradeFields(nonce: Uint8Array): void {
+    const { exports, u8 } = this.reader
+    u8.set(nonce, this.sha1Scratch)
+    exports.handshakeKey(this.key, this.sha1Scratch)
+    this.put(exports.putUpgradeRequestFields(this.at, this.outEnd, this.key), () => injection('the key has bytes that'))
+  }
+
+  /** The 101 response to `key`, up to its own fields. */
+  switching(key: string): void {
+    const [k] = this.stage(key, this.key)
+    this.put(this.reader.exports.putUpgradeResponse(this.at, this.outEnd, k, this.sha1Scratch), () => injection('the key has bytes that'))
+  }
+
+  /** The Sec-WebSocket-Accept that answers the key that was written last. */
+  get accept(): string {
+    const { exports, u8 } = this.reader
+    exports.handshakeAccept(this.text, this.key, HANDSHAKE_KEY_BYTES, this.sha1Scratch)
+    return String.fromCharCode(...u8.subarray(this.text, this.text + HANDSHAKE_ACCEPT_BYTES))
   }
 
   endOfHead(): void {
-    this.put(this.reader.exports.putEndOfHead(this.reserve(0), this.outEnd), () => injection('the head has bytes that'))
+    this.put(this.reader.exports.putEndOfHead(this.at, this.outEnd), () => injection('the head has bytes that'))
     this.writer.appendedTo(this.at)
   }
 
-  body(text: string): void {
-    const [b, length] = this.stage(text, this.text)
-    this.reader.u8.copyWithin(this.reserve(length), b, b + length)
-    this.at += length
-    this.writer.appendedTo(this.at)
-  }
-
-  /** Room for `bytes` of the caller's and the codec's own longest literal. */
-  reserve(bytes: number): number {
-    if (this.at + bytes + 256 > this.outEnd) {
+  private put(end: number, refusal: () => EncodeError): void {
+    if (end === SEAL_NO_ROOM) {
       throw new EncodeError(
         'OutgoingHeadTooLarge',
-        `the head does not fit in the write buffer: use a larger writeBufferCapacity`,
-        bytes,
+        'the head does not fit in the write buffer: use a larger writeBufferCapacity',
+        undefined,
         this.outEnd - this.at,
       )
     }
-    return this.at
-  }
-
-  put(end: number, refused: () => EncodeError): void {
-    if (end <= SEAL_NO_ROOM) throw refused()
+    if (end < SEAL_NO_ROOM) throw refusal()
     this.at = end
-  }
-
-  // In.
-
-  /** Length of the head that has arrived, or 0 when it is incomplete. */
-  scan(asResponse: boolean): number {
-    const { reader } = this
-    const { headAddress, buffered } = reader
-    if (asResponse && !reader.exports.startsLikeResponse(headAddress, buffered))
-      throw malformed('the answer is not HTTP/1.x; is this the right port?')
-    const length = reader.exports.headScan(headAddress, buffered, this.scanned)
-    this.scanned = buffered
-    if (length < 0) throw malformed('a line does not end in CRLF')
-    if (length > this.maxHead || (length === HEAD_INCOMPLETE && buffered > this.maxHead)) {
-      throw new HandshakeError('HeadTooLarge', `the head is over ${this.maxHead} bytes`)
-    }
-    return length
-  }
-
-  parse(length: number, asResponse: boolean): Fields {
-    const { exports, headAddress, view } = this.reader
-    view.setUint32(this.record + HEAD_FIELDS, this.fields, true)
-    view.setUint32(this.record + HEAD_FIELD_CAPACITY, MAX_FIELDS, true)
-    const count = asResponse
-      ? exports.parseResponseHead(this.record, headAddress, length)
-      : exports.parseRequestHead(this.record, headAddress, length)
-    if (count === HEAD_TOO_MANY_FIELDS) throw new HandshakeError('TooManyHeaders', `the head has more than ${MAX_FIELDS} fields`)
-    if (count < 0) throw malformed(`the ${asResponse ? 'response' : 'request'} head breaks RFC 9112`)
-    const fields: [string, string][] = []
-    for (let i = 0; i < this.word(HEAD_FIELD_COUNT); i++) {
-      const field = this.fields + i * FIELD_BYTES
-      fields.push([this.textAt(field, field + 4), this.textAt(field + 8, field + 12)])
-    }
-    return fields
-  }
-
-  /** The next head begins at the reader's current position. */
-  rescan(): void {
-    this.scanned = 0
-  }
-
-  word(offset: number): number {
-    return this.reader.view.getUint32(this.record + offset, true)
-  }
-
-  textOf(offset: number, lengthOffset: number): string {
-    return this.textAt(this.record + offset, this.record + lengthOffset)
-  }
-
-  private textAt(addressOf: number, lengthOf: number): string {
-    const { view } = this.reader
-    const at = view.getUint32(addressOf, true)
-    return this.reader.latin1(at, at + view.getUint32(lengthOf, true))
   }
 
   private stage(text: string, at: number): [address: number, length: number] {
@@ -253,8 +169,32 @@ class HeadMemory {
   }
 }
 
-function malformed(what: string): HandshakeError {
-  return new HandshakeError('MalformedHttp', what)
+/**
+ * Hands the bytes that a frame reader holds to a reader of heads, piece by piece, until `step` says that it has what it wanted or no byte is left.
+ * Only what the other has used is taken from the frame reader: what follows a head stays there, as the first frame.
+ */
+function pass<Outcome>(
+  from: FrameReader,
+  to: { read(bytes: Uint8Array): void },
+  step: () => { readonly unused: number; readonly outcome: Outcome | null },
+): Outcome | null {
+  while (from.buffered > 0) {
+    const length = Math.min(from.buffered, PIECE)
+    to.read(from.u8.subarray(from.headAddress, from.headAddress + length))
+    const { unused, outcome } = step()
+    from.consume(length - unused)
+    if (outcome !== null) return outcome
+  }
+  return null
+}
+
+/** What is wrong with a head, in the words of the handshake. */
+function headError(error: HttpError | null): HandshakeError {
+  const code = error?.code
+  return new HandshakeError(
+    code === 'HeadTooLarge' || code === 'TooManyHeaders' ? code : 'MalformedHttp',
+    error?.message ?? 'the head breaks RFC 9112',
+  )
 }
 
 /** What a client asks for. */
@@ -281,30 +221,43 @@ export class ClientHandshake {
   protocol = ''
   /** Fields of the response. */
   headers: Fields = []
-  private readonly memory: HeadMemory
+  private readonly reader: FrameReader
+  private readonly response: ResponseReader
   private readonly offered: readonly string[]
+  private readonly accept: string
   private refusal: HandshakeResponse | null = null
-  private interim = 0
+  private readonly body: Uint8Array[] = []
+  private bodyRoom = MAX_REFUSAL_BODY
+  private isWhole = false
 
-  /** The reader and writer must share one memory. */
-  constructor(reader: FrameReader, writer: FrameWriter, hello: ClientHello, maxHead: number) {
-    const memory = new HeadMemory(reader, writer, maxHead)
-    this.memory = memory
+  /**
+   * The reader and writer must share one memory.
+   *
+   * @param maxHead longest head of the response in bytes, 16 to 1 MiB
+   * @param maxHeaders most fields of it, 1 to 1,000
+   */
+  constructor(reader: FrameReader, writer: FrameWriter, hello: ClientHello, maxHead: number, maxHeaders: number = MAX_FIELDS) {
+    const out = new HeadWriter(reader, writer)
+    this.reader = reader
     this.offered = hello.protocols
     const nonce = bytesOf('nonce', hello.nonce)
     // What a shorter one leaves out would be whatever lay there before, and would go to the peer.
     checkInteger('nonce', nonce.length, HANDSHAKE_NONCE_BYTES, HANDSHAKE_NONCE_BYTES, 'bytes')
-    reader.u8.set(nonce, memory.sha1Scratch)
-    reader.exports.handshakeKey(memory.key, memory.sha1Scratch)
-    memory.begin()
-    memory.requestLine('GET', hello.target)
-    memory.field('Host', findField(hello.headers, 'host') ?? hello.host)
-    memory.put(reader.exports.putUpgradeRequestFields(memory.reserve(HANDSHAKE_KEY_BYTES), memory.outEnd, memory.key), () =>
-      injection('the key has bytes that'),
-    )
-    if (hello.protocols.length > 0) memory.field('Sec-WebSocket-Protocol', hello.protocols.join(', '))
-    for (const [name, value] of hello.headers) if (name.toLowerCase() !== 'host') memory.field(name, value)
-    memory.endOfHead()
+    out.begin()
+    out.requestLine('GET', hello.target)
+    out.field('Host', findField(hello.headers, 'host') ?? hello.host)
+    out.upgradeFields(nonce)
+    this.accept = out.accept
+    if (hello.protocols.length > 0) out.field('Sec-WebSocket-Protocol', hello.protocols.join(', '))
+    for (const [name, value] of hello.headers) if (name.toLowerCase() !== 'host') out.field(name, value)
+    this.response = new ResponseReader(reader.codec, {
+      capacity: maxHead + PIECE,
+      maxHeadSize: maxHead,
+      maxHeaders,
+      maxBodySize: SIZE_MAX,
+    })
+    this.response.beginUpgrade()
+    out.endOfHead()
   }
 
   /**
@@ -312,46 +265,75 @@ export class ClientHandshake {
    * upgrade; take {@link ClientHandshake.refused} when its body is complete enough. Throws `HandshakeError`.
    */
   receive(): 'more' | 'open' | 'refused' {
-    if (this.refusal !== null) return 'refused'
-    const { memory } = this
-    const { reader } = memory
-    const length = memory.scan(true)
-    if (length === 0) return 'more'
-    this.headers = memory.parse(length, true)
-    const outcome = reader.exports.checkUpgradeResponse(memory.record, memory.key, memory.sha1Scratch)
-    const status = memory.word(HEAD_STATUS)
-    const response = { status, reason: memory.textOf(HEAD_REASON, HEAD_REASON_LENGTH), headers: this.headers, body: '' }
-    reader.consume(length)
-    if (outcome === HANDSHAKE_UNEXPECTED_STATUS) {
-      if (status < 200 && this.interim++ < MAX_INTERIM) {
-        // An interim response (RFC 9110 section 15.2): the final one is yet to come.
-        memory.rescan()
-        return this.receive()
-      }
-      this.refusal = response
-      return 'refused'
-    }
-    if (outcome !== HANDSHAKE_OK) throw checkFailed(outcome, response)
-    this.protocol = this.chosenProtocol(response)
-    return 'open'
+    if (this.isWhole) return 'refused'
+    const outcome = pass(this.reader, this.response, () => {
+      const outcome = this.step()
+      return { unused: this.response.surplus, outcome }
+    })
+    if (outcome !== null) this.response.release()
+    return outcome ?? (this.refusal === null ? 'more' : 'refused')
   }
 
   /** The refusal with as much of its body as has come, and whether more is worth waiting for. */
   get refused(): { error: HandshakeError; complete: boolean } {
-    const { reader } = this.memory
+    this.receive()
     const refusal = this.refusal as HandshakeResponse
-    const declared = findField(refusal.headers, 'content-length')
-    const limit = Math.min(MAX_REFUSAL_BODY, this.memory.maxHead)
-    const wanted = declared !== undefined && /^\d{1,15}$/.test(declared) ? Math.min(limit, Number(declared)) : limit
-    const kept = Math.min(wanted, reader.buffered)
-    const body = new TextDecoder().decode(reader.u8.subarray(reader.headAddress, reader.headAddress + kept))
     const { status, reason } = refusal
+    const decoder = new TextDecoder()
+    const body = this.body.map((piece) => decoder.decode(piece, { stream: true })).join('') + decoder.decode()
     const error = new HandshakeError(
       'UnexpectedStatus',
       `the server answered ${status}${reason === '' ? '' : ` ${reason}`} instead of 101; see .headers and .body`,
       { ...refusal, body },
     )
-    return { error, complete: kept >= wanted || status === 204 || status === 304 }
+    return { error, complete: this.isWhole }
+  }
+
+  /** Gives the memory of the response back; done when the handshake ends by itself. */
+  release(): void {
+    this.response.release()
+  }
+
+  /** What the bytes that the response reader has lead to. */
+  private step(): 'open' | 'refused' | null {
+    const { response } = this
+    for (let code = response.advance(); code !== RESPONSE_MORE; code = response.advance()) {
+      if (code === RESPONSE_HEAD) this.readHead()
+      else if (code === RESPONSE_DATA) this.keep(response.data)
+      if (code === RESPONSE_FAILED && this.refusal === null) throw this.failure()
+      // A refusal whose body is broken has still been given.
+      const isOver = code === RESPONSE_COMPLETE || code === RESPONSE_FAILED || this.bodyRoom === 0
+      if (!isOver) continue
+      this.isWhole = this.refusal !== null
+      return this.isWhole ? 'refused' : 'open'
+    }
+    return null
+  }
+
+  private readHead(): void {
+    const { response } = this.response
+    const head: HandshakeResponse = { status: response.status, reason: response.reason, headers: response.headers(), body: '' }
+    this.headers = head.headers
+    if (head.status !== 101) {
+      this.refusal = head
+      return
+    }
+    const fault = responseFault(head, this.accept)
+    if (fault !== null) throw fault
+    this.protocol = this.chosenProtocol(head)
+  }
+
+  private keep(piece: Uint8Array): void {
+    const kept = piece.slice(0, this.bodyRoom)
+    this.body.push(kept)
+    this.bodyRoom -= kept.length
+  }
+
+  private failure(): HandshakeError {
+    const { error } = this.response
+    if (error?.code !== 'TooManyInterim') return headError(error)
+    const { status, reason, headers } = this.response.interim
+    return new HandshakeError('UnexpectedStatus', error.message, { status, reason, headers, body: '' })
   }
 
   private chosenProtocol(response: HandshakeResponse): string {
@@ -369,20 +351,6 @@ export class ClientHandshake {
   }
 }
 
-function checkFailed(outcome: number, response: HandshakeResponse): HandshakeError {
-  const [code, message]: [HandshakeErrorCode, string] =
-    outcome === HANDSHAKE_MISSING_UPGRADE
-      ? ['MissingUpgrade', 'the 101 response has no Upgrade: websocket']
-      : outcome === HANDSHAKE_MISSING_CONNECTION
-        ? ['MissingConnection', 'the 101 response has no Connection: Upgrade']
-        : outcome === HANDSHAKE_INVALID_ACCEPT_KEY
-          ? ['InvalidAcceptKey', 'Sec-WebSocket-Accept does not answer our key: this is no WebSocket server, or a cache in between']
-          : outcome === HANDSHAKE_UNEXPECTED_EXTENSION
-            ? ['UnexpectedExtension', 'the server chose an extension, but none was offered']
-            : ['MalformedHttp', 'the response breaks RFC 6455 section 4.1']
-  return new HandshakeError(code, message, response)
-}
-
 /** A request that passed or failed the checks of RFC 6455 section 4.2.1. */
 export interface ServerHello {
   /** Path and query. */
@@ -394,96 +362,113 @@ export interface ServerHello {
   /** Subprotocols that the client offers, in order. */
   readonly protocols: readonly string[]
   /** Why it is no valid upgrade, and the status that says so; null when it is valid. */
-  readonly fault: { readonly error: HandshakeError; readonly status: number } | null
+  readonly fault: UpgradeFault | null
 }
 
-/** The server's end: `receive` after each read, then `accept` or `refuse`, which write the response. */
+/** The server's end: `receive` after each read, or `take` for a head that somebody else has read; then `accept` or `refuse`, which write the response. */
 export class ServerHandshake {
   static {
     showsItself(this.prototype, () => ({}))
   }
 
-  private readonly memory: HeadMemory
-  /** The key of a valid request is there to be answered. */
-  private hasKey = false
+  private readonly reader: FrameReader
+  private readonly writer: FrameWriter
+  private readonly out: HeadWriter
+  private request: RequestReader | null = null
+  /** The key of a valid request, to be answered. */
+  private key: string | null = null
 
-  /** The reader and writer must share one memory. */
-  constructor(reader: FrameReader, writer: FrameWriter, maxHead: number) {
-    this.memory = new HeadMemory(reader, writer, maxHead)
+  /**
+   * The reader and writer must share one memory.
+   *
+   * @param maxHead longest head of the request in bytes, 16 to 1 MiB
+   * @param maxHeaders most fields of it, 1 to 1,000
+   */
+  constructor(
+    reader: FrameReader,
+    writer: FrameWriter,
+    private readonly maxHead: number,
+    private readonly maxHeaders: number = MAX_FIELDS,
+  ) {
+    this.reader = reader
+    this.writer = writer
+    this.out = new HeadWriter(reader, writer)
   }
 
   /** The request, when its head has arrived. Throws `HandshakeError` for what is not HTTP. */
   receive(): ServerHello | null {
-    const { memory } = this
-    const { reader } = memory
-    const length = memory.scan(false)
-    if (length === 0) return null
-    const headers = memory.parse(length, false)
-    const outcome = reader.exports.checkUpgradeRequest(memory.record)
-    this.hasKey = outcome === HANDSHAKE_OK
-    if (this.hasKey) {
-      const key = reader.exports.requestKeyAddress(memory.record)
-      reader.u8.copyWithin(memory.key, key, key + HANDSHAKE_KEY_BYTES)
-    }
-    const hello: ServerHello = {
-      path: memory.textOf(HEAD_TARGET, HEAD_TARGET_LENGTH),
+    const { maxHead, maxHeaders, reader } = this
+    this.request ??= new RequestReader(reader.codec, { capacity: maxHead + PIECE, maxHeadSize: maxHead, maxHeaders })
+    const { request } = this
+    const hello = pass(reader, request, () => {
+      const head = request.next()
+      if (head === null) {
+        if (request.error === null) return { unused: 0, outcome: null }
+        if (!request.lacksHost) throw headError(request.error)
+        return { unused: 0, outcome: missingHost() }
+      }
+      const { method, target, version } = head
+      return { unused: request.remainder.length, outcome: this.take({ method, target, version, headers: head.headers() }) }
+    })
+    if (hello !== null) this.release()
+    return hello
+  }
+
+  /** Judges a request whose head was read elsewhere. */
+  take(head: UpgradeHead): ServerHello {
+    const { headers, target } = head
+    const fault = upgradeFault(head)
+    this.key = fault === null ? (findField(headers, 'sec-websocket-key') as string) : null
+    return {
+      path: target,
       host: findField(headers, 'host') ?? '',
       headers,
       protocols: listMembers(headers, 'sec-websocket-protocol'),
-      fault: requestFault(outcome, memory.textOf(HEAD_METHOD, HEAD_METHOD_LENGTH)),
+      fault,
     }
-    reader.consume(length)
-    return hello
   }
 
   /** Writes the 101 response. Throws `NotOpen` when no valid request has been received. */
   accept(protocol: string, headers: Fields): void {
-    const { memory } = this
-    if (!this.hasKey) throw new UsageError('NotOpen', 'there is no valid request to accept: receive() has not given one')
-    memory.begin()
-    memory.put(memory.reader.exports.putUpgradeResponse(memory.reserve(HANDSHAKE_KEY_BYTES), memory.outEnd, memory.key, memory.sha1Scratch), () =>
-      injection('the key has bytes that'),
-    )
-    if (protocol !== '') memory.field('Sec-WebSocket-Protocol', protocol)
-    for (const [name, value] of headers) memory.field(name, value)
-    memory.endOfHead()
+    const { out } = this
+    if (this.key === null) throw new UsageError('NotOpen', 'there is no valid request to accept: receive() has not given one')
+    out.begin()
+    out.switching(this.key)
+    if (protocol !== '') out.field('Sec-WebSocket-Protocol', protocol)
+    for (const [name, value] of headers) out.field(name, value)
+    out.endOfHead()
   }
 
-  /** Writes a refusal: a complete response, after which the connection ends. */
-  refuse(status: number, reason: string, headers: Fields, body: string): void {
-    const { memory } = this
-    memory.begin()
-    memory.statusLine(status, reason)
-    for (const [name, value] of headers) memory.field(name, value)
+  /**
+   * Writes the head of a refusal, and as much of its body as the write buffer has room for; after it the connection ends.
+   *
+   * @returns the rest of the body, to be sent behind it
+   */
+  refuse(status: number, reason: string, headers: Fields, body: string): Uint8Array<ArrayBuffer> {
+    const { out } = this
+    const content = new TextEncoder().encode(body)
+    out.begin()
+    out.statusLine(status, reason)
+    for (const [name, value] of headers) out.field(name, value)
     if (status === 426) {
-      memory.field('Upgrade', 'websocket')
-      memory.field('Sec-WebSocket-Version', '13')
+      out.field('Upgrade', 'websocket')
+      out.field('Sec-WebSocket-Version', '13')
     }
-    if (status === 405) memory.field('Allow', 'GET')
-    memory.field('Connection', status === 426 ? 'close, Upgrade' : 'close')
-    memory.field('Content-Length', String(new TextEncoder().encode(body).length))
-    memory.endOfHead()
-    memory.body(body)
+    if (status === 405) out.field('Allow', 'GET')
+    out.field('Connection', status === 426 ? 'close, Upgrade' : 'close')
+    out.field('Content-Length', String(content.length))
+    out.endOfHead()
+    return content.subarray(this.writer.append(content))
+  }
+
+  /** Gives the memory of the request back; done when its head has been read. */
+  release(): void {
+    this.request?.release()
   }
 }
 
-function requestFault(outcome: number, method: string): ServerHello['fault'] {
-  switch (outcome) {
-    case HANDSHAKE_OK:
-      return null
-    case HANDSHAKE_METHOD_NOT_GET:
-      return { status: 405, error: new HandshakeError('MethodNotGet', `the method is ${method}, not GET`) }
-    case HANDSHAKE_MISSING_UPGRADE:
-      return { status: 426, error: new HandshakeError('MissingUpgrade', 'the request has no Upgrade: websocket') }
-    case HANDSHAKE_UNSUPPORTED_VERSION:
-      return { status: 426, error: new HandshakeError('UnsupportedVersion', 'the client does not speak WebSocket version 13') }
-    case HANDSHAKE_MISSING_CONNECTION:
-      return { status: 400, error: new HandshakeError('MissingConnection', 'the request has no Connection: Upgrade') }
-    case HANDSHAKE_MISSING_HOST:
-      return { status: 400, error: new HandshakeError('MissingHost', 'the request has no Host, or several') }
-    case HANDSHAKE_MISSING_KEY:
-      return { status: 400, error: new HandshakeError('MissingKey', 'the request has no single Sec-WebSocket-Key of 16 bytes') }
-    default:
-      return { status: 400, error: malformed('a WebSocket needs HTTP/1.1') }
-  }
+/** The request reader refuses such a request as a whole, as every server must (RFC 9112 section 3.2). */
+function missingHost(): ServerHello {
+  const error = new HandshakeError('MissingHost', 'the request has no Host, or several')
+  return { path: '', host: '', headers: [], protocols: [], fault: { status: 400, error } }
 }

@@ -29,9 +29,6 @@ export interface CodecExports {
   chunkedDecode(record: number, from: number, to: number, target: number, targetEnd: number): number
   putUpgradeRequestFields(at: number, end: number, key: number): number
   putUpgradeResponse(at: number, end: number, key: number, scratch: number): number
-  checkUpgradeRequest(head: number): number
-  checkUpgradeResponse(head: number, key: number, scratch: number): number
-  requestKeyAddress(head: number): number
   handshakeKey(target: number, nonce: number): number
   handshakeAccept(target: number, key: number, keyLength: number, scratch: number): number
   readerReset(record: number): void

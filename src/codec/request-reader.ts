@@ -247,6 +247,11 @@ export class RequestReader implements RequestSource {
     return this.failure
   }
 
+  /** It failed because the request had no Host, or several (RFC 9112 section 3.2). @internal */
+  get lacksHost(): boolean {
+    return this.failure?.code === 'MalformedHead' && this.float(INCOMING_ERROR_A) !== 0
+  }
+
   /** Drops everything and starts over, as for a new connection. */
   reset(): void {
     this.checkUsable()

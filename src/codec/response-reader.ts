@@ -54,6 +54,7 @@ import {
   METHOD_CONNECT,
   METHOD_HEAD,
   METHOD_OTHER,
+  METHOD_UPGRADE,
   RESPONSE_COMPLETE,
   RESPONSE_DATA,
   RESPONSE_FAILED,
@@ -219,6 +220,13 @@ export class ResponseReader implements ResponseSource {
     i32[words + (INCOMING_INTERIM >> 2)] = 0
   }
 
+  /** The next response answers a request to upgrade: 101 is its end, and what follows is no longer HTTP. Its body comes in pieces. @internal */
+  beginUpgrade(): void {
+    this.begin('GET')
+    this.set(INCOMING_METHOD, METHOD_UPGRADE)
+    this.streaming = true
+  }
+
   /**
    * The next whole response; interim ones are skipped. It is valid until `begin` or `next` is called. Null when more bytes are needed, and after
    * a failure, which {@link ResponseReader.error} tells apart.
@@ -370,6 +378,11 @@ export class ResponseReader implements ResponseSource {
   /** Bytes that have arrived and belong to no response yet. @internal */
   get surplus(): number {
     return this.word(INCOMING_TAIL) - this.word(INCOMING_INPUT)
+  }
+
+  /** The piece of body that RESPONSE_DATA stands for, as a view that is valid until the next step. @internal */
+  get data(): Uint8Array {
+    return this.u8.subarray(this.dataAddress, this.dataAddress + this.dataLength)
   }
 
   /** Address of the piece of body that RESPONSE_DATA stands for. @internal */

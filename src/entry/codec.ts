@@ -37,6 +37,7 @@ export type { HeadersPhase, QueryPhase, QueryValue, ReadyPhase } from '../codec/
 export { type RequestFraming, RequestHead } from '../codec/request-reader.ts'
 export { OwnedResponse, RestResponse } from '../codec/response.ts'
 export type { InterimResponse } from '../codec/response-reader.ts'
+export type { UpgradeFault, UpgradeHead } from '../codec/upgrade.ts'
 export {
   EncodeError,
   type EncodeErrorCode,

@@ -1,6 +1,6 @@
 /** Serving the `'upgrade'` event of `node:http`, which Deno and Bun implement too. */
 
-import { Buffer } from 'node:buffer'
+import type { UpgradeHead } from '../codec/upgrade.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node.ts'
 import type { AcceptOptions } from '../ws/options.ts'
 import { WsStream, type WsStreamClass } from '../ws/ws-stream.ts'
@@ -26,20 +26,19 @@ export class NodeServerWsStream extends WsStream {
    * ```
    */
   static async acceptUpgrade<Stream extends WsStream>(
-    this: WsStreamClass<Stream> & Pick<typeof WsStream, 'accept'>,
+    this: WsStreamClass<Stream> & Pick<typeof WsStream, 'acceptHead'>,
     request: UpgradeIncoming,
     socket: NodeSocket,
     head: Uint8Array,
     options: AcceptOptions = {},
   ): Promise<Stream> {
-    return this.accept<Stream>(nodeTransport(socket, joinUpgrade(request, head)), options)
+    return this.acceptHead<Stream>(nodeTransport(socket, head.length > 0 ? head : undefined), readHead(request), options)
   }
 }
 
-/** The request as it was on the wire, for the codec to read, with what followed it. */
-function joinUpgrade(request: UpgradeIncoming, head: Uint8Array): Uint8Array {
-  const { method = '', url = '', httpVersion, rawHeaders } = request
-  let text = `${method} ${url} HTTP/${httpVersion}\r\n`
-  for (let i = 0; i < rawHeaders.length; i += 2) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`
-  return Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), head])
+/** The head as Node's parser has read it. */
+function readHead({ method = '', url = '', httpVersion, rawHeaders }: UpgradeIncoming): UpgradeHead {
+  const headers: [name: string, value: string][] = []
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) headers.push([rawHeaders[i] as string, rawHeaders[i + 1] as string])
+  return { method, target: url, version: httpVersion === '1.0' ? '1.0' : '1.1', headers }
 }

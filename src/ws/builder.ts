@@ -51,6 +51,14 @@ export class WsStreamBuilder<Stream> {
   compactAt(share: number): WsStreamBuilder<Stream> {
     return this.with({ compactAt: share })
   }
+  /** Longest head of the opening handshake in bytes. */
+  maxHeadSize(bytes: number): WsStreamBuilder<Stream> {
+    return this.with({ maxHeadSize: bytes })
+  }
+  /** Most fields of that head. */
+  maxHeaders(count: number): WsStreamBuilder<Stream> {
+    return this.with({ maxHeaders: count })
+  }
   /** Longest received frame in bytes. */
   maxFrameSize(bytes: number): WsStreamBuilder<Stream> {
     return this.with({ maxFrameSize: bytes })

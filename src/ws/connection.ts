@@ -2,7 +2,6 @@
 
 import { FrameReader, type Role } from '../codec/frame-reader.ts'
 import { FrameWriter } from '../codec/frame-writer.ts'
-import { MAX_HEAD_BYTES } from '../codec/handshake.ts'
 import type { MaskKeys } from '../codec/mask-keys.ts'
 import type { Region } from '../codec/memory.ts'
 import type { Runtime } from '../runtime.ts'
@@ -26,8 +25,6 @@ export interface ConnectionUser {
 export class Connection implements TransportHandler {
   readonly reader: FrameReader
   readonly sender: Sender
-  /** Bytes in front of a read target: what an incomplete head may leave there. */
-  readonly headRoom: number
   /** The transport's last call has come. */
   isClosed = false
   private lost: Error | null = null
@@ -54,10 +51,8 @@ export class Connection implements TransportHandler {
     const { targetCount } = transport
     const { bufferCapacity, inPlace, maxReadSize } = options
     // A transport with one target gets all that is left: some runtimes hand over chunks of 512 KiB.
-    const room = Math.max(inPlace, Math.min(MAX_HEAD_BYTES, (bufferCapacity >> 1) - maxReadSize))
-    const size = targetCount === 1 ? bufferCapacity - room : maxReadSize
-    this.headRoom = room
-    const targets = this.reader.targets(targetCount, size, inPlace, room)
+    const size = targetCount === 1 ? bufferCapacity - inPlace : maxReadSize
+    const targets = this.reader.targets(targetCount, size, inPlace)
     this.targets = targets.map((target) => target.byteOffset)
     // Until its last call, the transport may read into it and write from it.
     this.region.lend()

@@ -1,6 +1,6 @@
 /** The opening handshake over a transport: either end, as straight-line async code. */
 
-import { ClientHandshake, findField, listFields, listProtocols, ServerHandshake, type ServerHello } from '../codec/handshake.ts'
+import { ClientHandshake, findField, listFields, listProtocols, ServerHandshake, type ServerHello, type UpgradeHead } from '../codec/handshake.ts'
 import { checkFields } from '../codec/injection.ts'
 import { HandshakeError, type HandshakeErrorCode, TransportError, UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
@@ -122,6 +122,7 @@ export function checkRequest({ headers, protocols }: ConnectOptions): void {
 export async function openClient(runtime: Runtime, transport: Transport, target: WsTarget, options: ConnectOptions): Promise<Opened> {
   let connection: Connection | null = null
   let waiter: HandshakeWaiter | null = null
+  let handshake: ClientHandshake | null = null
   try {
     const resolved = resolveOptions(options)
     const headers = listFields(options.headers)
@@ -134,7 +135,7 @@ export async function openClient(runtime: Runtime, transport: Transport, target:
     const { reader, sender } = connection
     const protocols = listProtocols(options.protocols)
     const hello = { target: target.target, host: target.host, headers, protocols, nonce: maskKeys.bytes(16) }
-    const handshake = new ClientHandshake(reader, sender.writer, hello, connection.headRoom)
+    handshake = new ClientHandshake(reader, sender.writer, hello, resolved.maxHeadSize, resolved.maxHeaders)
     sender.write()
     for (;;) {
       await waiter.wait(connection)
@@ -147,6 +148,7 @@ export async function openClient(runtime: Runtime, transport: Transport, target:
     abandon(transport, connection)
     throw error
   } finally {
+    handshake?.release()
     waiter?.done()
   }
 }
@@ -168,11 +170,16 @@ async function refusal(runtime: Runtime, connection: Connection, waiter: Handsha
   return handshake.refused.error
 }
 
-/** The server's opening handshake (RFC 6455 section 4.2). A refused request is answered and the connection closed. */
-export async function openServer(runtime: Runtime, transport: Transport, options: AcceptOptions): Promise<Opened> {
+/**
+ * The server's opening handshake (RFC 6455 section 4.2). A refused request is answered and the connection closed.
+ *
+ * @param head of the request, when a server of the platform's has read it already
+ */
+export async function openServer(runtime: Runtime, transport: Transport, options: AcceptOptions, head: UpgradeHead | null = null): Promise<Opened> {
   let connection: Connection | null = null
   let waiter: HandshakeWaiter | null = null
   let refused: Promise<void> | null = null
+  let handshake: ServerHandshake | null = null
   try {
     const resolved = resolveOptions(options)
     const spoken = listProtocols(options.protocols)
@@ -180,15 +187,16 @@ export async function openServer(runtime: Runtime, transport: Transport, options
     waiter = new HandshakeWaiter(runtime, resolved.handshakeTimeout, options.signal)
     connection = new Connection(runtime, transport, 'server', resolved, options.maskKeys ?? runtime.maskKeys, waiter)
     const open = connection
-    const handshake = new ServerHandshake(open.reader, open.sender.writer, open.headRoom)
+    const answering = new ServerHandshake(open.reader, open.sender.writer, resolved.maxHeadSize, resolved.maxHeaders)
+    handshake = answering
     const refuse = (status: number, reason: string, headers: readonly (readonly [string, string])[], body: string): void => {
-      handshake.refuse(status, reason, headers, body)
+      open.sender.append(answering.refuse(status, reason, headers, body))
       refused = linger(runtime, open, resolved.closeTimeout)
     }
 
     let hello: ServerHello | null
     try {
-      hello = await receiveHello(open, waiter, handshake)
+      hello = head === null ? await receiveHello(open, waiter, answering) : answering.take(head)
     } catch (error) {
       if (error instanceof HandshakeError && error.code !== 'ClosedDuringHandshake' && error.code !== 'HandshakeTimeout') {
         const status = error.code === 'HeadTooLarge' || error.code === 'TooManyHeaders' ? 431 : 400
@@ -217,7 +225,7 @@ export async function openServer(runtime: Runtime, transport: Transport, options
       if (protocol !== '' && !request.protocols.includes(protocol)) {
         throw new UsageError('InvalidOption', 'onRequest: the protocol that it chose was not offered by the client')
       }
-      handshake.accept(protocol, [...fields, ...listFields(decision.headers)])
+      answering.accept(protocol, [...fields, ...listFields(decision.headers)])
     } catch (error) {
       // The application failed, not the client, who is told so.
       if (refused === null && !waiter.hasFailed) refuse(500, REASONS[500] as string, [], '')
@@ -229,6 +237,7 @@ export async function openServer(runtime: Runtime, transport: Transport, options
     if (refused === null) abandon(transport, connection)
     throw error
   } finally {
+    handshake?.release()
     waiter?.done()
   }
 }

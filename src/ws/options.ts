@@ -61,6 +61,10 @@ export interface StreamOptions {
   dataTimeout?: number | undefined
   /** Milliseconds that a peer may neither answer a close frame nor take bytes that are queued before it, until the connection is cut. Default 5,000. */
   closeTimeout?: number
+  /** Longest head of the opening request or response that is read, in bytes, its blank line included; 16 to 1 MiB. Default 16 KiB. */
+  maxHeadSize?: number
+  /** Most fields of that head, 1 to 1,000. Default 100. */
+  maxHeaders?: number
   /** Milliseconds for the opening handshake, once connected. Default 10,000; 0 is no limit. */
   handshakeTimeout?: number
   /** Source of masking keys and nonces. Default: the platform's CSPRNG. One that is predictable is for tests only (RFC 6455 section 10.3). */
@@ -119,6 +123,8 @@ export interface ResolvedOptions {
   readonly heartbeat: { readonly interval: number; readonly timeout: number } | null
   readonly dataTimeout: number
   readonly closeTimeout: number
+  readonly maxHeadSize: number
+  readonly maxHeaders: number
   readonly handshakeTimeout: number
 }
 
@@ -145,6 +151,8 @@ export const STREAM_OPTIONS: Family<StreamOptions> = {
   heartbeat: bag(HEARTBEAT_OPTIONS, ['interval']),
   dataTimeout: number(10, TIMER_MAX, 'ms'),
   closeTimeout: number(0, TIMER_MAX, 'ms', 5_000),
+  maxHeadSize: integer(16, MIB, 'bytes', 16 * 1024),
+  maxHeaders: integer(1, 1_000, 'fields', 100),
   handshakeTimeout: timeLimit(10_000),
   maskKeys: maskKeySource,
 }
@@ -185,6 +193,8 @@ export function resolveOptions(options: StreamOptions): ResolvedOptions {
     heartbeat: heartbeat ? { interval: heartbeat.interval, timeout: heartbeat.timeout ?? heartbeat.interval } : null,
     dataTimeout: all.dataTimeout ?? 0,
     closeTimeout: all.closeTimeout,
+    maxHeadSize: all.maxHeadSize,
+    maxHeaders: all.maxHeaders,
     handshakeTimeout: all.handshakeTimeout,
   }
 }

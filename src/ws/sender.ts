@@ -110,6 +110,11 @@ export class Sender {
     return this.control(OPCODE_CLOSE, closePayload(code, reason))
   }
 
+  /** Queues bytes as they are behind what is in the write buffer: the rest of a refusal's body. They are the queue's own from now on. */
+  append(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.overflow.push(bytes)
+  }
+
   /** Resolves when everything has left; rejects when the connection ends before, or ended before. */
   flushed(): Promise<void> {
     if (this.loss !== null) return this.hasDropped ? this.backlog() : TICK

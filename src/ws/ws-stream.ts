@@ -1,5 +1,6 @@
 /** `WsStream`: the ways to come by a WebSocket. An entry point gives it its runtime. */
 
+import type { UpgradeHead } from '../codec/upgrade.ts'
 import { type Family, readOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
 import { secureOver } from '../transport/secure-over.ts'
@@ -73,6 +74,16 @@ export class WsStream extends WsConnection {
    */
   static async accept<Stream extends WsStream>(this: WsStreamClass<Stream>, transport: Transport, options: AcceptOptions = {}): Promise<Stream> {
     return new this(this.runtime, await openServer(this.runtime, transport, readOptions(ACCEPT_OPTIONS, options)))
+  }
+
+  /** As {@link WsStream.accept}, for a request whose head a server of the platform's has read. @internal */
+  static async acceptHead<Stream extends WsStream>(
+    this: WsStreamClass<Stream>,
+    transport: Transport,
+    head: UpgradeHead,
+    options: AcceptOptions,
+  ): Promise<Stream> {
+    return new this(this.runtime, await openServer(this.runtime, transport, readOptions(ACCEPT_OPTIONS, options), head))
   }
 
   /**

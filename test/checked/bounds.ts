@@ -26,21 +26,12 @@ const ADDRESSES: Partial<Record<keyof CodecExports, readonly number[]>> = {
   putUpgradeRequestFields: [0, 2],
   putUpgradeResponse: [0, 2, 3],
   sealRequestLine: [0, 4],
-  checkUpgradeResponse: [0, 1, 2],
   handshakeKey: [0, 1],
   handshakeAccept: [0, 1, 3],
 }
 
 /** Those with more than one place to write: at the address that is the first argument, and in working memory. */
-const SCRATCH: Partial<Record<keyof CodecExports, number>> = { putUpgradeResponse: 3, checkUpgradeResponse: 2, handshakeAccept: 3 }
-
-/** Those that look at a head which was parsed into the record before: it may lie in another region, that of the reader. */
-const PARSES: ReadonlySet<keyof CodecExports> = new Set<keyof CodecExports>(['parseRequestHead', 'parseResponseHead'])
-const LOOKS_AT_HEAD: ReadonlySet<keyof CodecExports> = new Set<keyof CodecExports>([
-  'checkUpgradeRequest',
-  'checkUpgradeResponse',
-  'requestKeyAddress',
-])
+const SCRATCH: Partial<Record<keyof CodecExports, number>> = { putUpgradeResponse: 3, handshakeAccept: 3 }
 
 /** Those whose first argument is where the output goes; the others' is a record, which leads to the rest of its region. */
 const WRITES_AT: ReadonlySet<keyof CodecExports> = new Set<keyof CodecExports>([
@@ -183,7 +174,6 @@ export function instantiateChecked(module: WebAssembly.Module, memory: WebAssemb
   const exports = new WebAssembly.Instance(module, { env: { memory }, checks }).exports as unknown as Record<string, (...args: number[]) => unknown>
 
   const whole: Run = { start: FIRST_REGION, end: buffer.byteLength }
-  const heads = new Map<number, number>()
   const isRun = (run: Run | null): run is Run => run !== null
   const checked = Object.entries(exports).map(([each, call]) => {
     const key = each as keyof CodecExports
@@ -194,9 +184,7 @@ export function instantiateChecked(module: WebAssembly.Module, memory: WebAssemb
       const of = given.get(buffer)
       const region = (address: number): Run | null => (of === undefined ? whole : of.region(address))
       const addresses = places.map((i) => (args[i] as number) >>> 0)
-      const [at = 0, head = 0] = addresses
-      if (PARSES.has(key)) heads.set(at, head)
-      if (LOOKS_AT_HEAD.has(key)) addresses.push(heads.get(at) ?? at)
+      const [at = 0] = addresses
       readable = addresses.map(region).filter(isRun)
       const first = WRITES_AT.has(key) && of !== undefined ? of.part(at) : region(at)
       writable = [first, scratch === undefined ? null : region((args[scratch] as number) >>> 0)].filter(isRun)

@@ -49,6 +49,12 @@ function client(hello: Partial<ClientHello> = {}, maxHead = 2_048): Client {
   return { handshake, reader, request: latin1Text(writer.data()) }
 }
 
+function limited(maxHeaders: number): Pick<Client, 'handshake' | 'reader'> {
+  const reader = new FrameReader(codec, { bufferCapacity: 64 * 1024 })
+  const hello = { target: '/', host: 'a', headers: [], protocols: [], nonce: NONCE }
+  return { reader, handshake: new ClientHandshake(reader, new FrameWriter(codec), hello, 64 * 1024, maxHeaders) }
+}
+
 interface Server {
   handshake: ServerHandshake
   reader: FrameReader
@@ -167,7 +173,8 @@ describe('a client', () => {
     expect(findField(handshake.headers, 'link')).toBeUndefined()
   })
   test('does not skip interim responses for ever', () => {
-    expect(answer(lines('HTTP/1.1 103 Early Hints').repeat(500)).outcome()).toBe('refused')
+    const error = caught(() => answer(lines('HTTP/1.1 103 Early Hints').repeat(500)).outcome())
+    expect(error).toMatchObject({ code: 'UnexpectedStatus', status: 103 })
   })
   test.each<[string, string[], string]>([
     ['no Upgrade', [RESPONSE[0] as string, ...RESPONSE.slice(2)], 'MissingUpgrade'],
@@ -219,6 +226,47 @@ describe('a client', () => {
       ],
     })
     expect(error.response?.reason).toBe('Unauthorized')
+  })
+  test('reads the body of a refusal as it is framed, in chunks too, and is done when that is', () => {
+    const text = `${lines('HTTP/1.1 403 Forbidden', 'Transfer-Encoding: chunked')}4\r\nno k\r\n2\r\ney\r\n0\r\n\r\n`
+    for (let cut = 1; cut <= text.length; cut++) {
+      const { handshake, reader } = client()
+      reader.read(latin1Bytes(text.slice(0, cut)))
+      handshake.receive()
+      reader.read(latin1Bytes(text.slice(cut)))
+      expect(handshake.receive(), `cut at ${cut}`).toBe('refused')
+      expect(handshake.refused, `cut at ${cut}`).toMatchObject({ complete: true, error: { status: 403, body: 'no key' } })
+    }
+  })
+  test('keeps the first 4,096 bytes of a refusal’s body, and waits for no more', () => {
+    for (const framing of ['Content-Length: 9000', 'Transfer-Encoding: chunked', 'Connection: close']) {
+      const body = framing.startsWith('T') ? `2328\r\n${'x'.repeat(9_000)}\r\n0\r\n\r\n` : 'x'.repeat(9_000)
+      const { outcome, handshake } = answer(lines('HTTP/1.1 500 No', framing) + body)
+      expect(outcome()).toBe('refused')
+      expect(handshake.refused, framing).toMatchObject({ complete: true, error: { body: 'x'.repeat(4_096) } })
+    }
+  })
+  test('a refusal whose body is broken is still the refusal', () => {
+    const { outcome, handshake } = answer(`${lines('HTTP/1.1 403 Forbidden', 'Transfer-Encoding: chunked')}2\r\nno\r\nzz`)
+    expect(outcome()).toBe('refused')
+    expect(handshake.refused).toMatchObject({ complete: true, error: { code: 'UnexpectedStatus', status: 403, body: 'no' } })
+  })
+  test.each([
+    ['two lengths', ['Content-Length: 1', 'Content-Length: 2']],
+    ['a length and chunks', ['Content-Length: 1', 'Transfer-Encoding: chunked']],
+  ])('a refusal that could be read in two ways is none: %s', (_, fields) => {
+    expect(caught(() => answer(lines('HTTP/1.1 403 Forbidden', ...fields)).outcome()).code).toBe('MalformedHttp')
+  })
+  test.each([1, 99, 100, 101, 1_000])('takes %i fields when that is the limit, and not one more', (most) => {
+    const filler = (count: number): string => lines('HTTP/1.1 404 No', ...Array.from({ length: count }, (_, i) => `F-${i}: v`))
+    const receive = (count: number): string => {
+      const { reader, handshake } = limited(most)
+      reader.read(latin1Bytes(filler(count)))
+      return handshake.receive()
+    }
+    expect(receive(most - 1)).toBe('refused')
+    expect(receive(most)).toBe('refused')
+    expect(caught(() => receive(most + 1)).code).toBe('TooManyHeaders')
   })
   test('waits for the rest of a refusal’s body', () => {
     const { outcome, handshake, reader } = answer(`${lines('HTTP/1.1 503 Busy', 'Content-Length: 4')}no`)
@@ -286,6 +334,41 @@ describe('a server', () => {
     ['no key', REQUEST.filter((line) => !line.includes('Key')), 'MissingKey', 400],
   ])('finds the fault of %s, and the status that says so', (_, request, code, status) => {
     expect(ask(...request).fault).toMatchObject({ status, error: { code } })
+  })
+  test('takes a head of exactly the limit, and not one byte more', () => {
+    const text = lines(...REQUEST)
+    for (const [most, taken] of [
+      [text.length - 1, false],
+      [text.length, true],
+      [text.length + 1, true],
+    ] as const) {
+      const { handshake, reader } = server(most)
+      reader.read(latin1Bytes(text))
+      if (taken) expect(handshake.receive()?.fault).toBeNull()
+      else expect(caught(() => handshake.receive()).code).toBe('HeadTooLarge')
+    }
+  })
+  test.each([
+    ['Content-Length: 5', 'UnexpectedBody'],
+    ['Transfer-Encoding: chunked', 'UnexpectedBody'],
+  ])('refuses an upgrade with a body: %s', (field, code) => {
+    expect(ask(...REQUEST, field).fault).toMatchObject({ status: 400, error: { code } })
+  })
+  test('judges a head that somebody else has read in the same way', () => {
+    const headers = REQUEST.slice(1).map((line) => line.split(': ') as [string, string])
+    const head = { method: 'GET', target: '/chat?x=1', version: '1.1', headers } as const
+    const { handshake, response } = server()
+    expect(handshake.take(head)).toEqual(ask(...REQUEST))
+    handshake.accept('', [])
+    expect(response()).toBe(lines(...RESPONSE))
+    expect(handshake.take({ ...head, headers: [...headers, ['Content-Length', '1']] }).fault).toMatchObject({ error: { code: 'UnexpectedBody' } })
+  })
+  test('refuses with a body of any length: what the write buffer has no room for is given back', () => {
+    const { handshake, response } = server()
+    const rest = handshake.refuse(403, 'No', [], 'x'.repeat(100_000))
+    expect(response()).toMatch(/^HTTP\/1\.1 403 No\r\nConnection: close\r\nContent-Length: 100000\r\n\r\nx+$/)
+    expect(response().length + rest.length).toBe(response().indexOf('x') + 100_000)
+    expect(new TextDecoder().decode(rest)).toBe('x'.repeat(rest.length))
   })
   test.each([
     [400, ['Connection: close']],

@@ -388,7 +388,7 @@ describe('the server of the opening handshake', () => {
   test('a refused client that never leaves is cut after closeTimeout', async () => {
     const world = makeWorld()
     const { opening, peer } = acceptFrom(world, { closeTimeout: 2_000 })
-    peer.send('POST / HTTP/1.1\r\n\r\n')
+    peer.send('POST / HTTP/1.1\r\nHost: a\r\n\r\n')
     await expect(opening).rejects.toMatchObject({ code: 'MethodNotGet' })
     await world.clock.advance(1_999)
     peer.send('more and more')
@@ -559,4 +559,66 @@ describe('a connection that goes around the handshake', () => {
       }
     },
   )
+})
+
+describe('a refusal', () => {
+  test('in chunks is decoded, and given as soon as it is whole', async () => {
+    const world = makeWorld()
+    const { opening, peer } = connectTo(world)
+    await world.settle()
+    peer.send('HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nno key\r\n0\r\n\r\n')
+    await world.settle()
+    expect(await stateOf(world, opening)).toBe('rejected')
+    await expect(opening).rejects.toMatchObject({ code: 'UnexpectedStatus', status: 403, body: 'no key' })
+  })
+
+  test.each([0, 12 * 1024, 16 * 1024, 64 * 1024, 300_000])('of ours with a body of %i bytes is one response', async (size) => {
+    const world = makeWorld()
+    const { opening, peer } = acceptFrom(world, { onRequest: () => ({ accept: false, status: 403, body: 'x'.repeat(size) }) })
+    peer.send(head(goodRequest))
+    await world.settle()
+    await expect(opening).rejects.toMatchObject({ code: 'HandshakeRefused' })
+    await world.settle()
+    expect(peer.text.match(/HTTP\/1\.1/g)).toHaveLength(1)
+    expect(peer.text).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/)
+    expect(peer.text).toContain(`Content-Length: ${size}\r\n`)
+    expect(peer.body.toString()).toBe('x'.repeat(size))
+  })
+})
+
+describe('maxHeadSize and maxHeaders', () => {
+  const cookies = (bytes: number): string => `Cookie: ${'c'.repeat(bytes)}`
+
+  test.each([-1, 0, 1])('a request of the limit plus %i bytes', async (over) => {
+    const world = makeWorld()
+    const limit = 40_000
+    const bare = head([...goodRequest, cookies(0)]).length
+    const { opening, peer } = acceptFrom(world, { maxHeadSize: limit })
+    peer.send(head([...goodRequest, cookies(limit + over - bare)]))
+    await world.settle()
+    if (over <= 0) expect(await opening).toMatchObject({ readyState: 'open' })
+    else {
+      await expect(opening).rejects.toMatchObject({ code: 'HeadTooLarge' })
+      expect(peer.text).toMatch(/^HTTP\/1\.1 431 /)
+    }
+  })
+
+  test.each([-1, 0, 1])('a request of the limit plus %i fields', async (over) => {
+    const world = makeWorld()
+    const own = goodRequest.length - 1
+    const { opening, peer } = acceptFrom(world, { maxHeaders: 200 })
+    peer.send(head([...goodRequest, ...Array.from({ length: 200 + over - own }, (_, i) => `F-${i}: v`)]))
+    await world.settle()
+    if (over <= 0) expect(await opening).toMatchObject({ readyState: 'open' })
+    else await expect(opening).rejects.toMatchObject({ code: 'TooManyHeaders' })
+  })
+
+  test('a response of 30 KB and 300 fields', async () => {
+    const world = makeWorld()
+    const { opening, peer } = connectTo(world, { maxHeadSize: 64 * 1024, maxHeaders: 400 })
+    await world.settle()
+    peer.send(upgradeResponse(peer.text, `${cookies(30_000)}\r\n${Array.from({ length: 300 }, (_, i) => `F-${i}: v\r\n`).join('')}`))
+    await world.settle()
+    expect(await opening).toMatchObject({ readyState: 'open' })
+  })
 })
