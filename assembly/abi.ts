@@ -6,7 +6,7 @@
  */
 
 /** Grows whenever a constant below changes; the binary exports it, so a stale binary is refused at load. */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 // Roles (RFC 6455 section 5.3: a client masks, a server never does).
 export const ROLE_CLIENT = 0;
@@ -207,9 +207,10 @@ export const CLEAN_OVERREAD = 63;
 /** Most interim responses before the final one; more is a peer that wants to keep us busy. */
 export const MAX_INTERIM_RESPONSES = 16;
 
-// What sealing a header field or request line gives instead of an address.
+// What writing a part of a head gives instead of an address; a frame, which has no parts that may be refused, gives 0 for no room.
 export const SEAL_REFUSED = 0;
 export const SEAL_RESERVED = 1;
+export const SEAL_NO_ROOM = 2;
 
 // Outcomes of the opening handshake checks, client side then server side, in the order of the checks.
 export const HANDSHAKE_OK = 0;

@@ -16,12 +16,17 @@
  */
 
 import { nameValue } from './naming.ts'
+import { namesOf, type Shown, showsItselfAsError } from './printing.ts'
 
 /** Who is to blame. */
 export type Fault = 'local' | 'remote' | 'transport'
 
 /** Base of every error that the package throws. */
 export abstract class NexusError extends Error {
+  static {
+    showsItselfAsError(this.prototype, detailsOf)
+  }
+
   /** What happened. */
   abstract readonly code: string
   /** Whose fault it was. */
@@ -29,6 +34,18 @@ export abstract class NexusError extends Error {
   /** The name of its class. */
   override get name(): string {
     return this.constructor.name
+  }
+}
+
+/** What an error has beside its message; of a response, the names of its fields and how long its body is. */
+function detailsOf(error: NexusError): Shown {
+  const { name: _, cause: __, headers, body, response: ___, ...details } = error as NexusError & Partial<HandshakeResponse> & { response?: unknown }
+  const answer = error instanceof HandshakeError && error.response !== null ? { headers: namesOf(headers ?? []), bodyLength: body?.length ?? 0 } : {}
+  return {
+    code: error.code,
+    fault: error.fault,
+    ...Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined)),
+    ...answer,
   }
 }
 
@@ -345,6 +362,7 @@ export type UsageErrorCode =
   | 'StaleRequest'
   | 'StaleResponse'
   | 'NotAttached'
+  | 'Released'
 
 /** The caller asked for what cannot be. */
 export class UsageError extends NexusError {

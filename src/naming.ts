@@ -30,8 +30,7 @@ export function nameChoice(value: unknown): string {
 }
 
 function nameKind(value: object): string {
-  const { constructor: made } = value
-  const name: unknown = typeof made === 'function' ? made.name : undefined
+  const name = classOf(value)
   return typeof name === 'string' && /^\w{1,40}$/.test(name) && name !== 'Object' ? `an instance of ${name}` : 'an object'
 }
 
@@ -52,4 +51,14 @@ export function nameField(name: string): string {
 /** Where a URL leads: scheme, host and port. */
 export function nameUrl({ protocol, host }: { readonly protocol: string; readonly host: string }): string {
   return `${protocol}//${host}`
+}
+
+/** The name of an object's class; undefined for one that will not tell, such as a revoked proxy. */
+function classOf(value: object): unknown {
+  try {
+    const { constructor: made } = value
+    return typeof made === 'function' ? made.name : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -27,10 +27,13 @@ import { fail, Incoming, moveHead } from "./incoming";
 /** An unfinished head is looked through in steps of this, so that the body behind it is not copied for nothing. */
 const HEAD_STEP: u32 = 1024;
 
-/** `length` bytes were put at `address`, and the chunk before them is used up. Returns a RESPONSE number. */
+/**
+ * `length` bytes were put at `address`, and the chunk before them is used up. Returns a RESPONSE number. A chunk is never longer than the
+ * store, to which it is moved when its response goes on.
+ */
 export function incomingCommit(record: usize, address: u32, length: u32): u32 {
   const r = changetype<Incoming>(record);
-  if (r.state == INCOMING_FAILED) return RESPONSE_FAILED;
+  if (r.state == INCOMING_FAILED || length > r.storeBytes) return RESPONSE_FAILED;
   r.input = address;
   r.tail = address + length;
   // Nobody has asked for these bytes: taken for an answer, they would answer the wrong request.

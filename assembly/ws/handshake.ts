@@ -3,13 +3,13 @@
 import {
   HANDSHAKE_ACCEPT_BYTES, HANDSHAKE_INVALID_ACCEPT_KEY, HANDSHAKE_KEY_BYTES, HANDSHAKE_MALFORMED_HTTP, HANDSHAKE_METHOD_NOT_GET,
   HANDSHAKE_MISSING_CONNECTION, HANDSHAKE_MISSING_HOST, HANDSHAKE_MISSING_KEY, HANDSHAKE_MISSING_UPGRADE, HANDSHAKE_NONCE_BYTES,
-  HANDSHAKE_OK, HANDSHAKE_UNEXPECTED_EXTENSION, HANDSHAKE_UNEXPECTED_STATUS, HANDSHAKE_UNSUPPORTED_VERSION, SHA1_SCRATCH_BYTES,
+  HANDSHAKE_OK, HANDSHAKE_UNEXPECTED_EXTENSION, HANDSHAKE_UNEXPECTED_STATUS, HANDSHAKE_UNSUPPORTED_VERSION, SEAL_NO_ROOM, SHA1_SCRATCH_BYTES,
 } from "../abi";
 import { base64Encode, base64Value } from "../bytes/base64";
 import { sha1 } from "../bytes/sha1";
 import { findField, Head, valueAddress, valueLength } from "../http/head";
 import { equalsIgnoreCase, listContains } from "../http/token";
-import { putLiteral } from "../http/writer";
+import { fits, putLiteral } from "../http/writer";
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -30,16 +30,22 @@ export function handshakeAccept(target: usize, key: usize, keyLength: u32, scrat
   return base64Encode(target, scratch + DIGEST, 20);
 }
 
-/** The fields of section 4.1 that follow Host, in the order of the RFC's example. */
-export function putUpgradeRequestFields(at: usize, key: usize): usize {
-  at = putLiteral(at, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
+const REQUEST_FIELDS = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ";
+const REQUEST_VERSION = "\r\nSec-WebSocket-Version: 13\r\n";
+const RESPONSE_FIELDS = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+
+/** The fields of section 4.1 that follow Host, in the order of the RFC's example. Returns the address behind them, or SEAL_NO_ROOM. */
+export function putUpgradeRequestFields(at: usize, end: usize, key: usize): usize {
+  if (!fits(at, end, REQUEST_FIELDS.length + HANDSHAKE_KEY_BYTES + REQUEST_VERSION.length)) return SEAL_NO_ROOM;
+  at = putLiteral(at, REQUEST_FIELDS);
   memory.copy(at, key, HANDSHAKE_KEY_BYTES);
-  return putLiteral(at + HANDSHAKE_KEY_BYTES, "\r\nSec-WebSocket-Version: 13\r\n");
+  return putLiteral(at + HANDSHAKE_KEY_BYTES, REQUEST_VERSION);
 }
 
-/** The 101 response of section 4.2.2 up to its own fields. */
-export function putUpgradeResponse(at: usize, key: usize, scratch: usize): usize {
-  at = putLiteral(at, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
+/** The 101 response of section 4.2.2 up to its own fields. Returns the address behind them, or SEAL_NO_ROOM. */
+export function putUpgradeResponse(at: usize, end: usize, key: usize, scratch: usize): usize {
+  if (!fits(at, end, RESPONSE_FIELDS.length + HANDSHAKE_ACCEPT_BYTES + 2)) return SEAL_NO_ROOM;
+  at = putLiteral(at, RESPONSE_FIELDS);
   return putLiteral(at + handshakeAccept(at, key, HANDSHAKE_KEY_BYTES, scratch), "\r\n");
 }
 

@@ -101,17 +101,21 @@ export function readerReset(record: usize): void {
 }
 
 /**
- * `length` bytes were put at `address` in the slab. When they do not follow the unparsed ones, those are moved to
- * just before them, which the caller has made sure fits (they are at most the in-place limit).
+ * `length` bytes were put at `address` in the slab. When they do not follow the unparsed ones, those are moved to just before them, for
+ * which the caller leaves room (they are at most the in-place limit). False, with nothing changed, when either would lie outside the slab.
  */
-export function readerCommit(record: usize, address: u32, length: u32): void {
+export function readerCommit(record: usize, address: u32, length: u32): bool {
   const r = changetype<Reader>(record);
-  if (address != r.tail) {
+  if (address == r.tail) {
+    if (length > r.end - address) return false;
+  } else {
     const rest = r.tail - r.head;
+    if (address < r.start + rest || <u64>address + length > <u64>r.end) return false;
     if (rest != 0) memory.copy(address - rest, r.head, rest);
     r.head = address - rest;
   }
   r.tail = address + length;
+  return true;
 }
 
 /** Moves the unparsed bytes to the start of the slab. */

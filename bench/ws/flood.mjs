@@ -131,8 +131,8 @@ function receiveByEvents(/** @type {any} */ socket, /** @type {Case} */ c, /** @
 /** A plain connection of this runtime's transport, which no entry gives out by itself. */
 async function dialPlain(/** @type {number} */ port) {
   const module = await import(new URL(`../../build/js/src/transport/${runtime === 'node' ? 'node-dial' : runtime}.js`, import.meta.url).href)
-  const dial = module.dialNode ?? module.dialBun ?? module.dialDeno
-  return dial({ hostname: '127.0.0.1', port, secure: false }, {})
+  const { systemClock } = await import(new URL('../../build/js/src/clock.js', import.meta.url).href)
+  return module[`${runtime}Dial`](systemClock)({ hostname: '127.0.0.1', port, secure: false }, {})
 }
 
 /**

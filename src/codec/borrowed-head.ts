@@ -1,6 +1,7 @@
 /** What borrowed requests and responses have in common: a version, and fields that lie in a reader's memory. */
 
 import { HEAD_MINOR_VERSION } from '../../assembly/abi.ts'
+import { namesOf, showsItself } from '../printing.ts'
 import type { HeadFields } from './head-fields.ts'
 
 /** `HTTP/1.0` or `HTTP/1.1`, as which any later 1.x is read too. */
@@ -17,6 +18,10 @@ export interface HeadSource {
 
 /** A head that is valid until its reader goes on; using it later throws. */
 export abstract class BorrowedHead<Source extends HeadSource> {
+  static {
+    showsItself(this.prototype, (it) => (it.isStale ? { stale: true } : { version: it.version, headers: namesOf(it.headers()) }))
+  }
+
   private readonly source: Source
   private readonly serial: number
 
@@ -26,18 +31,9 @@ export abstract class BorrowedHead<Source extends HeadSource> {
     this.serial = source.serial
   }
 
-  /** What `JSON.stringify` and a console show: the head, never the reader's memory, which holds other things too. */
-  toJSON(): Record<string, unknown> {
-    if (this.source.serial !== this.serial) return { stale: true }
-    return { version: this.version, headers: this.headers() }
-  }
-
-  static {
-    // How the consoles of Node, Deno and Bun ask an object what to show of it.
-    const show = function (this: BorrowedHead<HeadSource>): unknown {
-      return this.toJSON()
-    }
-    Object.defineProperty(BorrowedHead.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: show })
+  /** It may not be used any more. @internal */
+  get isStale(): boolean {
+    return this.source.serial !== this.serial
   }
 
   /** Protocol version of the sender. */

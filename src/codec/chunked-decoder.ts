@@ -21,12 +21,15 @@ import {
   HTTP_ERROR_CHUNK_EXTENSION_TOO_LONG,
   HTTP_ERROR_TOO_MANY_HEADERS,
 } from '../../assembly/abi.ts'
-import { checkInteger, type HttpError, UsageError } from '../errors.ts'
+import { checkInteger, type HttpError } from '../errors.ts'
 import { type Family, integer } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import { latin1 } from './head-fields.ts'
 import { httpError } from './http-error.ts'
 import { type ChunkLimits, checkChunkLimits, RESPONSE_READER_OPTIONS } from './http-limits.ts'
+import { type BytesInit, bytesOf, copyInto, within } from './inputs.ts'
 import { align, type Codec, type Region } from './memory.ts'
+import { released } from './reader-errors.ts'
 
 /** Options of a {@link ChunkedDecoder}. */
 export interface ChunkedDecoderOptions {
@@ -77,17 +80,23 @@ const PIECE = 16 * 1024
  * ```
  */
 export class ChunkedDecoder {
+  static {
+    showsItself(this.prototype, (it) => ({ totalDecoded: it.decoded, isDone: it.done, error: it.failure, released: it.isReleased }))
+  }
+
   private readonly codec: Codec
   private readonly region: Region
   private readonly ownsRegion: boolean
   private readonly record: number
   private readonly table: number
   private readonly piece: number
+  /** The memory at `piece` and nothing else: what is copied into it can't pass its end. */
+  private readonly buffer: Uint8Array<ArrayBuffer>
   private readonly limits: Limits
   private failure: HttpError | null = null
   private done = false
   private decoded = 0
-  private released = false
+  private isReleased = false
 
   /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the decoder takes its own */
   constructor(codec: Codec, options: ChunkedDecoderOptions = {}, region?: Region) {
@@ -100,7 +109,8 @@ export class ChunkedDecoder {
     this.table = this.region.carve(limits.maxHeaders * FIELD_BYTES)
     const trailer = this.region.carve(limits.maxTrailer + 2)
     this.piece = this.region.carve(PIECE)
-    const { view } = this.region.memory
+    const { u8, view } = this.region.memory
+    this.buffer = u8.subarray(this.piece, this.piece + PIECE)
     view.setUint32(this.record + HEAD_FIELDS, this.table, true)
     view.setUint32(this.record + HEAD_FIELD_CAPACITY, limits.maxHeaders, true)
     view.setFloat64(this.record + CHUNKED_LIMIT, limits.maxBody, true)
@@ -118,21 +128,26 @@ export class ChunkedDecoder {
 
   /**
    * Decodes from `input` to `output`, until the one is used up, the other is full, or the body ends; they may be the same array. Call it again
-   * with what was not consumed. Once done or failed it does nothing.
+   * with what was not consumed. Once done or failed it does nothing. Throws `InvalidOption` for what is no `ArrayBuffer` and no view of one,
+   * `Released` after {@link ChunkedDecoder.release}.
    */
-  decode(input: Uint8Array, output: Uint8Array): DecodeStep {
-    if (this.released) throw new UsageError('NotOpen', 'the decoder was released: its memory may belong to another one')
-    const { memory } = this.region
-    const { exports, u8, view } = memory
-    const { piece, record } = this
+  decode(input: BytesInit, output: BytesInit): DecodeStep {
+    this.checkUsable()
+    return this.decodeBytes(bytesOf('input', input), bytesOf('output', output))
+  }
+
+  private decodeBytes(input: Uint8Array, output: Uint8Array): DecodeStep {
+    const { exports, view } = this.region.memory
+    const { buffer, piece, record } = this
     let consumed = 0
     let produced = 0
     while (!this.done && this.failure === null && consumed < input.length) {
       const length = Math.min(PIECE, input.length - consumed)
-      u8.set(input.subarray(consumed, consumed + length), piece)
-      const code = exports.chunkedDecode(record, piece, piece + length, piece, piece + Math.min(PIECE, output.length - produced))
+      copyInto(buffer, 0, input.subarray(consumed, consumed + length), length)
+      const room = within(Math.min(PIECE, output.length - produced), PIECE)
+      const code = exports.chunkedDecode(record, piece, piece + within(length, PIECE), piece, piece + room)
       const made = view.getUint32(record + CHUNKED_OUTPUT, true) - piece
-      output.set(u8.subarray(piece, piece + made), produced)
+      output.set(buffer.subarray(0, made), produced)
       consumed += view.getUint32(record + CHUNKED_INPUT, true) - piece
       produced += made
       if (code === CHUNKS_DONE) this.done = true
@@ -160,8 +175,9 @@ export class ChunkedDecoder {
 
   /** Trailer fields, in order; none before {@link ChunkedDecoder.isDone}. */
   trailers(): [name: string, value: string][] {
+    this.checkUsable()
     const list: [string, string][] = []
-    if (!this.done || this.released) return list
+    if (!this.done) return list
     const { memory } = this.region
     const text = (at: number): string => {
       const start = memory.view.getUint32(at, true)
@@ -174,18 +190,22 @@ export class ChunkedDecoder {
 
   /** Back to the first byte of a body. */
   reset(): void {
-    if (this.released) return
+    this.checkUsable()
     this.region.memory.exports.chunkedReset(this.record)
     this.failure = null
     this.done = false
     this.decoded = 0
   }
 
-  /** Gives the memory back. The decoder must not be used afterwards. A second call does nothing. */
+  /** Gives the memory back: what is used afterwards throws `Released`. A second call does nothing. */
   release(): void {
-    if (this.released) return
-    this.released = true
+    if (this.isReleased) return
+    this.isReleased = true
     if (this.ownsRegion) this.region.release()
+  }
+
+  private checkUsable(): void {
+    if (this.isReleased) throw released('decoder')
   }
 
   private makeError(): HttpError {

@@ -33,7 +33,7 @@ export function pairsOf(init: FieldsInit | undefined, what: string): [name: stri
     if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string') throw refusedList(what, init)
     const [name, value] = pair as [string, unknown]
     for (const one of Array.isArray(value) ? value : [value]) {
-      const written = textOf(one, `${what}: the value of ${nameField(name)}`)
+      const written = fieldText(one, `${what}: the value of ${nameField(name)}`)
       if (written !== undefined) list.push([name, written])
     }
   }
@@ -47,7 +47,7 @@ export const fieldList: Rule<FieldsInit> = {
 }
 
 /** One value as text, undefined when it is to be left out. Throws `InvalidOption` with `what`, never with the value. */
-export function textOf(value: unknown, what: string): string | undefined {
+export function fieldText(value: unknown, what: string): string | undefined {
   if (typeof value === 'string' || value === undefined) return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   throw new UsageError('InvalidOption', `${what} must be a string, a number or a boolean, or undefined to leave it out, but is ${nameValue(value)}`)

@@ -39,12 +39,14 @@ import {
 import { checkInteger, checkRange, type ProtocolError, UsageError } from '../errors.ts'
 import { nameChoice } from '../naming.ts'
 import { type Family, integer, number, oneOf, SIZE_MAX } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import { grown } from './heap-body.ts'
+import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
 import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
 import { ASSEMBLED, CloseCode, Message, type MessageKind, type MessageSource } from './message.ts'
 import type { CodecExports } from './module.ts'
 import { protocolError } from './protocol-error.ts'
-import { bufferFull, releasedReader } from './reader-errors.ts'
+import { bufferFull, released } from './reader-errors.ts'
 import type { TextDecoding } from './text.ts'
 
 /** Which end of the connection this is. */
@@ -100,9 +102,18 @@ const TEXT_BLOCK = 2_048
  * Reads WebSocket frames (RFC 6455 section 5) from bytes that arrive in any cut.
  *
  * Order of calls: `read(bytes)`, or `spare()` and `filled(n)`; then `next()` until it is null; then look at {@link FrameReader.error}.
- * Receiving never throws for a broken peer: it ends in `error`, after the messages before it.
+ * Receiving never throws for a broken peer: it ends in `error`, after the messages before it. After {@link FrameReader.release} all methods
+ * throw `Released`.
  */
 export class FrameReader implements MessageSource {
+  static {
+    showsItself(this.prototype, (it) =>
+      it.isReleased
+        ? { role: it.role, released: true }
+        : { role: it.role, capacity: it.capacity, buffered: it.buffered, isMidMessage: it.isMidMessage, isClosed: it.isClosed, error: it.failure },
+    )
+  }
+
   /** Whose end this is. */
   readonly role: Role
   /** Bytes of the read buffer. */
@@ -117,6 +128,8 @@ export class FrameReader implements MessageSource {
   private readonly region: Region
   private readonly record: number
   private readonly slab: number
+  /** The read buffer and nothing else: what is copied into it can't pass its end. */
+  private readonly buffer: Uint8Array
   /** Word index of the record and of the descriptor table. */
   private readonly words: number
   private readonly table: number
@@ -136,7 +149,10 @@ export class FrameReader implements MessageSource {
   private blockStart = 0
   private blockEnd = 0
   private failure: ProtocolError | null = null
-  private released = false
+  /** The memory is no longer ours … */
+  private isRetired = false
+  /** … and whoever asks for anything is told so. */
+  private isReleased = false
   private spareView: Uint8Array | null = null
   /** Address of the read target when there is just one, else 0. */
   private onlyTarget = 0
@@ -166,6 +182,7 @@ export class FrameReader implements MessageSource {
     this.record = this.region.carve(READER_BYTES)
     const table = this.region.carve(TABLE_ENTRIES * DESCRIPTOR_BYTES)
     this.slab = this.region.carve(this.capacity)
+    this.buffer = this.u8.subarray(this.slab, this.slab + this.capacity)
     this.words = this.record >> 2
     this.table = table >> 2
     this.cursor = this.end = this.table
@@ -221,7 +238,7 @@ export class FrameReader implements MessageSource {
 
   /** Why the connection has failed, once every message before the failure has been taken; null until then. No byte after it is interpreted. */
   get error(): ProtocolError | null {
-    if (this.failure === null && this.cursor === this.end && !this.unparsed && !this.released) {
+    if (this.failure === null && this.cursor === this.end && !this.unparsed && !this.isRetired) {
       const code = this.get(READER_ERROR)
       if (code !== ERROR_NONE) {
         const a = this.view.getFloat64(this.record + READER_ERROR_A, true)
@@ -233,31 +250,37 @@ export class FrameReader implements MessageSource {
 
   /** A close frame has been read; nothing after it is delivered (RFC 6455 section 5.5.1). */
   get isClosed(): boolean {
-    return !this.released && this.get(READER_STATE) === STATE_CLOSED
+    this.checkReleased()
+    return !this.isRetired && this.get(READER_STATE) === STATE_CLOSED
   }
 
   /** A frame or a fragmented message is unfinished, so an end of the connection here is a failure. */
   get isMidMessage(): boolean {
-    return !this.released && (this.unparsed || this.get(READER_PENDING) !== 0)
+    this.checkReleased()
+    return !this.isRetired && (this.unparsed || this.get(READER_PENDING) !== 0)
   }
 
   /** Every message that has arrived whole has been taken. */
   get isDrained(): boolean {
+    this.checkReleased()
     return this.cursor === this.end && !this.unparsed
   }
 
   /** Bytes in the buffer that are not parsed yet. */
   get buffered(): number {
+    this.checkUsable()
     return this.get(READER_TAIL) - this.get(READER_HEAD)
   }
 
   /** Bytes that {@link FrameReader.spare} would have without compaction. */
   get remaining(): number {
+    this.checkUsable()
     return this.slab + this.capacity - this.get(READER_TAIL)
   }
 
   /** Would {@link FrameReader.compact} be worth while? True from the `compactAt` share of the buffer on. */
   get shouldCompact(): boolean {
+    this.checkUsable()
     const consumed = this.get(READER_HEAD) - this.slab
     return consumed > 0 && consumed >= this.compactThreshold && this.buffered > 0
   }
@@ -289,20 +312,23 @@ export class FrameReader implements MessageSource {
     if (length !== 0) this.commit(this.get(READER_TAIL), length)
   }
 
-  /** Copies `bytes` in, all or nothing. Throws `BufferFull` with `needed` and `available` when they do not fit. */
-  read(bytes: Uint8Array): void {
+  /**
+   * Copies `bytes` in, all or nothing. Throws `BufferFull` with `needed` and `available` when they do not fit, `InvalidOption` for what is no
+   * `ArrayBuffer` and no view of one.
+   */
+  read(bytes: BytesInit): void {
     this.checkUsable()
-    if (bytes.length > this.remaining) this.makeRoom()
-    if (bytes.length > this.remaining && this.isDrained) this.compact()
-    if (bytes.length > this.remaining) throw bufferFull(bytes.length, this.remaining, ROOM)
-    this.makeRoom()
-    const at = this.get(READER_TAIL)
-    this.u8.set(bytes, at)
-    if (bytes.length !== 0) this.commit(at, bytes.length)
+    const length = plainLength(bytes)
+    if (length > 0) this.take(bytes as Uint8Array, length)
+    else {
+      const judged = bytesOf('bytes', bytes)
+      this.take(judged, judged.length)
+    }
   }
 
   /** Drops everything and starts over, as for a new connection. */
   reset(): void {
+    this.checkUsable()
     this.exports.readerReset(this.record)
     this.held.live = null
     this.cursor = this.end = this.table
@@ -313,14 +339,20 @@ export class FrameReader implements MessageSource {
   }
 
   /**
-   * Gives the memory back. The reader must not be used afterwards, and its messages are stale, save a close message (and one that was put
-   * together on the heap), which stays valid until `next` is called. A second call does nothing.
+   * Gives the memory back. What is used afterwards throws `Released`, and its messages are stale, save a close message (and one that was put
+   * together on the heap), which stays valid. A second call does nothing.
    */
   release(): void {
-    if (this.released) return
+    this.retire()
+    this.isReleased = true
+  }
+
+  /** As {@link release}, for a stream, whose end may be asked after for ever: there is just nothing more to come. @internal */
+  retire(): void {
+    if (this.isRetired) return
     const kept = (this.held.flags & ASSEMBLED) !== 0 ? this.held.live : null
     this.reset()
-    this.released = true
+    this.isRetired = true
     this.onlyTarget = 0
     this.held.live = kept
     if (kept === null) this.assembly = EMPTY
@@ -340,6 +372,7 @@ export class FrameReader implements MessageSource {
    * on the heap. @internal
    */
   targets(count: 1 | 2, bytes: number, inPlace: number, room: number = inPlace): Uint8Array[] {
+    this.checkUsable()
     const first = this.slab + room
     if (count * (room + bytes) > this.capacity || inPlace > room) throw new RangeError('read targets overrun the buffer')
     this.onlyTarget = count === 1 ? first : 0
@@ -359,7 +392,8 @@ export class FrameReader implements MessageSource {
 
   /** `length` bytes were put at `address`, a target's. The reader must be drained. @internal */
   commit(address: number, length: number): void {
-    this.exports.readerCommit(this.record, address, length)
+    this.checkUsable()
+    this.exports.readerCommit(this.record, address, within(length, this.slab + this.capacity - address))
     this.unparsed = true
   }
 
@@ -370,7 +404,7 @@ export class FrameReader implements MessageSource {
 
   /** The close frame among what has arrived and was not taken; undefined when not all of that is parsed. @internal */
   get closeAhead(): { code: number; reason: string } | null | undefined {
-    if (this.released) return null
+    if (this.isRetired) return null
     for (let at = this.cursor; at !== this.end; at += 2) {
       const word = this.i32[at + 1] as number
       if ((word & DESCRIPTOR_KIND_MASK) === OPCODE_CLOSE) return this.closeAt(this.i32[at] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
@@ -380,12 +414,13 @@ export class FrameReader implements MessageSource {
 
   /** Address of the first byte that is not parsed yet, for the opening handshake. @internal */
   get headAddress(): number {
+    this.checkUsable()
     return this.get(READER_HEAD)
   }
 
   /** Takes `length` unparsed bytes away from the front, for the opening handshake. @internal */
   consume(length: number): void {
-    this.set(READER_HEAD, this.get(READER_HEAD) + length)
+    this.set(READER_HEAD, this.get(READER_HEAD) + within(length, this.buffered))
     this.unparsed = this.buffered !== 0
   }
 
@@ -401,6 +436,7 @@ export class FrameReader implements MessageSource {
 
   /** The descriptor table in words of {@link FrameReader.words32}: for walking a whole chunk without a call per message. @internal */
   get descriptors(): { from: number; to: number; words: Int32Array } {
+    this.checkUsable()
     return { from: this.cursor, to: this.end, words: this.i32 }
   }
 
@@ -431,6 +467,7 @@ export class FrameReader implements MessageSource {
 
   /** Everything parsed has been taken: parses what came since. True when that gave something. */
   private parse(): boolean {
+    this.checkReleased()
     this.held.live = null
     if (this.assembled === 0 && this.assembly.length > ASSEMBLY_KEPT) this.letGoOfAssembly()
     if (this.unparsed) {
@@ -463,6 +500,17 @@ export class FrameReader implements MessageSource {
     this.assembly = this.u8.slice(offset + 2, offset + length)
     const status = length < 2 ? CloseCode.NoStatus : this.view.getUint16(offset)
     return this.deliver(0, this.assembly.length, kind | ASSEMBLED, status)
+  }
+
+  /** Copies in bytes whose length has been judged. */
+  private take(bytes: Uint8Array, length: number): void {
+    if (length > this.remaining) this.makeRoom()
+    if (length > this.remaining && this.isDrained) this.compact()
+    if (length > this.remaining) throw bufferFull(length, this.remaining, ROOM)
+    this.makeRoom()
+    const at = this.get(READER_TAIL)
+    copyInto(this.buffer, at - this.slab, bytes, length)
+    if (length !== 0) this.commit(at, length)
   }
 
   /** The close frame whose payload lies at `offset`. */
@@ -520,7 +568,11 @@ export class FrameReader implements MessageSource {
   }
 
   private checkUsable(): void {
-    if (this.released) throw releasedReader()
+    if (this.isRetired) throw released('reader')
+  }
+
+  private checkReleased(): void {
+    if (this.isReleased) throw released('reader')
   }
 
   private get(offset: number): number {

@@ -27,15 +27,18 @@ import {
   HEAD_TARGET,
   HEAD_TARGET_LENGTH,
   HEAD_TOO_MANY_FIELDS,
+  SEAL_NO_ROOM,
   SHA1_SCRATCH_BYTES,
 } from '../../assembly/abi.ts'
-import { EncodeError, HandshakeError, type HandshakeErrorCode, type HandshakeResponse, UsageError } from '../errors.ts'
+import { checkInteger, EncodeError, HandshakeError, type HandshakeErrorCode, type HandshakeResponse, UsageError } from '../errors.ts'
 import { nameFault, nameValue } from '../naming.ts'
 import { refused } from '../option-rules.ts'
+import { namesOf, showsItself } from '../printing.ts'
 import { type Fields, type FieldsInit, pairsOf } from './fields.ts'
 import type { FrameReader } from './frame-reader.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import { injectedField, injectedLine, injection } from './injection.ts'
+import { bytesOf } from './inputs.ts'
 
 /** Longest head of an opening handshake; Node takes 16 KiB too, nginx 8 KiB a line. */
 export const MAX_HEAD_BYTES: number = 16 * 1024
@@ -113,7 +116,7 @@ class HeadMemory {
   private readonly textEnd: number
   private readonly encoder = new TextEncoder()
   private at = 0
-  private readonly outEnd: number
+  readonly outEnd: number
   private scanned = 0
 
   constructor(
@@ -141,22 +144,26 @@ class HeadMemory {
   requestLine(method: string, target: string): void {
     const [m, mLength] = this.stage(method, this.text)
     const [t, tLength] = this.stage(target, m + mLength)
-    this.put(this.reader.exports.putRequestLine(this.reserve(mLength + tLength), m, mLength, t, tLength), () => injectedLine(method, target))
+    this.put(this.reader.exports.putRequestLine(this.reserve(mLength + tLength), this.outEnd, m, mLength, t, tLength), () =>
+      injectedLine(method, target),
+    )
   }
 
   statusLine(status: number, reason: string): void {
     const [r, rLength] = this.stage(reason, this.text)
-    this.put(this.reader.exports.putStatusLine(this.reserve(rLength), status, r, rLength), () => injection('the reason phrase has bytes that'))
+    this.put(this.reader.exports.putStatusLine(this.reserve(rLength), this.outEnd, status, r, rLength), () =>
+      injection('the reason phrase has bytes that'),
+    )
   }
 
   field(name: string, value: string): void {
     const [n, nLength] = this.stage(name, this.text)
     const [v, vLength] = this.stage(value, n + nLength)
-    this.put(this.reader.exports.putField(this.reserve(nLength + vLength), n, nLength, v, vLength), () => injectedField(name))
+    this.put(this.reader.exports.putField(this.reserve(nLength + vLength), this.outEnd, n, nLength, v, vLength), () => injectedField(name))
   }
 
   endOfHead(): void {
-    this.at = this.reader.exports.putEndOfHead(this.reserve(0))
+    this.put(this.reader.exports.putEndOfHead(this.reserve(0), this.outEnd), () => injection('the head has bytes that'))
     this.writer.appendedTo(this.at)
   }
 
@@ -181,7 +188,7 @@ class HeadMemory {
   }
 
   put(end: number, refused: () => EncodeError): void {
-    if (end === 0) throw refused()
+    if (end <= SEAL_NO_ROOM) throw refused()
     this.at = end
   }
 
@@ -266,6 +273,10 @@ export interface ClientHello {
 
 /** The client's end: writes the request when made; then `receive` after each read. */
 export class ClientHandshake {
+  static {
+    showsItself(this.prototype, (it) => ({ protocol: it.protocol, headers: namesOf(it.headers) }))
+  }
+
   /** Chosen subprotocol, `''` for none. */
   protocol = ''
   /** Fields of the response. */
@@ -280,12 +291,17 @@ export class ClientHandshake {
     const memory = new HeadMemory(reader, writer, maxHead)
     this.memory = memory
     this.offered = hello.protocols
-    reader.u8.set(hello.nonce.subarray(0, HANDSHAKE_NONCE_BYTES), memory.sha1Scratch)
+    const nonce = bytesOf('nonce', hello.nonce)
+    // What a shorter one leaves out would be whatever lay there before, and would go to the peer.
+    checkInteger('nonce', nonce.length, HANDSHAKE_NONCE_BYTES, HANDSHAKE_NONCE_BYTES, 'bytes')
+    reader.u8.set(nonce, memory.sha1Scratch)
     reader.exports.handshakeKey(memory.key, memory.sha1Scratch)
     memory.begin()
     memory.requestLine('GET', hello.target)
     memory.field('Host', findField(hello.headers, 'host') ?? hello.host)
-    memory.put(reader.exports.putUpgradeRequestFields(memory.reserve(HANDSHAKE_KEY_BYTES), memory.key), () => injection('the key has bytes that'))
+    memory.put(reader.exports.putUpgradeRequestFields(memory.reserve(HANDSHAKE_KEY_BYTES), memory.outEnd, memory.key), () =>
+      injection('the key has bytes that'),
+    )
     if (hello.protocols.length > 0) memory.field('Sec-WebSocket-Protocol', hello.protocols.join(', '))
     for (const [name, value] of hello.headers) if (name.toLowerCase() !== 'host') memory.field(name, value)
     memory.endOfHead()
@@ -383,7 +399,13 @@ export interface ServerHello {
 
 /** The server's end: `receive` after each read, then `accept` or `refuse`, which write the response. */
 export class ServerHandshake {
+  static {
+    showsItself(this.prototype, () => ({}))
+  }
+
   private readonly memory: HeadMemory
+  /** The key of a valid request is there to be answered. */
+  private hasKey = false
 
   /** The reader and writer must share one memory. */
   constructor(reader: FrameReader, writer: FrameWriter, maxHead: number) {
@@ -398,7 +420,8 @@ export class ServerHandshake {
     if (length === 0) return null
     const headers = memory.parse(length, false)
     const outcome = reader.exports.checkUpgradeRequest(memory.record)
-    if (outcome === HANDSHAKE_OK) {
+    this.hasKey = outcome === HANDSHAKE_OK
+    if (this.hasKey) {
       const key = reader.exports.requestKeyAddress(memory.record)
       reader.u8.copyWithin(memory.key, key, key + HANDSHAKE_KEY_BYTES)
     }
@@ -413,11 +436,12 @@ export class ServerHandshake {
     return hello
   }
 
-  /** Writes the 101 response. */
+  /** Writes the 101 response. Throws `NotOpen` when no valid request has been received. */
   accept(protocol: string, headers: Fields): void {
     const { memory } = this
+    if (!this.hasKey) throw new UsageError('NotOpen', 'there is no valid request to accept: receive() has not given one')
     memory.begin()
-    memory.put(memory.reader.exports.putUpgradeResponse(memory.reserve(HANDSHAKE_KEY_BYTES), memory.key, memory.sha1Scratch), () =>
+    memory.put(memory.reader.exports.putUpgradeResponse(memory.reserve(HANDSHAKE_KEY_BYTES), memory.outEnd, memory.key, memory.sha1Scratch), () =>
       injection('the key has bytes that'),
     )
     if (protocol !== '') memory.field('Sec-WebSocket-Protocol', protocol)

@@ -1,8 +1,10 @@
 /** Heads of requests and responses as single steps: checked, and written to any array. */
 
+import { SEAL_NO_ROOM } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import { type FieldsInit, pairsOf } from './fields.ts'
 import { injectedField, injectedLine, injection } from './injection.ts'
+import { type BytesInit, bytesOf, textOf, within } from './inputs.ts'
 import type { Codec, Region } from './memory.ts'
 
 /** Longest head; what the readers take at most by default is a quarter of it. */
@@ -22,52 +24,55 @@ export class HttpMessages {
 
   /** Exact length of {@link HttpMessages.writeRequest}'s output. */
   requestSize(method: string, target: string, headers?: FieldsInit): number {
-    return this.size(method) + 1 + this.size(target) + VERSION_BYTES + this.fieldsSize(pairsOf(headers, 'headers'))
+    return (
+      this.size(textOf('method', method)) + 1 + this.size(textOf('target', target)) + VERSION_BYTES + this.fieldsSize(pairsOf(headers, 'headers'))
+    )
   }
 
   /** Exact length of {@link HttpMessages.writeResponse}'s output. */
   responseSize(status: number, reason: string, headers?: FieldsInit): number {
     checkStatus(status)
-    return VERSION_BYTES + 4 + this.size(reason) + this.fieldsSize(pairsOf(headers, 'headers'))
+    return VERSION_BYTES + 4 + this.size(textOf('reason', reason)) + this.fieldsSize(pairsOf(headers, 'headers'))
   }
 
   /** Writes a request head at the start of `output`; returns its length. */
-  writeRequest(method: string, target: string, headers: FieldsInit | undefined, output: Uint8Array): number {
+  writeRequest(method: string, target: string, headers: FieldsInit | undefined, output: BytesInit): number {
     const pairs = pairsOf(headers, 'headers')
-    return this.write(this.requestSize(method, target, pairs), pairs, output, (at, scratch) => {
+    return this.write(this.requestSize(method, target, pairs), pairs, bytesOf('output', output), (at, end, scratch) => {
       const m = this.stage(method, scratch)
       const t = this.stage(target, scratch + m)
-      const end = this.memory().exports.putRequestLine(at, scratch, m, scratch + m, t)
-      if (end === 0) throw injectedLine(method, target)
-      return end
+      const behind = this.memory().exports.putRequestLine(at, end, scratch, m, scratch + m, t)
+      if (behind <= SEAL_NO_ROOM) throw injectedLine(method, target)
+      return behind
     })
   }
 
   /** Writes a response head at the start of `output`; returns its length. */
-  writeResponse(status: number, reason: string, headers: FieldsInit | undefined, output: Uint8Array): number {
+  writeResponse(status: number, reason: string, headers: FieldsInit | undefined, output: BytesInit): number {
     const pairs = pairsOf(headers, 'headers')
-    return this.write(this.responseSize(status, reason, pairs), pairs, output, (at, scratch) => {
-      const end = this.memory().exports.putStatusLine(at, status, scratch, this.stage(reason, scratch))
-      if (end === 0) throw injection('the reason phrase has bytes that')
-      return end
+    return this.write(this.responseSize(status, reason, pairs), pairs, bytesOf('output', output), (at, end, scratch) => {
+      const behind = this.memory().exports.putStatusLine(at, end, status, scratch, this.stage(reason, scratch))
+      if (behind <= SEAL_NO_ROOM) throw injection('the reason phrase has bytes that')
+      return behind
     })
   }
 
-  private write(size: number, pairs: readonly Pair[], output: Uint8Array, firstLine: (at: number, scratch: number) => number): number {
+  private write(size: number, pairs: readonly Pair[], output: Uint8Array, firstLine: (at: number, end: number, scratch: number) => number): number {
     if (size > MAX_BYTES) throw new EncodeError('OutgoingHeadTooLarge', `a head of ${size} bytes is over ${MAX_BYTES}`, size, MAX_BYTES)
     if (size > output.length) {
       throw new UsageError('BufferFull', `a head of ${size} bytes does not fit in ${output.length}`, { needed: size, available: output.length })
     }
     const { exports, start, u8 } = this.memory()
-    const scratch = start + MAX_BYTES
-    let at = firstLine(start, scratch)
+    const end = start + MAX_BYTES
+    const scratch = end
+    let at = firstLine(start, end, scratch)
     for (const [name, value] of pairs) {
       const n = this.stage(name, scratch)
-      at = exports.putField(at, scratch, n, scratch + n, this.stage(value, scratch + n))
-      if (at === 0) throw injectedField(name)
+      at = exports.putField(at, end, scratch, n, scratch + n, this.stage(value, scratch + n))
+      if (at <= SEAL_NO_ROOM) throw injectedField(name)
     }
-    at = exports.putEndOfHead(at)
-    output.set(u8.subarray(start, at))
+    at = exports.putEndOfHead(at, end)
+    output.set(u8.subarray(start, start + within(at - start, output.length)))
     return at - start
   }
 
@@ -81,8 +86,8 @@ export class HttpMessages {
 
   /** Puts a string where the codec can check it; the size of the whole was checked before. */
   private stage(text: string, at: number): number {
-    const { u8 } = this.memory()
-    return this.encoder.encodeInto(text, u8.subarray(at)).written
+    const { start, u8 } = this.memory()
+    return this.encoder.encodeInto(text, u8.subarray(at, start + 2 * MAX_BYTES)).written
   }
 
   private memory(): { exports: Region['memory']['exports']; u8: Uint8Array; start: number } {

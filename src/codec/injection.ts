@@ -16,6 +16,14 @@ export function injectedField(name: string): EncodeError {
   return injection(`the header field ${nameField(String(name))} has bytes in its name or value that`)
 }
 
+/** A value as the codec takes it: no controls but tabs. */
+const VALUE = /^[\t\x20-\x7e\x80-\u{10ffff}]*$/u
+
+/** Judges fields before there is memory to write them to. Throws what writing them would. */
+export function checkFields(fields: readonly (readonly [name: string, value: string])[]): void {
+  for (const [name, value] of fields) if (!TOKEN.test(name) || !VALUE.test(value)) throw injectedField(name)
+}
+
 /** @param target path and query */
 export function injectedLine(method: string, target: string): EncodeError {
   if (!TOKEN.test(method)) return injection('the method of a request is a token (RFC 9110 section 9.1): this one has characters that')

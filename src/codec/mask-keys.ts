@@ -1,6 +1,7 @@
 /** Masking keys (RFC 6455 section 5.3: unpredictable), drawn from the source in blocks. */
 
 import { type Rule, rule } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 
 /** Fills `bytes` with random ones. The default is the platform's CSPRNG; another makes a run reproducible. */
 export type RandomSource = (bytes: Uint8Array<ArrayBuffer>) => void
@@ -14,6 +15,10 @@ const KEYS_PER_BLOCK = 1_024
 
 /** A stream of 32-bit masking keys. */
 export class MaskKeys {
+  static {
+    showsItself(this.prototype, () => ({}))
+  }
+
   private readonly keys = new Int32Array(KEYS_PER_BLOCK)
   private used = KEYS_PER_BLOCK
 

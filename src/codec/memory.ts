@@ -10,6 +10,7 @@
  * Rule 4: what the system reads into or writes from is lent to it, and is not given back before the system is done.
  */
 
+import { showsItself } from '../printing.ts'
 import { type CodecExports, compileCodec, instantiateCodec } from './module.ts'
 import type { TextDecoding } from './text.ts'
 
@@ -25,6 +26,10 @@ const FIRST_MEMORY_PAGES = 64
 
 /** One linear memory with its codec instance and its whole-memory views. */
 export class CodecMemory {
+  static {
+    showsItself(this.prototype, (it) => ({ bytes: it.u8.length, used: it.used }))
+  }
+
   readonly exports: CodecExports
   readonly u8: Uint8Array<ArrayBuffer>
   /** Signed on purpose: a descriptor read as a signed word is a small integer to every engine, never a boxed double. */
@@ -89,6 +94,10 @@ interface Extent {
 
 /** A run of linear memory that belongs to one connection. Keep it for as long as its bytes can be reached: it is what keeps them. */
 export class Region {
+  static {
+    showsItself(this.prototype, (it) => ({ bytes: it.bytes, released: it.released }))
+  }
+
   private cursor: number
   private loans = 0
   private released = false
@@ -136,6 +145,10 @@ export function align(bytes: number): number {
 
 /** The codec of one thread: the module compiled once, and as many memories as its regions need. */
 export class Codec {
+  static {
+    showsItself(this.prototype, (it) => ({ memories: it.memories.length }))
+  }
+
   private readonly memories: CodecMemory[] = []
   private compiled: WebAssembly.Module | null = null
   private readonly giveBack = (region: Region): void => {

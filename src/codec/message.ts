@@ -2,6 +2,7 @@
 
 import { DESCRIPTOR_ASCII, OPCODE_CLOSE } from '../../assembly/abi.ts'
 import { UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 
 /** What a message is (RFC 6455 section 5.6 and 5.5). */
 export type MessageKind = 'text' | 'binary' | 'ping' | 'pong' | 'close'
@@ -52,6 +53,10 @@ export const ASSEMBLED = 32
  * ```
  */
 export class Message {
+  static {
+    showsItself(this.prototype, (it) => (it.live === null ? { stale: true } : { kind: it.live, length: it.size, ...closeOf(it) }))
+  }
+
   /** What it is, as long as it may be used; in the message itself, because every access asks. @internal */ live: MessageKind | null = null
   /** The message whose turn is next. @internal */ follower: Message = this
   /** @internal */ flags = 0
@@ -101,14 +106,15 @@ export class Message {
     return JSON.parse(this.text)
   }
 
-  /** The payload byte at `index`, or `undefined` outside the payload. Allocates nothing. */
+  /** The payload byte at `index`, or `undefined` outside the payload and for what is no whole number. Allocates nothing. */
   at(index: number): number | undefined {
     this.check()
-    if (index < 0 || index >= this.size) return undefined
+    // A string would be joined to the offset, not added, and reach another connection's memory.
+    if (!Number.isInteger(index) || index < 0 || index >= this.size) return undefined
     return this.flags & ASSEMBLED ? this.source.assembly[index] : this.source.u8[this.offset + index]
   }
 
-  /** Unsigned 8-bit number at `index`. This and the following allocate nothing and throw `RangeError` outside the payload. */
+  /** Unsigned 8-bit number at `index`. This and the following allocate nothing and throw `RangeError` outside the payload and for what is no whole number. */
   getUint8(index: number): number {
     return this.dataView(index, 1).getUint8(this.offset + index)
   }
@@ -148,8 +154,8 @@ export class Message {
 
   private dataView(index: number, width: number): DataView {
     this.check()
-    if (!(index >= 0 && index + width <= this.size)) {
-      throw new RangeError(`${width} bytes at ${index} are outside the message's ${this.size} bytes`)
+    if (!Number.isInteger(index) || index < 0 || index + width > this.size) {
+      throw new RangeError(`${width} bytes at ${String(index)} are outside the message's ${this.size} bytes`)
     }
     if (this.flags & ASSEMBLED) {
       const { assembly } = this.source
@@ -163,6 +169,11 @@ export class Message {
   }
 }
 
+/** Of a close message, what it says of the end. */
+function closeOf({ kind, closeCode }: Message | OwnedMessage): { closeCode?: number } {
+  return kind === 'close' ? { closeCode } : {}
+}
+
 function stale(): never {
   throw new UsageError(
     'StaleMessage',
@@ -172,6 +183,10 @@ function stale(): never {
 
 /** A message that owns its data: what `for await` and the WHATWG streams give. */
 export class OwnedMessage {
+  static {
+    showsItself(this.prototype, (it) => ({ kind: it.kind, length: it.length, ...closeOf(it) }))
+  }
+
   constructor(
     /** What it is. */
     readonly kind: MessageKind,

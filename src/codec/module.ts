@@ -3,7 +3,7 @@
 import { ABI_VERSION } from '../../assembly/abi.ts'
 import { UsageError } from '../errors.ts'
 
-/** What the binary exports. Addresses and lengths are bytes of linear memory. */
+/** What the binary exports. Addresses and lengths are bytes of linear memory; nothing is written at or behind an `end`. */
 export interface CodecExports {
   abiVersion(): number
   maskCopy(target: number, source: number, length: number, key: number): void
@@ -14,32 +14,32 @@ export interface CodecExports {
   startsLikeResponse(head: number, length: number): number
   parseRequestHead(record: number, head: number, length: number): number
   parseResponseHead(record: number, head: number, length: number): number
-  putRequestLine(at: number, method: number, methodLength: number, target: number, targetLength: number): number
-  putStatusLine(at: number, status: number, reason: number, reasonLength: number): number
-  putField(at: number, name: number, nameLength: number, value: number, valueLength: number): number
-  putEndOfHead(at: number): number
-  putContentLength(at: number, length: number): number
-  sealRequestLine(line: number, methodLength: number, end: number, prefix: number, prefixLength: number): number
-  sealField(line: number, nameLength: number, end: number): number
+  putRequestLine(at: number, end: number, method: number, methodLength: number, target: number, targetLength: number): number
+  putStatusLine(at: number, end: number, status: number, reason: number, reasonLength: number): number
+  putField(at: number, end: number, name: number, nameLength: number, value: number, valueLength: number): number
+  putEndOfHead(at: number, end: number): number
+  putContentLength(at: number, end: number, length: number): number
+  sealRequestLine(line: number, methodLength: number, at: number, end: number, prefix: number, prefixLength: number): number
+  sealField(line: number, nameLength: number, at: number, end: number): number
   requestParse(record: number): number
   requestCompact(record: number): void
   incomingCommit(record: number, address: number, length: number): number
   incomingParse(record: number): number
   chunkedReset(record: number): void
   chunkedDecode(record: number, from: number, to: number, target: number, targetEnd: number): number
-  putUpgradeRequestFields(at: number, key: number): number
-  putUpgradeResponse(at: number, key: number, scratch: number): number
+  putUpgradeRequestFields(at: number, end: number, key: number): number
+  putUpgradeResponse(at: number, end: number, key: number, scratch: number): number
   checkUpgradeRequest(head: number): number
   checkUpgradeResponse(head: number, key: number, scratch: number): number
   requestKeyAddress(head: number): number
   handshakeKey(target: number, nonce: number): number
   handshakeAccept(target: number, key: number, keyLength: number, scratch: number): number
   readerReset(record: number): void
-  readerCommit(record: number, address: number, length: number): void
+  readerCommit(record: number, address: number, length: number): number
   readerCompact(record: number): void
   readerParse(record: number): number
-  writeFrame(at: number, source: number, length: number, first: number, masked: number, key: number): number
-  writeHeader(at: number, first: number, length: number, masked: number, key: number): number
+  writeFrame(at: number, end: number, source: number, length: number, first: number, masked: number, key: number): number
+  writeHeader(at: number, end: number, first: number, length: number, masked: number, key: number): number
 }
 
 /** Compiles the codec from text, as it is embedded in the JavaScript of every entry but workerd's. Synchronous. */

@@ -1,13 +1,14 @@
-/** Mistakes in the use of a reader, whatever it reads. */
+/** Mistakes in the use of readers and writers, whatever they read and write. */
 
 import { UsageError } from '../errors.ts'
+import { nameValue } from '../naming.ts'
 
-/** It is used after `release`. */
-export function releasedReader(): UsageError {
-  return new UsageError('NotOpen', 'the reader was released: its memory may belong to another one')
+/** It is used after `release`. @param what it is: 'reader' */
+export function released(what: string): UsageError {
+  return new UsageError('Released', `the ${what} was released: its memory may belong to another connection`)
 }
 
 /** @param advice what makes room, for the text */
 export function bufferFull(needed: number, available: number, advice: string): UsageError {
-  return new UsageError('BufferFull', `${needed} bytes do not fit: there is room for ${available}. ${advice}`, { needed, available })
+  return new UsageError('BufferFull', `${nameValue(needed)} bytes do not fit: there is room for ${available}. ${advice}`, { needed, available })
 }

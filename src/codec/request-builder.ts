@@ -1,10 +1,13 @@
 /** Builds one request, part by part, straight into the writer's memory. */
 
-import { SEAL_REFUSED, SEAL_RESERVED } from '../../assembly/abi.ts'
+import { SEAL_NO_ROOM } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, type NexusError, UsageError } from '../errors.ts'
 import { nameField, nameValue } from '../naming.ts'
-import { type FieldValue, textOf } from './fields.ts'
+import { showsItself } from '../printing.ts'
+import { type FieldValue, fieldText } from './fields.ts'
 import { injectedLine } from './injection.ts'
+import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
+import { methodFault } from './method.ts'
 import type { CodecExports } from './module.ts'
 import { climbsOut } from './path.ts'
 import { type BodySource, Request, type RequestStream, refusedField } from './request.ts'
@@ -29,8 +32,8 @@ export interface HeadersPhase extends ReadyPhase {
    * `undefined` leaves the field out.
    */
   header(name: string, value: FieldValue): HeadersPhase
-  /** The whole body, with its Content-Length. Strings go out as UTF-8. */
-  body(content: string | Uint8Array): ReadyPhase
+  /** The whole body, with its Content-Length. Strings go out as UTF-8, a buffer or a view of one as the bytes that it covers. */
+  body(content: string | BytesInit): ReadyPhase
   /**
    * Lets `fill` write the body straight into linear memory; it returns how many bytes it used. What is sent is what {@link HeadersPhase.body}
    * would send. When `fill` throws, so does this, and the request can go on without that body.
@@ -77,8 +80,12 @@ const NO_BODY = 0
 const IN_BUFFER = 1
 const STREAMED = 2
 
-/** All phases in one object, of which each writer has a few that take turns. */
+/** All phases in one object, of which each writer has a few that take turns. One that was not finished gets no further turn. */
 export class RequestBuilder implements QueryPhase {
+  static {
+    showsItself(this.prototype, (it) => ({ method: it.method, superseded: it.serial !== it.writer.serial, length: it.at - it.start }))
+  }
+
   private readonly u8: Uint8Array<ArrayBuffer>
   private readonly exports: CodecExports
   private readonly start: number
@@ -105,19 +112,30 @@ export class RequestBuilder implements QueryPhase {
     this.end = writer.address + writer.capacity
   }
 
+  /** Its request is finished, or none was begun: it may serve another. */
+  get isFinished(): boolean {
+    return this.phase === PHASE_FINISHED
+  }
+
   /** Begins request number `serial` of the writer. */
   begin(serial: number, method: string, basePath: string, path: string): this {
     this.serial = serial
     this.phase = PHASE_QUERY
     this.at = this.start
-    this.method = method
+    // Its length is one of the numbers that the codec goes by.
+    this.method = typeof method === 'string' ? method : ''
     this.hasQuery = false
     this.bodyKind = NO_BODY
     this.streamed = null
     this.error = null
-    this.put(String(method))
+    const fault = methodFault(method)
+    if (fault !== null) {
+      this.fail(fault)
+      return this
+    }
+    this.put(this.method)
     this.putByte(0x20)
-    if (typeof path !== 'string' || path.charCodeAt(0) !== 0x2f) {
+    if (typeof path !== 'string' || (path.charCodeAt(0) !== 0x2f && !isOfBase(basePath, path))) {
       if (path === '*' && method === 'OPTIONS') this.put(path)
       else this.fail(wrongPath(path))
       return this
@@ -177,7 +195,7 @@ export class RequestBuilder implements QueryPhase {
     return this
   }
 
-  body(content: string | Uint8Array): this {
+  body(content: string | BytesInit): this {
     this.enter(PHASE_HEADERS, PHASE_READY)
     if (this.error !== null) return this
     if (typeof content === 'string') {
@@ -186,14 +204,10 @@ export class RequestBuilder implements QueryPhase {
       const length = this.write(content, at)
       if (length >= 0) this.placeBody(at, length)
       else this.tooLarge(at + content.length)
-    } else if (content instanceof Uint8Array) {
-      const at = this.at + LENGTH_FIELD + digits(content.length)
-      if (at + content.length <= this.end) {
-        this.u8.set(content, at)
-        this.placeBody(at, content.length)
-      } else this.tooLarge(at + content.length)
     } else {
-      this.fail(new UsageError('InvalidOption', 'a body is a string or a Uint8Array; for other sources use stream()'))
+      const length = plainLength(content)
+      if (length > 0) this.copyBody(content as Uint8Array, length)
+      else this.judgeBody(content)
     }
     return this
   }
@@ -246,7 +260,7 @@ export class RequestBuilder implements QueryPhase {
     const { bodyKind, method, serial } = this
     if (bodyKind === NO_BODY) {
       // Servers answer 411 to a POST that does not say that it is empty (RFC 9110 section 8.6).
-      if (method === 'POST' || method === 'PUT' || method === 'PATCH') this.at = this.exports.putContentLength(this.at, 0)
+      if (method === 'POST' || method === 'PUT' || method === 'PATCH') this.at = this.exports.putContentLength(this.at, this.end, 0)
       else {
         this.u8[this.at++] = 0x0d
         this.u8[this.at++] = 0x0a
@@ -278,15 +292,15 @@ export class RequestBuilder implements QueryPhase {
       return
     }
     this.targetLength = at - start - method.length - 1
-    const sealed = this.exports.sealRequestLine(start, method.length, at, prefix, prefixLength)
-    if (sealed === SEAL_REFUSED) this.fail(injectedLine(method, this.writer.ascii(method.length + 1, this.targetLength)))
+    const sealed = this.exports.sealRequestLine(start, within(method.length, at - start), at, this.end, prefix, prefixLength)
+    if (sealed <= SEAL_NO_ROOM) this.fail(injectedLine(method, this.writer.ascii(method.length + 1, this.targetLength)))
     else this.at = sealed
   }
 
   private sealField(line: number, nameLength: number, name: string): void {
     if (this.error !== null) return
-    const end = this.exports.sealField(line, nameLength, this.at)
-    if (end <= SEAL_RESERVED) this.fail(refusedField(end, name))
+    const end = this.exports.sealField(line, within(nameLength, this.at - line - 2), this.at, this.end)
+    if (end <= SEAL_NO_ROOM) this.fail(refusedField(end, name))
     else this.at = end
   }
 
@@ -301,10 +315,29 @@ export class RequestBuilder implements QueryPhase {
       }
       u8.copyWithin(place, at, at + length)
     }
-    this.exports.putContentLength(this.at, length)
+    this.exports.putContentLength(this.at, this.end, within(length, this.end - place))
     this.bodyKind = IN_BUFFER
     this.bodyStart = place
     this.at = place + length
+  }
+
+  private judgeBody(content: unknown): void {
+    try {
+      const bytes = bytesOf('body', content, 'a string, ')
+      this.copyBody(bytes, bytes.length)
+    } catch (error) {
+      this.fail(error as NexusError)
+    }
+  }
+
+  private copyBody(bytes: Uint8Array, length: number): void {
+    const at = this.at + LENGTH_FIELD + digits(length)
+    if (at + length > this.end) {
+      this.tooLarge(at + length)
+      return
+    }
+    copyInto(this.writer.buffer, at - this.start, bytes, length)
+    this.placeBody(at, length)
   }
 
   private fill<T>(fill: (writable: Uint8Array) => T, writable: Uint8Array): T {
@@ -398,7 +431,7 @@ export class RequestBuilder implements QueryPhase {
   /** A value that is not a string: as text, undefined when it is to be left out or is refused, which `finish` reports. */
   private textOf(value: unknown, kind: string, name: string): string | undefined {
     try {
-      return textOf(value, `${kind} ${nameField(String(name))}`)
+      return fieldText(value, `${kind} ${nameField(String(name))}`)
     } catch (error) {
       this.fail(error as UsageError)
       return undefined
@@ -453,11 +486,16 @@ function outOfOrder(superseded: boolean, phase: number): UsageError {
   )
 }
 
+/** Does the path name the base path itself, with a query or without? */
+function isOfBase(basePath: string, path: string): boolean {
+  return basePath !== '' && (path === '' || path.charCodeAt(0) === 0x3f)
+}
+
 function climbingPath(): UsageError {
   return new UsageError('InvalidUrl', 'the ".." segments of this path lead above where it begins, out of the base path')
 }
 
 function wrongPath(path: unknown): UsageError {
   const what = typeof path === 'string' && path !== '' ? `begins with ${JSON.stringify(path.charAt(0))}` : `is ${nameValue(path)}`
-  return new UsageError('InvalidUrl', `a path begins with "/" (or is "*", for OPTIONS), but this one ${what}`)
+  return new UsageError('InvalidUrl', `a path begins with "/" (or is "*", for OPTIONS, or empty, for the base path itself), but this one ${what}`)
 }

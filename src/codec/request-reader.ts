@@ -30,13 +30,15 @@ import {
   RESPONSE_HEAD,
 } from '../../assembly/abi.ts'
 import { checkInteger, type HttpError, UsageError } from '../errors.ts'
+import { namesOf, showsItself } from '../printing.ts'
 import { BorrowedHead, type HeadSource } from './borrowed-head.ts'
 import { HeadFields } from './head-fields.ts'
 import { httpError } from './http-error.ts'
 import { checkHeadLimits, type RequestReaderOptions } from './http-limits.ts'
+import { type BytesInit, bytesOf, copyInto, plainLength } from './inputs.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
-import { bufferFull, releasedReader } from './reader-errors.ts'
+import { bufferFull, released } from './reader-errors.ts'
 
 /** How a request's body is cut (RFC 9112 section 6.3): there is none, it has a length, or it comes in chunks. */
 export type RequestFraming = 'none' | 'length' | 'chunked'
@@ -53,6 +55,14 @@ export interface RequestSource extends HeadSource {
 
 /** A request head, borrowed: valid until the reader's next `next` or `reset`; using it later throws `StaleRequest`. */
 export class RequestHead extends BorrowedHead<RequestSource> {
+  static {
+    showsItself(this.prototype, (it) =>
+      it.isStale
+        ? { stale: true }
+        : { method: it.method, version: it.version, headers: namesOf(it.headers()), framing: it.framing, contentLength: it.contentLength },
+    )
+  }
+
   /** The method; case matters (RFC 9110 section 9.1). */
   get method(): string {
     return this.check().fields.textOf(HEAD_METHOD, HEAD_METHOD_LENGTH)
@@ -91,9 +101,13 @@ export class RequestHead extends BorrowedHead<RequestSource> {
  *
  * Order of calls: `read(bytes)`, or `spare()` and `filled(n)`; then `next()`; when it gives a head, `remainder` and `consume(n)` until
  * `bodyRemaining` is 0 (a chunked body goes through a `ChunkedDecoder`, and the last `consume` says so); then `next()` again. Receiving never
- * throws for a broken peer: it ends in `error`, and no byte after it is interpreted.
+ * throws for a broken peer: it ends in `error`, and no byte after it is interpreted. After {@link RequestReader.release} all methods throw `Released`.
  */
 export class RequestReader implements RequestSource {
+  static {
+    showsItself(this.prototype, (it) => ({ capacity: it.capacity, bodyRemaining: it.owed, error: it.failure, released: it.isReleased }))
+  }
+
   /** Bytes of the read buffer. */
   readonly capacity: number
   /** @internal */ serial = 0
@@ -108,10 +122,12 @@ export class RequestReader implements RequestSource {
   private readonly record: number
   private readonly words: number
   private readonly slab: number
+  /** The read buffer and nothing else: what is copied into it can't pass its end. */
+  private readonly buffer: Uint8Array<ArrayBuffer>
   private failure: HttpError | null = null
   /** Bytes of the body that are not consumed; Infinity while a chunked one has not ended. */
   private owed = 0
-  private released = false
+  private isReleased = false
 
   /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own */
   constructor(codec: Codec, options: RequestReaderOptions = {}, region?: Region) {
@@ -127,6 +143,7 @@ export class RequestReader implements RequestSource {
     this.record = this.region.carve(INCOMING_BYTES)
     const table = this.region.carve(maxHeaders * FIELD_BYTES)
     this.slab = this.region.carve(capacity)
+    this.buffer = this.u8.subarray(this.slab, this.slab + capacity)
     this.words = this.record >> 2
 
     this.u8.fill(0, this.record, this.record + INCOMING_BYTES)
@@ -150,7 +167,7 @@ export class RequestReader implements RequestSource {
    * taken for the next request.
    */
   next(): RequestHead | null {
-    if (this.released) throw releasedReader()
+    this.checkUsable()
     if (this.owed !== 0) {
       throw new UsageError('RequestOutOfOrder', `consume() the body first: ${this.owed} bytes of it are left, and they are no request`)
     }
@@ -168,6 +185,7 @@ export class RequestReader implements RequestSource {
 
   /** Bytes behind the head that have arrived and are not consumed: body, then whatever follows. A view that is not guarded, valid until bytes are put in. */
   get remainder(): Uint8Array {
+    this.checkUsable()
     return this.u8.subarray(this.word(INCOMING_INPUT), this.word(INCOMING_TAIL))
   }
 
@@ -182,6 +200,7 @@ export class RequestReader implements RequestSource {
    * @param ended of a chunked body: these were its last. Ignored for others
    */
   consume(length: number, ended = false): void {
+    this.checkUsable()
     const most = Math.min(this.owed, this.word(INCOMING_TAIL) - this.word(INCOMING_INPUT))
     checkInteger('length', length, 0, most, 'bytes of body')
     this.set(INCOMING_INPUT, this.word(INCOMING_INPUT) + length)
@@ -190,29 +209,36 @@ export class RequestReader implements RequestSource {
 
   /** The writable rest of the buffer: put bytes at its beginning, then call {@link RequestReader.filled}. Empty when there is no room. */
   spare(): Uint8Array {
-    if (this.released) throw releasedReader()
+    this.checkUsable()
     if (this.remaining === 0 || this.word(INCOMING_INPUT) === this.word(INCOMING_TAIL)) this.exports.requestCompact(this.record)
     return this.u8.subarray(this.word(INCOMING_TAIL), this.slab + this.capacity)
   }
 
   /** The first `length` bytes of the last {@link RequestReader.spare} have been filled. Throws `BufferFull` when there was no such room. */
   filled(length: number): void {
+    this.checkUsable()
     const { remaining } = this
     if (!Number.isInteger(length) || length < 0 || length > remaining) throw bufferFull(length, remaining, ROOM)
     this.set(INCOMING_TAIL, this.word(INCOMING_TAIL) + length)
   }
 
-  /** Copies `bytes` in, all or nothing. Throws `BufferFull` with `needed` and `available` when they do not fit; `consume` and `next` make room. */
-  read(bytes: Uint8Array): void {
-    if (this.released) throw releasedReader()
-    if (bytes.length > this.remaining) this.exports.requestCompact(this.record)
-    if (bytes.length > this.remaining) throw bufferFull(bytes.length, this.remaining, ROOM)
-    this.u8.set(bytes, this.word(INCOMING_TAIL))
-    this.set(INCOMING_TAIL, this.word(INCOMING_TAIL) + bytes.length)
+  /**
+   * Copies `bytes` in, all or nothing. Throws `BufferFull` with `needed` and `available` when they do not fit (`consume` and `next` make room),
+   * `InvalidOption` for what is no `ArrayBuffer` and no view of one.
+   */
+  read(bytes: BytesInit): void {
+    this.checkUsable()
+    const length = plainLength(bytes)
+    if (length > 0) this.take(bytes as Uint8Array, length)
+    else {
+      const judged = bytesOf('bytes', bytes)
+      this.take(judged, judged.length)
+    }
   }
 
   /** A head or a body is unfinished, so an end of the connection here is a failure. */
   get isMidMessage(): boolean {
+    this.checkUsable()
     return this.owed !== 0 || this.word(INCOMING_INPUT) !== this.word(INCOMING_TAIL)
   }
 
@@ -223,10 +249,10 @@ export class RequestReader implements RequestSource {
 
   /** Drops everything and starts over, as for a new connection. */
   reset(): void {
+    this.checkUsable()
     this.serial = (this.serial + 1) & SERIAL_MASK
     this.failure = null
     this.owed = 0
-    if (this.released) return
     this.fields.clear()
     this.set(INCOMING_STATE, INCOMING_IN_HEAD)
     this.set(INCOMING_ERROR, HTTP_ERROR_NONE)
@@ -236,11 +262,11 @@ export class RequestReader implements RequestSource {
     this.set(INCOMING_TAIL, this.slab)
   }
 
-  /** Gives the memory back. The reader must not be used afterwards, and its head is stale. A second call does nothing. */
+  /** Gives the memory back: what is used afterwards throws `Released`, and its head is stale. A second call does nothing. */
   release(): void {
-    if (this.released) return
+    if (this.isReleased) return
     this.reset()
-    this.released = true
+    this.isReleased = true
     if (this.ownsRegion) this.region.release()
   }
 
@@ -254,6 +280,19 @@ export class RequestReader implements RequestSource {
   /** @internal */
   word(offset: number): number {
     return this.i32[this.words + (offset >> 2)] as number
+  }
+
+  /** Copies in bytes whose length has been judged. */
+  private take(bytes: Uint8Array, length: number): void {
+    if (length > this.remaining) this.exports.requestCompact(this.record)
+    if (length > this.remaining) throw bufferFull(length, this.remaining, ROOM)
+    const tail = this.word(INCOMING_TAIL)
+    copyInto(this.buffer, tail - this.slab, bytes, length)
+    this.set(INCOMING_TAIL, tail + length)
+  }
+
+  private checkUsable(): void {
+    if (this.isReleased) throw released('reader')
   }
 
   private get remaining(): number {

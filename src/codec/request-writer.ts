@@ -1,13 +1,16 @@
 /** The client's sending half of HTTP/1.1, sans IO: requests in, bytes out. */
 
-import { SEAL_RESERVED } from '../../assembly/abi.ts'
+import { SEAL_NO_ROOM, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { checkInteger, EncodeError, UsageError } from '../errors.ts'
 import { nameFault, nameField, nameValue } from '../naming.ts'
 import { type Family, integer, text } from '../option-rules.ts'
-import { type FieldsInit, type FieldValue, fieldList, pairsOf, textOf } from './fields.ts'
+import { namesOf, showsItself } from '../printing.ts'
+import { type FieldsInit, type FieldValue, fieldList, fieldText, pairsOf } from './fields.ts'
+import { copyInto, plainLength, within } from './inputs.ts'
 import { align, type Codec, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
 import { climbsOut } from './path.ts'
+import { released } from './reader-errors.ts'
 import { refusedField, staleRequest } from './request.ts'
 import { type QueryPhase, RequestBuilder } from './request-builder.ts'
 
@@ -32,7 +35,7 @@ export const REQUEST_WRITER_OPTIONS: Family<RequestWriterOptions> = {
 
 /** Memory for what every request begins with; room for a few long tokens. It lies in front of the request. */
 export const PREFIX_BYTES: number = 16 * 1024
-/** Builders take turns, so that one kept too long is told apart from its successors. A power of two. */
+/** Builders of finished requests take turns, so that one kept too long is told apart from its successors. A power of two. */
 const BUILDERS = 4
 const SERIAL_MASK = 2 ** 30 - 1
 const SLASH = 0x2f
@@ -46,8 +49,20 @@ const CHUNK_FRAMING = 12
  * const request = writer.get('/orders').query('symbol', 'BTC-USD').header('X-Timestamp', ts).finish()
  * socket.write(request.bytes)
  * ```
+ *
+ * After {@link RequestWriter.release} all methods throw `Released`.
  */
 export class RequestWriter {
+  static {
+    showsItself(this.prototype, (it) => ({
+      host: it.host,
+      capacity: it.capacity,
+      defaultHeaders: namesOf(it.defaults),
+      inUse: it.lent,
+      released: it.isReleased,
+    }))
+  }
+
   /** Value of `Host`, and what the constructor was given. */
   readonly host: string
   /** Bytes of the write buffer. */
@@ -62,16 +77,19 @@ export class RequestWriter {
   readonly prefix: number
   /** @internal */ prefixLength = 0
 
+  /** The write buffer and nothing else: what is copied into it can't pass its end. @internal */
+  readonly buffer: Uint8Array<ArrayBuffer>
+
   private readonly region: Region
   private readonly ownsRegion: boolean
   private readonly encoder = new TextEncoder()
-  private readonly builders: readonly RequestBuilder[]
+  private readonly builders: RequestBuilder[]
   private readonly defaults: [name: string, value: string][] = []
   private basePath = ''
   private view: Uint8Array<ArrayBuffer> | null = null
   /** Where chunks of the streamed body are put, 0 when there is none. */
   private chunks = 0
-  private released = false
+  private isReleased = false
   private lent = false
 
   /**
@@ -93,6 +111,7 @@ export class RequestWriter {
     this.exports = this.region.memory.exports
     this.prefix = this.region.carve(PREFIX_BYTES)
     this.address = this.region.carve(this.capacity)
+    this.buffer = this.u8.subarray(this.address, this.address + this.capacity)
     this.builders = Array.from({ length: BUILDERS }, () => new RequestBuilder(this, this.exports, this.encoder))
     this.render(this.defaults)
     try {
@@ -115,7 +134,8 @@ export class RequestWriter {
    * `InvalidOption` for null or an object, `HeaderInjection` for what may not stand in a field, and `OutgoingHeadTooLarge` when all default fields are over 16 KiB.
    */
   defaultHeader(name: string, value: FieldValue): this {
-    const written = textOf(value, `default header ${nameField(String(name))}`)
+    this.checkUsable()
+    const written = fieldText(value, `default header ${nameField(String(name))}`)
     if (written === undefined) return this
     const pair: [string, string] = [String(name), written]
     this.render([...this.defaults, pair])
@@ -125,6 +145,7 @@ export class RequestWriter {
 
   /** What is put before each path from the next request on; trailing slashes are dropped, `''` is none. Throws `InvalidOption`. */
   setBasePath(path: string): this {
+    this.checkUsable()
     const trimmed = withoutTrailingSlashes(String(path))
     if (!BASE_PATH.test(trimmed)) {
       throw new UsageError(
@@ -173,22 +194,28 @@ export class RequestWriter {
   }
 
   /**
-   * Begins a request with any method, in the case in which it is given (RFC 9110 section 9.1). The path begins with `/` and may have a query; what
+   * Begins a request with any method, in the case in which it is given (RFC 9110 section 9.1). The path begins with `/`, or is empty for the base path itself, and may have a query; what
    * may not stand in it is reported by `finish`, as are `..` segments, also percent-encoded, that lead above where it begins, which is the base path. Throws `RequestOutOfOrder` while the request before it is being sent.
    */
   request(method: string, path: string): QueryPhase {
-    if (this.released) throw new UsageError('NotOpen', 'the writer was released: its memory may belong to another one')
+    this.checkUsable()
     if (this.inUse) throw new UsageError('RequestOutOfOrder', 'the request before this one is still being sent from the same memory')
     this.serial = (this.serial + 1) & SERIAL_MASK
     this.chunks = 0
-    const builder = this.builders[this.serial & (BUILDERS - 1)] as RequestBuilder
+    const turn = this.serial & (BUILDERS - 1)
+    let builder = this.builders[turn] as RequestBuilder
+    // Whoever holds a builder that was not finished may go on with it: it is never another request's.
+    if (!builder.isFinished) {
+      builder = new RequestBuilder(this, this.exports, this.encoder)
+      this.builders[turn] = builder
+    }
     return builder.begin(this.serial, method, this.basePath, path)
   }
 
-  /** Gives the memory back. The writer must not be used afterwards, and its request is stale. A second call does nothing. */
+  /** Gives the memory back: what is used afterwards throws `Released`, and its request is stale. A second call does nothing. */
   release(): void {
-    if (this.released) return
-    this.released = true
+    if (this.isReleased) return
+    this.isReleased = true
     this.serial = -1
     this.chunks = 0
     if (this.ownsRegion) this.region.release()
@@ -235,13 +262,13 @@ export class RequestWriter {
 
   /** `bytes` as a chunk (RFC 9112 section 7.1): a view that is valid until the next one. Empty for no bytes, which would end the body. @internal */
   encodeChunk(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-    if (bytes.length > this.chunkRoom) throw new RangeError(`a chunk of ${bytes.length} bytes is over the ${this.chunkRoom} that there is room for`)
+    const length = within(Math.max(0, plainLength(bytes)), this.chunkRoom)
     const start = this.chunks
-    if (bytes.length === 0) return this.u8.subarray(start, start)
-    const line = `${bytes.length.toString(16)}\r\n`
+    if (length === 0) return this.u8.subarray(start, start)
+    const line = `${length.toString(16)}\r\n`
     let at = start + this.putAscii(line, start)
-    this.u8.set(bytes, at)
-    at += bytes.length
+    copyInto(this.buffer, at - this.address, bytes, length)
+    at += length
     at += this.putAscii('\r\n', at)
     return this.u8.subarray(start, at)
   }
@@ -259,6 +286,7 @@ export class RequestWriter {
 
   /** Another thread may have used this memory with other default fields: renders ours again. @internal */
   refresh(): void {
+    this.checkUsable()
     this.prefixLength = 0
     this.render(this.defaults)
   }
@@ -287,13 +315,17 @@ export class RequestWriter {
     }
     this.u8.set(line, at)
     const nameLength = this.encoder.encode(name).length
-    let sealed = this.exports.sealField(at, nameLength, at + line.length)
+    let sealed = this.exports.sealField(at, within(nameLength, line.length), at + line.length, end)
     if (own && sealed === SEAL_RESERVED) {
       sealed = at + line.length
       sealed += this.putAscii('\r\n', sealed)
     }
-    if (sealed <= SEAL_RESERVED) throw refusedField(sealed, name)
+    if (sealed <= SEAL_NO_ROOM) throw refusedField(sealed, name)
     return sealed
+  }
+
+  private checkUsable(): void {
+    if (this.isReleased) throw released('writer')
   }
 }
 

@@ -1,17 +1,19 @@
 /** A finished request: its bytes as they will be sent. */
 
-import { SEAL_RESERVED } from '../../assembly/abi.ts'
+import { SEAL_NO_ROOM, SEAL_RESERVED } from '../../assembly/abi.ts'
 import { EncodeError, UsageError } from '../errors.ts'
 import { nameField } from '../naming.ts'
+import { showsItself } from '../printing.ts'
 import { equalsName } from './head-fields.ts'
 import { injectedField } from './injection.ts'
+import { type BytesInit, textOf } from './inputs.ts'
 import type { RequestWriter } from './request-writer.ts'
 
 const LF = 0x0a
 const COLON = 0x3a
 
 /** What a streamed body comes from: pieces in order, strings as UTF-8. */
-export type BodySource = AsyncIterable<Uint8Array | string>
+export type BodySource = AsyncIterable<BytesInit | string>
 
 /** A body that is made while it is sent. */
 export interface RequestStream {
@@ -29,6 +31,14 @@ export interface RequestStream {
  * ```
  */
 export class Request {
+  static {
+    showsItself(this.prototype, (it) =>
+      it.writer.serial === it.serial
+        ? { method: it.method, length: it.length, bodyLength: it.bodyLength, isStreaming: it.isStreaming }
+        : { stale: true },
+    )
+  }
+
   /** @internal */
   constructor(
     /** @internal */ readonly writer: RequestWriter,
@@ -74,6 +84,8 @@ export class Request {
    */
   overwriteHeader(name: string, value: string): this {
     this.check()
+    textOf('name', name)
+    textOf('value', value)
     const { writer } = this
     const [start, end] = this.findValue(name)
     if (end - start !== value.length) {
@@ -89,8 +101,8 @@ export class Request {
       // One byte a character; NUL, which no field may have, for those that would need more.
       u8[start + i] = code < 0x80 ? code : 0
     }
-    const sealed = exports.sealField(start - name.length - 2, name.length, end)
-    if (sealed <= SEAL_RESERVED) {
+    const sealed = exports.sealField(start - name.length - 2, name.length, end, writer.address + this.headLength)
+    if (sealed <= SEAL_NO_ROOM) {
       u8.set(before, start)
       throw refusedField(sealed, name)
     }

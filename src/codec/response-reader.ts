@@ -63,14 +63,16 @@ import {
 } from '../../assembly/abi.ts'
 import type { EndProof } from '../end-proof.ts'
 import { HttpError, UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import type { Fields } from './fields.ts'
 import { HeadFields, latin1 } from './head-fields.ts'
 import { HeapBody } from './heap-body.ts'
 import { httpError } from './http-error.ts'
 import { checkResponseLimits, type ResponseLimits, type ResponseReaderOptions } from './http-limits.ts'
+import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
 import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
-import { bufferFull, releasedReader } from './reader-errors.ts'
+import { bufferFull, released } from './reader-errors.ts'
 import { type ResponseSource, RestResponse } from './response.ts'
 import type { TextDecoding } from './text.ts'
 
@@ -92,9 +94,13 @@ const SERIAL_MASK = 2 ** 30 - 1
  *
  * Order of calls: `begin(method)` for each request, in the order in which they were sent; `read(bytes)`, or `spare()` and `filled(n)`; then
  * `next()` until it is null; then look at {@link ResponseReader.error}. `end()` when the peer has ended the connection. Receiving never throws
- * for a broken peer: it ends in `error`, and no byte after it is interpreted.
+ * for a broken peer: it ends in `error`, and no byte after it is interpreted. After {@link ResponseReader.release} all methods throw `Released`.
  */
 export class ResponseReader implements ResponseSource {
+  static {
+    showsItself(this.prototype, (it) => ({ capacity: it.capacity, isComplete: it.isComplete, error: it.failure, released: it.isReleased }))
+  }
+
   /** Bytes of a response that is handed out in place. */
   readonly capacity: number
   /** @internal */ serial = 0
@@ -129,7 +135,7 @@ export class ResponseReader implements ResponseSource {
   /** `next` has handed it out. */
   private taken = false
   private begun = false
-  private released = false
+  private isReleased = false
   private latest: InterimResponse | null = null
   /** A body that the store could not hold. */
   private heap: HeapBody | null = null
@@ -195,7 +201,7 @@ export class ResponseReader implements ResponseSource {
    * call, `next` takes the request for a GET.
    */
   begin(method: string): void {
-    if (this.released) throw releasedReader()
+    if (this.isReleased) throw released('reader')
     const { i32, words } = this
     const state = i32[words + (INCOMING_STATE >> 2)] as number
     if (state === INCOMING_IN_BODY || (state === INCOMING_IN_HEAD && this.begun)) throw unfinished()
@@ -218,7 +224,7 @@ export class ResponseReader implements ResponseSource {
    * a failure, which {@link ResponseReader.error} tells apart.
    */
   next(): RestResponse | null {
-    if (this.released) throw releasedReader()
+    if (this.isReleased) throw released('reader')
     if (!this.isComplete || this.taken) {
       const state = this.word(INCOMING_STATE)
       if (state === INCOMING_IDLE || state === INCOMING_DONE) {
@@ -236,7 +242,7 @@ export class ResponseReader implements ResponseSource {
 
   /** The writable rest of the buffer: put bytes at its beginning, then call {@link ResponseReader.filled}. Empty when there is no room. */
   spare(): Uint8Array {
-    if (this.released) throw releasedReader()
+    if (this.isReleased) throw released('reader')
     this.makeRoom(1)
     const from = this.word(INCOMING_TAIL)
     if (this.spareView === null || this.spareView.byteOffset !== from) this.spareView = this.u8.subarray(from, this.current + this.capacity)
@@ -245,19 +251,24 @@ export class ResponseReader implements ResponseSource {
 
   /** The first `length` bytes of the last {@link ResponseReader.spare} have been filled. Throws `BufferFull` when there was no such room. */
   filled(length: number): void {
-    if (this.released) throw releasedReader()
+    if (this.isReleased) throw released('reader')
     const { remaining } = this
     if (!Number.isInteger(length) || length < 0 || length > remaining) throw bufferFull(length, remaining, ROOM)
     this.add(length)
   }
 
-  /** Copies `bytes` in, all or nothing. Throws `BufferFull` with `needed` and `available` when they do not fit; `next` makes room. */
-  read(bytes: Uint8Array): void {
-    if (this.released) throw releasedReader()
-    this.makeRoom(bytes.length)
-    if (bytes.length > this.remaining) throw bufferFull(bytes.length, this.remaining, ROOM)
-    this.u8.set(bytes, this.word(INCOMING_TAIL))
-    this.add(bytes.length)
+  /**
+   * Copies `bytes` in, all or nothing. Throws `BufferFull` with `needed` and `available` when they do not fit (`next` makes room), `InvalidOption`
+   * for what is no `ArrayBuffer` and no view of one.
+   */
+  read(bytes: BytesInit): void {
+    if (this.isReleased) throw released('reader')
+    const length = plainLength(bytes)
+    if (length > 0) this.take(bytes as Uint8Array, length)
+    else {
+      const judged = bytesOf('bytes', bytes)
+      this.take(judged, judged.length)
+    }
   }
 
   /**
@@ -268,7 +279,7 @@ export class ResponseReader implements ResponseSource {
    * {@link RestResponse.isEndVerified} true for a response that reaches until there
    */
   end(proof: EndProof = 'unverified'): number {
-    if (this.released) throw releasedReader()
+    if (this.isReleased) throw released('reader')
     if (this.failure !== null) return RESPONSE_FAILED
     const state = this.word(INCOMING_STATE)
     if (state === INCOMING_IDLE || state === INCOMING_DONE) return RESPONSE_COMPLETE
@@ -283,11 +294,11 @@ export class ResponseReader implements ResponseSource {
 
   /** Drops everything and starts over, as for a new connection. */
   reset(): void {
+    if (this.isReleased) throw released('reader')
     this.serial = (this.serial + 1) & SERIAL_MASK
     this.failure = this.cached = this.heap = this.latest = null
     this.hasHead = this.isComplete = this.taken = this.begun = false
     this.current = this.first
-    if (this.released) return
     this.fields.clear()
     this.set(INCOMING_STATE, INCOMING_IDLE)
     this.set(INCOMING_ERROR, HTTP_ERROR_NONE)
@@ -295,11 +306,11 @@ export class ResponseReader implements ResponseSource {
     this.set(INCOMING_TAIL, this.first)
   }
 
-  /** Gives the memory back. The reader must not be used afterwards, and its response is stale. A second call does nothing. */
+  /** Gives the memory back: what is used afterwards throws `Released`, and its response is stale. A second call does nothing. */
   release(): void {
-    if (this.released) return
+    if (this.isReleased) return
     this.reset()
-    this.released = true
+    this.isReleased = true
     if (this.ownsRegion) this.region.release()
   }
 
@@ -328,17 +339,17 @@ export class ResponseReader implements ResponseSource {
 
   /** `length` bytes lie at the start of target `index`. Returns a RESPONSE number; call `advance` after INTERIM, HEAD and DATA. @internal */
   commit(index: 0 | 1, length: number): number {
-    if (this.released) return RESPONSE_FAILED
+    if (this.isReleased) return RESPONSE_FAILED
     const target = index === 0 ? this.first : this.second
     if (length === 0 || this.surplus !== 0) return this.commitRest(target, length)
     this.current = target
     this.begun = true
-    return this.settle(this.exports.incomingCommit(this.record, target, length))
+    return this.settle(this.exports.incomingCommit(this.record, target, within(length, this.capacity)))
   }
 
   /** Goes on with what is left of the chunk. @internal */
   advance(): number {
-    if (this.released) return RESPONSE_FAILED
+    if (this.isReleased) return RESPONSE_FAILED
     return this.settle(this.exports.incomingParse(this.record))
   }
 
@@ -475,7 +486,7 @@ export class ResponseReader implements ResponseSource {
     if (code === RESPONSE_FAILED) return code
     if (code !== RESPONSE_MORE) this.set(INCOMING_STATE, INCOMING_DONE)
     this.current = target
-    return this.settle(this.exports.incomingCommit(this.record, target, length))
+    return this.settle(this.exports.incomingCommit(this.record, target, within(length, this.capacity)))
   }
 
   /** The end of a body that reaches until there. */
@@ -559,6 +570,14 @@ export class ResponseReader implements ResponseSource {
     this.current = other
     this.set(INCOMING_INPUT, other)
     this.set(INCOMING_TAIL, other + surplus)
+  }
+
+  /** Copies in bytes whose length has been judged. */
+  private take(bytes: Uint8Array, length: number): void {
+    this.makeRoom(length)
+    if (length > this.remaining) throw bufferFull(length, this.remaining, ROOM)
+    copyInto(this.views[this.current === this.first ? 0 : 1], this.word(INCOMING_TAIL) - this.current, bytes, length)
+    this.add(length)
   }
 
   private add(length: number): void {

@@ -2,6 +2,7 @@
 
 import { HEAD_REASON, HEAD_REASON_LENGTH, HEAD_STATUS, INCOMING_BODY_BYTES } from '../../assembly/abi.ts'
 import { UsageError } from '../errors.ts'
+import { namesOf, showsItself } from '../printing.ts'
 import { BorrowedHead, type HeadSource, type HttpVersion } from './borrowed-head.ts'
 
 /** Where borrowed responses get their data from: the response reader. */
@@ -23,10 +24,12 @@ export interface ResponseSource extends HeadSource {
  * ```
  */
 export class RestResponse extends BorrowedHead<ResponseSource> {
-  /** What `JSON.stringify` and a console show: status and head, and how long the body is. */
-  override toJSON(): Record<string, unknown> {
-    const head = super.toJSON()
-    return 'stale' in head ? head : { status: this.status, reason: this.reason, ...head, bodyLength: this.bodyLength }
+  static {
+    showsItself(this.prototype, (it) =>
+      it.isStale
+        ? { stale: true }
+        : { status: it.status, reason: it.reason, version: it.version, headers: namesOf(it.headers()), bodyLength: it.bodyLength },
+    )
   }
 
   /** Status code, 200 to 999. */
@@ -94,6 +97,16 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
 
 /** A response that owns its data: all of {@link RestResponse}, for as long as it is kept. */
 export class OwnedResponse {
+  static {
+    showsItself(this.prototype, (it) => ({
+      status: it.status,
+      reason: it.reason,
+      version: it.version,
+      headers: namesOf(it.fields),
+      bodyLength: it.body.length,
+    }))
+  }
+
   constructor(
     /** Status code, 200 to 999. */
     readonly status: number,

@@ -1,8 +1,9 @@
 /** Single steps of the codec, for those who need one without the rest: masking, and the keys of the opening handshake. */
 
 import { HANDSHAKE_ACCEPT_BYTES, HANDSHAKE_KEY_BYTES, HANDSHAKE_NONCE_BYTES, SHA1_SCRATCH_BYTES } from '../../assembly/abi.ts'
-import { UsageError } from '../errors.ts'
+import { checkInteger, UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
+import { type BytesInit, bytesOf, copyInto, textOf, within } from './inputs.ts'
 import { cryptoRandom, type RandomSource } from './mask-keys.ts'
 import type { Codec, Region } from './memory.ts'
 
@@ -16,15 +17,19 @@ export class CodecTools {
   constructor(private readonly codec: Codec) {}
 
   /** Masks `bytes` in place: the byte at `offset + i` of a payload is XORed with byte (offset + i) mod 4 of `key`. */
-  applyMask(bytes: Uint8Array, key: Uint8Array, offset = 0): void {
-    if (key.length !== 4) throw new UsageError('InvalidOption', `a masking key has 4 bytes, not ${key.length}`)
+  applyMask(bytes: BytesInit, key: BytesInit, offset = 0): void {
+    const payload = bytesOf('bytes', bytes)
+    const four = bytesOf('key', key)
+    if (four.length !== 4) throw new UsageError('InvalidOption', `a masking key has 4 bytes, not ${four.length}`)
+    checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER, 'bytes')
     const { memory, start } = this.memory()
-    const word = memory.exports.rotateKey(new DataView(key.buffer, key.byteOffset).getInt32(0, true), offset)
-    for (let i = 0; i < bytes.length; i += PIECE) {
-      const piece = bytes.subarray(i, i + PIECE)
-      memory.u8.set(piece, start)
-      memory.exports.maskCopy(start, start, piece.length, word)
-      piece.set(memory.u8.subarray(start, start + piece.length))
+    const buffer = memory.u8.subarray(start, start + PIECE)
+    const word = memory.exports.rotateKey(new DataView(four.buffer, four.byteOffset).getInt32(0, true), offset % 4)
+    for (let i = 0; i < payload.length; i += PIECE) {
+      const piece = payload.subarray(i, i + PIECE)
+      copyInto(buffer, 0, piece, piece.length)
+      memory.exports.maskCopy(start, start, within(piece.length, PIECE), word)
+      piece.set(buffer.subarray(0, piece.length))
     }
   }
 
@@ -40,6 +45,7 @@ export class CodecTools {
 
   /** The `Sec-WebSocket-Accept` that answers a key. */
   acceptKey(key: string): string {
+    textOf('key', key)
     if (!/^[A-Za-z0-9+/]{22}==$/.test(key))
       throw new UsageError('InvalidOption', `a Sec-WebSocket-Key is 16 bytes in base64, but this is ${nameValue(key)}`)
     const { memory, start } = this.memory()

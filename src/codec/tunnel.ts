@@ -123,7 +123,7 @@ export class SocksTunnel implements TunnelRequest {
     private readonly credentials: ProxyCredentials | null,
   ) {
     if (new TextEncoder().encode(hostname).length > 255) throw new UsageError('InvalidUrl', 'SOCKS5 takes names of at most 255 bytes')
-    if (credentials !== null) for (const part of [credentials.user, credentials.password]) short(part)
+    if (credentials !== null) checkCredentials(credentials)
     const methods = credentials === null ? [NO_AUTHENTICATION] : [NO_AUTHENTICATION, USER_AND_PASSWORD]
     this.outgoing = Uint8Array.from([SOCKS, methods.length, ...methods])
   }
@@ -140,6 +140,8 @@ export class SocksTunnel implements TunnelRequest {
       const { received } = this
       const version = this.stage === 'password' ? 1 : SOCKS
       if (received[0] !== version) throw failed(`it does not speak SOCKS5: its message begins with ${received[0]}`)
+      // A refusal says it in its second byte; what follows is often left out, or makes no sense.
+      if (this.stage === 'connect' && received.length === 2) judgeReply(received[1] as number)
       if (received.length < this.wanted()) continue
       this.received = []
       this.answer(received)
@@ -179,7 +181,6 @@ export class SocksTunnel implements TunnelRequest {
         this.connect()
         return
       case 'connect':
-        if (second !== 0) throw new TransportError('ProxyRefused', `the SOCKS5 proxy refused the tunnel: ${REPLIES[second] ?? `reply ${second}`}`)
         this.isOpen = true
     }
   }
@@ -202,13 +203,22 @@ export class SocksTunnel implements TunnelRequest {
   }
 }
 
+function judgeReply(reply: number): void {
+  if (reply !== 0) throw new TransportError('ProxyRefused', `the SOCKS5 proxy refused the tunnel: ${REPLIES[reply] ?? `reply ${reply}`}`)
+}
+
 /** A string after its length. */
 function short(text: string): number[] {
   const bytes = new TextEncoder().encode(text)
-  if (bytes.length === 0 || bytes.length > 255) {
-    throw new UsageError('InvalidOption', 'user and password of a SOCKS5 proxy are 1 to 255 bytes each (RFC 1929)')
-  }
   return [bytes.length, ...bytes]
+}
+
+/** RFC 1929 has 1 to 255 bytes for both; a user without a password is common all the same, and sent as curl does. */
+function checkCredentials({ user, password }: ProxyCredentials): void {
+  const [userBytes, passwordBytes] = [user, password].map((part) => new TextEncoder().encode(part).length) as [number, number]
+  if (userBytes === 0 || userBytes > 255 || passwordBytes > 255) {
+    throw new UsageError('InvalidOption', 'the user of a SOCKS5 proxy is 1 to 255 bytes, its password at most 255 (RFC 1929)')
+  }
 }
 
 /** The 16 bytes of an address as URLs have it: hexadecimal groups, `::` at most once. */

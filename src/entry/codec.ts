@@ -17,6 +17,7 @@ import {
 } from '../codec/frame-writer.ts'
 import { REQUEST_READER_OPTIONS, RESPONSE_READER_OPTIONS, type RequestReaderOptions, type ResponseReaderOptions } from '../codec/http-limits.ts'
 import { HttpMessages } from '../codec/http-messages.ts'
+import type { BytesInit } from '../codec/inputs.ts'
 import type { RandomSource } from '../codec/mask-keys.ts'
 import { RequestReader as BaseRequestReader } from '../codec/request-reader.ts'
 import { RequestWriter as BaseRequestWriter, REQUEST_WRITER_OPTIONS, type RequestWriterOptions } from '../codec/request-writer.ts'
@@ -56,13 +57,22 @@ export {
   UsageError,
   type UsageErrorCode,
 } from '../errors.ts'
-export type { ChunkedDecoderOptions, FrameReaderOptions, FrameWriterOptions, RequestReaderOptions, RequestWriterOptions, ResponseReaderOptions, Role }
+export type {
+  BytesInit,
+  ChunkedDecoderOptions,
+  FrameReaderOptions,
+  FrameWriterOptions,
+  RequestReaderOptions,
+  RequestWriterOptions,
+  ResponseReaderOptions,
+  Role,
+}
 
 const tools = new CodecTools(codec)
 const messages = new HttpMessages(codec)
 
 /**
- * Masks or unmasks a payload in place (RFC 6455 section 5.3). Throws `InvalidOption` unless `key` has 4 bytes.
+ * Masks or unmasks a payload in place (RFC 6455 section 5.3). Throws `InvalidOption` unless `key` has 4 bytes and `bytes` is an `ArrayBuffer` or a view of one.
  *
  * ```ts
  * const payload = new TextEncoder().encode('Hello')
@@ -71,7 +81,7 @@ const messages = new HttpMessages(codec)
  *
  * @param offset place of the first byte in its payload, for one that comes in pieces. Default 0
  */
-export function applyMask(bytes: Uint8Array, key: Uint8Array, offset = 0): void {
+export function applyMask(bytes: BytesInit, key: BytesInit, offset = 0): void {
   tools.applyMask(bytes, key, offset)
 }
 
@@ -246,7 +256,7 @@ export class ChunkedDecoder extends BaseChunkedDecoder {
  * @param target path and query, visible ASCII
  * @throws `HeaderInjection` for bytes that may not stand where they are, `BufferFull` when `output` is too short, `OutgoingHeadTooLarge` over 64 KiB
  */
-export function writeRequest(method: string, target: string, headers: FieldsInit | undefined, output: Uint8Array): number {
+export function writeRequest(method: string, target: string, headers: FieldsInit | undefined, output: BytesInit): number {
   return messages.writeRequest(method, target, headers, output)
 }
 
@@ -261,7 +271,7 @@ export function requestSize(method: string, target: string, headers?: FieldsInit
  * @param status 100 to 999
  * @throws as {@link writeRequest}, and `InvalidOption` for another status
  */
-export function writeResponse(status: number, reason: string, headers: FieldsInit | undefined, output: Uint8Array): number {
+export function writeResponse(status: number, reason: string, headers: FieldsInit | undefined, output: BytesInit): number {
   return messages.writeResponse(status, reason, headers, output)
 }
 

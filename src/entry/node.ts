@@ -17,7 +17,8 @@ import { Attachments, AtomicClientSlot as BaseAtomicClientSlot } from '../rest/s
 import { SharedAcquirer as BaseSharedAcquirer, type SlotReceiver } from '../rest/shared/shared-acquirer.ts'
 import type { ThreadedRuntime } from '../runtime.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node.ts'
-import { dialNode } from '../transport/node-dial.ts'
+import { nodeDial } from '../transport/node-dial.ts'
+import { checkIdentity } from '../transport/node-identity.ts'
 import { secureWithNode } from '../transport/node-tls.ts'
 import { type PlaintextSink, TlsCodec, type TlsCodecOptions } from '../transport/node-tls-codec.ts'
 import { NodeServerWsStream, type UpgradeIncoming } from './node-server.ts'
@@ -47,7 +48,14 @@ const codec = threadCodec.decodeWith(bufferTextDecoding(Buffer.prototype as unkn
 /** What everything of this entry stands on: the codec of this thread, the way to connect, the time, and random numbers. */
 const runtime: ThreadedRuntime = {
   codec,
-  dial: dialThroughProxy({ codec, dial: dialNode, secure: secureWithNode, environment: (name) => process.env[name] }),
+  dial: dialThroughProxy({
+    codec,
+    dial: nodeDial(systemClock),
+    secure: secureWithNode,
+    environment: (name) => process.env[name],
+    clock: systemClock,
+    checkTls: checkIdentity,
+  }),
   secure: secureWithNode,
   clock: systemClock,
   maskKeys: new MaskKeys(),

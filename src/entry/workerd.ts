@@ -17,7 +17,7 @@ import { webTextDecoding } from '../codec/text.ts'
 import { ClientPool as BaseClientPool } from '../rest/client-pool.ts'
 import { HttpConnection as BaseHttpConnection } from '../rest/connection.ts'
 import type { Runtime } from '../runtime.ts'
-import { dialWorkerd, secureOnWorkerd, workerdTransport } from '../transport/workerd.ts'
+import { secureOnWorkerd, workerdDial, workerdTransport } from '../transport/workerd.ts'
 import { WsStream as BaseWsStream } from '../ws/ws-stream.ts'
 import module from './codec.wasm'
 
@@ -32,7 +32,7 @@ const codec = new Codec(module, webTextDecoding(), MEMORY_PAGES)
 
 const runtime: Runtime = {
   codec,
-  dial: dialWorkerd,
+  dial: workerdDial(systemClock),
   secure: secureOnWorkerd,
   clock: systemClock,
   maskKeys: new MaskKeys(),

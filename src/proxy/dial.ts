@@ -1,11 +1,12 @@
 /** Connecting through a proxy, on any runtime that can open a connection and secure one. */
 
+import type { Clock } from '../clock.ts'
 import { HttpMessages } from '../codec/http-messages.ts'
 import type { Codec } from '../codec/memory.ts'
 import { ConnectTunnel, SocksTunnel, type TunnelRequest } from '../codec/tunnel.ts'
 import { TlsError, TransportError } from '../errors.ts'
+import { type Attempt, makeConnection } from '../transport/attempt.ts'
 import { printAddress } from '../transport/connect-errors.ts'
-import { withDeadline } from '../transport/deadline.ts'
 import { checkSocketPath } from '../transport/dial-options.ts'
 import { checkTlsConfig, type TlsSettings } from '../transport/tls-options.ts'
 import type { Address, Dial, DialOptions, Secure, Transport } from '../transport/transport.ts'
@@ -20,6 +21,10 @@ export interface ProxyParts {
   /** Secures the tunnel. */
   readonly secure: Secure
   readonly environment: Environment
+  /** Judges what only the runtime can, before anything is dialled. Throws `TlsOptionInvalid`. */
+  readonly checkTls: (settings: TlsSettings) => void
+  /** Measures `connectTimeout`. */
+  readonly clock: Clock
 }
 
 /**
@@ -33,17 +38,24 @@ export function dialThroughProxy(parts: ProxyParts): Dial {
     if (proxy === null) return parts.dial(address, options)
     checkSocketPath(options)
     const tls = address.secure ? checkTlsConfig(options.tls) : null
+    if (tls !== null) parts.checkTls(tls)
     const request = tunnelRequest(parts.codec, messages, address, proxy)
+    // Whom it waits for: the server is not dialled by us, and not before the proxy has been asked to.
+    const silent = (): string => {
+      const name = `the proxy ${printAddress(proxy.address)}`
+      return request.isOpen ? `${printAddress(address)}, through ${name},` : name
+    }
     try {
-      return await withDeadline<Transport>(
+      return await makeConnection(
+        parts.clock,
         address,
         options,
-        (done, failed) => {
-          const attempt = new Attempt(parts, address, options, proxy, request, tls)
-          attempt.run().then(done, failed)
-          return () => attempt.giveUp()
+        async (attempt) => {
+          const below = await reach(parts.dial, proxy, options, attempt)
+          const tunnel = await TunnelTransport.open(below, request)
+          return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls)
         },
-        (late) => late.destroy(),
+        silent,
       )
     } finally {
       request.release()
@@ -59,48 +71,16 @@ function tunnelRequest(codec: Codec, messages: HttpMessages, address: Address, {
     : new ConnectTunnel(codec, messages, printAddress({ hostname, port }), headers)
 }
 
-/** One connection being made, which can be given up at every step. It closes what it has opened unless it hands it over. */
-class Attempt {
-  private readonly abort = new AbortController()
-  private transport: Transport | null = null
-
-  constructor(
-    private readonly parts: ProxyParts,
-    private readonly address: Address,
-    private readonly options: DialOptions,
-    private readonly proxy: ProxySettings,
-    private readonly request: TunnelRequest,
-    private readonly tls: TlsSettings | null,
-  ) {}
-
-  async run(): Promise<Transport> {
-    const { parts, address, request, tls } = this
-    try {
-      const below = await this.reach()
-      this.transport = below
-      this.abort.signal.throwIfAborted()
-      const tunnel = await TunnelTransport.open(below, request)
-      return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls)
-    } catch (error) {
-      this.transport?.destroy()
-      throw error
-    }
-  }
-
-  giveUp(): void {
-    this.abort.abort()
-    this.transport?.destroy()
-  }
-
-  private async reach(): Promise<Transport> {
-    const { proxy, options, abort } = this
-    const { noDelay, keepAlive } = options
-    try {
-      // The time and the caller's signal are watched from outside.
-      return await this.parts.dial(proxy.address, { tls: proxy.tls, noDelay, keepAlive, connectTimeout: 0, signal: abort.signal })
-    } catch (cause) {
-      if (!(cause instanceof TransportError || cause instanceof TlsError)) throw cause
-      throw new TransportError('ProxyFailed', `the proxy ${printAddress(proxy.address)} cannot be reached: ${cause.message}`, { cause })
-    }
+/** The connection to the proxy. */
+async function reach(dial: Dial, proxy: ProxySettings, { noDelay, keepAlive }: DialOptions, attempt: Attempt): Promise<Transport> {
+  try {
+    // The time and the caller's signal are watched from outside.
+    const below = await dial(proxy.address, { tls: proxy.tls, noDelay, keepAlive, connectTimeout: 0, signal: attempt.signal })
+    attempt.hold(() => below.destroy())
+    attempt.signal.throwIfAborted()
+    return below
+  } catch (cause) {
+    if (!(cause instanceof TransportError || cause instanceof TlsError)) throw cause
+    throw new TransportError('ProxyFailed', `the proxy ${printAddress(proxy.address)} cannot be reached: ${cause.message}`, { cause })
   }
 }

@@ -25,5 +25,7 @@ export function isExempt({ hostname, port }: Address, list: string): boolean {
 
 /** A name, with a port or without, less the dot of the root. */
 function withoutRoot(name: string): string {
-  return name.replace(/\.+(?=:\d+$|$)/, '')
+  const colon = name.lastIndexOf(':')
+  const end = colon < 0 ? name.length : colon
+  return name.charAt(end - 1) === '.' ? name.slice(0, end - 1) + name.slice(end) : name
 }

@@ -2,29 +2,28 @@
 
 import type { TunnelRequest } from '../codec/tunnel.ts'
 import { TransportError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
+import { Inbox, type InboxSource } from '../transport/inbox.ts'
 import type { Transport, TransportHandler, WriteProgress } from '../transport/transport.ts'
 
 /** Bytes of a read from the proxy. */
 const READ_SIZE = 65_536
-const NOTHING = new Uint8Array(0)
 
 /** A transport over another one, whose first bytes are the proxy's. Reads are copied once. */
-export class TunnelTransport implements Transport, TransportHandler {
+export class TunnelTransport implements Transport, TransportHandler, InboxSource {
+  static {
+    showsItself(this.prototype, (it) => ({ remoteAddress: it.remoteAddress, lastWrite: it.lastWrite }))
+  }
+
   readonly targetCount = 1
+  private readonly inbox = new Inbox(this)
   private handler: TransportHandler | null = null
-  private targets: readonly Uint8Array[] = []
-  /** Which target is filled next. */
-  private filling = 0
   private readonly buffers: readonly Uint8Array[]
-  /** What has come and has not been passed on. It lies in a buffer, which stays as it is until the next `resume`. */
-  private pending: Uint8Array = NOTHING
-  private asked = false
   /** The proxy's part of what was written is not out yet. */
   private isWriting = false
   private request: TunnelRequest | null
   private settle: ((error: unknown) => void) | null = null
   private isClosed = false
-  private failure: Error | null = null
 
   private constructor(
     private readonly below: Transport,
@@ -58,14 +57,15 @@ export class TunnelTransport implements Transport, TransportHandler {
 
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
-    this.targets = targets
-    if (this.isClosed) queueMicrotask(() => this.handler?.onClosed(this.failure))
+    this.inbox.start(handler, targets)
   }
 
   resume(): void {
-    this.asked = true
-    if (this.pending.length > 0) this.deliver()
-    else this.below.resume()
+    this.inbox.resume()
+  }
+
+  readOn(): void {
+    this.below.resume()
   }
 
   write(bytes: Uint8Array): boolean {
@@ -77,6 +77,7 @@ export class TunnelTransport implements Transport, TransportHandler {
   }
 
   destroy(): void {
+    this.inbox.drop()
     this.below.destroy()
   }
 
@@ -85,14 +86,13 @@ export class TunnelTransport implements Transport, TransportHandler {
   onRead(index: number, length: number): void {
     const bytes = (this.buffers[index] as Uint8Array).subarray(0, length)
     const { request } = this
+    // It stays where it is until all of it was asked for: only then is there another read.
     if (request === null) {
-      this.pending = bytes
-      if (this.asked) this.deliver()
+      this.inbox.push(bytes)
       return
     }
     try {
-      // It stays where it is until the user asks for it.
-      this.pending = bytes.subarray(request.receive(bytes))
+      this.inbox.push(bytes.subarray(request.receive(bytes)))
     } catch (error) {
       this.fail(error)
       return
@@ -101,7 +101,7 @@ export class TunnelTransport implements Transport, TransportHandler {
   }
 
   onEnd(): void {
-    if (this.request === null) this.handler?.onEnd()
+    if (this.request === null) this.inbox.end()
     else this.fail(new TransportError('ProxyFailed', 'the proxy closed the connection instead of making the tunnel'))
   }
 
@@ -115,10 +115,13 @@ export class TunnelTransport implements Transport, TransportHandler {
     this.proceed(request)
   }
 
+  onLost(error: Error): void {
+    if (this.request === null) this.inbox.notifyLoss(error)
+  }
+
   onClosed(error: Error | null): void {
     this.isClosed = true
-    this.failure = error
-    if (this.request === null) this.handler?.onClosed(error)
+    if (this.request === null) this.inbox.close(error)
     else this.fail(new TransportError('ProxyFailed', 'the connection to the proxy was lost before the tunnel was made', { cause: error }))
   }
 
@@ -133,18 +136,6 @@ export class TunnelTransport implements Transport, TransportHandler {
     const bytes = request.take()
     if (bytes.length > 0) this.isWriting = !this.below.write(bytes)
     this.below.resume()
-  }
-
-  private deliver(): void {
-    const { handler, pending } = this
-    const index = this.filling
-    const target = this.targets[index] as Uint8Array
-    const part = pending.subarray(0, target.length)
-    target.set(part)
-    this.pending = pending.subarray(part.length)
-    this.filling = (index + 1) % this.targets.length
-    this.asked = false
-    handler?.onRead(index, part.length)
   }
 
   private fail(error: unknown): void {

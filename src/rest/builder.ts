@@ -5,6 +5,7 @@ import { type FieldsInit, pairsOf } from '../codec/fields.ts'
 import type { ResponseReader } from '../codec/response-reader.ts'
 import { UsageError } from '../errors.ts'
 import { readOptions } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import type { ProxyOption } from '../transport/proxy-config.ts'
 import type { TlsConfig } from '../transport/tls-config.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -13,6 +14,10 @@ import { type ClientPoolOptions, HTTP_OPTIONS, type HttpOptions, type KeepWarmOp
 
 /** Options that connections and pools have in common. Each method returns a new builder, so that one can be shared and varied. */
 abstract class CommonBuilder<Options extends HttpOptions | ClientPoolOptions> {
+  static {
+    showsItself(this.prototype, (it) => ({ options: Object.keys(it.options) }))
+  }
+
   constructor(
     /** The options collected so far. */
     readonly options: Readonly<Options>,
@@ -159,6 +164,10 @@ export class ClientPoolBuilder<Pool> extends CommonBuilder<ClientPoolOptions> {
   /** The server. */
   url(url: string | URL): ClientPoolBuilder<Pool> {
     return new ClientPoolBuilder(this.factory, this.options, url)
+  }
+  /** Whether `build` waits for the connections. */
+  lazy(on: boolean): this {
+    return this.with({ lazy: on })
   }
   /** Put before each path. */
   basePath(path: string): this {

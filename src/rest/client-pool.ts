@@ -1,11 +1,13 @@
 /** `ClientPool`: connections that are open before they are needed, and heal themselves. */
 
 import { pairsOf } from '../codec/fields.ts'
+import { methodFault } from '../codec/method.ts'
 import type { Request as HttpRequest } from '../codec/request.ts'
 import { RequestWriter, withoutTrailingSlashes } from '../codec/request-writer.ts'
 import { ResponseReader } from '../codec/response-reader.ts'
 import { RestError, UsageError } from '../errors.ts'
 import { readOptions } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address } from '../transport/transport.ts'
 import { buildRequest } from './build-request.ts'
@@ -79,6 +81,10 @@ export function preparePool(url: string | URL, options: ClientPoolOptions): Prep
  * ```
  */
 export class ClientPool {
+  static {
+    showsItself(this.prototype, (it) => ({ origin: it.origin, ...it.stats }))
+  }
+
   /** What an entry point supplies. @internal */
   static readonly runtime: Runtime
 
@@ -91,7 +97,8 @@ export class ClientPool {
 
   /**
    * Opens `connections` connections to the server of `url`, all at the same time. When one can't be made, the others are closed gracefully
-   * and the promise rejects: `InvalidUrl`, `InvalidOption`, a {@link TransportError}, a {@link TlsError}, or the signal's reason.
+   * and the promise rejects: `InvalidUrl`, `InvalidOption`, a {@link TransportError}, a {@link TlsError}, or the signal's reason. With `lazy` it
+   * resolves at once, and the connections are opened in the background: see {@link ClientPool.ready}.
    *
    * @param url `http:` or `https:`; its path is put before each request's, its user and password become Basic credentials
    */
@@ -154,6 +161,20 @@ export class ClientPool {
   }
 
   /**
+   * Resolves when a connection is open: at once, unless the pool is `lazy` and has none yet, or all were lost. Rejects with a {@link RestError}:
+   * `AcquireTimeout`, whose `cause` is why the last attempt failed, `PoolClosed`, `RequestAborted`.
+   *
+   * ```ts
+   * const pool = await ClientPool.connect('https://api.example', { lazy: true }) // the server may still be starting
+   * await pool.ready({ timeout: 10_000 })
+   * ```
+   */
+  async ready(options?: AcquireOptions): Promise<void> {
+    const { timeout = this.core.options.acquireTimeout, signal } = readOptions(ACQUIRE_OPTIONS, options)
+    return this.core.ready({ timeout, signal })
+  }
+
+  /**
    * Acquires, sends, copies the response out, releases. One `timeout` covers all of it.
    *
    * Rejects as {@link ClientPool.acquire} and `slot.send`, and with an {@link EncodeError} for what can't be sent. `requestSent` says whether
@@ -166,6 +187,8 @@ export class ClientPool {
    */
   async request(method: string, path: string, given?: PoolRequestOptions): Promise<OwnedHttpResponse> {
     const options = readOptions(REQUEST_OPTIONS, given)
+    const fault = methodFault(method)
+    if (fault !== null) throw fault
     return this.run((writer) => buildRequest(writer, method, path, options), options)
   }
 
@@ -208,7 +231,7 @@ export class ClientPool {
    * Ends the pool: nobody gets a slot any more, those who wait are told `PoolClosed`, free connections are closed gracefully now and the others
    * when they are released. Resolves when all are closed.
    *
-   * @param options `timeout`: ms after which requests under way are cut; 0, the default, is never
+   * @param options `timeout`: ms after which requests under way are cut; 0, the default, is never. Of several calls the earliest limit counts
    */
   close(options?: { timeout?: number | undefined }): Promise<void> {
     const { timeout = 0 } = readOptions(CLOSE_OPTIONS, options)

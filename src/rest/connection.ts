@@ -12,6 +12,7 @@
 import { ResponseReader } from '../codec/response-reader.ts'
 import { type RestError, UsageError } from '../errors.ts'
 import { readOptions } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import { secureOver } from '../transport/secure-over.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
@@ -47,7 +48,7 @@ const NO_OPTIONS: SendOptions = {}
 /** A connection of class `Class` over an open transport, which is closed when there comes none of it. */
 function speakOver<Self extends HttpConnection>(Class: HttpConnectionClass<Self>, transport: Transport, options: HttpOptions): Self {
   try {
-    return new Class(Class.runtime, transport, options)
+    return new Class(Class.runtime, transport, readOptions(HTTP_OPTIONS, options))
   } catch (error) {
     transport.destroy()
     throw error
@@ -65,6 +66,16 @@ function speakOver<Self extends HttpConnection>(Class: HttpConnectionClass<Self>
  * ```
  */
 export class HttpConnection implements TransportHandler, ExchangeHost {
+  static {
+    showsItself(this.prototype, (it) => ({
+      state: it.state,
+      requests: it.requests,
+      age: it.age,
+      idleFor: it.idleFor,
+      remoteAddress: it.remoteAddress,
+    }))
+  }
+
   /** What an entry point supplies. @internal */
   static readonly runtime: Runtime
 
@@ -85,6 +96,8 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
   private keepAlive = -1
   private owner: ConnectionOwner | null = null
   private isClosed = false
+  /** Its reader is lent to another connection: it can't send. */
+  private isAside = false
   private closeTimer: unknown = null
   private resolveClosed!: (error: Error | null) => void
   private failure: Error | null = null
@@ -148,9 +161,9 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     second: string | URL | HttpOptions = {},
     options: HttpOptions = {},
   ): Self | Promise<Self> {
-    if (typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, readOptions(HTTP_OPTIONS, second))
+    if (typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, second)
     let read!: HttpOptions
-    const secured = secureOver(this.runtime.secure, transport, () => {
+    const secured = secureOver(this.runtime, transport, () => {
       read = readOptions(HTTP_OPTIONS, options)
       return { address: parseHttpUrl(second).address, options: read }
     })
@@ -255,6 +268,19 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     if (this.poisoned) owner?.onDown(this.failure, false)
   }
 
+  /** Another connection may read into its reader, while neither has a request: see {@link HttpConnection.takeReaderBack}. @internal */
+  lendReader(): void {
+    this.isAside = true
+    this.reader.letGo(this)
+  }
+
+  /** The other connection is closed. @internal */
+  takeReaderBack(): void {
+    this.isAside = false
+    // What is lost does not read any more.
+    if (!this.poisoned) this.reader.claim(this)
+  }
+
   // TransportHandler.
 
   /** @internal */
@@ -351,7 +377,7 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     reject: (error: Error) => void,
   ): void {
     const { exchange } = this
-    if (this.poisoned || exchange.isOpen) {
+    if (this.poisoned || exchange.isOpen || this.isAside) {
       reject(refusedRequest(this.poisoned ? 'ConnectionPoisoned' : 'ConnectionBusy', this.failure))
       return
     }

@@ -26,6 +26,11 @@ export class DueQueue {
     return this.times[this.first] as number
   }
 
+  /** When a member is due. */
+  of(member: number): number {
+    return this.times[member] as number
+  }
+
   /** Moves a member's time. */
   set(member: number, time: number): void {
     const { heap, times } = this

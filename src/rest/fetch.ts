@@ -7,6 +7,7 @@ import type { RequestBuilder } from '../codec/request-builder.ts'
 import type { RequestWriter } from '../codec/request-writer.ts'
 import { EncodeError, NexusError, RestError, UsageError } from '../errors.ts'
 import { nameUrl, nameValue } from '../naming.ts'
+import { checkSignal } from '../option-rules.ts'
 import { readUrl } from '../url.ts'
 import type { SendOptions } from './options.ts'
 import type { OwnedHttpResponse } from './response.ts'
@@ -93,20 +94,23 @@ function isRequest(input: unknown): input is Request {
 }
 
 function signalOf(input: string | URL | Request, given: unknown): AbortSignal | null {
-  if (given === undefined) return isRequest(input) ? input.signal : null
-  if (given === null || given instanceof AbortSignal) return given
-  throw refused(`signal must be an AbortSignal, but is ${nameValue(given)}`)
+  try {
+    return checkSignal('signal', given === undefined && isRequest(input) ? input.signal : given) ?? null
+  } catch (error) {
+    throw error instanceof UsageError ? new TypeError(error.message, { cause: error }) : error
+  }
 }
 
 /** The URL that is meant, which has to be of this pool. */
 function urlOf({ origin, basePath }: FetchPlace, input: string | URL | Request): URL {
-  const given = isRequest(input) ? input.url : typeof input === 'string' && input.startsWith('/') ? origin + basePath + input : input
+  const given = isRequest(input) ? input.url : typeof input === 'string' && /^(?:[/?]|$)/.test(input) ? origin + basePath + input : input
   const url = readUrl(given)
   if (typeof url === 'string') throw refused(`the URL ${url}`, 'InvalidUrl')
   if (url.username !== '' || url.password !== '')
     throw refused('a URL has no user and password here: give them as the field Authorization', 'InvalidUrl')
   if (url.origin !== origin) throw refused(`this pool is connected to ${origin}, not to ${nameUrl(url)}`, 'InvalidUrl')
-  if (!url.href.startsWith(`${origin}${basePath}/`)) throw refused('the path of this URL is not below the base path of the pool', 'InvalidUrl')
+  const below = url.href.startsWith(origin + basePath) ? url.href.slice(origin.length + basePath.length) : null
+  if (below === null || !/^(?:[/?#]|$)/.test(below)) throw refused('the path of this URL is not below the base path of the pool', 'InvalidUrl')
   return url
 }
 

@@ -29,7 +29,7 @@ export class Looks {
   }
 }
 
-/** Resolves after one look. */
+/** Resolves after a look at a socket of which nobody expects more than its end. */
 export async function look(clock: Clock): Promise<void> {
-  for (let turn = 0; turn < TURNS; turn++) await new Promise<void>((resolve) => void clock.set(resolve, LOOK))
+  for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => void clock.set(resolve, LOOK))
 }

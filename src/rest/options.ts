@@ -3,6 +3,7 @@
 import { BACKOFF_OPTIONS, type BackoffOptions } from '../backoff.ts'
 import { type FieldsInit, fieldList } from '../codec/fields.ts'
 import { RESPONSE_READER_OPTIONS, type ResponseReaderOptions } from '../codec/http-limits.ts'
+import type { BytesInit } from '../codec/inputs.ts'
 import type { Request } from '../codec/request.ts'
 import { DEFAULT_REQUEST_CAPACITY, type RequestWriter } from '../codec/request-writer.ts'
 import type { InterimResponse, ResponseReader } from '../codec/response-reader.ts'
@@ -65,8 +66,8 @@ export interface HttpOptions extends DialOptions, ResponseReaderOptions {
 export interface KeepWarmOptions {
   /** Milliseconds of idleness after which it is sent, 100 to 2^31 - 1. */
   interval: number
-  /** Makes it: `(writer) => writer.head('/ping').finish()`. */
-  request: (writer: RequestWriter) => Request
+  /** Makes it: `(writer) => writer.head('/ping').finish()`. May be asynchronous: the slot is held meanwhile. */
+  request: (writer: RequestWriter) => Request | Promise<Request>
   /** Milliseconds for its response. Default 5,000. */
   timeout?: number | undefined
 }
@@ -75,6 +76,11 @@ export interface KeepWarmOptions {
 export interface ClientPoolOptions extends Omit<HttpOptions, 'reader' | 'signal'> {
   /** Connections to open ahead and to keep open, 1 to 10,000. Default 1. */
   connections?: number | undefined
+  /**
+   * Do not wait for the server: `connect` resolves at once, and the connections are opened in the background, with the pauses of `backoff` for as long
+   * as it is away. `pool.ready()` waits for the first one. Default false.
+   */
+  lazy?: boolean | undefined
   /** Put before each path. Default: the path of the URL. */
   basePath?: string | undefined
   /** Sent with each request, in this order and case. */
@@ -91,7 +97,10 @@ export interface ClientPoolOptions extends Omit<HttpOptions, 'reader' | 'signal'
   maxAge?: number | undefined
   /** Milliseconds of idleness after which a connection is renewed. 0: never. Default 0: as long as the server keeps it. */
   maxIdle?: number | undefined
-  /** Milliseconds by which a connection is renewed before the server's `Keep-Alive: timeout=` ends it; at most half of that time. Default 1,000. */
+  /**
+   * Milliseconds by which a connection is renewed before the server's `Keep-Alive: timeout=` ends it; at most half of that time, and all of it when it is
+   * a second or less: such a connection is not used again. Default 1,000.
+   */
   keepAliveMargin?: number | undefined
   /** Sends a request of yours on connections that are idle. Default off. */
   keepWarm?: KeepWarmOptions | undefined
@@ -112,8 +121,8 @@ export interface PoolRequestOptions extends SendOptions {
   query?: FieldsInit | undefined
   /** Fields of the request, in order and case. */
   headers?: FieldsInit | undefined
-  /** The body; a string is sent as UTF-8. */
-  body?: string | Uint8Array | undefined
+  /** The body; a string is sent as UTF-8, a buffer or a view of one as the bytes that it covers. */
+  body?: string | BytesInit | undefined
   /**
    * How often the request may be sent again on another connection when not one byte of it has left (`requestSent` is `nothing`), whatever its
    * method; 0 to 10. Such a request cannot have reached the server. Default 0.
@@ -132,6 +141,7 @@ export interface AcquireOptions {
 /** Pool options with every default filled in and every range checked. */
 export interface ResolvedPoolOptions {
   readonly connections: number
+  readonly lazy: boolean
   readonly acquireTimeout: number
   readonly maxQueue: number
   readonly maxAge: number
@@ -183,6 +193,7 @@ const { reader: _, ...COMMON_OPTIONS } = HTTP_OPTIONS
 export const POOL_OPTIONS: Family<ClientPoolOptions> = {
   ...COMMON_OPTIONS,
   connections: integer(1, 10_000, 'connections', 1),
+  lazy: flag(false),
   basePath: text,
   defaultHeaders: fieldList,
   writeBufferCapacity: integer(1_024, 16 * MIB, 'bytes', DEFAULT_REQUEST_CAPACITY),
@@ -226,6 +237,7 @@ export function resolvePoolOptions(options: ClientPoolOptions): ResolvedPoolOpti
   const { keepWarm } = options
   return {
     connections: all.connections as number,
+    lazy: all.lazy as boolean,
     acquireTimeout: all.acquireTimeout as number,
     maxQueue: all.maxQueue as number,
     maxAge: all.maxAge as number,

@@ -2,18 +2,21 @@
  * The slots of a pool: who has them, who waits for one, and how a dead one comes back.
  *
  * Rule 1: a slot is always in exactly one state, and `move` is the only way from one to another.
- * Rule 2: a slot whose connection is gone is out of rotation at once, and one task, `heal`, owns it until it has a new one.
+ * Rule 2: a slot whose connection is gone is out of rotation at once, and one task, `heal`, owns it until it has a new one. Whoever is done with a
+ *         slot, that task included, gives it to `place`, which alone decides what becomes of it.
  * Rule 3: a free slot and a waiting caller never exist at the same time.
  * Rule 4: no request is ever sent a second time here.
  */
 
 import { Backoff, type BackoffOptions } from '../backoff.ts'
 import { sleep } from '../clock.ts'
-import { RestError, type RestErrorCode } from '../errors.ts'
+import { RestError, type RestErrorCode, TransportError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address, Transport } from '../transport/transport.ts'
 import { HttpConnection } from './connection.ts'
 import { type HeldPool, type Holders, NO_HOLDERS } from './holders.ts'
+import { look } from './look.ts'
+import type { SlotUpEvent } from './observer.ts'
 import { Observers } from './observers.ts'
 import type { ClientPoolOptions, ResolvedPoolOptions, SendOptions } from './options.ts'
 import type { HttpResponse } from './response.ts'
@@ -80,8 +83,15 @@ export class PoolCore implements HeldPool {
   private readonly backoffs: Backoff[] = []
   /** Slots whose connection makes room for its successor just now. */
   private replacing = 0
+  /** Callers that wait for the first connection. */
+  private readonly opening: WaiterQueue<void>
+  /** Why the last attempt to connect failed. */
+  private lastFailure: unknown = null
   private closing: Promise<void> | null = null
   private drained: (() => void) | null = null
+  /** When what is still in use is cut. */
+  private cutAt: number = Number.POSITIVE_INFINITY
+  private cutTimer: unknown = null
 
   constructor(
     readonly runtime: Runtime,
@@ -93,6 +103,10 @@ export class PoolCore implements HeldPool {
     readonly holders: Holders = NO_HOLDERS,
   ) {
     this.waiters = new WaiterQueue(runtime.clock, this.signals, SLOT_ERRORS)
+    this.opening = new WaiterQueue(runtime.clock, this.signals, {
+      ...SLOT_ERRORS,
+      timedOut: (timeout) => notReady(timeout, this.lastFailure),
+    })
     this.upkeep = new Upkeep(this)
     if (dialOptions.observer !== undefined) this.observers.add(dialOptions.observer)
     for (let i = 0; i < options.connections; i++) {
@@ -116,8 +130,16 @@ export class PoolCore implements HeldPool {
     return { size: slots.length, idle, leased, healing: healing + connecting, waiting: waiters.length, ...counters, requests }
   }
 
-  /** Opens every connection, all at the same time. When one fails, those that were opened are closed gracefully, and the error is thrown. */
+  /**
+   * Opens every connection, all at the same time. When one fails, those that were opened are closed gracefully, and the error is thrown. A lazy pool
+   * does not wait for them: they are opened as if they had been lost.
+   */
   async connect(signal: AbortSignal | undefined): Promise<void> {
+    if (this.options.lazy) {
+      signal?.throwIfAborted()
+      for (const slot of this.slots) this.heal(slot, 'first')
+      return
+    }
     const attempts = new AbortController()
     const caller: Abortable = { onAbort: (reason) => attempts.abort(reason) }
     if (signal?.aborted) attempts.abort(signal.reason)
@@ -136,12 +158,13 @@ export class PoolCore implements HeldPool {
       )
       if (outcomes.every((outcome) => outcome.status === 'fulfilled')) {
         outcomes.forEach((outcome, i) => {
-          this.install(this.slots[i] as Slot, outcome.value, 'first', 1, 0)
+          const slot = this.slots[i] as Slot
+          this.install(slot, this.speakOver(slot, outcome.value), 'first', 1, 0)
         })
         return
       }
       await Promise.all(
-        outcomes.map((outcome, i) => (outcome.status === 'fulfilled' ? this.adopt(this.slots[i] as Slot, outcome.value).close() : null)),
+        outcomes.map((outcome, i) => (outcome.status === 'fulfilled' ? this.speakOver(this.slots[i] as Slot, outcome.value).close() : null)),
       )
       throw attempts.signal.reason
     } finally {
@@ -177,6 +200,12 @@ export class PoolCore implements HeldPool {
     return waiting
   }
 
+  /** Waits until a connection is open. */
+  async ready(options: WaitOptions): Promise<void> {
+    if (this.closing !== null) throw poolClosed()
+    if (!this.slots.some(({ connection }) => connection !== null && !connection.isPoisoned)) await this.opening.wait(options)
+  }
+
   /** Waits in line. A slot that has died between its hand-over and now goes back to be healed, and the caller waits on, at the end of the line. */
   private async wait({ timeout, signal }: WaitOptions): Promise<ClientSlot> {
     const { clock } = this.runtime
@@ -189,25 +218,37 @@ export class PoolCore implements HeldPool {
     }
   }
 
-  /** Waits until everything is closed; after `timeout` ms what is still in use is cut. 0: for as long as it takes. */
+  /** Waits until everything is closed; after `timeout` ms what is still in use is cut, 0 is never. Of several calls the earliest limit counts. */
   close(timeout: number): Promise<void> {
-    if (this.closing !== null) return this.closing
-    this.closing = new Promise((resolve) => {
+    this.closing ??= this.beginClosing()
+    if (timeout > 0) this.cutWithin(timeout)
+    this.checkDrained()
+    return this.closing
+  }
+
+  private beginClosing(): Promise<void> {
+    const closing = new Promise<void>((resolve) => {
       this.drained = resolve
     })
+    this.closing = closing
     this.upkeep.stop()
     this.stopped.abort(poolClosed())
     this.waiters.rejectAll(poolClosed())
+    this.opening.rejectAll(poolClosed())
     for (const slot of this.slots) if (slot.state === SlotState.Idle || slot.state === SlotState.Connecting) this.closeSlot(slot)
-    if (timeout > 0 && !this.isDrained) {
-      const timer = this.runtime.clock.set(() => {
-        for (const slot of this.slots) if (slot.state === SlotState.Leased) slot.connection?.destroy()
-        for (const slot of this.slots) if (slot.state === SlotState.Leased) this.move(slot, SlotState.Closed)
-      }, timeout)
-      this.closing = this.closing.finally(() => this.runtime.clock.clear(timer))
-    }
-    this.checkDrained()
-    return this.closing
+    return closing
+  }
+
+  private cutWithin(timeout: number): void {
+    const { clock } = this.runtime
+    const due = clock.now() + timeout
+    if (due >= this.cutAt || this.isDrained) return
+    this.cutAt = due
+    if (this.cutTimer !== null) clock.clear(this.cutTimer)
+    this.cutTimer = clock.set(() => {
+      for (const slot of this.slots) if (slot.state === SlotState.Leased) slot.connection?.destroy()
+      for (const slot of this.slots) if (slot.state === SlotState.Leased) this.move(slot, SlotState.Closed)
+    }, timeout)
   }
 
   get isClosing(): boolean {
@@ -217,16 +258,15 @@ export class PoolCore implements HeldPool {
   // SlotOwner.
 
   giveBack(slot: Slot): void {
-    const { connection } = slot
-    if (connection !== null && connection.state === 'idle' && this.closing === null) {
-      if (slot.successor === null || !this.replace(slot)) this.move(slot, SlotState.Idle)
+    const { connection, successor, trust } = slot
+    // The usual case, in a few loads; `place` would do the same.
+    if (this.closing === null && successor === null && trust === Number.POSITIVE_INFINITY && connection !== null && connection.state === 'idle') {
+      this.move(slot, SlotState.Idle)
       return
     }
     // A request that is still under way was abandoned by its caller.
     if (connection !== null && connection.state === 'busy') connection.destroy()
-    if (slot.state === SlotState.Closed) return
-    if (this.closing !== null) this.closeSlot(slot)
-    else this.heal(slot)
+    this.place(slot)
   }
 
   send(slot: Slot, request: SendableRequest, options: SendOptions | undefined): Promise<HttpResponse> {
@@ -253,6 +293,26 @@ export class PoolCore implements HeldPool {
     this.observers.tell('onCorruption', { slot: slot === null ? null : slot.index, error })
   }
 
+  /** What becomes of a slot that nobody holds any more: it is free, or on its way to another connection, or closed with the pool. */
+  private place(slot: Slot): void {
+    const { connection } = slot
+    if (slot.state === SlotState.Closed) {
+      connection?.close()
+    } else if (this.closing !== null) {
+      this.closeSlot(slot)
+    } else if (connection === null || connection.isPoisoned) {
+      this.heal(slot, 'heal')
+    } else if (slot.successor !== null && this.replace(slot)) {
+      return
+    } else if (slot.trust === 0) {
+      // The server drops it as soon as it is idle: it would be dead before its next request.
+      this.heal(slot, 'renewal')
+    } else {
+      if (slot.trust !== Number.POSITIVE_INFINITY) this.upkeep.onIdle(slot)
+      this.move(slot, SlotState.Idle)
+    }
+  }
+
   private onDown(slot: Slot, error: Error | null, inUse: boolean): void {
     if (slot.state === SlotState.Closed) return
     this.counters.lost++
@@ -264,7 +324,7 @@ export class PoolCore implements HeldPool {
     }
     // It may have been given back without our having looked. Whoever holds it will learn of it, and give it back.
     if (slot.state === SlotState.Leased) this.holders.collect()
-    if (slot.state === SlotState.Idle) this.heal(slot)
+    if (slot.state === SlotState.Idle) this.heal(slot, 'heal')
   }
 
   /** A server that takes connections and drops them must not be dialled in a loop. What we cut ourselves says nothing of it. */
@@ -298,16 +358,17 @@ export class PoolCore implements HeldPool {
   }
 
   /** Gives a slot, which nobody has, the connection that was made for it. */
-  install(slot: Slot, transport: Transport, reason: 'first' | 'heal' | 'renewal', attempts: number, outage: number): void {
-    const connection = this.adopt(slot, transport)
+  private install(slot: Slot, connection: HttpConnection, reason: SlotUpEvent['reason'], attempts: number, outage: number): void {
+    slot.connection = connection
+    this.upkeep.onUp(slot)
+    if (this.observers.any) this.observers.tell('onSlotUp', { slot: slot.index, attempts, outage, reason })
+    // It may be lost already: bytes or an end that came with it. That is told, and judged, like any other loss.
     connection.ownedBy({
       onDown: (error, inUse) => this.onDown(slot, error, inUse),
       onKeepAlive: (timeout) => this.upkeep.onKeepAlive(slot, timeout),
     })
-    this.upkeep.onUp(slot)
-    if (this.observers.any) this.observers.tell('onSlotUp', { slot: slot.index, attempts, outage, reason })
-    if (connection.state === 'idle') this.move(slot, SlotState.Idle)
-    else this.heal(slot)
+    this.place(slot)
+    if (!connection.isPoisoned && this.closing === null) while (this.opening.length > 0) this.opening.serve()
   }
 
   /** Lends a free slot to the pool itself. */
@@ -327,16 +388,70 @@ export class PoolCore implements HeldPool {
     if (slot.state === SlotState.Idle) this.replace(slot)
   }
 
-  /** Puts the successor in the place of the connection, which is empty while that one closes. False when too many are just then: it serves on. */
+  /**
+   * Puts the successor in the place of the connection, which serves on until the successor was seen alive. Only a slot that is so busy that this was
+   * broken off before, or that somebody waits for, cannot be had meanwhile. False when too many are being replaced just then.
+   */
   private replace(slot: Slot): boolean {
     if (this.replacing >= this.mostRenewing) return false
     this.replacing++
-    this.heal(slot).finally(() => {
+    if (slot.insists || this.waiters.length > 0) this.move(slot, SlotState.Healing)
+    else if (slot.state !== SlotState.Idle) this.move(slot, SlotState.Idle)
+    this.takeOver(slot).finally(() => {
       this.replacing--
       const next = this.slots.find(({ state, successor }) => state === SlotState.Idle && successor !== null)
       if (next !== undefined) this.replace(next)
     })
     return true
+  }
+
+  /** A successor may have died while it waited, unread. */
+  private async takeOver(slot: Slot): Promise<void> {
+    const old = slot.connection as HttpConnection
+    const transport = slot.successor as Transport
+    slot.successor = null
+    // Both read into the slot's reader, as long as neither has a request.
+    old.lendReader()
+    const next = this.trySpeaking(slot, transport)
+    slot.candidate = next
+    if (next !== null) await look(this.runtime.clock)
+    if (slot.candidate !== next) return
+    slot.candidate = null
+    if (next !== null && !next.isPoisoned && this.closing === null) {
+      this.move(slot, SlotState.Healing)
+      await this.discard(slot)
+      this.counters.renewed++
+      this.install(slot, next, 'renewal', 1, 0)
+      return
+    }
+    this.reject(slot, next)
+    const error = (await next?.closed) ?? new TransportError('ConnectionClosed', 'the server closed the new connection before it was used')
+    if (this.closing === null) this.upkeep.onRenewalFailed(slot, error)
+    if (slot.state === SlotState.Healing) this.place(slot)
+  }
+
+  /** The slot is needed, or lost, while its successor is being looked at: that one is dropped. The next one is not. */
+  private breakOff(slot: Slot): void {
+    const { candidate } = slot
+    slot.candidate = null
+    slot.insists = true
+    this.reject(slot, candidate)
+    if (this.closing === null) this.upkeep.onBrokenOff(slot)
+  }
+
+  /** The connection that serves has the reader for itself again. */
+  private reject(slot: Slot, candidate: HttpConnection | null): void {
+    candidate?.lendReader()
+    candidate?.destroy()
+    slot.connection?.takeReaderBack()
+  }
+
+  private trySpeaking(slot: Slot, transport: Transport): HttpConnection | null {
+    try {
+      return this.speakOver(slot, transport)
+    } catch {
+      return null
+    }
   }
 
   /** Ends the connection of a slot without blaming anybody, and waits until its memory is free. */
@@ -350,22 +465,26 @@ export class PoolCore implements HeldPool {
     await connection.closed
   }
 
-  private adopt(slot: Slot, transport: Transport): HttpConnection {
-    const connection = new HttpConnection(this.runtime, transport, { ...this.dialOptions, reader: slot.reader }, this.signals)
-    slot.connection = connection
-    return connection
+  /** A connection over `transport` that reads into the slot's reader. */
+  private speakOver(slot: Slot, transport: Transport): HttpConnection {
+    try {
+      return new HttpConnection(this.runtime, transport, { ...this.dialOptions, reader: slot.reader }, this.signals)
+    } catch (error) {
+      transport.destroy()
+      throw error
+    }
   }
 
-  /** Brings a slot back whose connection is gone: at once, then with pauses, for ever. Its one task. */
-  private heal(slot: Slot): Promise<void> {
+  /** Brings a slot to a new connection: at once, then with pauses, for ever. Its one task. */
+  private heal(slot: Slot, reason: SlotUpEvent['reason']): void {
     this.move(slot, SlotState.Healing)
-    return this.healing(slot).catch(() => {
+    this.healing(slot, reason).catch(() => {
       // Only the end of the pool ends it.
       if (slot.state !== SlotState.Closed) this.move(slot, SlotState.Closed)
     })
   }
 
-  private async healing(slot: Slot): Promise<void> {
+  private async healing(slot: Slot, reason: SlotUpEvent['reason']): Promise<void> {
     const { clock } = this.runtime
     const { signal } = this.stopped
     const backoff = this.backoffs[slot.index] as Backoff
@@ -379,7 +498,7 @@ export class PoolCore implements HeldPool {
         throw signal.reason
       }
       this.counters.renewed++
-      this.install(slot, successor, 'renewal', 1, 0)
+      this.install(slot, this.speakOver(slot, successor), 'renewal', 1, 0)
       return
     }
     if (slot.shortLived < 2) backoff.reset()
@@ -392,12 +511,15 @@ export class PoolCore implements HeldPool {
           transport.destroy()
           throw signal.reason
         }
-        this.counters.healed++
-        this.install(slot, transport, 'heal', attempt, clock.now() - since)
+        const connection = this.speakOver(slot, transport)
+        if (reason === 'heal') this.counters.healed++
+        else if (reason === 'renewal') this.counters.renewed++
+        this.install(slot, connection, reason, attempt, reason === 'heal' ? clock.now() - since : 0)
         return
       } catch (error) {
         signal.throwIfAborted()
         this.counters.failedAttempts++
+        this.lastFailure = error
         const retryIn = backoff.next()
         if (this.observers.any) this.observers.tell('onAttemptFailed', { slot: slot.index, error, attempt, retryIn })
         await this.pause(retryIn)
@@ -417,6 +539,7 @@ export class PoolCore implements HeldPool {
   private move(slot: Slot, to: number): void {
     const { free } = this
     if (slot.state === SlotState.Idle) {
+      if (slot.candidate !== null) this.breakOff(slot)
       this.freeCount--
       // Nearly always the last one; the others close ranks.
       if (free[this.freeCount] !== slot) free.copyWithin(free.indexOf(slot), free.indexOf(slot) + 1, this.freeCount + 1)
@@ -443,6 +566,7 @@ export class PoolCore implements HeldPool {
     const { drained } = this
     this.drained = null
     if (drained === null) return
+    if (this.cutTimer !== null) this.runtime.clock.clear(this.cutTimer)
     Promise.all(this.slots.map((slot) => slot.connection?.closed)).then(() => drained())
   }
 }
@@ -450,4 +574,10 @@ export class PoolCore implements HeldPool {
 /** What everybody is told once a pool has been closed. */
 export function poolClosed(): RestError {
   return new RestError('PoolClosed', 'the pool was closed', { fault: 'local', requestSent: 'nothing', phase: 'queue' })
+}
+
+function notReady(timeout: number, cause: unknown): RestError {
+  const why = cause instanceof Error ? `; the last attempt failed: ${cause.message}` : ''
+  const message = `no connection was open within ${timeout} ms (ready)${why}`
+  return new RestError('AcquireTimeout', message, { fault: 'local', requestSent: 'nothing', phase: 'queue', elapsed: timeout, cause })
 }

@@ -1,12 +1,13 @@
 /** The body of a request that is made while it is sent: from an async iterable, in chunks (RFC 9112 section 7.1) or of a length told before. */
 
+import { type BytesInit, bytesOf } from '../codec/inputs.ts'
 import type { RequestStream } from '../codec/request.ts'
 import type { RequestWriter } from '../codec/request-writer.ts'
 import { type RequestSent, RestError, UsageError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
 import { REFUSED } from './rest-errors.ts'
 
-type Source = AsyncIterator<Uint8Array | string>
+type Source = AsyncIterator<BytesInit | string>
 
 /** Sends head and body; one write at a time, the next piece is asked for when the last one has left. */
 export class RequestBody {
@@ -87,7 +88,7 @@ export class RequestBody {
     while (!this.abandoned) {
       const { done, value } = await this.next()
       if (done === true) break
-      await this.piece(typeof value === 'string' ? encoder.encode(value) : value)
+      await this.piece(typeof value === 'string' ? encoder.encode(value) : bytesOf('a piece of the body', value, 'a string, '))
     }
     if (this.abandoned) return
     if (length === null) {
@@ -99,7 +100,7 @@ export class RequestBody {
     this.ended = true
   }
 
-  private async next(): Promise<IteratorResult<Uint8Array | string>> {
+  private async next(): Promise<IteratorResult<BytesInit | string>> {
     let isLast = true
     try {
       const result = await this.source.next()
@@ -111,7 +112,6 @@ export class RequestBody {
   }
 
   private async piece(bytes: Uint8Array): Promise<void> {
-    if (!(bytes instanceof Uint8Array)) throw new UsageError('InvalidOption', 'the source of a request body must give strings or Uint8Arrays')
     const { writer, length } = this
     this.bytes += bytes.length
     if (length !== null) {

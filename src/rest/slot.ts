@@ -9,6 +9,7 @@ import type { Request } from '../codec/request.ts'
 import type { RequestWriter } from '../codec/request-writer.ts'
 import type { ResponseReader } from '../codec/response-reader.ts'
 import { RestError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { HttpConnection } from './connection.ts'
 import type { SendOptions } from './options.ts'
@@ -49,12 +50,16 @@ export class Slot {
   lease = 0
   /** When the connection is to be renewed for its age, in the clock's ms. */
   expiresAt: number = Number.POSITIVE_INFINITY
-  /** What the server last said about how long it keeps an idle connection, in ms; -1 when it has not. */
-  keepAlive = -1
+  /** How long the connection can be trusted once it is idle, in ms: less than the server keeps it. 0: not at all. */
+  trust: number = Number.POSITIVE_INFINITY
   /** A successor of the connection is being made. */
   renewing = false
   /** It is there, and takes over when the slot is given back. Nothing has been read from it. */
   successor: Transport | null = null
+  /** It is being looked at, beside the connection that serves. */
+  candidate: HttpConnection | null = null
+  /** The look at a successor was broken off: the slot cannot be had during the next one. */
+  insists = false
   /** When renewing may be tried again after a failure, in the clock's ms. */
   renewAfter = 0
   /** … and keeping it warm. */
@@ -73,6 +78,11 @@ export class Slot {
     readonly owner: SlotOwner,
   ) {
     this.handles = Array.from({ length: HANDLES }, () => this.makeHandle())
+  }
+
+  /** A successor of its connection is on its way. */
+  get isRenewing(): boolean {
+    return this.renewing || this.successor !== null || this.candidate !== null
   }
 
   /** Counts what the holder does: a slot where nothing happens may have been forgotten. */
@@ -103,6 +113,10 @@ export class Slot {
  * Without the `using` syntax, call `release()` in a `finally`: it is the same thing.
  */
 export class ClientSlot {
+  static {
+    showsItself(this.prototype, (it) => ({ index: it.index, held: it.held, connection: it.connection }))
+  }
+
   /** @internal */ held = false
 
   /** @internal */

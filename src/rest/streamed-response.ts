@@ -1,6 +1,7 @@
 /** A response whose body is read as it comes: pull-based, so a consumer that does not keep up stops the server, not the heap. */
 
 import { UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import type { HttpResponse } from './response.ts'
 
 /** What a streamed body asks of its connection. */
@@ -20,6 +21,10 @@ export interface BodySource {
  * ```
  */
 export class StreamedResponse implements AsyncIterable<Uint8Array> {
+  static {
+    showsItself(this.prototype, (it) => ({ head: it.head, ended: it.ended }))
+  }
+
   private readonly pieces: Uint8Array[] = []
   private ended = false
   private failure: Error | null = null

@@ -19,6 +19,8 @@ import { type Slot, SlotState } from './slot.ts'
 const RENEW_RETRY = 1_000
 /** What is due for idle connections is looked at again after this many ms when the slot is held just then. */
 const RECHECK = 100
+/** Unit of `Keep-Alive: timeout=`, in ms. */
+const COARSEST = 1_000
 /** How often, in a leak timeout, slots are looked at. */
 const LOOKS = 4
 
@@ -46,7 +48,8 @@ export class Upkeep {
     const { maxAge } = this.core.options
     const { clock, random } = this.core.runtime
     slot.renewAfter = slot.warmAfter = 0
-    slot.keepAlive = -1
+    slot.insists = false
+    slot.trust = this.trustIn(-1)
     slot.expiresAt = maxAge === 0 ? Number.POSITIVE_INFINITY : clock.now() + maxAge * (1 - 0.1 * random())
     this.schedule(slot)
     this.arm(0)
@@ -54,7 +57,34 @@ export class Upkeep {
 
   /** The server has said something new about how long it keeps an idle connection. */
   onKeepAlive(slot: Slot, timeout: number): void {
-    slot.keepAlive = timeout
+    slot.trust = this.trustIn(timeout)
+    this.schedule(slot)
+    this.arm(0)
+  }
+
+  /** A slot is free whose connection is not trusted for ever: it may have been put off while it was held. */
+  onIdle(slot: Slot): void {
+    const due = this.renewalOf(slot)
+    if (due >= this.renewals.of(slot.index)) return
+    this.renewals.set(slot.index, due)
+    this.arm(0)
+  }
+
+  /** There is no successor for its connection, which serves on. */
+  onRenewalFailed(slot: Slot, error: unknown): void {
+    const { core } = this
+    core.counters.failedAttempts++
+    this.putOff(slot, RENEW_RETRY)
+    if (core.observers.any) core.observers.tell('onAttemptFailed', { slot: slot.index, error, attempt: 1, retryIn: RENEW_RETRY })
+  }
+
+  /** The look at a successor was broken off, as the slot was needed. */
+  onBrokenOff(slot: Slot): void {
+    this.putOff(slot, RECHECK)
+  }
+
+  private putOff(slot: Slot, ms: number): void {
+    slot.renewAfter = this.core.runtime.clock.now() + ms
     this.schedule(slot)
     this.arm(0)
   }
@@ -77,6 +107,8 @@ export class Upkeep {
 
   /** Sets the alarm for what is to be done next, not before `soonest`. What waits for others is seen to when they are done. */
   private arm(soonest: number): void {
+    // An observer may have closed the pool.
+    if (this.core.isClosing) return
     const renewal = this.renewing < this.core.mostRenewing ? this.renewals.due : Number.POSITIVE_INFINITY
     const warming = this.warming ? Number.POSITIVE_INFINITY : this.warmth.due
     this.alarm.set(Math.max(soonest, Math.min(this.nextLook, renewal, warming)))
@@ -115,20 +147,25 @@ export class Upkeep {
   /** When its connection is to be renewed, if it is idle until then; never while that is under way, and without a connection. */
   private renewalOf(slot: Slot): number {
     const { connection } = slot
-    if (connection === null || connection.state === 'poisoned' || slot.renewing || slot.successor !== null) return Number.POSITIVE_INFINITY
+    if (connection === null || connection.state === 'poisoned' || slot.isRenewing) return Number.POSITIVE_INFINITY
+    return Math.max(slot.renewAfter, Math.min(slot.expiresAt, connection.lastUsed + slot.trust))
+  }
+
+  /** For how long an idle connection can be trusted that the server keeps for `keepAlive` ms; -1: it has not said. */
+  private trustIn(keepAlive: number): number {
     const { maxIdle, keepAliveMargin } = this.core.options
-    const { keepAlive } = slot
     const ours = maxIdle === 0 ? Number.POSITIVE_INFINITY : maxIdle
-    const theirs = keepAlive < 0 ? Number.POSITIVE_INFINITY : keepAlive - Math.min(keepAliveMargin, keepAlive / 2)
-    return Math.max(slot.renewAfter, Math.min(slot.expiresAt, connection.lastUsed + Math.min(ours, theirs)))
+    if (keepAlive < 0) return ours
+    // The server counts whole seconds: of one, nothing may be left.
+    const mostMargin = keepAlive <= COARSEST ? keepAlive : keepAlive / 2
+    return Math.min(ours, keepAlive - Math.min(keepAliveMargin, mostMargin))
   }
 
   /** When it is to be kept warm, if it is idle until then. */
   private warmthOf(slot: Slot): number {
     const { connection } = slot
     const { keepWarm } = this.core.options
-    if (keepWarm === null || connection === null || connection.state === 'poisoned' || slot.renewing || slot.successor !== null)
-      return Number.POSITIVE_INFINITY
+    if (keepWarm === null || connection === null || connection.state === 'poisoned' || slot.isRenewing) return Number.POSITIVE_INFINITY
     return Math.max(slot.warmAfter, connection.lastUsed + keepWarm.interval)
   }
 
@@ -148,10 +185,7 @@ export class Upkeep {
           else core.succeed(slot, transport)
         },
         (error: unknown) => {
-          if (core.isClosing) return
-          core.counters.failedAttempts++
-          slot.renewAfter = core.runtime.clock.now() + RENEW_RETRY
-          if (core.observers.any) core.observers.tell('onAttemptFailed', { slot: slot.index, error, attempt: 1, retryIn: RENEW_RETRY })
+          if (!core.isClosing) this.onRenewalFailed(slot, error)
         },
       )
       .finally(() => {
@@ -171,7 +205,8 @@ export class Upkeep {
     const { core } = this
     const handle = core.lend(slot)
     Promise.resolve()
-      .then(() => connection.send(keepWarm.request(slot.writer), slot.reader, { timeout: keepWarm.timeout }))
+      .then(() => keepWarm.request(slot.writer))
+      .then((request) => connection.send(request, slot.reader, { timeout: keepWarm.timeout }))
       .catch((error: unknown) => {
         // One that can't be built leaves the connection as it is, and is tried again as if it had been sent.
         slot.warmAfter = core.runtime.clock.now() + keepWarm.interval

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts'
 import { checkRange } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 
 interface Timer {
   readonly at: number
@@ -18,6 +19,10 @@ interface Timer {
  * ```
  */
 export class VirtualClock implements Clock {
+  static {
+    showsItself(this.prototype, (it) => ({ now: it.time, pending: it.timers.size }))
+  }
+
   /** Unordered: there are few, and each is looked at once per firing. */
   private readonly timers = new Set<Timer>()
   private time: number

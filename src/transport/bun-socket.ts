@@ -6,6 +6,7 @@
  */
 
 import { TransportError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import { lostError, printAddress } from './connect-errors.ts'
 import { Inbox, type InboxSource } from './inbox.ts'
 import type { Transport, TransportHandler, WriteProgress } from './transport.ts'
@@ -42,6 +43,10 @@ const NOTHING = new Uint8Array(0)
 
 /** A Bun socket as a transport; whoever has the handlers passes the events on. */
 export class BunTransport implements Transport, InboxSource {
+  static {
+    showsItself(this.prototype, (it) => ({ remoteAddress: it.remoteAddress, alpnProtocol: it.alpnProtocol, lastWrite: it.lastWrite }))
+  }
+
   readonly targetCount = 1
   readonly remoteAddress: string | undefined
   /** Known once TLS is set up; the socket forgets it when it closes. */

@@ -1,12 +1,14 @@
 /** Connections made and accepted by Bun. */
 
+import type { Clock } from '../clock.ts'
 import { TlsError } from '../errors.ts'
+import { makeConnection } from './attempt.ts'
 import { type BunHandlers, type BunSocket, BunTransport } from './bun-socket.ts'
 import { connectError } from './connect-errors.ts'
-import { withDeadline } from './deadline.ts'
 import { checkSocketPath, checkTcpOptions, type TcpSettings } from './dial-options.ts'
+import { checkIdentity } from './node-identity.ts'
 import type { TlsConfig } from './tls-config.ts'
-import { checkTlsConfig } from './tls-options.ts'
+import { checkTlsConfig, isIpAddress, serverNameFor } from './tls-options.ts'
 import type { Address, Dial, Transport } from './transport.ts'
 
 export type { BunHandlers, BunSocket } from './bun-socket.ts'
@@ -62,32 +64,33 @@ export function bunAcceptor(onTransport: (transport: Transport) => void): BunHan
 }
 
 /** Connects with `Bun.connect`. All of {@link DialOptions} are honoured. */
-export const dialBun: Dial = async (address, options) => {
-  const path = checkSocketPath(options)
-  const tcp = checkTcpOptions(options)
-  const tls = address.secure ? bunTls(options.tls) : undefined
-  return withDeadline<Transport>(
-    address,
-    options,
-    (done, failed) => {
-      const attempt = new Attempt(address, tcp, tls, done, failed)
-      const { hostname, port } = address
-      // The name that is verified is otherwise that of the host.
-      if (path !== null && tls !== undefined) tls.serverName ??= hostname
-      Bun.connect({
-        ...(path === null ? { hostname, port } : { unix: path }),
-        allowHalfOpen: true,
-        ...(tls === undefined ? {} : { tls }),
-        socket: attempt,
-      }).catch(failed)
-      return () => attempt.giveUp()
-    },
-    (late) => late.destroy(),
-  )
+export function bunDial(clock: Clock): Dial {
+  return async (address, options) => {
+    const path = checkSocketPath(options)
+    const tcp = checkTcpOptions(options)
+    const { hostname, port } = address
+    const tls = address.secure ? bunTls(options.tls, hostname, path === null) : undefined
+    return makeConnection(
+      clock,
+      address,
+      options,
+      (attempt) =>
+        new Promise((done, failed) => {
+          const socket = new DialHandlers(address, tcp, tls, done, failed)
+          attempt.hold(() => socket.giveUp())
+          Bun.connect({
+            ...(path === null ? { hostname, port } : { unix: path }),
+            allowHalfOpen: true,
+            ...(tls === undefined ? {} : { tls }),
+            socket,
+          }).catch(failed)
+        }),
+    )
+  }
 }
 
 /** The handlers of one connection: first of the attempt, then of the transport that came of it. */
-class Attempt {
+class DialHandlers {
   private transport: BunTransport | null = null
   private givenUp = false
 
@@ -158,8 +161,14 @@ function handshakeFault(address: Address, verify: boolean, authorized: boolean, 
   return !verify && fault instanceof TlsError && fault.code === 'CertificateRejected' ? null : fault
 }
 
-function bunTls(config: TlsConfig | undefined): BunTlsOptions {
-  const { ca, identity, alpnProtocols, serverName, minVersion, dangerNoVerify } = checkTlsConfig(config)
+/** @param isOverTcp Bun knows the host's name by itself */
+function bunTls(config: TlsConfig | undefined, hostname: string, isOverTcp: boolean): BunTlsOptions {
+  const settings = checkTlsConfig(config)
+  checkIdentity(settings)
+  const { ca, identity, alpnProtocols, minVersion, dangerNoVerify } = settings
+  const name = serverNameFor(hostname, settings)
+  // Bun sends whatever it is given as SNI. Without a name it sends none, and verifies the address that it connects to.
+  const serverName = isOverTcp && name === hostname ? (isIpAddress(name) ? '' : null) : name
   return {
     rejectUnauthorized: !dangerNoVerify,
     // The numbers of the wire (RFC 8446 section 4.2.1), which is what Bun wants here.

@@ -122,7 +122,10 @@ const CERTIFICATE_FAULTS: readonly (readonly [pattern: RegExp, advice: string])[
     /SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER|UnknownIssuer|CERT_UNTRUSTED/i,
     'no trusted authority issued it; give the authority in tls.ca',
   ],
-  [/invalid peer certificate|^CERT_|INVALID_CA|INVALID_PURPOSE|CERT_SIGNATURE_FAILURE|PATH_LENGTH_EXCEEDED|certificate verify failed/im, ''],
+  [
+    /invalid peer certificate|^CERT_|INVALID_CA|INVALID_PURPOSE|CERT_SIGNATURE_FAILURE|PATH_LENGTH_EXCEEDED|SUBTREE_VIOLATION|EXCLUDED_VIOLATION|NAME_CONSTRAINT|UNSUPPORTED_CONSTRAINT|EE_KEY_TOO_SMALL|CA_KEY_TOO_SMALL|CA_MD_TOO_WEAK|[EC]{2}_MD_TOO_WEAK|(?:key|md|digest) too (?:small|weak)|name constraint|subtree violation|algorithm too weak|^UNSPECIFIED$|certificate verify failed/im,
+    '',
+  ],
 ]
 
 function certificateFault(facts: Facts): string | null {

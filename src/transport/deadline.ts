@@ -1,6 +1,6 @@
 /** One attempt to connect against the clock and the caller's signal. What arrives too late is closed, never leaked. */
 
-import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { checkRange, TransportError } from '../errors.ts'
 import { connectError, printAddress } from './connect-errors.ts'
 import type { Address, Destination, DialOptions } from './transport.ts'
@@ -16,13 +16,16 @@ const TIMER_MAX = 2_147_483_647
  *
  * @param attempt begins connecting. May return a function that gives up, which is called at most once, and only when nothing had come by then
  * @param discard closes a connection that came after the attempt had been given up
+ * @param silent whom it waits for, when that is not the address
  * @returns rejects with what {@link connectError} makes of the failure, `ConnectTimeout`, or the signal's reason
  */
 export function withDeadline<T>(
+  clock: Clock,
   address: Address,
   options: DialOptions,
   attempt: (done: (connection: T) => void, failed: (error: unknown) => void) => (() => void) | void,
   discard: (late: T) => void,
+  silent?: () => string,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const timeout = checkRange('connectTimeout', options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT, 0, TIMER_MAX, 'ms')
@@ -38,7 +41,7 @@ export function withDeadline<T>(
     const settle = (): boolean => {
       if (settled) return false
       settled = true
-      if (timer !== undefined) systemClock.clear(timer)
+      if (timer !== undefined) clock.clear(timer)
       signal?.removeEventListener('abort', onAbort)
       return true
     }
@@ -49,7 +52,7 @@ export function withDeadline<T>(
     }
     const onAbort = (): void => abandon(signal?.reason)
     const onTimeout = (): void =>
-      abandon(new TransportError('ConnectTimeout', `${printAddress(destination)} did not answer within ${timeout} ms (connectTimeout)`))
+      abandon(new TransportError('ConnectTimeout', `${silent?.() ?? printAddress(destination)} did not answer within ${timeout} ms (connectTimeout)`))
     const done = (connection: T): void => {
       if (settle()) resolve(connection)
       else discard(connection)
@@ -57,7 +60,7 @@ export function withDeadline<T>(
     const failed = (error: unknown): void => {
       if (settle()) reject(connectError(error, destination))
     }
-    if (timeout > 0) timer = systemClock.set(onTimeout, timeout)
+    if (timeout > 0) timer = clock.set(onTimeout, timeout)
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
       giveUp = attempt(done, failed) ?? undefined

@@ -9,7 +9,7 @@ import { Buffer } from 'node:buffer'
 import { Duplex } from 'node:stream'
 import type tls from 'node:tls'
 import type { EndProof } from '../end-proof.ts'
-import type { DenoConn } from './deno.ts'
+import type { DenoConn } from './deno-conn.ts'
 import { type NodeSocket, nodeTransport } from './node.ts'
 import { EndWitness, startEngine } from './node-tls-engine.ts'
 import type { TlsSettings } from './tls-options.ts'
@@ -126,7 +126,8 @@ class GatedSocket implements NodeSocket {
 
   write(bytes: Uint8Array, callback: (error?: Error | null) => void): boolean {
     this.stream.isSending = true
-    return this.socket.write(bytes, callback)
+    // The engine may have taken all of it, and pass on nothing any more.
+    return this.socket.write(bytes, (error) => callback(error ?? this.stream.errored))
   }
 
   end(): void {

@@ -7,27 +7,20 @@
  * answers or ends.
  */
 
+import type { Clock } from '../clock.ts'
 import type { EndProof } from '../end-proof.ts'
 import { UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
+import { type Attempt, makeConnection } from './attempt.ts'
 import { lostError, printAddress } from './connect-errors.ts'
-import { withDeadline } from './deadline.ts'
+import type { DenoConn } from './deno-conn.ts'
 import { secureDenoConn } from './deno-tls.ts'
-import { checkSocketPath, checkTcpOptions, type TcpSettings } from './dial-options.ts'
+import { checkSocketPath, checkTcpOptions } from './dial-options.ts'
 import { Inbox, type InboxSource } from './inbox.ts'
-import { dialNode } from './node-dial.ts'
-import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
-import type { Address, Dial, Transport, TransportHandler, WriteProgress } from './transport.ts'
-
-/** The part of a `Deno.Conn` that is used: a `Deno.TcpConn` or `Deno.TlsConn`. */
-export interface DenoConn {
-  readonly remoteAddr: unknown
-  read(into: Uint8Array): Promise<number | null>
-  write(bytes: Uint8Array): Promise<number>
-  closeWrite(): Promise<void>
-  close(): void
-  // Of a TLS connection.
-  handshake?(): Promise<unknown>
-}
+import { nodeDial } from './node-dial.ts'
+import { checkIdentity } from './node-identity.ts'
+import { checkTlsConfig, serverNameFor, type TlsSettings } from './tls-options.ts'
+import type { Dial, Transport, TransportHandler, WriteProgress } from './transport.ts'
 
 interface DenoTcpConn extends DenoConn {
   setNoDelay(on: boolean): void
@@ -48,6 +41,15 @@ const NOTHING = new Uint8Array(0)
 const DRAIN_SIZE = 16_384
 
 class DenoTransport implements Transport, InboxSource {
+  static {
+    showsItself(this.prototype, (it) => ({
+      remoteAddress: it.remoteAddress,
+      isSecure: it.isSecure,
+      alpnProtocol: it.alpnProtocol,
+      lastWrite: it.lastWrite,
+    }))
+  }
+
   readonly targetCount = 1
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined
@@ -241,110 +243,46 @@ export function denoTransport(conn: DenoConn, alpnProtocol?: string): Transport 
  * Connects with `Deno.connect`. All of {@link DialOptions} are honoured but `keepAlive` together with TLS: Deno can set its time only on
  * sockets of `node:net`, whose TLS would read without bounds. It is refused with `OptionUnsupported`; a heartbeat serves the same end.
  */
-export const dialDeno: Dial = async (address, options) => {
-  const path = checkSocketPath(options)
-  const tcp = checkTcpOptions(options)
-  const tls = address.secure ? checkTlsConfig(options.tls) : null
-  // TCP's options mean nothing there.
-  if (path !== null) {
-    return withDeadline<Transport>(
-      address,
-      options,
-      (done, failed) => {
-        const attempt = new UnixAttempt(address, path, tls)
-        attempt.run().then(done, failed)
-        return () => attempt.giveUp()
-      },
-      (late) => late.destroy(),
-    )
+export function denoDial(clock: Clock): Dial {
+  const dialNode = nodeDial(clock)
+  return async (address, options) => {
+    const path = checkSocketPath(options)
+    const tcp = checkTcpOptions(options)
+    const tls = address.secure ? checkTlsConfig(options.tls) : null
+    if (tls !== null) checkIdentity(tls)
+    if (path === null && tcp.keepAlive !== false) {
+      if (tls === null) return dialNode(address, options)
+      throw new UsageError(
+        'OptionUnsupported',
+        'keepAlive cannot be set on TLS connections on Deno; use heartbeat (WebSocket) or keepWarm (pool) instead',
+      )
+    }
+    return makeConnection(clock, address, options, async (attempt) => {
+      const { signal } = attempt
+      const { hostname, port } = address
+      const conn = path === null ? await Deno.connect({ hostname, port, signal }) : await Deno.connect({ transport: 'unix', path, signal })
+      attempt.hold(() => closeQuietly(conn))
+      // TCP's options mean nothing for a Unix domain socket, and Deno's own TLS is for TCP alone.
+      if (path === null && tcp.noDelay) (conn as DenoTcpConn).setNoDelay(true)
+      if (tls === null) return new DenoTransport(conn, undefined)
+      if (path !== null || !isServedByDeno(tls)) return secureDenoConn(conn, hostname, tls)
+      return secureByDeno(attempt, conn as DenoTcpConn, hostname, tls)
+    })
   }
-  if (tcp.keepAlive !== false) {
-    if (tls === null) return dialNode(address, options)
-    throw new UsageError(
-      'OptionUnsupported',
-      'keepAlive cannot be set on TLS connections on Deno; use heartbeat (WebSocket) or keepWarm (pool) instead',
-    )
-  }
-  return withDeadline<Transport>(
-    address,
-    options,
-    (done, failed) => {
-      const attempt = new Attempt(address, tcp, tls)
-      attempt.run().then(done, failed)
-      return () => attempt.giveUp()
-    },
-    (late) => late.destroy(),
-  )
 }
 
 function isServedByDeno(tls: TlsSettings): boolean {
   return tls.ca === null && tls.identity === null && tls.minVersion === '1.2' && !tls.dangerNoVerify
 }
 
-/** One connection being made, which can be given up at every step. */
-class Attempt {
-  private readonly abort = new AbortController()
-  private conn: DenoConn | null = null
-
-  constructor(
-    private readonly address: Address,
-    private readonly tcp: TcpSettings,
-    private readonly tls: TlsSettings | null,
-  ) {}
-
-  async run(): Promise<Transport> {
-    const { hostname, port } = this.address
-    const conn = await Deno.connect({ hostname, port, signal: this.abort.signal })
-    this.conn = conn
-    try {
-      if (this.tcp.noDelay) conn.setNoDelay(true)
-      return this.tls === null ? new DenoTransport(conn, undefined) : await this.secure(conn, this.tls)
-    } catch (error) {
-      closeQuietly(this.conn)
-      throw error
-    }
-  }
-
-  giveUp(): void {
-    this.abort.abort()
-    if (this.conn !== null) closeQuietly(this.conn)
-  }
-
-  private async secure(tcp: DenoTcpConn, settings: TlsSettings): Promise<Transport> {
-    if (!isServedByDeno(settings)) return secureDenoConn(tcp, this.address.hostname, settings)
-    const { serverName, alpnProtocols } = settings
-    const conn = await Deno.startTls(tcp, {
-      hostname: serverName ?? this.address.hostname,
-      ...(alpnProtocols.length === 0 ? {} : { alpnProtocols: [...alpnProtocols] }),
-    })
-    this.conn = conn
-    // Without this the handshake would begin with the first read or write, and its failure come as a lost connection.
-    if (this.abort.signal.aborted) throw this.abort.signal.reason
-    const { alpnProtocol } = await conn.handshake()
-    return new DenoTransport(conn, alpnProtocol ?? undefined)
-  }
-}
-
-/** One connection to a Unix domain socket being made. Deno's own TLS is for TCP alone. */
-class UnixAttempt {
-  private readonly abort = new AbortController()
-  private conn: DenoConn | null = null
-
-  constructor(
-    private readonly address: Address,
-    private readonly path: string,
-    private readonly tls: TlsSettings | null,
-  ) {}
-
-  async run(): Promise<Transport> {
-    const conn = await Deno.connect({ transport: 'unix', path: this.path, signal: this.abort.signal })
-    this.conn = conn
-    if (this.abort.signal.aborted) this.giveUp()
-    return this.tls === null ? new DenoTransport(conn, undefined) : secureDenoConn(conn, this.address.hostname, this.tls)
-  }
-
-  giveUp(): void {
-    this.abort.abort()
-    if (this.conn !== null) closeQuietly(this.conn)
-  }
+async function secureByDeno(attempt: Attempt, tcp: DenoTcpConn, hostname: string, settings: TlsSettings): Promise<Transport> {
+  const { alpnProtocols } = settings
+  const conn = await Deno.startTls(tcp, {
+    hostname: serverNameFor(hostname, settings),
+    ...(alpnProtocols.length === 0 ? {} : { alpnProtocols: [...alpnProtocols] }),
+  })
+  attempt.hold(() => closeQuietly(conn))
+  // Without this the handshake would begin with the first read or write, and its failure come as a lost connection.
+  const { alpnProtocol } = await conn.handshake()
+  return new DenoTransport(conn, alpnProtocol ?? undefined)
 }

@@ -8,11 +8,18 @@ import type { TlsConfig } from './tls-config.ts'
 import { checkTlsConfig } from './tls-options.ts'
 import type { DialOptions } from './transport.ts'
 
+/** Most bytes of a path: what is longer, the system cuts off (sockaddr_un), and reaches another socket. */
+const SOCKET_PATH_MAX = 107
+
+function isSocketPath(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && !value.includes('\0') && new TextEncoder().encode(value).length <= SOCKET_PATH_MAX
+}
+
 /** What the option `socketPath` says; null when it is not set. Throws `InvalidOption`. */
 export function checkSocketPath({ socketPath, proxy }: DialOptions): string | null {
   if (socketPath === undefined) return null
-  if (typeof socketPath !== 'string' || socketPath === '' || socketPath.includes('\0')) {
-    throw new UsageError('InvalidOption', `socketPath must be the path of a Unix domain socket, but is ${nameValue(socketPath)}`)
+  if (!isSocketPath(socketPath)) {
+    throw new UsageError('InvalidOption', `socketPath must be the path of a Unix domain socket, 1 to 107 bytes, but is ${nameValue(socketPath)}`)
   }
   if (proxy !== undefined && proxy !== null) throw new UsageError('InvalidOption', 'socketPath and proxy cannot be used together')
   return socketPath
@@ -57,7 +64,7 @@ const proxy: Rule<ProxyOption> = {
 export const DIAL_OPTIONS: Family<DialOptions> = {
   tls,
   proxy,
-  socketPath: rule('the path of a Unix domain socket', (value) => typeof value === 'string' && value !== '' && !value.includes('\0')),
+  socketPath: rule('the path of a Unix domain socket, 1 to 107 bytes', isSocketPath),
   noDelay: flag(true),
   keepAlive: rule(
     'false, or 1,000 to 32,767,000 ms',

@@ -6,6 +6,7 @@
 import { type Clock, systemClock } from '../clock.ts'
 import type { EndProof } from '../end-proof.ts'
 import { checkBoolean, checkInteger, checkRange, TransportError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import { type Link, Pipe, type PipeReader, type PipeWriter } from './memory-pipe.ts'
 import type { Transport, TransportHandler, WriteProgress } from './transport.ts'
 
@@ -86,6 +87,10 @@ interface Facts {
 }
 
 class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
+  static {
+    showsItself(this.prototype, (it) => ({ remoteAddress: it.remoteAddress, bytesDelivered: it.bytesDelivered, lastWrite: it.lastWrite }))
+  }
+
   readonly targetCount: 1 | 2
   readonly isSecure: boolean
   readonly alpnProtocol: string | undefined
@@ -99,6 +104,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
   private readEnded = false
   private writeEnded = false
   private closed = false
+  private failure: Error | null = null
 
   constructor(
     facts: Facts,
@@ -127,6 +133,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
     this.targets = targets
+    if (this.closed) queueMicrotask(() => this.report(this.failure))
   }
 
   resume(): void {
@@ -211,6 +218,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
   private close(error: Error | null): void {
     if (this.closed) return
     this.closed = true
+    this.failure = error
     this.asked = false
     this.incoming.close()
     if (error !== null) this.outgoing.abandon('reset')

@@ -6,14 +6,15 @@
 import dns from 'node:dns'
 import net from 'node:net'
 import type tls from 'node:tls'
-import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { interleaveFamilies, type ResolvedAddress, raceAddresses } from './address-race.ts'
-import { withDeadline } from './deadline.ts'
+import { makeConnection } from './attempt.ts'
 import { checkSocketPath, checkTcpOptions, type TcpSettings } from './dial-options.ts'
 import { DialedTransport, Landing } from './node.ts'
+import { checkIdentity } from './node-identity.ts'
 import { nodeTls } from './node-tls-module.ts'
-import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
-import type { Address, Dial } from './transport.ts'
+import { checkTlsConfig, isIpAddress, serverNameFor, type TlsSettings } from './tls-options.ts'
+import type { Address, Dial, Transport } from './transport.ts'
 
 /** Finds the addresses of a name; `dns.lookup` with `all`. */
 export type Lookup = (hostname: string, done: (error: Error | null, addresses: readonly ResolvedAddress[]) => void) => void
@@ -30,46 +31,50 @@ type SocketOptions = Pick<net.TcpNetConnectOpts, 'allowHalfOpen' | 'keepAlive' |
 
 const systemLookup: Lookup = (hostname, done) => dns.lookup(hostname, { all: true }, done)
 
-/** Connects with `net` or `tls`. All of {@link DialOptions} are honoured. */
-export const dialNode: Dial = nodeDial(systemLookup)
-
-/** As {@link dialNode}, with a lookup of one's own. */
-export function nodeDial(lookup: Lookup): Dial {
+/**
+ * Connects with `net` or `tls`. All of {@link DialOptions} are honoured.
+ *
+ * @param clock measures the time limit, and when the next address is tried
+ */
+export function nodeDial(clock: Clock, lookup: Lookup = systemLookup): Dial {
   return async (address, options) => {
     const path = checkSocketPath(options)
     const tcp = checkTcpOptions(options)
     const tls = address.secure ? checkTlsConfig(options.tls) : null
-    const { socket, landing } = await withDeadline<Opening>(
+    if (tls !== null) checkIdentity(tls)
+    const transportOf = ({ socket, landing }: Opening): Transport => {
+      if (tcp.noDelay) socket.setNoDelay(true)
+      return new DialedTransport(socket, landing, tls === null && process.platform !== 'win32')
+    }
+    return makeConnection(
+      clock,
       address,
       options,
-      (done, failed) => {
-        let giveUp = (): void => {}
-        let givenUp = false
-        const begin = (error: Error | null, places: readonly Place[]): void => {
-          if (givenUp) return
-          if (error !== null) {
-            failed(error)
-            return
+      (attempt) =>
+        new Promise((done, failed) => {
+          const begin = (error: Error | null, places: readonly Place[]): void => {
+            if (attempt.signal.aborted) return
+            if (error !== null) {
+              failed(error)
+              return
+            }
+            const start = (place: Place, isThere: (opening: Opening) => void, isLost: (error: unknown) => void): (() => void) =>
+              startAttempt(place, address, tcp, tls, isThere, isLost)
+            const win = (opening: Opening): void => {
+              if (tls === null) done(transportOf(opening))
+              else attempt.hold(secure(opening, () => done(transportOf(opening)), failed))
+            }
+            try {
+              attempt.hold(raceAddresses(places, start, clock, win, failed))
+            } catch (thrown) {
+              // An option that only the runtime itself can judge, from inside of the look-up.
+              failed(thrown)
+            }
           }
-          const start = (place: Place, isThere: (opening: Opening) => void, isLost: (error: unknown) => void): (() => void) =>
-            startAttempt(place, address, tcp, tls, isThere, isLost)
-          const win = (opening: Opening): void => {
-            if (tls === null) done(opening)
-            else giveUp = secure(opening, done, failed)
-          }
-          giveUp = raceAddresses(places, start, systemClock, win, failed)
-        }
-        if (path === null) resolve(lookup, address, begin)
-        else begin(null, [{ path }])
-        return () => {
-          givenUp = true
-          giveUp()
-        }
-      },
-      (late) => late.socket.destroy(),
+          if (path === null) resolve(lookup, address, begin)
+          else begin(null, [{ path }])
+        }),
     )
-    if (tcp.noDelay) socket.setNoDelay(true)
-    return new DialedTransport(socket, landing, tls === null && process.platform !== 'win32')
   }
 }
 
@@ -111,24 +116,24 @@ function startAttempt(
 }
 
 /** Waits for the TLS handshake. */
-function secure(opening: Opening, done: (opening: Opening) => void, failed: (error: unknown) => void): () => void {
+function secure(opening: Opening, done: () => void, failed: (error: unknown) => void): () => void {
   const { socket } = opening
   socket.once('error', failed)
   socket.once('secureConnect', () => {
     socket.off('error', failed)
-    done(opening)
+    done()
   })
   return () => socket.destroy()
 }
 
 function connectTls(where: SocketOptions & Place, address: Address, config: TlsSettings, landing: Landing): net.Socket {
-  const name = config.serverName ?? address.hostname
+  const name = serverNameFor(address.hostname, config)
   const { connect, checkServerIdentity } = nodeTls()
   return connect({
     ...where,
     onread: landing.onread,
-    // SNI carries names only (RFC 6066 section 3); an address is verified all the same.
-    ...(net.isIP(name) === 0 ? { servername: name } : {}),
+    // An address is verified all the same.
+    ...(isIpAddress(name) ? {} : { servername: name }),
     // That is done against the name that was given, which with an address would otherwise be the host that is connected to.
     checkServerIdentity: (_: string, certificate: tls.PeerCertificate) => checkServerIdentity(name, certificate),
     ...(config.ca === null ? {} : { ca: [...config.ca] }),

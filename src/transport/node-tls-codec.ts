@@ -10,6 +10,7 @@ import { Duplex } from 'node:stream'
 import type tls from 'node:tls'
 import { checkInteger, UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
+import { showsItself } from '../printing.ts'
 import { connectError } from './connect-errors.ts'
 import { EndWitness, startEngine } from './node-tls-engine.ts'
 import type { TlsConfig } from './tls-config.ts'
@@ -82,6 +83,16 @@ class Wire extends Duplex {
  * ```
  */
 export class TlsCodec {
+  static {
+    showsItself(this.prototype, (it) => ({
+      isHandshaking: it.isHandshaking,
+      alpnProtocol: it.alpnProtocol,
+      buffered: it.buffered,
+      hasEnded: it.hasEnded,
+      failure: it.failure,
+    }))
+  }
+
   /** Told when there may be more to take, or the state has changed. Not called after {@link TlsCodec.destroy}. */
   onProgress: (() => void) | null = null
 

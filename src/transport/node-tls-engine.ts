@@ -1,21 +1,22 @@
 /** The engine of `node:tls`, which Node, Deno and Bun have, over a stream that somebody else feeds. */
 
-import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type tls from 'node:tls'
 import type { EndProof } from '../end-proof.ts'
+import { checkIdentity } from './node-identity.ts'
 import { nodeTls } from './node-tls-module.ts'
-import type { TlsSettings } from './tls-options.ts'
+import { isIpAddress, serverNameFor, type TlsSettings } from './tls-options.ts'
 
 /** Begins a client's handshake over `stream`. */
 export function startEngine(stream: Duplex, hostname: string, settings: TlsSettings): tls.TLSSocket {
-  const { ca, identity, alpnProtocols, serverName, minVersion, dangerNoVerify } = settings
-  const name = serverName ?? hostname
+  const { ca, identity, alpnProtocols, minVersion, dangerNoVerify } = settings
+  const name = serverNameFor(hostname, settings)
+  checkIdentity(settings)
   return nodeTls().connect({
     socket: stream,
-    // The name that the certificate is checked against; SNI carries names only (RFC 6066 section 3).
+    // The name that the certificate is checked against.
     host: name,
-    ...(isIP(name) === 0 ? { servername: name } : {}),
+    ...(isIpAddress(name) ? {} : { servername: name }),
     ...(ca === null ? {} : { ca: [...ca] }),
     ...identity,
     ...(alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...alpnProtocols] }),

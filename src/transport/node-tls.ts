@@ -2,6 +2,7 @@
 
 import type { EndProof } from '../end-proof.ts'
 import { TransportError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import { connectError } from './connect-errors.ts'
 import { Inbox, type InboxSource } from './inbox.ts'
 import { TlsCodec } from './node-tls-codec.ts'
@@ -12,6 +13,15 @@ const READ_SIZE = 65_536
 
 /** A transport over a {@link TlsCodec} over a transport. */
 class TlsTransport implements Transport, TransportHandler, InboxSource {
+  static {
+    showsItself(this.prototype, (it) => ({
+      remoteAddress: it.remoteAddress,
+      isSecure: it.isSecure,
+      alpnProtocol: it.alpnProtocol,
+      lastWrite: it.lastWrite,
+    }))
+  }
+
   readonly targetCount = 1
   readonly isSecure = true
   lastWrite: WriteProgress = 'nothing'
@@ -111,6 +121,10 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
 
   onRead(index: number, length: number): void {
     this.isReading = false
+    if (this.codec.hasEnded) {
+      this.awaitEndBelow()
+      return
+    }
     this.feed((this.buffers[index] as Uint8Array).subarray(0, length))
     this.onProgress()
   }
@@ -173,9 +187,17 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
 
   private endInput(): void {
     this.inbox.end()
-    if (!this.isClosed) return
-    this.codec.destroy()
-    this.inbox.close(null)
+    if (this.isClosed) {
+      this.codec.destroy()
+      this.inbox.close(null)
+    } else this.awaitEndBelow()
+  }
+
+  /** Nobody asks for more after the end; but the connection below closes only when its own has been read. What comes before that is no TLS any more. */
+  private awaitEndBelow(): void {
+    if (this.isReading || this.isClosed || this.isDestroyed) return
+    this.isReading = true
+    this.below.resume()
   }
 
   /** The connection is of no use any more: what has arrived is still delivered. */

@@ -6,6 +6,7 @@
  */
 
 import type { EndProof } from '../end-proof.ts'
+import { showsItself } from '../printing.ts'
 import { lostError } from './connect-errors.ts'
 import { Inbox, type InboxSource } from './inbox.ts'
 import type { Transport, TransportHandler, WriteProgress } from './transport.ts'
@@ -41,6 +42,15 @@ export interface NodeSocket {
 
 /** Writing, ending and the events, which all Node sockets share. */
 abstract class NodeTransport implements Transport, InboxSource {
+  static {
+    showsItself(this.prototype, (it) => ({
+      remoteAddress: it.remoteAddress,
+      isSecure: it.isSecure,
+      alpnProtocol: it.alpnProtocol,
+      lastWrite: it.lastWrite,
+    }))
+  }
+
   abstract readonly targetCount: 1 | 2
   readonly isSecure: boolean
   readonly serverName: string | undefined

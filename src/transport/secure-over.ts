@@ -1,7 +1,8 @@
 /** TLS over a connection that the caller made, within the limits of an attempt to connect. */
 
+import type { Clock } from '../clock.ts'
 import { TlsError } from '../errors.ts'
-import { withDeadline } from './deadline.ts'
+import { makeConnection } from './attempt.ts'
 import { checkTlsConfig } from './tls-options.ts'
 import type { Address, DialOptions, Secure, Transport } from './transport.ts'
 
@@ -11,11 +12,11 @@ import type { Address, DialOptions, Secure, Transport } from './transport.ts'
  * Within `connectTimeout` and `signal`; closes the connection on failure. Rejects with what `check` throws, a TlsError, `ConnectTimeout` or
  * the signal's reason; `TlsOptionUnsupported` where there is no engine for it.
  *
- * @param secure what this runtime does it with
+ * @param runtime what does it, and the clock that measures the limit
  * @param check where the connection leads, and its options; throws for what is wrong with them
  */
 export async function secureOver(
-  secure: Secure | undefined,
+  { secure, clock }: { readonly secure?: Secure | undefined; readonly clock: Clock },
   transport: Transport,
   check: () => { readonly address: Address; readonly options: DialOptions },
 ): Promise<Transport> {
@@ -26,15 +27,10 @@ export async function secureOver(
       throw new TlsError('TlsOptionUnsupported', 'TLS cannot be put over a given connection on this runtime: have it secured when it is made')
     }
     const settings = checkTlsConfig(options.tls)
-    return await withDeadline<Transport>(
-      address,
-      options,
-      (done, failed) => {
-        secure(transport, address.hostname, settings).then(done, failed)
-        return () => transport.destroy()
-      },
-      (late) => late.destroy(),
-    )
+    return await makeConnection(clock, address, options, (attempt) => {
+      attempt.hold(() => transport.destroy())
+      return secure(transport, address.hostname, settings)
+    })
   } catch (error) {
     transport.destroy()
     throw error

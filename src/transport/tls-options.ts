@@ -24,6 +24,17 @@ const TLS_NAMES = ['ca', 'cert', 'key', 'alpnProtocols', 'serverName', 'minVersi
 /** A name that may go into SNI or be an IP address: no port, no brackets, no scheme, no spaces. */
 const NAME = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|[0-9A-Fa-f:.]{2,45})$/
 
+/** What the certificate has to be for, as certificates and SNI write it: without the dot of a fully qualified name (RFC 6066 section 3). */
+export function serverNameFor(hostname: string, { serverName }: TlsSettings): string {
+  const name = serverName ?? hostname
+  return name.endsWith('.') ? name.slice(0, -1) : name
+}
+
+/** SNI carries names only (RFC 6066 section 3). */
+export function isIpAddress(name: string): boolean {
+  return /:|^[\d.]+$/.test(name)
+}
+
 /**
  * Checks `config` and fills the defaults in.
  *

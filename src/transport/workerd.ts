@@ -5,10 +5,12 @@
  */
 
 import { connect } from 'cloudflare:sockets'
+import type { Clock } from '../clock.ts'
 import type { EndProof } from '../end-proof.ts'
 import { TlsError, UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
+import { makeConnection } from './attempt.ts'
 import { lostError } from './connect-errors.ts'
-import { withDeadline } from './deadline.ts'
 import { checkTcpOptions } from './dial-options.ts'
 import { Inbox, type InboxSource } from './inbox.ts'
 import { checkTlsConfig, type TlsSettings } from './tls-options.ts'
@@ -19,6 +21,10 @@ import type { WorkerdSocket } from './workerd-sockets.ts'
 const READ_SIZE = 65_536
 
 class WorkerdTransport implements Transport, InboxSource {
+  static {
+    showsItself(this.prototype, (it) => ({ remoteAddress: it.remoteAddress, isSecure: it.isSecure, lastWrite: it.lastWrite }))
+  }
+
   readonly targetCount = 1
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined
@@ -165,35 +171,27 @@ export function workerdTransport(socket: WorkerdSocket): Transport {
  * Connects with `cloudflare:sockets`. Of the options, `proxy`, `socketPath` and TCP's (`noDelay: false`, `keepAlive`) are refused with `OptionUnsupported`, and of TLS's all but
  * `serverName` with `TlsOptionUnsupported`: the runtime has none of them.
  */
-export const dialWorkerd: Dial = async (address, options) => {
-  const serverName = checkOptions(address, options)
-  const { hostname, port, secure } = address
-  const transport = await withDeadline<WorkerdTransport>(
-    address,
-    options,
-    (done, failed) => {
+export function workerdDial(clock: Clock): Dial {
+  return async (address, options) => {
+    const serverName = checkOptions(address, options)
+    const { hostname, port, secure } = address
+    return makeConnection(clock, address, options, async (attempt) => {
       const secureTransport = !secure ? 'off' : serverName === null ? 'on' : 'starttls'
       let socket = connect({ hostname: hostname.includes(':') ? `[${hostname}]` : hostname, port }, { secureTransport, allowHalfOpen: true })
-      const opening = socket
-      // A failure is told by `opened`; the same on `closed` would be an unhandled rejection.
-      opening.closed.catch(() => {})
-      opening.opened
-        .then(async ({ remoteAddress }) => {
-          if (serverName !== null) {
-            socket = opening.startTls({ expectedServerHostname: serverName })
-            socket.closed.catch(() => {})
-            await socket.opened
-          }
-          done(new WorkerdTransport(socket, remoteAddress))
-        })
-        .catch(failed)
-      return () => {
+      attempt.hold(() => {
         socket.close().catch(() => {})
+      })
+      // A failure is told by `opened`; the same on `closed` would be an unhandled rejection.
+      socket.closed.catch(() => {})
+      const { remoteAddress } = await socket.opened
+      if (serverName !== null) {
+        socket = socket.startTls({ expectedServerHostname: serverName })
+        socket.closed.catch(() => {})
+        await socket.opened
       }
-    },
-    (late) => late.destroy(),
-  )
-  return transport
+      return new WorkerdTransport(socket, remoteAddress)
+    })
+  }
 }
 
 /** The name that the server's certificate is to be for, when it is not that of the address. Refuses what can't be honoured. */

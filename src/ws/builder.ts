@@ -3,6 +3,7 @@
 import type { FieldsInit } from '../codec/fields.ts'
 import type { MaskKeys } from '../codec/mask-keys.ts'
 import { only, readOptions } from '../option-rules.ts'
+import { showsItself } from '../printing.ts'
 import type { ProxyOption } from '../transport/proxy-config.ts'
 import type { TlsConfig } from '../transport/tls-config.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -27,6 +28,10 @@ export interface WsStreamFactory<Stream> {
  * ```
  */
 export class WsStreamBuilder<Stream> {
+  static {
+    showsItself(this.prototype, (it) => ({ options: Object.keys(it.options) }))
+  }
+
   /** @internal */
   constructor(
     private readonly factory: WsStreamFactory<Stream>,

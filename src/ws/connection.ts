@@ -85,7 +85,7 @@ export class Connection implements TransportHandler {
    */
   release(): void {
     this.isReleased = true
-    this.reader.release()
+    this.reader.retire()
     this.sender.writer.release()
     this.region.release()
   }

@@ -1,8 +1,10 @@
 /** The opening handshake over a transport: either end, as straight-line async code. */
 
 import { ClientHandshake, findField, listFields, listProtocols, ServerHandshake, type ServerHello } from '../codec/handshake.ts'
+import { checkFields } from '../codec/injection.ts'
 import { HandshakeError, type HandshakeErrorCode, TransportError, UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
+import { namesOf, showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Connection, type ConnectionUser } from './connection.ts'
@@ -109,6 +111,12 @@ class HandshakeWaiter implements ConnectionUser {
 
 /** Milliseconds that the body of a refusal is waited for. */
 const REFUSAL_WAIT = 1_000
+
+/** What can be judged of an opening request before there is a connection. Throws `InvalidOption` or `HeaderInjection`. */
+export function checkRequest({ headers, protocols }: ConnectOptions): void {
+  checkFields(listFields(headers))
+  listProtocols(protocols)
+}
 
 /** The client's opening handshake (RFC 6455 section 4.1). Closes the transport when it fails. */
 export async function openClient(runtime: Runtime, transport: Transport, target: WsTarget, options: ConnectOptions): Promise<Opened> {
@@ -245,7 +253,9 @@ function closedEarly(message: string): HandshakeError {
 
 function upgradeRequest(hello: ServerHello): UpgradeRequest {
   const { path, host, headers, protocols } = hello
-  return { path, host, headers, protocols, header: (name) => findField(headers, name) }
+  const request: UpgradeRequest = { path, host, headers, protocols, header: (name) => findField(headers, name) }
+  showsItself(request, (it) => ({ host: it.host, headers: namesOf(it.headers), protocols: it.protocols }))
+  return request
 }
 
 /** Reason phrases of the statuses that a handshake is refused with. */

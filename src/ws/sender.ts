@@ -8,6 +8,7 @@
 
 import { OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG } from '../../assembly/abi.ts'
 import { checkControlPayload, closePayload, type FrameWriter } from '../codec/frame-writer.ts'
+import { type BytesInit, bytesOf, plainLength, textOf } from '../codec/inputs.ts'
 import { EncodeError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Overflow } from './overflow.ts'
@@ -64,29 +65,40 @@ export class Sender {
   }
 
   text(text: string): undefined | Promise<void> {
+    if (typeof text !== 'string') textOf('text', text)
     // Three bytes at most for each UTF-16 unit: mostly there is no need to count.
     if (text.length * 3 <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeText(text)) return this.sent()
     return this.large('text', new TextEncoder().encode(text))
   }
 
-  binary(bytes: Uint8Array): undefined | Promise<void> {
-    if (bytes.length <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeBinary(bytes)) return this.sent()
-    return this.large('binary', bytes)
+  binary(bytes: BytesInit): undefined | Promise<void> {
+    const length = plainLength(bytes)
+    if (length > 0 && length <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeCounted('binary', bytes as Uint8Array, length)) {
+      return this.sent()
+    }
+    return this.large('binary', bytesOf('bytes', bytes))
   }
 
-  ping(bytes: Uint8Array): undefined | Promise<void> {
-    this.checkRoom(bytes.length)
-    return this.control(OPCODE_PING, checkControlPayload(bytes))
+  ping(bytes: BytesInit): undefined | Promise<void> {
+    const payload = checkControlPayload(bytes)
+    this.checkRoom(payload.length)
+    return this.control(OPCODE_PING, payload)
   }
 
-  pong(bytes: Uint8Array): undefined | Promise<void> {
-    this.checkRoom(bytes.length)
-    return this.control(OPCODE_PONG, checkControlPayload(bytes))
+  pong(bytes: BytesInit): undefined | Promise<void> {
+    const payload = checkControlPayload(bytes)
+    this.checkRoom(payload.length)
+    return this.control(OPCODE_PONG, payload)
   }
 
-  /** A heartbeat's ping: nobody would catch its failure, and there is one at a time, so it passes the limit. */
-  ownPing(): void {
+  /**
+   * A heartbeat's ping: nobody would catch its failure, so it passes the limit. It is never queued behind what the transport has not taken: a peer
+   * that stays alive without reading would have one more queued for each interval. False when it has to wait; the heartbeat asks again.
+   */
+  ownPing(): boolean {
+    if (this.isBlocked) return false
     this.control(OPCODE_PING, NOTHING)
+    return true
   }
 
   /** The answer to a ping of at most 125 bytes; as {@link Sender.ownPing}. */
@@ -177,7 +189,7 @@ export class Sender {
       )
     }
     this.write()
-    if (this.overflow.isEmpty && (kind === 'text' ? this.writer.encodeUtf8(payload) : this.writer.encodeBinary(payload))) {
+    if (this.overflow.isEmpty && this.writer.encodeCounted(kind, payload, payload.length)) {
       return this.sent()
     }
     this.checkRoom(this.writer.encodedLength(payload.length))

@@ -4,8 +4,10 @@ import { OPCODE_CLOSE, OPCODE_PING } from '../../assembly/abi.ts'
 import type { Fields } from '../codec/fields.ts'
 import type { FrameReader } from '../codec/frame-reader.ts'
 import { closePayload } from '../codec/frame-writer.ts'
+import type { BytesInit } from '../codec/inputs.ts'
 import { CloseCode, type Message, type OwnedMessage } from '../codec/message.ts'
 import { TransportError, UsageError } from '../errors.ts'
+import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
 import { type CloseInfo, Closing, type ClosingAction, type ReadyState } from './closing.ts'
@@ -26,12 +28,23 @@ const CONTROL = OPCODE_CLOSE
 
 /** An open WebSocket. Made by the static methods of the entry points' `WsStream`. */
 export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage> {
+  static {
+    showsItself(this.prototype, (it) => ({
+      readyState: it.readyState,
+      protocol: it.protocol,
+      role: it.request === null ? 'client' : 'server',
+      remoteAddress: it.remoteAddress,
+      bufferedAmount: it.bufferedAmount,
+    }))
+  }
+
   /** Chosen subprotocol, `''` for none. */
   readonly protocol: string
   /** Client: fields of the server's response, in order. */
   readonly headers: Fields
   /** Server: what the client asked for; null on a client. */
   readonly request: UpgradeRequest | null
+
   private readonly connection: Connection
   private readonly reader: FrameReader
   /** What messages are taken from: the reader, after what was parked. */
@@ -48,8 +61,6 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   private receiving = false
   /** A loop was begun and has not been left. */
   private looping = false
-  /** Somebody has received, or tried to. */
-  private hasConsumer = false
   private closeTimer: unknown = null
   private heartbeat: Heartbeat | null = null
   private heartbeatTimer: unknown = null
@@ -92,9 +103,9 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   }
 
   /**
-   * Resolves when the connection is gone, however that came; never rejects. Looking at it is enough to find out: while nobody has received yet, the
-   * stream reads on by itself, answers pings and a close, and keeps messages for whoever receives later. From 64 KiB of them on it stops: then
-   * what nobody takes holds back the end, as it holds back the peer. Take it, or `close()`.
+   * Resolves when the connection is gone, however that came; never rejects. Asking for it is enough to find out: while nobody receives, the stream
+   * reads on by itself, answers pings and a close, and keeps messages for whoever receives later. What holds back the end then, as it holds back
+   * the peer, is a borrowed message that is still in use, or 64 KiB of messages that nobody takes: take them, or `close()`.
    */
   get closed(): Promise<CloseInfo> {
     if (this.closing.readyState === 'open' && this.waiter === null && !this.reader.isHeld) this.readAhead()
@@ -124,7 +135,6 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    * with `ConcurrentReceive` while another receiver waits. Messages taken before are stale after this call, if it has to wait.
    */
   readable(): Promise<boolean> {
-    this.hasConsumer = true
     if (this.source.poll()) return YES
     if (this.waiter !== null) return Promise.reject(concurrentReceive())
     const { closing } = this
@@ -161,7 +171,6 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   async recv(): Promise<Message | null> {
     if (this.receiving) throw concurrentReceive()
     this.receiving = true
-    this.hasConsumer = true
     try {
       for (;;) {
         const message = this.next()
@@ -206,27 +215,31 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   /**
    * Sends a text message. `undefined`: it left, leaves when this tick ends, or follows what the transport is still writing. A promise: half of
    * the write buffer waits, so await it before the next one; {@link WsConnection.flush} tells when everything is out. Sending does not make
-   * received messages stale. Throws `NotOpen`, `OutgoingMessageTooLarge` or `SendBufferFull`, and has then sent nothing.
+   * received messages stale. Throws `NotOpen`, `InvalidOption` (it is no string), `OutgoingMessageTooLarge` or `SendBufferFull`, and has then sent
+   * nothing.
    */
   sendText(text: string): undefined | Promise<void> {
     if (this.closing.readyState !== 'open') throw this.notOpen()
     return this.connection.sender.text(text)
   }
 
-  /** Sends a binary message; as {@link WsConnection.sendText}. The bytes are copied before the call returns. */
-  sendBinary(bytes: Uint8Array): undefined | Promise<void> {
+  /**
+   * Sends a binary message; as {@link WsConnection.sendText}. An `ArrayBuffer`, or a view of one: the bytes that it covers are copied before the
+   * call returns. Anything else is `InvalidOption`: a string is text, and a `Blob` has to be awaited first (`await blob.arrayBuffer()`).
+   */
+  sendBinary(bytes: BytesInit): undefined | Promise<void> {
     if (this.closing.readyState !== 'open') throw this.notOpen()
     return this.connection.sender.binary(bytes)
   }
 
-  /** Sends a ping of at most 125 bytes. Throws `ControlPayloadTooLarge`, `NotOpen` or `SendBufferFull`. */
-  sendPing(bytes: Uint8Array = EMPTY): undefined | Promise<void> {
+  /** Sends a ping of at most 125 bytes. Throws `ControlPayloadTooLarge`, `InvalidOption`, `NotOpen` or `SendBufferFull`. */
+  sendPing(bytes: BytesInit = EMPTY): undefined | Promise<void> {
     if (this.closing.readyState !== 'open') throw this.notOpen()
     return this.connection.sender.ping(bytes)
   }
 
   /** Sends a pong of at most 125 bytes, unasked for or with `autoPong: false`. Throws as {@link WsConnection.sendPing}. */
-  sendPong(bytes: Uint8Array = EMPTY): undefined | Promise<void> {
+  sendPong(bytes: BytesInit = EMPTY): undefined | Promise<void> {
     if (this.closing.readyState !== 'open') throw this.notOpen()
     return this.connection.sender.pong(bytes)
   }
@@ -278,7 +291,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     if (closing.drops) this.drop()
     else if (!ready) this.pull()
     else if (this.waiter !== null) this.wake(this.waiter)
-    else if (!this.hasConsumer) this.readAhead()
+    else this.readAhead()
   }
 
   /** @internal */
@@ -318,11 +331,11 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     this.connection.resume()
   }
 
-  /** While nobody has received yet: answers control frames, parks messages, and reads on. */
+  /** While nobody receives: answers control frames, parks messages, and reads on. */
   private readAhead(): void {
     const { reader } = this
     while (reader.poll()) {
-      if (this.hasConsumer || this.parked?.isFull === true) return
+      if (this.parked?.isFull === true) return
       const message = reader.next()
       if (message === null) break
       this.parked ??= new ParkedMessages(reader, () => this.unpark())
@@ -500,8 +513,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   /** Writes the ping that is due, unless something else waits to be written. */
   private ping(heartbeat: Heartbeat): void {
     const { sender } = this.connection
-    if (sender.isBlocked) return
-    sender.ownPing()
+    if (!sender.ownPing()) return
     sender.write()
     heartbeat.onPinged(this.runtime.clock.now(), !sender.isBlocked)
   }

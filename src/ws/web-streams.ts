@@ -1,5 +1,6 @@
 /** A WebSocket as WHATWG streams. */
 
+import type { BytesInit } from '../codec/inputs.ts'
 import { CloseCode, type OwnedMessage } from '../codec/message.ts'
 import type { WsConnection } from './stream.ts'
 
@@ -7,8 +8,11 @@ import type { WsConnection } from './stream.ts'
 export interface WebSocketStreams {
   /** Text and binary messages, owned. Cancelling closes the connection. */
   readonly readable: ReadableStream<OwnedMessage>
-  /** Strings become text messages, bytes binary ones. Closing closes the connection; aborting cuts it. A connection that fails is an error of it at once. */
-  readonly writable: WritableStream<string | Uint8Array>
+  /**
+   * Strings become text messages, buffers and views binary ones; anything else errors the stream with `InvalidOption`. Closing closes the connection;
+   * aborting cuts it. A connection that fails is an error of it at once.
+   */
+  readonly writable: WritableStream<string | BytesInit>
 }
 
 /** @internal */
@@ -27,7 +31,7 @@ export function webStreams(ws: WsConnection): WebSocketStreams {
     },
     { highWaterMark: 0 },
   )
-  const writable = new WritableStream<string | Uint8Array>({
+  const writable = new WritableStream<string | BytesInit>({
     start(controller): void {
       ws.closed.then(({ error }) => {
         if (error !== null) controller.error(error)

@@ -5,7 +5,7 @@ import type { Runtime } from '../runtime.ts'
 import { secureOver } from '../transport/secure-over.ts'
 import type { Transport } from '../transport/transport.ts'
 import { WsStreamBuilder } from './builder.ts'
-import { type Opened, openClient, openServer } from './opening.ts'
+import { checkRequest, type Opened, openClient, openServer } from './opening.ts'
 import { ACCEPT_OPTIONS, type AcceptOptions, CONNECT_OPTIONS, type ConnectOptions, resolveOptions } from './options.ts'
 import { SESSION_OPTIONS, type SessionOptions, sessions } from './sessions.ts'
 import { WsConnection } from './stream.ts'
@@ -41,6 +41,7 @@ export class WsStream extends WsConnection {
     const target = parseWsUrl(url)
     const read = readOptions(CONNECT_OPTIONS, options)
     resolveOptions(read)
+    checkRequest(read)
     return new this(this.runtime, await dialAndOpen(this.runtime, target, read))
   }
 
@@ -56,10 +57,11 @@ export class WsStream extends WsConnection {
   ): Promise<Stream> {
     let target!: WsTarget
     let read!: ConnectOptions
-    const secured = await secureOver(this.runtime.secure, transport, () => {
+    const secured = await secureOver(this.runtime, transport, () => {
       target = parseWsUrl(url)
       read = readOptions(CONNECT_OPTIONS, options)
       resolveOptions(read)
+      checkRequest(read)
       return { address: target.address, options: read }
     })
     return new this(this.runtime, await openClient(this.runtime, secured, target, read))
@@ -93,6 +95,7 @@ export class WsStream extends WsConnection {
     const target = parseWsUrl(url)
     const { backoff, stableAfter, onOpen, onDown, shouldRetry, ...connect } = readOptions(SESSION_OPTIONS as Family<SessionOptions<Stream>>, options)
     resolveOptions(connect)
+    checkRequest(connect)
     const open = async (): Promise<Stream> => new this(this.runtime, await dialAndOpen(this.runtime, target, connect), true)
     return sessions(this.runtime, open, { backoff, stableAfter, onOpen, onDown, shouldRetry, signal: connect.signal })
   }

@@ -17,21 +17,22 @@ const ADDRESSES: Partial<Record<keyof CodecExports, readonly number[]>> = {
   rotateKey: [],
   utf8Validate: [1],
   maskCopy: [0, 1],
-  writeFrame: [0, 1],
+  writeFrame: [0, 2],
   parseRequestHead: [0, 1],
   parseResponseHead: [0, 1],
-  putRequestLine: [0, 1, 3],
-  putStatusLine: [0, 2],
-  putField: [0, 1, 3],
-  putUpgradeRequestFields: [0, 1],
-  putUpgradeResponse: [0, 1, 2],
+  putRequestLine: [0, 2, 4],
+  putStatusLine: [0, 3],
+  putField: [0, 2, 4],
+  putUpgradeRequestFields: [0, 2],
+  putUpgradeResponse: [0, 2, 3],
+  sealRequestLine: [0, 4],
   checkUpgradeResponse: [0, 1, 2],
   handshakeKey: [0, 1],
   handshakeAccept: [0, 1, 3],
 }
 
 /** Those with more than one place to write: at the address that is the first argument, and in working memory. */
-const SCRATCH: Partial<Record<keyof CodecExports, number>> = { putUpgradeResponse: 2, checkUpgradeResponse: 2, handshakeAccept: 3 }
+const SCRATCH: Partial<Record<keyof CodecExports, number>> = { putUpgradeResponse: 3, checkUpgradeResponse: 2, handshakeAccept: 3 }
 
 /** Those that look at a head which was parsed into the record before: it may lie in another region, that of the reader. */
 const PARSES: ReadonlySet<keyof CodecExports> = new Set<keyof CodecExports>(['parseRequestHead', 'parseResponseHead'])

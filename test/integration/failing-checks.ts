@@ -6,7 +6,7 @@
 import { inspect } from 'node:util'
 import type * as Nexus from '../../src/entry/node.ts'
 import { ok } from './assert.ts'
-import type { Check, Context } from './suite.ts'
+import type { Check, Context } from './check-tools.ts'
 
 /** All of these checks. */
 export const failingChecks: Check[] = []

@@ -22,6 +22,7 @@ const EXPECTED = {
   'a request that is being built': '/a%20secret',
   'a stream that nobody has': 'later',
   'all of it comes back': 'nothing',
+  'what objects show of themselves': '',
 }
 
 let http: Server
@@ -35,6 +36,7 @@ beforeAll(async () => {
     const reset = (): void => (socket as unknown as { _socket: { resetAndDestroy(): void } })._socket.resetAndDestroy()
     socket.on('error', () => {})
     if (url === '/greet') socket.send('a secret', () => setTimeout(reset, 20))
+    if (url?.startsWith('/greet?')) socket.send('hunter2-secret')
     if (url === '/later') {
       later = () => {
         socket.send('later')
@@ -45,6 +47,10 @@ beforeAll(async () => {
   })
   http = createServer((request, response) => {
     if (request.url === '/later') later?.()
+    if (request.url?.startsWith('/keep')) {
+      response.writeHead(200, { 'Set-Cookie': 'hunter2-secret' }).end('hunter2-secret')
+      return
+    }
     response.writeHead(200, { Connection: 'close', 'Content-Length': 8, 'X-Secret': 'a secret' }).end('a secret')
   }).listen(0, '127.0.0.1')
   await new Promise((resolve) => http.once('listening', resolve))

@@ -13,7 +13,7 @@ import tls from 'node:tls'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import { makeCertificates, type TestCertificates } from '../helpers/certificates.ts'
 import { startConnectProxy, startSocksProxy } from '../helpers/proxies.ts'
-import type { Environment } from './suite.ts'
+import type { Environment } from './check-tools.ts'
 
 /** Running peers. */
 export interface Peers {

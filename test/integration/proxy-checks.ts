@@ -2,7 +2,7 @@
 
 import type * as Nexus from '../../src/entry/node.ts'
 import { equal, fails, isError, ok, randomBytes, sameBytes } from './assert.ts'
-import type { Check, Context } from './suite.ts'
+import type { Check, Context } from './check-tools.ts'
 
 /** All of these checks, in order. */
 export const proxyChecks: Check[] = []

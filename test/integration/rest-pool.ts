@@ -211,6 +211,12 @@ withHost('fetch gives standard responses', async (context, host) => {
       [...[200, true, 'application/json', 'POST', '/saw?a=1'], 7],
     )
     ok(saw.rawHeaders.includes('application/json'), 'its fields are sent')
+    equal(posted.url, `${host.url}/saw?a=1`)
+    const large = await pool.fetch('/saw', { method: 'post', body: 'x'.repeat(200_000), headers: { 'X-Name': 'café' } })
+    const sawLarge = (await large.json()) as { method: string; length: number; rawHeaders: string[] }
+    equal([sawLarge.method, sawLarge.length, sawLarge.rawHeaders.includes('café')], ['POST', 200_000, true])
+    const redirected = (await pool.fetch('/status?code=302', { redirect: 'error' }).catch((error: unknown) => error)) as Error
+    isError(redirected.cause, 'RestError', 'ResponseInvalid')
     for (const input of [`${host.url}/bytes?n=100000`, new URL(`${host.url}/bytes?n=100000`), new Request(`${host.url}/bytes?n=100000#part`)]) {
       sameBytes(new Uint8Array(await (await pool.fetch(input)).arrayBuffer()), pattern(100_000))
     }

@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import webpack from 'webpack'
 import { type Exchange, startExchange } from '../docs/exchange.ts'
 import { commands } from '../integration/child.ts'
+import { importsOf } from '../structure/source.ts'
 import { Workerd } from '../workerd/serve.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -68,6 +69,20 @@ describe('what is in it', () => {
   test('at most 320 KB packed, and nothing but what is needed', () => {
     expect(statSync(tarball).size).toBeLessThanOrEqual(320_000)
     expect(readdirSync(installed).sort()).toEqual(['CHANGELOG.md', 'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'dist', 'package.json'])
+  })
+
+  test('an import that loads at most a tenth more than the first step’s', () => {
+    const loaded = new Map<string, number>()
+    const load = (name: string): void => {
+      if (loaded.has(name)) return
+      const text = readFileSync(join(installed, 'dist', name), 'utf8')
+      loaded.set(name, Buffer.byteLength(text))
+      for (const { specifier, isDynamic } of importsOf(text)) if (!isDynamic && specifier.startsWith('./')) load(specifier.slice(2))
+    }
+    load('node.js')
+    expect(loaded.size).toBeGreaterThan(3)
+    // 323,271 bytes: dist/node.js and its chunks at the end of the first step, 2026-11-28.
+    expect([...loaded.values()].reduce((sum, bytes) => sum + bytes)).toBeLessThanOrEqual(1.1 * 323_271)
   })
 
   test('a codec of at most 24 KiB', () => {

@@ -6,6 +6,12 @@ import { align, type CodecMemory } from '../../src/codec/memory.ts'
 import type { CodecExports } from '../../src/codec/module.ts'
 import { fuzz, TARGETS, type Target } from './guarded/fuzz.ts'
 
+test.each(Object.entries(TARGETS))('%s: nothing is written or read outside of its region, and every error has a code', (name, target) => {
+  const { findings, events } = fuzz({ seed: 1, cases: 100, targets: { [name]: target } })
+  expect(findings).toEqual([])
+  expect(events).toBeGreaterThan(100)
+})
+
 const only = (name: keyof typeof TARGETS): Record<string, Target> => ({ [name]: TARGETS[name] })
 
 describe('a fault that is planted is found', () => {

@@ -61,6 +61,8 @@ export interface Import {
   /** As written. */
   readonly specifier: string
   readonly typeOnly: boolean
+  /** By a call, when it is needed. */
+  readonly isDynamic?: boolean
 }
 
 /** Static imports, re-exports, and dynamic imports of a literal. */
@@ -75,7 +77,7 @@ export function importsOf(text: string): Import[] {
       imports.push({ specifier: node.moduleSpecifier.text, typeOnly: node.isTypeOnly || eachIsType })
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       const [specifier] = node.arguments
-      if (specifier !== undefined && ts.isStringLiteral(specifier)) imports.push({ specifier: specifier.text, typeOnly: false })
+      if (specifier !== undefined && ts.isStringLiteral(specifier)) imports.push({ specifier: specifier.text, typeOnly: false, isDynamic: true })
     } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal)) {
       imports.push({ specifier: node.argument.literal.text, typeOnly: true })
     }

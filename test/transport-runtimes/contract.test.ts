@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { dialNode } from '../../src/transport/node-dial.ts'
+import { systemClock } from '../../src/clock.ts'
+import { nodeDial } from '../../src/transport/node-dial.ts'
 import { makeCertificates } from '../helpers/certificates.ts'
 import { startConnectProxy, startSocksProxy, type TestProxy } from '../helpers/proxies.ts'
 import { cases, proxiedCases, trustedCases } from './contract.ts'
@@ -21,6 +22,8 @@ const binary = (name: string): string => join(root, 'node_modules/.bin', name)
 
 const PROXIES = { http: () => startConnectProxy(), socks5: () => startSocksProxy() }
 type Scheme = keyof typeof PROXIES
+
+const dialNode = nodeDial(systemClock)
 
 /** For the case only: nothing here should take a fraction of it. */
 const CASE_TIMEOUT = 20_000

@@ -46,6 +46,16 @@ const flood: Behaviour = (socket, notes) => {
   send()
 }
 
+/** The TCP socket under a TLS one; a plain one itself. */
+function below(socket: net.Socket): net.Socket {
+  return (socket as { _parent?: net.Socket })._parent ?? socket
+}
+
+/** What the notes call this server. */
+function nameOf(socket: net.Socket, name: string): string {
+  return socket instanceof tls.TLSSocket ? `tls ${name}` : name
+}
+
 /** Accepts and says nothing, until it is released. */
 function silent(name: string): Behaviour {
   return (socket, notes) => {
@@ -81,6 +91,58 @@ const behaviours: Record<string, Behaviour> = {
   reset: (socket) => {
     socket.write('abc')
     socket.once('data', () => socket.resetAndDestroy())
+  },
+  /** With TLS: says what name it was asked for (SNI). */
+  name: (socket) => {
+    socket.resume()
+    socket.end(String((socket as tls.TLSSocket).servername))
+  },
+  /** Resets when it is told to. */
+  resets: (socket, notes) => {
+    socket.write('abc')
+    socket.resume()
+    void notes.get(`reset ${nameOf(socket, 'resets')}`).then(() => below(socket).resetAndDestroy())
+  },
+  /** Says more when the first byte comes, and resets as soon as the other side's system must have it. */
+  'talks and resets': (socket, notes) => {
+    socket.write('abc')
+    socket.once('data', () => {
+      socket.write('more', () => {
+        setImmediate(() => {
+          below(socket).resetAndDestroy()
+          notes.set(`${nameOf(socket, 'talks and resets')} done`, true)
+        })
+      })
+    })
+  },
+  /** Ends at once. */
+  'says bye': (socket) => {
+    socket.end('bye')
+    socket.resume()
+  },
+  /** Says more, a little later, and waits. */
+  'talks and waits': (socket) => {
+    socket.write('abc')
+    setImmediate(() => socket.write('more'))
+    socket.resume()
+  },
+  /** Resets when it has read something, with a writer at work. */
+  'resets while written to': (socket) => {
+    let count = 0
+    socket.on('data', (chunk: Buffer) => {
+      count += chunk.length
+      if (count > 100_000) below(socket).resetAndDestroy()
+    })
+  },
+  /** Resets, when it is told to, a connection that nobody has used. */
+  'resets at once': (socket, notes) => {
+    socket.resume()
+    void notes.get(nameOf(socket, 'resets at once')).then(() => below(socket).resetAndDestroy())
+  },
+  /** With TLS: a plain text when the first byte comes, as a balancer in between might send. */
+  'goes plain': (socket) => {
+    socket.write('abc')
+    socket.once('data', () => below(socket).write('HTTP/1.1 400 Bad Request\r\n\r\n'))
   },
   /** Closes everything when the first byte comes; with TLS, without close_notify. */
   cut: (socket) => {

@@ -1,8 +1,9 @@
 /** The contract on Bun. */
 
 import process from 'node:process'
-import { dialBun } from '../../src/transport/bun.ts'
+import { systemClock } from '../../src/clock.ts'
+import { bunDial } from '../../src/transport/bun.ts'
 import { readOrders, runCases } from './run-cases.ts'
 
-await runCases(dialBun, readOrders())
+await runCases(bunDial(systemClock), readOrders())
 process.exit(0)

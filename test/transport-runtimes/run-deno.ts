@@ -1,8 +1,9 @@
 /** The contract on Deno. */
 
 import process from 'node:process'
-import { dialDeno } from '../../src/transport/deno.ts'
+import { systemClock } from '../../src/clock.ts'
+import { denoDial } from '../../src/transport/deno.ts'
 import { readOrders, runCases } from './run-cases.ts'
 
-await runCases(dialDeno, readOrders())
+await runCases(denoDial(systemClock), readOrders())
 process.exit(0)

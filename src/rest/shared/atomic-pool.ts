@@ -5,6 +5,7 @@ import { RequestWriter } from '../../codec/request-writer.ts'
 import { ResponseReader } from '../../codec/response-reader.ts'
 import { checkInteger, UsageError } from '../../errors.ts'
 import { type Family, integer, readOptions } from '../../option-rules.ts'
+import { showsItself } from '../../printing.ts'
 import type { Runtime } from '../../runtime.ts'
 import { ClientPool, type PoolPlace, preparePool } from '../client-pool.ts'
 import { type AcquireOptions, type ClientPoolOptions, DEFAULT_TIMEOUT, POOL_OPTIONS } from '../options.ts'
@@ -111,6 +112,8 @@ export class AtomicClientPool extends ClientPool {
       timeout,
       spin: (options.spin ?? DEFAULT_SPIN) / 1000,
     }
+    // It has the default fields in it, whose values may be secrets.
+    showsItself(plan, (it) => ({ id: it.id, blocks: it.blocks }))
     const memory = new PoolMemory(plan)
     const remote = new RemoteSlots(memory, plan, { clock, immediately: threads.immediately })
     const makeSlot = (index: number, owner: SlotOwner): SharedSlot => {

@@ -5,6 +5,7 @@ import { RequestWriter } from '../../codec/request-writer.ts'
 import { RestResponse } from '../../codec/response.ts'
 import { checkInteger, type RequestSent, RestError, UsageError } from '../../errors.ts'
 import { checkSignal, TIMER_MAX } from '../../option-rules.ts'
+import { showsItself } from '../../printing.ts'
 import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
 import { checkTimeout } from '../options.ts'
 import type { ResponseTimings } from '../response.ts'
@@ -180,6 +181,10 @@ export interface AtomicClientSlotClass<Self extends AtomicClientSlot> {
  * ```
  */
 export class AtomicClientSlot {
+  static {
+    showsItself(this.prototype, (it) => ({ index: it.index, held: it.isHeld }))
+  }
+
   /** What an entry point supplies. @internal */
   static readonly threads: Attachments
 

@@ -3,6 +3,7 @@
 import type { Clock } from '../../clock.ts'
 import { RestError, UsageError } from '../../errors.ts'
 import { checkSignal } from '../../option-rules.ts'
+import { showsItself } from '../../printing.ts'
 import { checkTimeout } from '../options.ts'
 import { type AtomicClientSlot, type Attachments, GRACE } from './atomic-slot.ts'
 import { type SharedCells, stayAlive } from './cells.ts'
@@ -62,6 +63,10 @@ export interface SharedAcquirerClass<Self extends SharedAcquirer> {
  * the pool of its workers (`pool.watch(worker)`), so that a slot that is granted to one that has ended comes back at once.
  */
 export class SharedAcquirer {
+  static {
+    showsItself(this.prototype, (it) => ({ pool: it.plan.id }))
+  }
+
   /** What an entry point supplies. @internal */
   static readonly threads: Attachments
   /** @internal */

@@ -3,8 +3,12 @@
  * lets go of it, and sees the memory come back: `<runtime, with its collector> ownership.mjs <entry> <ports of the service and of the HTTP server>`.
  */
 
+import { lookAtAll } from './printing.mjs'
+
 const [entry, ports] = process.argv.slice(2)
-const { HttpConnection, RequestWriter, WsStream } = await import(new URL(`../../../dist/${entry}.js`, import.meta.url).href)
+const load = (name) => import(new URL(`../../../dist/${name}.js`, import.meta.url).href)
+const nexus = await load(entry)
+const { HttpConnection, RequestWriter, WsStream } = nexus
 const { ws, http } = JSON.parse(ports)
 const { codec } = WsStream.runtime
 const collect = globalThis.gc ?? (() => globalThis.Bun.gc(true))
@@ -125,4 +129,9 @@ for (const [name, make] of Object.entries(cases)) {
   console.log(JSON.stringify({ name, shown }))
 }
 console.log(JSON.stringify({ name: 'all of it comes back', shown: (await collectUntil(() => inUse() === 0)) ? 'nothing' : `${inUse()} bytes` }))
+const { faults, examples } = await lookAtAll(nexus, await load('codec'), await load('testing'), { ws, http }).catch((error) => ({
+  faults: [`${error.stack}`],
+  examples: [],
+}))
+console.log(JSON.stringify({ name: 'what objects show of themselves', shown: faults.join('\n'), examples }))
 process.exit(0)

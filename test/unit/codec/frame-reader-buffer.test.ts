@@ -479,7 +479,7 @@ describe('read targets', () => {
     const reader = open()
     reader.read(hex(bytes))
     const message = reader.next()
-    reader.release()
+    reader.retire()
     expect([message?.kind, message?.closeCode, message?.text]).toEqual(['close', code, reason])
     expect(reader.next()).toBeNull()
     expect(() => message?.text).toThrow(expect.objectContaining({ code: 'StaleMessage' }))
@@ -545,11 +545,11 @@ describe('linear memory', () => {
     keep.read(hex('81 01 61'))
     expect(keep.next()?.text).toBe('a')
   })
-  test('a released reader that is asked once more leaves the memory’s new owner alone', () => {
+  test('a stream’s reader that is asked once more, after its end, leaves the memory’s new owner alone', () => {
     const own = new Codec(() => CODEC_TEXT, webTextDecoding())
     const old = new FrameReader(own, { bufferCapacity: 2_048 })
     old.targets(1, 512, 256)
-    old.release()
+    old.retire()
     const reader = new FrameReader(own, { bufferCapacity: 2_048 })
     reader.read(hex('81 05 48 65 6c'))
     expect(reader.next()).toBeNull()

@@ -396,3 +396,65 @@ describe('options and memory', () => {
     keep.release()
   })
 })
+
+describe('the end of the write buffer', () => {
+  /** A writer whose region is followed by bytes that nobody may touch. */
+  function guarded(role: 'client' | 'server', capacity: number): { writer: FrameWriter; untouched: () => boolean } {
+    const own = new Codec(() => CODEC_TEXT, webTextDecoding())
+    const region = own.region(FrameWriter.regionBytes(capacity) + 4_096)
+    const { u8 } = region.memory
+    const behind = u8.subarray(region.start + FrameWriter.regionBytes(capacity), region.start + region.bytes).fill(0xa5)
+    return { writer: new FrameWriter(own, { role, writeBufferCapacity: capacity }, region), untouched: () => behind.every((byte) => byte === 0xa5) }
+  }
+  const empties: readonly (readonly [string, (writer: FrameWriter) => boolean])[] = [
+    ['text', (writer) => writer.encodeText('')],
+    ['UTF-8', (writer) => writer.encodeUtf8(new Uint8Array(0))],
+    ['binary', (writer) => writer.encodeBinary(new Uint8Array(0))],
+    ['ping', (writer) => writer.encodePing()],
+    ['pong', (writer) => writer.encodePong()],
+    ['close', (writer) => writer.encodeClose(1005)],
+    ['filled', (writer) => writer.encodeWith('binary', 0, () => {})],
+  ]
+  test.each(['client', 'server'] as const)('is never passed by empty frames of a %s', (role) => {
+    for (const [kind, encode] of empties) {
+      const { writer, untouched } = guarded(role, 256)
+      let taken = 0
+      for (let i = 0; i < 400; i++) if (encode(writer)) taken++
+      const size = role === 'client' ? 6 : 2
+      expect([taken, writer.length], kind).toEqual([Math.ceil((256 - 13) / size), taken * size])
+      expect(writer.length, kind).toBeLessThanOrEqual(256)
+      expect(encode(writer), kind).toBe(false)
+      expect(untouched(), kind).toBe(true)
+    }
+  })
+  test.each(['client', 'server'] as const)('is never passed by frames of a %s, however they are cut', (role) => {
+    const random = new Random(77)
+    const { writer, untouched } = guarded(role, 256)
+    for (let i = 0; i < 5_000; i++) {
+      const { room } = writer
+      const size = Math.max(0, [0, 1, room - 1, room, room + 1, random.below(200)][random.below(6)] as number)
+      const before = writer.length
+      const taken = random.below(2) === 0 ? writer.encodeBinary(new Uint8Array(size)) : writer.encodeText('x'.repeat(size))
+      expect(taken).toBe(size <= room)
+      expect(writer.length).toBe(taken ? before + writer.encodedLength(size) : before)
+      expect(writer.length).toBeLessThanOrEqual(256)
+      if (random.below(8) === 0) writer.advance(writer.length)
+    }
+    expect(untouched()).toBe(true)
+  })
+  test('is what `room` tells of, also below 0', () => {
+    const writer = server({ writeBufferCapacity: 256 })
+    expect(writer.room).toBe(242)
+    writer.encodeBinary(new Uint8Array(242))
+    expect(writer.room).toBe(-4)
+    expect(writer.encodeText('')).toBe(false)
+  })
+  test.each([-1, 0.5, Number.NaN, 3, '1', Symbol('1'), 1n])('data and advance refuse a place of %s among two bytes', (place) => {
+    const writer = server()
+    writer.encodeText('')
+    expect(() => writer.data(place as number)).toThrow(UsageError)
+    expect(() => writer.advance(place as number)).toThrow(RangeError)
+    expect(() => writer.encodeClose(place as number)).toThrow(expect.objectContaining({ code: 'OutgoingCloseCodeInvalid' }))
+    expect(writer.length).toBe(2)
+  })
+})

@@ -79,6 +79,10 @@ function answer(text: string, hello?: Partial<ClientHello>, maxHead?: number): {
 }
 
 describe('a client', () => {
+  test.each([0, 1, 15, 17])('takes no nonce of %i bytes: what is missing would be what lay there before', (length) => {
+    expect(caught(() => client({ nonce: new Uint8Array(length) })).code).toBe('InvalidOption')
+  })
+
   test('writes the request of RFC 6455 section 4.1', () => {
     expect(client().request).toBe(
       lines(
@@ -226,6 +230,14 @@ describe('a client', () => {
 })
 
 describe('a server', () => {
+  test('accepts nothing before a valid request is there: its answer would be made from what lay there before', () => {
+    const { handshake, reader } = server()
+    expect(caught(() => handshake.accept('', [])).code).toBe('NotOpen')
+    reader.read(latin1Bytes('GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
+    expect(handshake.receive()?.fault).not.toBeNull()
+    expect(caught(() => handshake.accept('', [])).code).toBe('NotOpen')
+  })
+
   const ask = (...request: string[]): ServerHello => {
     const { handshake, reader } = server()
     reader.read(latin1Bytes(lines(...request)))

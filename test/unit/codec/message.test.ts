@@ -81,11 +81,21 @@ describe('a borrowed message', () => {
     })
   })
 
-  test('refuses an index that is not a number, rather than reading what lies at the beginning of memory', () => {
-    const message = first(hex('82 08 30 31 32 33 34 35 36 37'))
-    expect(() => message.getUint8(Number.NaN)).toThrow(RangeError)
-    expect(() => message.getFloat64(Number.NaN)).toThrow(RangeError)
-  })
+  // '1' joined to an offset of 4096 is 40961: a byte of somebody else's.
+  test.each(['0', '1', '', ' 1', Number.NaN, 0.5, Number.POSITIVE_INFINITY, -1, 2 ** 32, null, undefined, true, [1], { valueOf: () => 1 }, 1n])(
+    'reads nothing at an index of %s, which is no whole number inside the payload',
+    (index) => {
+      const message = first(hex('82 0a 30 31 32 33 34 35 36 37 38 39'))
+      const at = index as number
+      expect(message.at(at)).toBeUndefined()
+      expect(() => message.getUint8(at)).toThrow(RangeError)
+      expect(() => message.getUint16(at)).toThrow(RangeError)
+      expect(() => message.getInt32(at)).toThrow(RangeError)
+      expect(() => message.getUint32(at)).toThrow(RangeError)
+      expect(() => message.getBigInt64(at)).toThrow(RangeError)
+      expect(() => message.getFloat64(at)).toThrow(RangeError)
+    },
+  )
   test('json parses the text', () => expect(first(frame({ opcode: 1, payload: utf8('{"a":[1,"é"]}') })).json()).toEqual({ a: [1, 'é'] }))
   test('bytes of a binary message that are no UTF-8 become U+FFFD as text', () => expect(first(hex('82 03 61 ff 62')).text).toBe('a\ufffdb'))
   test('a close code is 0 for other kinds, 1005 for an empty close', () => {

@@ -181,14 +181,14 @@ describe('the buffer', () => {
     expect(() => reader.read(new Uint8Array(1_000))).toThrow(
       expect.objectContaining({ code: 'BufferFull', needed: 1_000, available: 1_024 - post.length }),
     )
-    for (const wrong of [-1, 0.5, 2_000]) expect(() => reader.filled(wrong)).toThrow(code('BufferFull'))
+    for (const wrong of [-1, 0.5, 2_000, Symbol('1'), {}]) expect(() => reader.filled(wrong as number)).toThrow(code('BufferFull'))
     expect(reader.next()?.method).toBe('POST')
   })
   test('of a released reader is not used', () => {
     const reader = arrived(get)
     reader.release()
     reader.release()
-    for (const use of [() => reader.next(), () => reader.spare(), () => reader.read(new Uint8Array(1))]) expect(use).toThrow(code('NotOpen'))
+    for (const use of [() => reader.next(), () => reader.spare(), () => reader.read(new Uint8Array(1))]) expect(use).toThrow(code('Released'))
   })
   test('is all that is written to, whatever comes', { timeout: 120_000 }, () => {
     const random = new Random(9)

@@ -24,7 +24,7 @@ describe('on the wire', () => {
     ['POST', (w) => w.post('/a'), 'Content-Length: 0\r\n'],
     ['PUT', (w) => w.put('/a'), 'Content-Length: 0\r\n'],
     ['PATCH', (w) => w.patch('/a'), 'Content-Length: 0\r\n'],
-    ['post', (w) => w.request('post', '/a'), ''],
+    ['purge', (w) => w.request('purge', '/a'), ''],
     ['X-Own!', (w) => w.request('X-Own!', '/a'), ''],
   ])('%s without a body', (method, begin, length) => {
     const request = begin(plain()).finish()
@@ -105,6 +105,17 @@ describe('a path', () => {
     expect(writer.get('/a').finish().target).toBe('/a')
     writer.setBasePath('')
     expect(writer.get('/a').finish().target).toBe('/a')
+  })
+  test('may be empty, or a query alone, for the base path itself', () => {
+    const writer = new RequestWriter('api.example', { basePath: '/rpc/' })
+    expect(['', '?a=1', '/', '/a'].map((path) => writer.post(path).finish().target)).toEqual(['/rpc', '/rpc?a=1', '/rpc/', '/rpc/a'])
+    expect(writer.get('').query('a', 1).finish().target).toBe('/rpc?a=1')
+    expect(writer.get('?a=1').query('b', 2).finish().target).toBe('/rpc?a=1&b=2')
+    for (const path of ['', '?a=1']) expect(() => plain().get(path).finish()).toThrow(code('InvalidUrl'))
+  })
+  test.each(['/../a', '/%2e%2e/a', '/a/../../b'])('that climbs out, %s, is refused', (path) => {
+    expect(() => new RequestWriter('api.example', { basePath: '/v3' }).get(path).finish()).toThrow(code('InvalidUrl'))
+    expect(() => plain().setBasePath(path)).toThrow(code('InvalidOption'))
   })
   test('a base path of slashes and one letter is read once, not once for each slash', () => {
     const slashes = '/'.repeat(400_000)
@@ -207,7 +218,7 @@ describe('what is refused', () => {
     )
   })
   test('anything but a string or bytes as a body', () => {
-    for (const content of [{}, null, new ArrayBuffer(1), [1]]) {
+    for (const content of [{}, null, [1], { length: 1 }, 1, new Blob(['a'])]) {
       expect(() =>
         plain()
           .post('/')
@@ -390,6 +401,17 @@ describe('order', () => {
     }
     expect(fresh.finish().target).toBe('/new')
   })
+  test.each(['finished', 'begun only'])('… ever, however many requests were %s since', (how) => {
+    const writer = plain()
+    const old = writer.get('/old')
+    for (let i = 1; i <= 20; i++) {
+      const fresh = writer.post(`/new/${i}`)
+      for (const step of [() => old.query('a', 'b'), () => old.header('A', 'b'), () => old.body('x'), () => old.finish()]) {
+        expect(step, `after ${i}`).toThrow(expect.objectContaining({ code: 'RequestOutOfOrder', message: expect.stringContaining('superseded') }))
+      }
+      if (how === 'finished') expect(wire(fresh.finish())).toBe(`POST /new/${i} HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`)
+    }
+  })
   test('fill must not use the writer that it fills', () => {
     const writer = plain()
     expect(() =>
@@ -438,7 +460,7 @@ describe('order', () => {
     writer.release()
     expect(() => request.bytes).toThrow(code('StaleRequest'))
     expect(() => phase.finish()).toThrow(code('RequestOutOfOrder'))
-    expect(() => writer.get('/')).toThrow(code('NotOpen'))
+    expect(() => writer.get('/')).toThrow(code('Released'))
   })
 })
 

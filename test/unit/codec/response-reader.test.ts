@@ -590,10 +590,10 @@ describe('order', () => {
       () => reader.read(new Uint8Array(1)),
       () => reader.end(),
     ]) {
-      expect(use).toThrow(code('NotOpen'))
+      expect(use).toThrow(code('Released'))
     }
     expect([reader.commit(0, 1), reader.advance()]).toEqual([RESPONSE_FAILED, RESPONSE_FAILED])
-    reader.reset()
+    expect(() => reader.reset()).toThrow(code('Released'))
   })
 })
 

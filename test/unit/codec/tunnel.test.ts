@@ -163,6 +163,26 @@ describe('SOCKS5', () => {
       'the server refused the connection',
     ],
     [
+      'the server refuses, and the reply has an address of no known kind',
+      null,
+      [
+        [5, 0],
+        [5, 5, 0, 0, 0, 0],
+      ],
+      'ProxyRefused',
+      'the server refused the connection',
+    ],
+    [
+      'the server refuses, and the reply is cut short',
+      null,
+      [
+        [5, 0],
+        [5, 2],
+      ],
+      'ProxyRefused',
+      'its rules do not allow it',
+    ],
+    [
       'the reply is of no known number',
       null,
       [
@@ -186,5 +206,11 @@ describe('SOCKS5', () => {
     for (const user of ['', 'u'.repeat(256)]) {
       expect(() => new SocksTunnel('x', 80, { user, password: 'p' })).toThrow(expect.objectContaining({ code: 'InvalidOption' }))
     }
+    expect(() => new SocksTunnel('x', 80, { user: 'u', password: 'p'.repeat(256) })).toThrow(expect.objectContaining({ code: 'InvalidOption' }))
+  })
+
+  test('a user may be without a password', () => {
+    const tunnel = new SocksTunnel('192.0.2.1', 80, { user: 'me', password: '' })
+    expect(play(tunnel, [[5, 2]], 100)[1]).toEqual([1, 2, 109, 101, 0])
   })
 })

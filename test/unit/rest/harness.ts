@@ -1,6 +1,7 @@
 /** Connections and pools over memory and virtual time, with a server that does what the test says. */
 
 import { Buffer } from 'node:buffer'
+import type { Clock } from '../../../src/clock.ts'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import type { ResponseReaderOptions } from '../../../src/codec/http-limits.ts'
 import { MaskKeys } from '../../../src/codec/mask-keys.ts'
@@ -130,6 +131,8 @@ export interface RestWorld {
   readonly Connection: typeof HttpConnection
   /** Lets everything happen that needs no time. */
   settle(): Promise<void>
+  /** The thread stands still for so many ms: all timers that are set are that late. */
+  stall(ms: number): void
 }
 
 export function makeRestWorld({ random = () => 0, memory = {} }: { random?: () => number; memory?: MemoryOptions } = {}): RestWorld {
@@ -155,14 +158,19 @@ export function makeRestWorld({ random = () => 0, memory = {} }: { random?: () =
       signal?.addEventListener('abort', onAbort, { once: true })
       if (timer === null) connect()
     })
-  const runtime: Runtime = { codec, dial, clock, maskKeys: new MaskKeys(), random }
+  let stalled = 0
+  const late: Clock = { now: () => clock.now() + stalled, set: (callback, delay) => clock.set(callback, delay), clear: (timer) => clock.clear(timer) }
+  const runtime: Runtime = { codec, dial, clock: late, maskKeys: new MaskKeys(), random }
+  const stall = (ms: number): void => {
+    stalled += ms
+  }
   class Pool extends ClientPool {
     static override readonly runtime: Runtime = runtime
   }
   class Connection extends HttpConnection {
     static override readonly runtime: Runtime = runtime
   }
-  return { clock, runtime, server, Pool, Connection, settle: () => clock.advance(0) }
+  return { clock, runtime, server, Pool, Connection, settle: () => clock.advance(0), stall }
 }
 
 /** A connection of a world of its own, with a writer for its requests. */

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { TransportError } from '../../../src/errors.ts'
 import type { ClientPool } from '../../../src/rest/client-pool.ts'
+import type { PoolObserver, SlotUpEvent } from '../../../src/rest/observer.ts'
 import type { ClientPoolOptions } from '../../../src/rest/options.ts'
 import type { ClientSlot } from '../../../src/rest/slot.ts'
 import { countedSignal, failure, makeRestWorld, ok, outcomeOf, type RestWorld, uncaughtDuring } from './harness.ts'
@@ -92,6 +93,93 @@ describe('connecting', () => {
       'x-Two: 2',
       `Authorization: Basic ${btoa('user:pa ss')}`,
     ])
+  })
+})
+
+describe('a lazy pool', () => {
+  test('is there before its server, and its connections are opened in the background', async () => {
+    const world = makeRestWorld()
+    const events: unknown[] = []
+    const observer = {
+      onSlotUp: ({ slot, reason, attempts, outage }: SlotUpEvent) => events.push([slot, reason, attempts, outage]),
+    }
+    world.server.onDial = () => refused()
+    const { pool } = await openPool({ lazy: true, connections: 2, observer, backoff: { jitter: 0 } }, world)
+    expect([pool.tryAcquire(), pool.available, pool.stats.healing]).toEqual([null, 0, 2])
+    await world.clock.advance(250)
+    expect(pool.stats.failedAttempts).toBe(4)
+    const asking = pool.request('GET', '/early')
+    const ready = pool.ready()
+    expect(await outcomeOf(world, ready)).toBe('pending')
+    world.server.onDial = () => 0
+    await world.clock.advance(50)
+    await ready
+    expect((await asking).text()).toBe('GET /early')
+    expect(events).toEqual([
+      [0, 'first', 3, 0],
+      [1, 'first', 3, 0],
+    ])
+    expect(pool.stats).toMatchObject({ idle: 2, healed: 0, lost: 0, renewed: 0 })
+    expect(await pool.ready()).toBe(undefined)
+  })
+
+  test('ready rejects after its limit with why the last attempt failed', async () => {
+    const world = makeRestWorld()
+    world.server.onDial = () => refused()
+    const { pool } = await openPool({ lazy: true, acquireTimeout: 300 }, world)
+    for (const [options, limit] of [
+      [{ timeout: 70 }, 70],
+      [{}, 300],
+    ] as const) {
+      const ready = pool.ready(options)
+      await world.clock.advance(limit - 1)
+      expect(await outcomeOf(world, ready)).toBe('pending')
+      await world.clock.advance(1)
+      expect(await failure(ready)).toMatchObject({
+        code: 'AcquireTimeout',
+        requestSent: 'nothing',
+        elapsed: limit,
+        message: expect.stringContaining('refused'),
+        cause: { code: 'ConnectRefused' },
+      })
+    }
+    const controller = new AbortController()
+    const aborted = pool.ready({ signal: controller.signal })
+    const closed = pool.ready()
+    controller.abort(new Error('enough'))
+    expect(await failure(aborted)).toMatchObject({ code: 'RequestAborted', cause: new Error('enough') })
+    const closing = pool.close()
+    expect(await failure(closed)).toMatchObject({ code: 'PoolClosed' })
+    expect(await failure(pool.ready())).toMatchObject({ code: 'PoolClosed' })
+    await closing
+    expect(world.clock.pending).toBe(0)
+  })
+
+  test('ready resolves at once where a connection is open, and waits again when all are lost', async () => {
+    const { pool, world } = await openPool()
+    expect(await outcomeOf(world, pool.ready())).toBe(undefined)
+    const slot = pool.tryAcquire() as ClientSlot
+    expect(await outcomeOf(world, pool.ready())).toBe(undefined)
+    slot.release()
+    world.server.onDial = () => 10
+    world.server.last.end.reset()
+    await world.settle()
+    const again = pool.ready()
+    expect(await outcomeOf(world, again)).toBe('pending')
+    await world.clock.advance(10)
+    expect(await outcomeOf(world, again)).toBe(undefined)
+  })
+
+  test('can be closed, or never begun', async () => {
+    const world = makeRestWorld()
+    world.server.onDial = () => 1_000
+    const { pool } = await openPool({ lazy: true, connections: 3 }, world)
+    await world.settle()
+    await pool.close()
+    expect([world.server.open.length, world.clock.pending]).toEqual([0, 0])
+    await expect(world.Pool.connect('http://server.test', { lazy: true, signal: AbortSignal.abort(new Error('no')) })).rejects.toThrow('no')
+    await expect(world.Pool.connect('http://server.test', { lazy: 1 as never })).rejects.toMatchObject({ code: 'InvalidOption' })
+    expect(world.server.dials.length).toBe(3)
   })
 })
 
@@ -216,6 +304,32 @@ describe('a dead slot', () => {
     await world.clock.advance(10_000)
     expect(world.server.dials.length).toBeLessThan(10)
     expect(pool.stats.lost).toBe(world.server.dials.length + 1)
+  })
+
+  test.each([
+    ['bytes that nobody asked for, and an end', ok('surplus')],
+    ['an end', ''],
+  ])('whose server greets each connection with %s is judged, backed off and observed', async (_, greeting) => {
+    // What is there already is delivered while the connection is being made, as through a proxy.
+    const world = makeRestWorld({ memory: { deliverInResume: true } })
+    const downs: unknown[] = []
+    const ups: unknown[] = []
+    const observer = { onSlotDown: (event: unknown) => downs.push(event), onSlotUp: (event: unknown) => ups.push(event) }
+    world.server.onDial = () => {
+      queueMicrotask(() => {
+        if (greeting !== '') world.server.last.send(greeting)
+        world.server.last.end.end()
+      })
+      return 0
+    }
+    const { pool } = await openPool({ backoff: { jitter: 0 }, observer }, world)
+    await world.clock.advance(10_000)
+    expect(world.server.dials.length).toBeLessThan(12)
+    expect(pool.stats).toMatchObject({ lost: downs.length, failures: 0 })
+    expect([downs.length, ups.length, world.server.dials.length - ups.length]).toEqual([ups.length, ups.length, 0])
+    world.server.onDial = () => 0
+    await world.clock.advance(5_000)
+    expect(pool.available).toBe(1)
   })
 
   test('begins with short pauses again once a connection has proved itself', async () => {
@@ -463,6 +577,17 @@ describe('pool.request', () => {
   })
 })
 
+test('a method in the wrong case is refused before a slot is taken', async () => {
+  const { pool, world } = await openPool()
+  const slot = pool.tryAcquire()
+  await expect(pool.request('get', '/')).rejects.toMatchObject({ code: 'InvalidOption', message: expect.stringContaining("did you mean 'GET'?") })
+  await expect(pool.request(undefined as never, '/')).rejects.toMatchObject({ code: 'InvalidOption' })
+  slot?.release()
+  const own = pool.request('purge', '/a')
+  await world.clock.advance(1)
+  expect((await own).text()).toBe('purge /a')
+})
+
 test('a path that climbs out of the base path is refused, and nothing is sent', async () => {
   const world = makeRestWorld()
   const pool = await world.Pool.connect('http://server.test/v3')
@@ -570,6 +695,81 @@ describe('closing', () => {
     expect(await failure(under)).toMatchObject({ code: 'RequestAborted', requestSent: 'fully' })
     expect(await outcomeOf(world, closing)).toBe(undefined)
     expect(world.clock.pending).toBe(0)
+  })
+
+  test.each([
+    [[0, 30], 30],
+    [[30, 0], 30],
+    [[50, 30], 30],
+    [[30, 50], 30],
+    [[0, 0, 40], 40],
+  ])('of several limits (%j) the earliest counts', async (timeouts, at) => {
+    const { pool, world } = await openPool()
+    const slot = pool.tryAcquire() as ClientSlot
+    const closings = timeouts.map((timeout) => pool.close({ timeout }))
+    await world.clock.advance(at - 1)
+    expect(slot.connection?.state).toBe('idle')
+    await world.clock.advance(1)
+    await Promise.all(closings)
+    expect([world.server.open.length, world.clock.pending]).toEqual([0, 0])
+  })
+
+  test('and a limit that comes later is counted from its own call', async () => {
+    const { pool, world } = await openPool()
+    pool.tryAcquire()
+    const closing = pool.close()
+    await world.clock.advance(1_000)
+    expect(pool.close({ timeout: 100 })).toBeInstanceOf(Promise)
+    await world.clock.advance(99)
+    expect(await outcomeOf(world, closing)).toBe('pending')
+    await world.clock.advance(1)
+    expect(await outcomeOf(world, closing)).toBe(undefined)
+  })
+
+  /** How each event of a pool comes about. */
+  const occasions: Record<Exclude<keyof PoolObserver, 'onCorruption'>, (pool: ClientPool, world: RestWorld) => unknown> = {
+    onSlotUp: (_, world) => world.server.last.end.reset(),
+    onSlotDown: (_, world) => world.server.last.end.end(),
+    onAttemptFailed: (_, world) => {
+      world.server.onDial = refused
+      world.server.last.end.reset()
+    },
+    onLeak: (pool) => pool.tryAcquire(),
+    onWait: (pool) => {
+      pool.tryAcquire()
+      pool.acquire().catch(() => {})
+    },
+    onRequest: (pool) => pool.request('GET', '/').catch(() => {}),
+    onKeepWarmFailed: () => {},
+  }
+
+  test.each(Object.keys(occasions) as (keyof typeof occasions)[])('from %s ends the pool', async (name) => {
+    const world = makeRestWorld()
+    const { pool } = await openPool({ leakTimeout: 1_000, keepWarm: { interval: 500, request: () => null as never } }, world)
+    let closing: Promise<void> | null = null
+    pool.observe({
+      [name]: () => {
+        closing ??= pool.close({ timeout: 10 })
+      },
+    })
+    occasions[name](pool, world)
+    await world.clock.advance(5_000)
+    expect(await outcomeOf(world, closing ?? Promise.resolve('was never called'))).toBe(undefined)
+    expect([pool.tryAcquire(), pool.stats.idle, pool.stats.healing, world.server.open.length, world.clock.pending]).toEqual([null, 0, 0, 0, 0])
+  })
+
+  test('from onSlotUp of a renewal ends the pool', async () => {
+    const { pool, world } = await openPool({ maxAge: 1_000 })
+    let closing: Promise<void> | null = null
+    pool.observe({
+      onSlotUp: ({ reason }) => {
+        expect(reason).toBe('renewal')
+        closing = pool.close()
+      },
+    })
+    await world.clock.advance(2_000)
+    expect(await outcomeOf(world, closing ?? Promise.resolve('was never called'))).toBe(undefined)
+    expect([pool.tryAcquire(), world.server.open.length, world.clock.pending]).toEqual([null, 0, 0])
   })
 
   test('ends healing', async () => {

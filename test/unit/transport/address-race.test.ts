@@ -2,6 +2,7 @@
 
 import net from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../../../src/clock.ts'
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts'
 import { interleaveFamilies, raceAddresses } from '../../../src/transport/address-race.ts'
 import { nodeDial } from '../../../src/transport/node-dial.ts'
@@ -130,7 +131,7 @@ describe('connecting on Node', () => {
   test('goes on to the next address when one refuses', async () => {
     const port = await listen()
     const asked: string[] = []
-    const dial = nodeDial((hostname, done) => {
+    const dial = nodeDial(systemClock, (hostname, done) => {
       asked.push(hostname)
       done(null, [
         { address: '127.0.0.9', family: 4 },
@@ -143,7 +144,7 @@ describe('connecting on Node', () => {
 
   test('does not look an address up', async () => {
     const port = await listen()
-    const dial = nodeDial(() => expect.fail('looked up'))
+    const dial = nodeDial(systemClock, () => expect.fail('looked up'))
     expect(use(await dial({ hostname: '127.0.0.1', port, secure: false }, {}))).toBe(`127.0.0.1:${port}`)
   })
 
@@ -151,7 +152,7 @@ describe('connecting on Node', () => {
     ['an error', Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' }), []],
     ['no address', null, []],
   ])('tells a lookup that gives %s', async (_, error, addresses) => {
-    const dial = nodeDial((_, done) => done(error, addresses))
+    const dial = nodeDial(systemClock, (_, done) => done(error, addresses))
     await expect(dial({ hostname: 'nowhere.test', port: 1, secure: false }, {})).rejects.toMatchObject({ code: 'HostNotFound' })
   })
 
@@ -159,12 +160,12 @@ describe('connecting on Node', () => {
     const port = await listen()
     for (const server of open.splice(0)) server.close()
     await new Promise((resolve) => setImmediate(resolve))
-    const dial = nodeDial((_, done) => done(null, [{ address: '127.0.0.1', family: 4 }]))
+    const dial = nodeDial(systemClock, (_, done) => done(null, [{ address: '127.0.0.1', family: 4 }]))
     await expect(dial({ hostname: 'down.test', port, secure: false }, {})).rejects.toMatchObject({ code: 'ConnectRefused' })
   })
 
   test('can be given up during the lookup', async () => {
-    const dial = nodeDial(() => {})
+    const dial = nodeDial(systemClock, () => {})
     await expect(dial({ hostname: 'slow.test', port: 1, secure: false }, { connectTimeout: 10 })).rejects.toMatchObject({ code: 'ConnectTimeout' })
   })
 })

@@ -1,7 +1,8 @@
 /** What real sockets do only by chance, with a socket that does as it is told. The rest: test/transport-runtimes. */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type BunHandlers, type BunSocket, bunAcceptor, dialBun } from '../../../src/transport/bun.ts'
+import { systemClock } from '../../../src/clock.ts'
+import { type BunHandlers, type BunSocket, bunAcceptor, bunDial } from '../../../src/transport/bun.ts'
 import type { Transport } from '../../../src/transport/transport.ts'
 import { Probe } from '../../transport-runtimes/probe.ts'
 
@@ -192,7 +193,7 @@ const address = { hostname: 'feed.test', port: 443, secure: true }
 
 test('a connection that comes after the attempt was given up is closed', async () => {
   const controller = new AbortController()
-  const attempt = dialBun(address, { signal: controller.signal })
+  const attempt = bunDial(systemClock)(address, { signal: controller.signal })
   controller.abort('enough')
   await expect(attempt).rejects.toBe('enough')
   const socket = new FakeSocket()
@@ -201,7 +202,7 @@ test('a connection that comes after the attempt was given up is closed', async (
 })
 
 test('TLS is always asked for in so many words, as an empty object would mean plain TCP', () => {
-  void dialBun(address, {}).catch(() => {})
+  void bunDial(systemClock)(address, {}).catch(() => {})
   expect(connects[0]?.tls).toEqual({ rejectUnauthorized: true, minVersion: 0x0303 })
 })
 
@@ -210,7 +211,7 @@ test.each([
   [true, true, new Error('odd')],
   [false, true, null],
 ])('a handshake with success %s, authorized %s and error %s is no success', async (success, authorized, error) => {
-  const attempt = dialBun(address, {})
+  const attempt = bunDial(systemClock)(address, {})
   const socket = new FakeSocket()
   socket.authorized = authorized
   connects[0]?.socket.open(socket)

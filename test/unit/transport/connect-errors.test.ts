@@ -51,6 +51,13 @@ describe('connectError: as the runtimes throw them', () => {
     ['Node', coded('ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', 'alert certificate expired'), 'TlsHandshakeFailed', /alert certificate expired/],
     ['Node', coded('ECONNRESET', 'Client network socket disconnected before secure TLS'), 'TlsHandshakeFailed', /TLS/],
     ['Node', coded('ERR_OSSL_X509_KEY_VALUES_MISMATCH', 'key values mismatch'), 'TlsOptionInvalid', /tls\.key does not belong/],
+    // What OpenSSL has no name for on Node.
+    ['Node', coded('UNSPECIFIED', 'permitted subtree violation'), 'CertificateRejected', /permitted subtree violation/],
+    ['Node', coded('UNSPECIFIED', 'EE certificate key too weak'), 'CertificateRejected', /key too weak/],
+    ['Node', coded('UNSPECIFIED', 'CA signature digest algorithm too weak'), 'CertificateRejected', /algorithm too weak/],
+    ['Node', coded('UNSPECIFIED', 'unsupported name constraint type'), 'CertificateRejected', /name constraint/],
+    ['Bun', coded('PERMITTED_SUBTREE_VIOLATION', 'permitted subtree violation'), 'CertificateRejected', /permitted subtree violation/],
+    ['Deno', named('InvalidData', 'invalid peer certificate: NameConstraintViolation'), 'CertificateRejected', /NameConstraintViolation/],
     ['Deno', named('InvalidData', 'invalid peer certificate: UnknownIssuer'), 'CertificateRejected', /tls\.ca/],
     ['Deno', named('InvalidData', 'invalid peer certificate: certificate not valid for name "a"'), 'CertificateRejected', /not valid for name/],
     ['Deno', named('InvalidData', 'invalid peer certificate: certificate expired: verification time'), 'CertificateRejected', /has expired/],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../../src/clock.ts'
 import { withDeadline } from '../../../src/transport/deadline.ts'
 
 const address = { hostname: 'feed.test', port: 80, secure: false }
@@ -10,6 +11,7 @@ describe('withDeadline', () => {
     let done = (_: string): void => {}
     let failed = (_: unknown): void => {}
     const result = withDeadline<string>(
+      systemClock,
       address,
       options,
       (onDone, onFailed) => {
@@ -73,7 +75,7 @@ describe('withDeadline', () => {
     const attempt = (): void => {
       throw new Error('at once')
     }
-    await expect(withDeadline(address, {}, attempt, () => {})).rejects.toMatchObject({ code: 'ConnectFailed' })
+    await expect(withDeadline(systemClock, address, {}, attempt, () => {})).rejects.toMatchObject({ code: 'ConnectFailed' })
   })
 
   test.each([-1, Number.NaN, 2 ** 31, '5'])('connectTimeout %s is no time', async (connectTimeout) => {

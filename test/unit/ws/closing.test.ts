@@ -1,7 +1,26 @@
 import { describe, expect, test } from 'vitest'
+
 import type { Message } from '../../../src/codec/message.ts'
+import { TransportError } from '../../../src/errors.ts'
+import { Inbox, type InboxSource } from '../../../src/transport/inbox.ts'
 import { memoryPair } from '../../../src/transport/memory.ts'
-import { BINARY, CLOSE, makeWorld, openClientTo, openPair, openServerTo, type Pair, PING, spell, stateOf, TEXT, type World } from './harness.ts'
+import type { Transport, TransportHandler } from '../../../src/transport/transport.ts'
+import { frame } from '../../reference/frames.ts'
+import {
+  BINARY,
+  CLOSE,
+  makeWorld,
+  openClientTo,
+  openPair,
+  openServerTo,
+  type Pair,
+  PING,
+  spell,
+  stateOf,
+  TEXT,
+  upgradeResponse,
+  type World,
+} from './harness.ts'
 
 const code = (number: number): Uint8Array => Uint8Array.of(number >> 8, number & 255)
 
@@ -305,6 +324,85 @@ describe('a loss', () => {
   })
 })
 
+describe('what the transport still holds of a connection that is lost', () => {
+  /** Takes writes until it is told not to, and loses the connection with bytes waiting. */
+  class Losing implements Transport, InboxSource {
+    readonly targetCount = 2
+    readonly lastWrite = 'partly'
+    readonly inbox: Inbox = new Inbox(this)
+    readonly written: Uint8Array[] = []
+    isBlocked = false
+
+    start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
+      this.inbox.start(handler, targets)
+    }
+    resume(): void {
+      this.inbox.resume()
+    }
+    write(bytes: Uint8Array): boolean {
+      this.written.push(bytes.slice())
+      return !this.isBlocked
+    }
+    end(): void {}
+    destroy(): void {
+      this.inbox.drop()
+      queueMicrotask(() => this.inbox.close(null))
+    }
+    readOn(): void {}
+  }
+
+  /** A consumer that is busy with one message when two more arrive and the connection is lost. */
+  async function openBusy(): Promise<{ world: World; ws: Pair['client']; transport: Losing }> {
+    const world = makeWorld()
+    const transport = new Losing()
+    const opening = world.Stream.connectWith(transport, 'ws://peer.test/')
+    await world.settle()
+    transport.inbox.push(Buffer.from(upgradeResponse(Buffer.concat(transport.written).toString('latin1')), 'latin1'))
+    const ws = await opening
+    const first = ws.recv()
+    transport.inbox.push(frame({ opcode: TEXT, payload: Buffer.from('first') }))
+    expect((await first)?.text).toBe('first')
+    return { world, ws, transport }
+  }
+
+  const rest = (): Uint8Array[] => [
+    frame({ opcode: TEXT, payload: Buffer.from('reject') }),
+    frame({ opcode: CLOSE, payload: Buffer.concat([code(4003), Buffer.from('why')]) }),
+  ]
+
+  test('message, close code, end', async () => {
+    const { ws, transport } = await openBusy()
+    for (const bytes of rest()) transport.inbox.push(bytes)
+    transport.inbox.close(new TransportError('ConnectionReset', 'reset'))
+    expect((await ws.recv())?.text).toBe('reject')
+    expect(await ws.recv()).toMatchObject({ kind: 'close', closeCode: 4003, text: 'why' })
+    expect(await ws.recv()).toBeNull()
+    expect(await ws.closed).toMatchObject({ code: 4003, reason: 'why', error: null })
+  })
+
+  test('messages without a close frame, then why it was lost', async () => {
+    const { ws, transport } = await openBusy()
+    transport.inbox.push(rest()[0] as Uint8Array)
+    transport.inbox.close(new TransportError('ConnectionReset', 'reset'))
+    expect((await ws.recv())?.text).toBe('reject')
+    await expect(ws.recv()).rejects.toMatchObject({ code: 'ConnectionReset' })
+    expect(await ws.closed).toMatchObject({ code: 1006, error: { code: 'ConnectionReset' } })
+  })
+
+  test('who sends meanwhile is not left waiting', async () => {
+    const { ws, transport } = await openBusy()
+    transport.isBlocked = true
+    void ws.sendText('under way')
+    const flushing = ws.flush()
+    for (const bytes of rest()) transport.inbox.push(bytes)
+    transport.inbox.close(new TransportError('ConnectionReset', 'reset'))
+    await expect(flushing).rejects.toMatchObject({ code: 'ConnectionReset' })
+    await expect(ws.sendText('after it')).rejects.toMatchObject({ code: 'ConnectionReset' })
+    await expect(ws.flush()).rejects.toMatchObject({ code: 'ConnectionReset' })
+    expect((await ws.recv())?.text).toBe('reject')
+  })
+})
+
 describe('nobody receives, somebody waits for the end', () => {
   test('a close is answered, with pings before it', async () => {
     const world = makeWorld()
@@ -405,6 +503,21 @@ describe('nobody receives, somebody waits for the end', () => {
         expect(await ws.recv()).toBeNull()
       }
     }
+  })
+
+  test('nor does anybody have to go on receiving', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    peer.sendFrame(TEXT, 'first')
+    await ws.readable()
+    expect([ws.next()?.text, ws.next()]).toEqual(['first', null])
+    const { closed } = ws
+    peer.sendFrame(TEXT, 'second')
+    peer.sendFrame(CLOSE, code(1001))
+    await world.settle()
+    peer.end.end()
+    expect(await closed).toMatchObject({ code: 1001, wasClean: true })
+    expect([ws.next()?.text, ws.next()?.kind, ws.next()]).toEqual(['second', 'close', null])
   })
 
   test('whoever has a message in hand keeps it', async () => {

@@ -37,6 +37,30 @@ function acceptFrom(world: World, options: AcceptOptions = {}, memory: MemoryOpt
   return { opening, peer }
 }
 
+describe('what is wrong with a request is found before anybody is dialled', () => {
+  test.each<[string, ConnectOptions, string]>([
+    ['a field that would break the head', { headers: { X: 'a\r\nB: c' } }, 'HeaderInjection'],
+    ['the name of a field', { headers: [['a b', 'c']] }, 'HeaderInjection'],
+    ['a field of the handshake’s own', { headers: { Upgrade: 'x' } }, 'InvalidOption'],
+    ['a subprotocol that is no token', { protocols: ['a', 'b c'] }, 'InvalidOption'],
+    ['a subprotocol twice', { protocols: ['a', 'a'] }, 'InvalidOption'],
+    ['no subprotocols', { protocols: null as never }, 'InvalidOption'],
+  ])('%s', async (_, options, code) => {
+    const world = makeWorld()
+    let dials = 0
+    world.dial = () => {
+      dials++
+      return Promise.reject(new Error('dialled'))
+    }
+    await expect(world.Stream.connect('ws://server.test', options)).rejects.toMatchObject({ code })
+    const iterate = async (): Promise<void> => {
+      for await (const _ of world.Stream.sessions('ws://server.test', options)) throw new Error('opened')
+    }
+    await expect(iterate()).rejects.toMatchObject({ code })
+    expect([dials, world.clock.pending]).toEqual([0, 0])
+  })
+})
+
 describe('the client of the opening handshake', () => {
   test('asks with the fields of RFC 6455 section 4.1, then the application’s', async () => {
     const world = makeWorld()

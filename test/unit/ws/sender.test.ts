@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CLOSE, makeWorld, openClientTo, openPair, openServerTo, PING, spell, stateOf, TEXT, wireFrames } from './harness.ts'
+import { CLOSE, makeCodec, makeWorld, openClientTo, openPair, openServerTo, PING, spell, stateOf, TEXT, wireFrames } from './harness.ts'
 
 describe('sends of one tick', () => {
   test('the first leaves at once, the rest in one write when the tick ends', async () => {
@@ -199,5 +199,119 @@ describe('a backlog', () => {
     await world.settle()
     expect(spell(peer.received)).toEqual([`1:${'é'.repeat(50)}`])
     ws.destroy()
+  })
+})
+
+describe('what a caller hands in', () => {
+  const refused: readonly unknown[] = ['abc', 5, null, {}, [1, 2, 3], new Blob(['a']), { length: -1 }, JSON.parse('{"length":-4293467296}')]
+
+  test.each(refused.map((value) => [value]))('is sent as bytes only when it is some: not %j', async (value) => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    const error = expect.objectContaining({ name: 'UsageError', code: 'InvalidOption', message: expect.stringMatching(/^bytes must be/) })
+    for (const send of ['sendBinary', 'sendPing', 'sendPong'] as const) expect(() => ws[send](value as Uint8Array)).toThrow(error)
+    await world.settle()
+    expect([peer.received.length, ws.bufferedAmount, ws.readyState]).toEqual([0, 0, 'open'])
+    if (typeof value === 'string') return
+    const writer = ws.streams().writable.getWriter()
+    writer.closed.catch(() => {})
+    const refusal = expect(writer.write(value as Uint8Array)).rejects.toEqual(error)
+    await world.settle()
+    await refusal
+    expect(peer.received).toHaveLength(0)
+    ws.destroy()
+  })
+
+  test.each([[new Uint8Array([1, 2, 3])], [{}], [5], [null], [undefined], [['a']]])(
+    'is sent as text only when it is a string: not %j',
+    async (value) => {
+      const world = makeWorld()
+      const { ws, peer } = await openClientTo(world)
+      expect(() => ws.sendText(value as string)).toThrow(
+        expect.objectContaining({ code: 'InvalidOption', message: expect.stringMatching(/^text must be/) }),
+      )
+      if (value !== undefined) await expect(ws.close(1000, value as string)).rejects.toMatchObject({ code: 'InvalidOption' })
+      await world.settle()
+      expect(spell(peer.received).filter((each) => each.startsWith('1'))).toEqual([])
+      ws.destroy()
+    },
+  )
+
+  test('is sent as the bytes that it covers, whatever its type', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openServerTo(world)
+    const buffer = Uint8Array.from('AABBCCDD', (letter) => letter.charCodeAt(0)).buffer
+    ws.sendBinary(buffer)
+    ws.sendBinary(new Uint16Array(buffer, 2, 2))
+    ws.sendBinary(new DataView(buffer, 4))
+    ws.sendPing(new Uint32Array(buffer, 0, 1))
+    ws.sendBinary(new Float64Array(4_000))
+    await world.settle()
+    expect(spell(peer.received).slice(0, 4)).toEqual(['2:AABBCCDD', '2:BBCC', '2:CCDD', '9:AABB'])
+    expect(wireFrames(peer.received)[4]?.payload).toHaveLength(32_000)
+    ws.destroy()
+  })
+})
+
+describe('a peer that does not read', () => {
+  test('and has empty messages echoed leaves the neighbour’s memory alone', async () => {
+    const world = makeWorld(() => 0, makeCodec())
+    const { ws, peer } = await openServerTo(world, { writeBufferCapacity: 4_096, bufferCapacity: 8_192 }, { capacity: 4_096 })
+    const neighbour = await openServerTo(world, { bufferCapacity: 8_192 })
+    peer.reading = false
+    await world.settle()
+    let sent = 0
+    for (; sent < 12_000; sent++) ws.sendText('')
+    neighbour.peer.sendFrame(TEXT, 'still here', { masked: true })
+    expect((await neighbour.ws.recv())?.text).toBe('still here')
+    // More than the write buffer holds.
+    expect(ws.bufferedAmount).toBeGreaterThan(8_192)
+    peer.resume()
+    await world.settle()
+    expect(wireFrames(peer.received)).toHaveLength(sent)
+    ws.destroy()
+    neighbour.ws.destroy()
+  })
+
+  test('but stays alive has no ping waiting for it, however many intervals pass: it has spoken since', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openServerTo(
+      world,
+      { heartbeat: { interval: 1_000, timeout: 5_000 }, writeBufferCapacity: 4_096 },
+      { capacity: 1_000 },
+    )
+    peer.reading = false
+    await world.settle()
+    ws.sendBinary(new Uint8Array(20_000))
+    await world.settle()
+    const waiting = ws.bufferedAmount
+    for (let i = 0; i < 300; i++) {
+      const received = ws.recv()
+      await world.clock.advance(1_000)
+      peer.sendFrame(TEXT, 'alive', { masked: true })
+      await world.settle()
+      expect((await received)?.text).toBe('alive')
+    }
+    expect(ws.bufferedAmount).toBe(waiting)
+    peer.resume()
+    await world.settle()
+    expect(spell(peer.received).slice(1)).toEqual([])
+    ws.destroy()
+  })
+
+  test('gets no ping behind a close frame', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openServerTo(world, { heartbeat: { interval: 1_000, timeout: 5_000 } }, { capacity: 1_000 })
+    peer.reading = false
+    await world.settle()
+    ws.sendBinary(new Uint8Array(20_000))
+    const received = ws.readable()
+    await world.clock.advance(1_000)
+    const closed = ws.close(1001)
+    peer.resume()
+    await world.clock.advance(1_000)
+    expect(spell(peer.received).at(-1)).toBe('8:1001')
+    ws.destroy()
+    await Promise.all([closed, received])
   })
 })

@@ -3,7 +3,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { expect, test } from 'vitest'
 import { publishDiagnostics } from '../../../src/entry/node-diagnostics.ts'
-import { makeRestWorld } from './harness.ts'
+import { makeRestWorld } from '../rest/harness.ts'
 
 test('events are published with the pool’s origin, to those who listen, until it is ended', async () => {
   const world = makeRestWorld()

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { checkTcpOptions } from '../../../src/transport/dial-options.ts'
+import { checkSocketPath, checkTcpOptions } from '../../../src/transport/dial-options.ts'
 import type { TlsConfig } from '../../../src/transport/tls-config.ts'
 import { checkTlsConfig } from '../../../src/transport/tls-options.ts'
 import { makeCertificates, type TestCertificates } from '../../helpers/certificates.ts'
@@ -7,6 +7,13 @@ import { makeCertificates, type TestCertificates } from '../../helpers/certifica
 let certificates: TestCertificates
 beforeAll(async () => {
   certificates = await makeCertificates()
+})
+
+test('a path of a socket has 1 to 107 bytes', () => {
+  for (const path of ['/', '/'.repeat(106), '/'.repeat(107), 'é'.repeat(53)]) expect(checkSocketPath({ socketPath: path })).toBe(path)
+  for (const path of ['', '/'.repeat(108), 'é'.repeat(54), '/a\0', 7 as never]) {
+    expect(() => checkSocketPath({ socketPath: path })).toThrow(expect.objectContaining({ code: 'InvalidOption' }))
+  }
 })
 
 describe('checkTlsConfig', () => {

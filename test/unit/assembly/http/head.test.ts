@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import * as abi from '../../../assembly/abi.ts'
-import { FREE, linear } from '../../reference/linear.ts'
+import * as abi from '../../../../assembly/abi.ts'
+import { FREE, linear } from '../../../reference/linear.ts'
 
 const memory = linear()
 const { codec, put, text, u8, view } = memory
@@ -301,6 +301,7 @@ describe('every byte', () => {
   })
 
   const OUT = 120_000
+  const OUT_END = OUT + 4_096
   const PART = 110_000
   const putPart = (byte: number): number => put(PART, `a${String.fromCharCode(byte)}b`)
 
@@ -308,7 +309,7 @@ describe('every byte', () => {
     for (const byte of bytes) {
       const length = putPart(byte)
       put(PART + 100, 'v')
-      const end = codec.putField(OUT, PART, length, PART + 100, 1)
+      const end = codec.putField(OUT, OUT_END, PART, length, PART + 100, 1)
       expect(end !== 0, `${byte}`).toBe(isTchar(byte))
       if (end !== 0) expect(text(OUT, end - OUT)).toBe(`a${String.fromCharCode(byte)}b: v\r\n`)
     }
@@ -316,7 +317,7 @@ describe('every byte', () => {
   test('in a value that is written', () => {
     for (const byte of bytes) {
       put(PART + 100, 'N')
-      const end = codec.putField(OUT, PART + 100, 1, PART, putPart(byte))
+      const end = codec.putField(OUT, OUT_END, PART + 100, 1, PART, putPart(byte))
       expect(end !== 0, `${byte}`).toBe(isValue(byte))
       if (end !== 0) expect(text(OUT, end - OUT)).toBe(`N: a${String.fromCharCode(byte)}b\r\n`)
     }
@@ -324,20 +325,20 @@ describe('every byte', () => {
   test('in a method that is written', () => {
     for (const byte of bytes) {
       put(PART + 100, '/')
-      expect(codec.putRequestLine(OUT, PART, putPart(byte), PART + 100, 1) !== 0, `${byte}`).toBe(isTchar(byte))
+      expect(codec.putRequestLine(OUT, OUT_END, PART, putPart(byte), PART + 100, 1) !== 0, `${byte}`).toBe(isTchar(byte))
     }
   })
   test('in a target that is written', () => {
     for (const byte of bytes) {
       put(PART + 100, 'GET')
-      const end = codec.putRequestLine(OUT, PART + 100, 3, PART, putPart(byte))
+      const end = codec.putRequestLine(OUT, OUT_END, PART + 100, 3, PART, putPart(byte))
       expect(end !== 0, `${byte}`).toBe(isTarget(byte))
       if (end !== 0) expect(text(OUT, end - OUT)).toBe(`GET a${String.fromCharCode(byte)}b HTTP/1.1\r\n`)
     }
   })
   test('in a reason that is written', () => {
     for (const byte of bytes) {
-      const end = codec.putStatusLine(OUT, 200, PART, putPart(byte))
+      const end = codec.putStatusLine(OUT, OUT_END, 200, PART, putPart(byte))
       expect(end !== 0, `${byte}`).toBe(isValue(byte))
       if (end !== 0) expect(text(OUT, end - OUT)).toBe(`HTTP/1.1 200 a${String.fromCharCode(byte)}b\r\n`)
     }
@@ -345,47 +346,48 @@ describe('every byte', () => {
 
   test('an empty name, method or target is refused, an empty value or reason is not', () => {
     put(PART, 'x')
-    expect(codec.putField(OUT, PART, 0, PART, 1)).toBe(0)
-    expect(codec.putRequestLine(OUT, PART, 0, PART, 1)).toBe(0)
-    expect(codec.putRequestLine(OUT, PART, 1, PART, 0)).toBe(0)
-    expect(codec.putField(OUT, PART, 1, PART, 0)).toBe(OUT + 'x: \r\n'.length)
-    expect(codec.putStatusLine(OUT, 204, PART, 0)).toBe(OUT + 'HTTP/1.1 204 \r\n'.length)
+    expect(codec.putField(OUT, OUT_END, PART, 0, PART, 1)).toBe(0)
+    expect(codec.putRequestLine(OUT, OUT_END, PART, 0, PART, 1)).toBe(0)
+    expect(codec.putRequestLine(OUT, OUT_END, PART, 1, PART, 0)).toBe(0)
+    expect(codec.putField(OUT, OUT_END, PART, 1, PART, 0)).toBe(OUT + 'x: \r\n'.length)
+    expect(codec.putStatusLine(OUT, OUT_END, 204, PART, 0)).toBe(OUT + 'HTTP/1.1 204 \r\n'.length)
   })
   test.each([0, 99, 1_000, -1])('status %i is refused', (status) => {
-    expect(codec.putStatusLine(OUT, status, PART, 0)).toBe(0)
+    expect(codec.putStatusLine(OUT, OUT_END, status, PART, 0)).toBe(0)
   })
   test.each([100, 101, 405, 999])('status %i is written with three digits', (status) => {
-    const end = codec.putStatusLine(OUT, status, PART, 0)
+    const end = codec.putStatusLine(OUT, OUT_END, status, PART, 0)
     expect(text(OUT, end - OUT)).toBe(`HTTP/1.1 ${status} \r\n`)
   })
   test('a part that is refused leaves nothing behind', () => {
     u8.fill(0x5a, OUT, OUT + 64)
     put(PART, 'a\r\nInjected: yes')
     put(PART + 100, 'Name')
-    expect(codec.putField(OUT, PART + 100, 4, PART, 16)).toBe(0)
-    expect(codec.putField(OUT, PART, 16, PART + 100, 4)).toBe(0)
-    expect(codec.putRequestLine(OUT, PART, 16, PART + 100, 4)).toBe(0)
-    expect(codec.putRequestLine(OUT, PART + 100, 4, PART, 16)).toBe(0)
-    expect(codec.putStatusLine(OUT, 200, PART, 16)).toBe(0)
+    expect(codec.putField(OUT, OUT_END, PART + 100, 4, PART, 16)).toBe(0)
+    expect(codec.putField(OUT, OUT_END, PART, 16, PART + 100, 4)).toBe(0)
+    expect(codec.putRequestLine(OUT, OUT_END, PART, 16, PART + 100, 4)).toBe(0)
+    expect(codec.putRequestLine(OUT, OUT_END, PART + 100, 4, PART, 16)).toBe(0)
+    expect(codec.putStatusLine(OUT, OUT_END, 200, PART, 16)).toBe(0)
     expect(u8.subarray(OUT, OUT + 64).every((byte) => byte === 0x5a)).toBe(true)
   })
   test('the end of a head is an empty line', () => {
-    expect(text(OUT, codec.putEndOfHead(OUT) - OUT)).toBe('\r\n')
+    expect(text(OUT, codec.putEndOfHead(OUT, OUT_END) - OUT)).toBe('\r\n')
   })
 })
 
 test('what is written is read back as it was given', () => {
   const OUT = HEAD
+  const OUT_END = OUT + 8_192
   let at = OUT
   const PART = 110_000
   const part = (content: string, offset: number): [number, number] => [PART + offset, put(PART + offset, content)]
-  at = codec.putRequestLine(at, ...part('POST', 0), ...part('/a?b=c', 100))
+  at = codec.putRequestLine(at, OUT_END, ...part('POST', 0), ...part('/a?b=c', 100))
   const written: [string, string][] = [
     ['Host', 'h:1'],
     ['X', ''],
     ['Y', 'a\tb \xff'],
   ]
-  for (const [name, value] of written) at = codec.putField(at, ...part(name, 0), ...part(value, 100))
-  at = codec.putEndOfHead(at)
+  for (const [name, value] of written) at = codec.putField(at, OUT_END, ...part(name, 0), ...part(value, 100))
+  at = codec.putEndOfHead(at, OUT_END)
   expect(request(text(OUT, at - OUT))).toMatchObject({ method: 'POST', target: '/a?b=c', minorVersion: 1, fields: written })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { FREE, linear } from '../../reference/linear.ts'
-import { Random } from '../../reference/random.ts'
-import { judgeUtf8 } from '../../reference/utf8.ts'
+import { FREE, linear } from '../../../reference/linear.ts'
+import { Random } from '../../../reference/random.ts'
+import { judgeUtf8 } from '../../../reference/utf8.ts'
 
 const { codec, u8 } = linear()
 const START = 0

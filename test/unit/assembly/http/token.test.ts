@@ -1,8 +1,8 @@
 /** Character classes: the steps of 16 bytes and the single ones agree with the grammar, for every byte at every place. */
 
 import { describe, expect, test } from 'vitest'
-import * as abi from '../../../assembly/abi.ts'
-import { FREE, latin1Bytes, linear } from '../../reference/linear.ts'
+import * as abi from '../../../../assembly/abi.ts'
+import { FREE, latin1Bytes, linear } from '../../../reference/linear.ts'
 
 const { codec, put, u8, view } = linear()
 const LINE = FREE
@@ -32,7 +32,7 @@ describe.each(LENGTHS)('among %d bytes', (length) => {
       put(LINE + length, ': b')
       const end = LINE + length + 3
       const expected = isTchar(byte) ? end + 2 : abi.SEAL_REFUSED
-      if (codec.sealField(LINE, length, end) !== expected) expect.fail(`byte ${byte} at ${place}`)
+      if (codec.sealField(LINE, length, end, end + 2) !== expected) expect.fail(`byte ${byte} at ${place}`)
     })
   })
   test('a value may hold no control but HTAB', () => {
@@ -42,7 +42,7 @@ describe.each(LENGTHS)('among %d bytes', (length) => {
       put(LINE + 3, bytes)
       const end = LINE + 3 + length
       const expected = isValueByte(byte) ? end + 2 : abi.SEAL_REFUSED
-      if (codec.sealField(LINE, 1, end) !== expected) expect.fail(`byte ${byte} at ${place}`)
+      if (codec.sealField(LINE, 1, end, end + 2) !== expected) expect.fail(`byte ${byte} at ${place}`)
     })
   })
   test('a target may hold visible ASCII only, and no fragment', () => {
@@ -51,7 +51,7 @@ describe.each(LENGTHS)('among %d bytes', (length) => {
       put(LINE + 4, bytes)
       const end = LINE + 4 + length
       const expected = isTargetByte(byte) ? end + 11 : abi.SEAL_REFUSED
-      if (codec.sealRequestLine(LINE, 3, end, LINE, 0) !== expected) expect.fail(`byte ${byte} at ${place}`)
+      if (codec.sealRequestLine(LINE, 3, end, end + 11, LINE, 0) !== expected) expect.fail(`byte ${byte} at ${place}`)
     })
   })
 })
@@ -59,7 +59,7 @@ describe.each(LENGTHS)('among %d bytes', (length) => {
 describe('sealField', () => {
   const seal = (name: string, value: string): number => {
     put(LINE, latin1Bytes(`${name}: ${value}`))
-    return codec.sealField(LINE, name.length, LINE + name.length + 2 + value.length)
+    return codec.sealField(LINE, name.length, LINE + name.length + 2 + value.length, LINE + 4_096)
   }
   test('ends the line', () => {
     const end = seal('A', 'b')
@@ -85,7 +85,7 @@ describe('sealField', () => {
 
 describe('putContentLength', () => {
   test.each([0, 1, 9, 10, 99, 100, 12_345, 99_999, 100_000, 999_999_999, 2 ** 31 - 1, 2 ** 32 - 1])('writes %d', (length) => {
-    const end = codec.putContentLength(LINE, length)
+    const end = codec.putContentLength(LINE, LINE + 64, length)
     expect(String.fromCharCode(...u8.subarray(LINE, end))).toBe(`Content-Length: ${length}\r\n\r\n`)
   })
 })

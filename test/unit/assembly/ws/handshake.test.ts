@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import * as abi from '../../../assembly/abi.ts'
-import { FREE, linear } from '../../reference/linear.ts'
-import { Random } from '../../reference/random.ts'
+import * as abi from '../../../../assembly/abi.ts'
+import { FREE, linear } from '../../../reference/linear.ts'
+import { Random } from '../../../reference/random.ts'
 
 const memory = linear()
 const { codec, put, text, u8 } = memory
@@ -73,12 +73,12 @@ describe('handshakeAccept', () => {
 describe('what is sent', () => {
   test('the request’s fields, in the order of the RFC', () => {
     put(KEY, sampleKey)
-    const end = codec.putUpgradeRequestFields(OUT, KEY)
+    const end = codec.putUpgradeRequestFields(OUT, OUT + 512, KEY)
     expect(text(OUT, end - OUT)).toBe(`Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${sampleKey}\r\nSec-WebSocket-Version: 13\r\n`)
   })
   test('the response up to its own fields', () => {
     put(KEY, sampleKey)
-    const end = codec.putUpgradeResponse(OUT, KEY, SCRATCH)
+    const end = codec.putUpgradeResponse(OUT, OUT + 512, KEY, SCRATCH)
     expect(text(OUT, end - OUT)).toBe(
       `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${sampleAccept}\r\n`,
     )

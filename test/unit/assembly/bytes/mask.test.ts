@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { FREE, linear } from '../../reference/linear.ts'
-import { Random } from '../../reference/random.ts'
+import { FREE, linear } from '../../../reference/linear.ts'
+import { Random } from '../../../reference/random.ts'
 
 const { codec, u8, view } = linear()
 
@@ -98,9 +98,9 @@ describe('writeHeader', () => {
     [2 ** 31 - 1, '81 7f 00 00 00 00 7f ff ff ff'],
   ])('of %i bytes', (length, expected) => {
     const bytes = expected.split(' ').map((b) => Number.parseInt(b, 16))
-    expect(codec.writeHeader(FREE, 0x81, length, 0, 0)).toBe(bytes.length)
+    expect(codec.writeHeader(FREE, FREE + 14, 0x81, length, 0, 0)).toBe(bytes.length)
     expect([...u8.subarray(FREE, FREE + bytes.length)]).toEqual(bytes)
-    expect(codec.writeHeader(FREE, 0x81, length, 1, 0x04030201)).toBe(bytes.length + 4)
+    expect(codec.writeHeader(FREE, FREE + 14, 0x81, length, 1, 0x04030201)).toBe(bytes.length + 4)
     bytes[1] = (bytes[1] as number) | 0x80
     expect([...u8.subarray(FREE, FREE + bytes.length + 4)]).toEqual([...bytes, 1, 2, 3, 4])
     expect(view.getUint8(FREE)).toBe(0x81)

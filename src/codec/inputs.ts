@@ -1,0 +1,113 @@
+/**
+ * What callers hand in, before any of it comes near linear memory.
+ *
+ * All connections of a thread share memories, and a typed array believes whoever tells it a length: `{ length: -1 }`, parsed from a peer's
+ * JSON, would read or write what belongs to another connection.
+ *
+ * Rule 1: bytes are an ArrayBuffer, a SharedArrayBuffer or a view of one. What merely looks like them is refused by name.
+ * Rule 2: a length is taken once, from the platform's own getter; a property of the caller's object never counts.
+ * Rule 3: bytes are copied into a view of the region's own memory, so that a buffer that another thread grows meanwhile ends there.
+ * Rule 4: every length on its way to WebAssembly passes {@link within}, also one that has been checked before.
+ */
+
+import { UsageError } from '../errors.ts'
+import { nameValue } from '../naming.ts'
+
+/** Bytes, as all of the package takes them: a buffer, or any view of one (typed array, `DataView`, Node's `Buffer`) as the bytes that it covers. */
+export type BytesInit = ArrayBufferLike | ArrayBufferView
+
+const VIEW = Object.getPrototypeOf(Uint8Array.prototype) as object
+const lengthOf = getter(VIEW, 'length')
+const arrayTagOf = getter(VIEW, Symbol.toStringTag)
+const arrayKeys = Reflect.get(VIEW, 'keys') as () => unknown
+const arrayParts = partsOf(VIEW)
+const dataViewParts = partsOf(DataView.prototype)
+const bufferLengths = [ArrayBuffer, typeof SharedArrayBuffer === 'undefined' ? undefined : SharedArrayBuffer]
+  .filter((each) => each !== undefined)
+  .map((each) => getter(each.prototype, 'byteLength'))
+
+/**
+ * Bytes of `value` when it is a real `Uint8Array` that has some; -1 for everything else, which {@link bytesOf} judges. For hot paths: takes a
+ * few nanoseconds, and makes nothing.
+ */
+export function plainLength(value: unknown): number {
+  if (ArrayBuffer.isView(value) && value instanceof Uint8Array) {
+    const length = lengthOf.call(value) as number
+    // An empty one may be detached, which is a mistake and not an empty message.
+    if (length > 0) return length
+  }
+  return -1
+}
+
+/**
+ * The bytes of `value` as a view of fixed length that nobody else has: its members are the platform's. Throws `InvalidOption`, with the name of
+ * the parameter and what was received, for what has no bytes.
+ *
+ * @param others what else the parameter may be, for the text
+ */
+export function bytesOf(name: string, value: unknown, others = ''): Uint8Array<ArrayBuffer> {
+  try {
+    if (ArrayBuffer.isView(value)) {
+      const isArray = arrayTagOf.call(value) !== undefined
+      const { buffer, byteOffset, byteLength } = isArray ? arrayParts : dataViewParts
+      const length = byteLength.call(value) as number
+      // An array whose buffer has become too short says that it is empty; this throws for it.
+      if (isArray && length === 0) arrayKeys.call(value)
+      return new Uint8Array(buffer.call(value) as ArrayBuffer, byteOffset.call(value) as number, length)
+    }
+    for (const byteLength of bufferLengths) {
+      const length = tryCall(byteLength, value)
+      if (length !== undefined) return new Uint8Array(value as ArrayBuffer, 0, length as number)
+    }
+  } catch {
+    throw new UsageError('InvalidOption', `${name} must be bytes, but its buffer is detached, or has become shorter than the view`)
+  }
+  throw new UsageError('InvalidOption', `${name} must be ${others}an ArrayBuffer or a view of one (such as a Uint8Array), but is ${nameValue(value)}`)
+}
+
+/** `value`, when it is a string. Throws `InvalidOption`. */
+export function textOf(name: string, value: unknown): string {
+  if (typeof value === 'string') return value
+  throw new UsageError('InvalidOption', `${name} must be a string, but is ${nameValue(value)}`)
+}
+
+/** The gate to WebAssembly: `length`, once it is proved to be a whole number from 0 to `room`. */
+export function within(length: number, room: number): number {
+  if (length >>> 0 !== length || length > room) throw outside(length, room)
+  return length
+}
+
+/**
+ * Copies `bytes`, of which `length` were counted, to `at` in `target`: a view of memory that the region alone uses. Should another thread have
+ * grown them since, what is copied still ends with `target`.
+ */
+export function copyInto(target: Uint8Array, at: number, bytes: Uint8Array, length: number): void {
+  within(length, target.length - at)
+  try {
+    target.set(bytes, at)
+  } catch {
+    // They have grown past the end of `target`, and nothing was copied.
+    target.set(bytesOf('bytes', bytes).subarray(0, length), at)
+  }
+}
+
+function outside(length: number, room: number): RangeError {
+  return new RangeError(`${String(length)} bytes are outside the ${String(room)} that there is room for`)
+}
+
+/** The platform's own getters: what a caller's object says of itself does not count. */
+function partsOf(prototype: object): Record<'buffer' | 'byteOffset' | 'byteLength', () => unknown> {
+  return { buffer: getter(prototype, 'buffer'), byteOffset: getter(prototype, 'byteOffset'), byteLength: getter(prototype, 'byteLength') }
+}
+
+function getter(prototype: object, name: string | symbol): () => unknown {
+  return Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown
+}
+
+function tryCall(read: () => unknown, value: unknown): unknown {
+  try {
+    return read.call(value)
+  } catch {
+    return undefined
+  }
+}

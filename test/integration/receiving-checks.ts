@@ -1,0 +1,193 @@
+/** The ways to receive, and what holds a fast peer back. */
+
+import type * as Nexus from '../../src/entry/node.ts'
+import { type ErrorLike, equal, fails, isError, ok, randomBytes, sameBytes } from './assert.ts'
+import { ask, BINARY, type Check, CLOSE, frame, KIB, MIB, newId, open, PING, PONG, recv, subject, TEXT, within } from './check-tools.ts'
+
+const { checks, check, checkBoth } = subject()
+
+/** All of these checks, in order. */
+export const receivingChecks: readonly Check[] = checks
+
+// Receiving.
+
+check('a held message survives the sending of a reply', async (context) => {
+  await within(context, `${context.env.ws}/echo`, async (ws) => {
+    const bytes = randomBytes(2_000)
+    ws.sendBinary(bytes)
+    const message = await recv(ws)
+    for (let i = 0; i < 200; i++) ws.sendBinary(message.bytes)
+    sameBytes(message.bytes, bytes)
+    equal(message.kind, 'binary')
+    for (let i = 0; i < 200; i++) sameBytes((await recv(ws)).bytes, bytes)
+  })
+})
+
+check('a message that is used too late is StaleMessage, an owned one stays', async (context) => {
+  await within(context, `${context.env.ws}/burst?messages=3`, async (ws) => {
+    const first = await recv(ws)
+    const owned = first.toOwned()
+    equal((await recv(ws)).text, 'message 1')
+    for (const use of [
+      () => first.text,
+      () => first.bytes,
+      () => first.kind,
+      () => first.length,
+      () => first.at(0),
+      () => first.toOwned(),
+      () => first.json(),
+    ]) {
+      await fails(use, 'UsageError', 'StaleMessage')
+    }
+    equal(owned.text, 'message 0')
+  })
+})
+
+check('two recv at once is ConcurrentReceive, and the first goes on', async (context) => {
+  await within(context, `${context.env.ws}/echo`, async (ws) => {
+    const first = ws.recv()
+    await fails(ws.recv(), 'UsageError', 'ConcurrentReceive')
+    ws.sendText('x')
+    equal((await first)?.text, 'x')
+    ws.sendText('y')
+    equal((await recv(ws)).text, 'y')
+  })
+})
+
+check('for await gives owned data messages and ends with the connection', async (context) => {
+  const frames = [frame(TEXT, 'a'), frame(PING, ''), frame(BINARY, 'b'), frame(PONG, ''), frame(CLOSE, '')].join('')
+  const ws = await open(context, `${context.env.raw}/early-end?frames=${frames}`)
+  const messages: Nexus.OwnedMessage[] = []
+  for await (const message of ws) messages.push(message)
+  equal(
+    messages.map(({ kind, text }) => [kind, text]),
+    [
+      ['text', 'a'],
+      ['binary', 'b'],
+    ],
+  )
+})
+
+check('leaving a for await closes the connection', async (context) => {
+  const id = newId()
+  const ws = await open(context, `${context.env.ws}/burst?messages=10&id=${id}`)
+  for await (const message of ws) {
+    equal(message.text, 'message 0')
+    break
+  }
+  equal((await ws.closed).wasClean, true)
+  equal(((await ask(context, `/closed?id=${id}`)) as { code: number }).code, 1000)
+})
+
+check('for await throws what the connection failed with', async (context) => {
+  const ws = await open(context, `${context.env.raw}/early?frames=${frame(TEXT, 'a')}c100`)
+  const texts: string[] = []
+  await fails(
+    (async () => {
+      for await (const message of ws) texts.push(message.text)
+    })(),
+    'ProtocolError',
+    'ReservedBitsSet',
+  )
+  equal(texts, ['a'])
+})
+
+checkBoth('WHATWG streams carry messages both ways', async (context, { good }) => {
+  const ws = await open(context, `${good}/echo`)
+  const { readable, writable } = ws.streams()
+  const writer = writable.getWriter()
+  const reader = readable.getReader()
+  const big = randomBytes(300_000)
+  writer.write('text')
+  writer.write(Uint8Array.of(1, 2))
+  writer.write(big)
+  equal((await reader.read()).value?.data, 'text')
+  sameBytes((await reader.read()).value?.bytes as Uint8Array, Uint8Array.of(1, 2))
+  sameBytes((await reader.read()).value?.bytes as Uint8Array, big)
+  await writer.close()
+  equal((await reader.read()).done, true)
+  equal((await ws.closed).wasClean, true)
+})
+
+// Backpressure.
+
+const FLOOD_MESSAGES = 1_024
+const FLOOD_SIZE = 128 * KIB
+
+checkBoth('a consumer that does not read stops its peer', async (context, { good }) => {
+  const id = newId()
+  await within(context, `${good}/flood?id=${id}&messages=${FLOOD_MESSAGES}&size=${FLOOD_SIZE}`, async (ws) => {
+    ok(await ws.readable(), 'the flood has begun')
+    // Nobody reads. When the peer gets rid of no more for a while, it is blocked; were it not, it would soon be through.
+    let last = -1
+    for (let same = 0; same < 5; ) {
+      const { flushed, done } = (await ask(context, `/flushed?id=${id}`)) as { flushed: number; done: boolean }
+      ok(!done, 'the peer is not through')
+      same = flushed === last ? same + 1 : 0
+      last = flushed
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    ok(last < (FLOOD_MESSAGES * FLOOD_SIZE) / 2, `the peer is held back: ${last} bytes are on their way`)
+    // Now everything is read, and nothing is missing.
+    let next = 0
+    while (next < FLOOD_MESSAGES) {
+      ok(await ws.readable(), 'more comes')
+      for (let message = ws.next(); message !== null; message = ws.next()) {
+        equal([message.getUint32(0, true), message.length, message.at(FLOOD_SIZE - 1)], [next, FLOOD_SIZE, next & 255])
+        next++
+      }
+    }
+  })
+})
+
+checkBoth('sends to a peer that does not read wait, up to maxBufferedAmount', async (context, { good }) => {
+  const id = newId()
+  const max = 24 * MIB
+  await within(
+    context,
+    `${good}/deaf?id=${id}`,
+    async (ws) => {
+      const piece = randomBytes(MIB)
+      let sent = 0
+      let waiting: Promise<void> | undefined
+      let error: ErrorLike | null = null
+      let amount = 0
+      while (error === null) {
+        ok(sent < 200, 'the peer does not read, so a limit is reached')
+        try {
+          waiting = ws.sendBinary(piece) ?? waiting
+          sent++
+          ok(ws.bufferedAmount <= max, `bufferedAmount is ${ws.bufferedAmount}`)
+          ok(waiting === undefined || ws.bufferedAmount >= amount, 'while nothing leaves, bufferedAmount grows')
+          amount = ws.bufferedAmount
+        } catch (reason) {
+          error = isError(reason, 'EncodeError', 'SendBufferFull')
+        }
+      }
+      ok(waiting !== undefined, 'the backlog is a promise')
+      ok(ws.bufferedAmount > max - 2 * MIB, `bufferedAmount is ${ws.bufferedAmount}`)
+      const ping = await fails(() => ws.sendText('x'.repeat(2 * MIB)), 'EncodeError', 'SendBufferFull')
+      ok(ping.message.includes(String(max)), 'the message names the limit')
+      await ask(context, `/resume?id=${id}`)
+      await waiting
+      await ws.flush()
+      equal(ws.bufferedAmount, 0)
+      equal(await ask(context, `/messages?id=${id}&count=${sent}`), sent)
+      ws.sendText('and on it goes')
+      equal(await ask(context, `/messages?id=${id}&count=${sent + 1}`), sent + 1)
+    },
+    { maxBufferedAmount: max },
+  )
+})
+
+check('sends that wait fail when the connection is cut', async (context) => {
+  const ws = await open(context, `${context.env.ws}/deaf`)
+  let waiting: Promise<void> | undefined
+  for (let i = 0; i < 40; i++) waiting = ws.sendBinary(new Uint8Array(MIB)) ?? waiting
+  ok(waiting !== undefined, 'the backlog is a promise')
+  const failed = fails(waiting, 'UsageError', 'NotOpen')
+  const flush = fails(ws.flush(), 'UsageError', 'NotOpen')
+  ws.destroy()
+  await Promise.all([failed, flush])
+  equal([ws.readyState, ws.bufferedAmount, (await ws.closed).code], ['closed', 0, 1006])
+})

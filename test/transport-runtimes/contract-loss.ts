@@ -1,0 +1,132 @@
+/** What its user learns of a connection that ends or is lost, and in which order: by what happens, and what the connection is at when it does. */
+
+import assert from 'node:assert/strict'
+import type { DialOptions } from '../../src/transport/transport.ts'
+import { address, both, type ContractCase, type ContractContext, control, echoes, finish, open, withCa } from './contract-tools.ts'
+import { Probe } from './probe.ts'
+
+/** Everything that an error says: its code, its message and those of its causes. */
+function textOf(error: unknown): string {
+  const texts: string[] = []
+  for (let at = error as { code?: string; message?: string; cause?: unknown } | null | undefined; at; at = at.cause as typeof at) {
+    texts.push(String(at.code), String(at.message))
+  }
+  return texts.join('; ')
+}
+
+const codeOf = (error: Error | null): string | null => (error === null ? null : String((error as { code?: string }).code))
+
+/** Has whatever is under way on this thread arrive: others have their answers meanwhile. */
+async function settle(context: ContractContext): Promise<void> {
+  for (let i = 0; i < 3; i++) await echoes(await open(context, 'echo'))
+}
+
+/** A connection that nobody has begun to use. */
+const dial = (context: ContractContext, name: string, options: DialOptions = {}) =>
+  context.dial(address(context, name), withCa(context, name, options))
+
+/** Each once plain and once with TLS. */
+export const losses: Record<string, ContractCase> = {
+  ...both('a reset, idle: ConnectionReset', async (context, server) => {
+    const probe = await open(context, server('resets'))
+    assert.equal(await probe.textOf(3), 'abc')
+    probe.resume()
+    await probe.write('x')
+    await control(context, `!reset ${server('resets')}`)
+    const closed = await probe.closed
+    assert.equal(codeOf(closed), 'ConnectionReset', textOf(closed))
+    probe.check()
+  }),
+  ...both('a reset, reading with bytes waiting: the bytes, then ConnectionReset', async (context, server) => {
+    const probe = await open(context, server('talks and resets'))
+    const held = await probe.next()
+    assert.equal(new TextDecoder().decode(held.slice()), 'abc')
+    await probe.write('x')
+    await control(context, `${server('talks and resets')} done`)
+    await settle(context)
+    assert.equal(new TextDecoder().decode(held.slice()), 'abc')
+    assert.equal(await probe.textOf(4), 'more')
+    probe.resume()
+    const closed = await probe.closed
+    assert.equal(codeOf(closed), 'ConnectionReset', textOf(closed))
+    probe.check()
+  }),
+  ...both('a reset, writing: ConnectionReset, and no word of the write', async (context, server) => {
+    const probe = await open(context, server('resets while written to'))
+    probe.resume()
+    let isWritten = false
+    void probe.write(new Uint8Array(64 * 1024 * 1024)).then(() => {
+      isWritten = true
+    })
+    const closed = await probe.closed
+    assert.equal(codeOf(closed), 'ConnectionReset', textOf(closed))
+    assert.equal(isWritten, false)
+    assert.notEqual(probe.transport.lastWrite, 'fully')
+    probe.check()
+  }),
+  ...both('a reset, before start: known once it is asked', async (context, server) => {
+    const transport = await dial(context, server('resets at once'))
+    await control(context, `!${server('resets at once')}`)
+    await settle(context)
+    const probe = new Probe(transport)
+    probe.resume()
+    const closed = await probe.closed
+    // TLS reads ahead of its user on some runtimes, and what it finds is all there is to be told.
+    assert.equal(codeOf(closed), 'ConnectionReset', textOf(closed))
+    probe.check()
+  }),
+  ...both('an end, before start: bytes, then the end', async (context, server) => {
+    const transport = await dial(context, server('says bye'))
+    await settle(context)
+    const probe = new Probe(transport)
+    assert.equal(await probe.text(), 'bye')
+    transport.end()
+    assert.equal(await probe.closed, null)
+    probe.check()
+  }),
+  ...both('an end of both sides, with bytes waiting: the bytes, the end, and then the close', async (context, server) => {
+    const probe = await open(context, server('late'), {}, 5)
+    await probe.write('abc')
+    probe.transport.end()
+    await settle(context)
+    // In pieces of five bytes, each asked for on its own.
+    assert.equal(new TextDecoder().decode((await probe.next()).slice()), 'late:')
+    await settle(context)
+    assert.equal(new TextDecoder().decode((await probe.next()).slice()), 'abc')
+    await settle(context)
+    await probe.drain()
+    assert.equal(await probe.closed, null)
+    probe.check()
+  }),
+  ...both('destroy, with bytes waiting: closed, and nothing else', async (context, server) => {
+    const probe = await open(context, server('talks and waits'))
+    await probe.next()
+    await settle(context)
+    await finish(probe)
+  }),
+}
+
+/** Of TLS alone. */
+export const tlsLosses: Record<string, ContractCase> = {
+  'TLS: plain text on an open connection, idle: an error with its cause': async (context) => {
+    const probe = await open(context, 'tls goes plain')
+    assert.equal(await probe.textOf(3), 'abc')
+    probe.resume()
+    await probe.write('x')
+    const closed = await probe.closed
+    assert.notEqual(closed, null)
+    assert.notEqual((closed as Error).cause ?? null, null)
+    probe.check()
+  },
+  'TLS: an alert on an open connection, idle: an error that names it': async (context) => {
+    // With TLS 1.3 a client learns that its certificate is missing after its handshake is done (RFC 8446 section 4.4.2.4).
+    const probe = await open(context, 'tls client certificate TLSv1.3')
+    probe.resume()
+    const closed = await probe.closed
+    assert.match(textOf(closed), /certificate.?required/i)
+    probe.check()
+  },
+}
+
+/** A proxy that sees a reset may drop what it has not passed on. */
+export const DIRECT_LOSSES: readonly string[] = Object.keys(losses).filter((name) => name.includes('a reset, reading with bytes waiting'))
