@@ -87,8 +87,11 @@ class Given {
     return runOf(this.regions, address)
   }
 
+  /** The part that an address lies in, or that ends there; never one of a neighbour, which may end where this region begins. */
   part(address: number): Run | null {
-    return runOf(this.parts, address) ?? this.region(address)
+    const region = this.region(address)
+    const part = runOf(this.parts, address)
+    return part !== null && region !== null && part.start >= region.start && part.end <= region.end ? part : region
   }
 }
 

@@ -170,7 +170,8 @@ describe.each(TAKERS)('%s', (_, parameter, take) => {
   })
   test('takes every kind of bytes as the bytes that it covers', () => {
     for (const [name, value] of TAKEN) {
-      if (parameter === 'key') continue
+      // These have a length of their own.
+      if (parameter === 'key' || parameter === 'nonce') continue
       const made = take(value as Uint8Array, makeCodec())
       if (made !== undefined) expect([...made], name).toEqual([...CONTENT])
     }

@@ -17,7 +17,9 @@ import {
   BLOCK_METHOD,
   BLOCK_STATE,
   BLOCK_TIMEOUT,
+  FREE,
   HELD,
+  leaseOf,
   POOL_CLOSED,
   poolCells,
   stateOf,
@@ -162,6 +164,19 @@ describe('a word that no step of the protocol writes is reported, with its slot,
     expect((await pool.request('GET', '/still')).text()).toBe('/still')
     await pool.close()
   })
+})
+
+test('a state word that is set back does not make an old lease valid again', async () => {
+  const { pool, words } = await open({ connections: 1 })
+  const first = (await pool.acquire()).handOff()
+  const old = AtomicClientSlot.receive(first)
+  const before = words[old.at + BLOCK_STATE] as number
+  old.release()
+  const held = await pool.acquire()
+  // As it was one lease before.
+  words[old.at + BLOCK_STATE] = stateOf(leaseOf(before) - 1, FREE)
+  expect(held.handOff().lease).toBeGreaterThan(first.lease)
+  await pool.close({ timeout: 10 })
 })
 
 test('the pool’s own words, with every hostile value: the owner lives, and serves its own callers and its holders', async () => {

@@ -70,3 +70,41 @@ test.each([
     expect(() => response.status).toThrow(expect.objectContaining({ code: 'StaleResponse' }))
   }
 })
+
+// Word by word: where it lies from the beginning, and what it may not be. The head has 65 bytes.
+test.each([
+  ['the status', 0, [99, 1_000, -1]],
+  ['the version', 1, [-1, 2]],
+  ['the place of the reason', 2, [-1, 67, 2 ** 31 - 1]],
+  ['the length of the reason', 3, [-1, 69]],
+  ['the length of the head', 4, [-1, 1_025, 2 ** 31 - 1, -(2 ** 31)]],
+  ['the length of the body', 5, [-1, 1_024, 2 ** 31 - 1]],
+  ['the number of fields', 6, [-1, 5, 65_536]],
+  ['the number of trailers', 7, [-1, 5, 65_536]],
+  ['the length of the trailers', 8, [-1, 67]],
+  ['whether the end is verified', 9, [-1, 2]],
+  ['the place of a name', 16, [-1, 68, 65_536, 2 ** 31 - 1, -(2 ** 31)]],
+  ['the length of a name', 17, [-1, 69, 2 ** 31 - 1]],
+  ['the place of a value', 18, [-1, 68]],
+  ['the length of a value', 19, [-1, 69]],
+] as const)('%s is checked', (_, word, wrong) => {
+  const reader = new ResponseReader(codec, LIMITS)
+  reader.begin('GET')
+  const bytes = latin1Bytes('HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Long-Enough: some-value\r\n\r\nhello')
+  reader.targets()[0].set(bytes)
+  reader.commit(0, bytes.length)
+  const shared = new SharedArrayBuffer(ADDRESS + responseBytes(LIMITS))
+  const words = new Int32Array(shared) as unknown as Int32Array<ArrayBuffer>
+  const u8 = new Uint8Array(shared)
+  new ResponsePoster(reader, LIMITS).post(words, u8, ADDRESS)
+  const received = new ReceivedResponse(codec, LIMITS)
+  const at = (ADDRESS >> 2) + word
+  const right = words[at] as number
+  for (const value of wrong) {
+    words[at] = value
+    expect(() => received.receive(words, u8, ADDRESS), String(value)).toThrow(expect.objectContaining({ code: 'SharedMemoryCorrupt' }))
+  }
+  words[at] = right
+  received.receive(words, u8, ADDRESS)
+  expect(new RestResponse(received).text()).toBe('hello')
+})
