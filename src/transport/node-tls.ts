@@ -42,6 +42,8 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
   private isClosed = false
   private loss: Error | null = null
   private isDestroyed = false
+  /** The inbox has the peer's end. */
+  private isEnded = false
   private hasEndedBelow = false
 
   constructor(
@@ -151,7 +153,7 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
     if (codec.isHandshaking) {
       this.onHandshake(codec.failure ?? error ?? new TransportError('ConnectionClosed', 'the connection was closed during the TLS handshake'))
       codec.destroy()
-    } else if (this.isDestroyed || inbox.hasDeliveredEnd) {
+    } else if (this.isDestroyed || this.isEnded) {
       codec.destroy()
       inbox.close(error)
     } else if (error === null) {
@@ -186,6 +188,7 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
   }
 
   private endInput(): void {
+    this.isEnded = true
     this.inbox.end()
     if (this.isClosed) {
       this.codec.destroy()
