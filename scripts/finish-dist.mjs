@@ -1,5 +1,5 @@
 // What rollup does not make: the declarations, the plain binary, a program that may be run, and maps that are small enough to be shipped.
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 copyFileSync('build/codec.wasm', 'dist/codec.wasm')
