@@ -107,7 +107,10 @@ const READER = {
   maxChunkExtension: 'integer',
 } as const satisfies Record<string, Kind>
 
-const CONNECT = { ...STREAM, ...DIAL, headers: 'fields', protocols: 'tokens' } as const
+/** Of an opening handshake. */
+const HEAD = { maxHeadSize: 'integer', maxHeaders: 'integer' } as const
+
+const CONNECT = { ...STREAM, ...HEAD, ...DIAL, headers: 'fields', protocols: 'tokens' } as const
 
 const POOL = {
   ...DIAL,
@@ -122,6 +125,7 @@ const POOL = {
   backoff: 'bag',
   acquireTimeout: 'number',
   maxQueue: 'integer',
+  lazy: 'flag',
   maxAge: 'number',
   maxIdle: 'number',
   keepAliveMargin: 'number',
@@ -135,7 +139,7 @@ const SEND = { timeout: 'number', requireVerifiedEnd: 'flag', signal: 'signal', 
 /** The options of each public function: what each may be. Compared with the package's own tables by the unit tests. */
 export const OPTIONS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
   'WsStream.connect': CONNECT,
-  'WsStream.accept': { ...STREAM, headers: 'fields', protocols: 'tokens', onRequest: 'callback', signal: 'signal' },
+  'WsStream.accept': { ...STREAM, ...HEAD, headers: 'fields', protocols: 'tokens', onRequest: 'callback', signal: 'signal' },
   'WsStream.sessions': { ...CONNECT, backoff: 'bag', stableAfter: 'number', onOpen: 'callback', onDown: 'callback', shouldRetry: 'callback' },
   'HttpConnection.connect': { ...DIAL, ...READER, timeout: 'number', closeTimeout: 'number', requireVerifiedEnd: 'flag', reader: 'bag' },
   'ClientPool.connect': POOL,
