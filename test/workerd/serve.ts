@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import binary from 'workerd'
 import type { Outcome } from '../integration/run-check.ts'
+import { importsOf } from '../structure/source.ts'
 
 const dist = new URL('../../dist/', import.meta.url)
 
@@ -20,7 +21,7 @@ function modulesOf(entry: string): string[] {
     found.add(name)
     if (!name.endsWith('.js')) return
     const text = readFileSync(new URL(name, dist), 'utf8')
-    for (const [, imported] of text.matchAll(/^(?:import|export)\b[^'"]*['"]\.\/([^'"]+)['"]/gm)) visit(imported as string)
+    for (const { specifier } of importsOf(text)) if (specifier.startsWith('./')) visit(specifier.slice(2))
   }
   visit(entry)
   return [...found]
