@@ -30,13 +30,14 @@ const REDIRECT = new Set([301, 302, 303, 307, 308])
 /** Fields that the connection sees to itself. */
 const OWN = new Set(['connection', 'host', 'content-length', 'transfer-encoding', 'keep-alive', 'expect', 'te', 'upgrade'])
 /** Members of an `init` that are passed on. What else the standard has is about browsers, and has no effect; what it does not have is ignored. */
-const MEMBERS = ['method', 'headers', 'body', 'redirect', 'duplex'] as const
+const MEMBERS = ['method', 'headers', 'body', 'duplex'] as const
 /** Members, of the standard and of runtimes, that say whom to trust or which way to go: to ignore one would be to do without. */
 const REFUSED = ['integrity', 'dispatcher', 'agent', 'client', 'proxy', 'tls', 'unix'] as const
 
 /** What is to be sent. */
 interface Outgoing {
   readonly request: Request
+  readonly redirect: string
   readonly signal: AbortSignal | null
   /** Without fragment. */
   readonly url: string
@@ -51,14 +52,13 @@ interface Outgoing {
 export async function poolFetch(place: FetchPlace, input: string | URL | Request, init: RequestInit | undefined): Promise<Response> {
   const { clock, timeout } = place
   const since = clock.now()
-  const { request, signal, url, path } = outgoing(place, input, init)
+  const { request, redirect, signal, url, path } = outgoing(place, input, init)
   try {
     const body = await readBody(place, request, signal)
     const left = timeout === 0 ? 0 : Math.max(1, since + timeout - clock.now())
     const build = (writer: RequestWriter): HttpRequest => buildFetch(writer, request, path, body)
     const response = await place.send(build, { timeout: left, ...(signal === null ? {} : { signal }) })
-    if (REDIRECT.has(response.status) && request.redirect === 'error')
-      throw unusable(response, "the server redirects, which redirect: 'error' refuses")
+    if (REDIRECT.has(response.status) && redirect === 'error') throw unusable(response, "the server redirects, which redirect: 'error' refuses")
     return standardResponse(response, url)
   } catch (error) {
     if (signal?.aborted) throw signal.reason
@@ -78,6 +78,7 @@ function outgoing(place: FetchPlace, input: string | URL | Request, init: Reques
   const signal = signalOf(input, given['signal'])
   if (signal?.aborted) throw signal.reason
   const url = urlOf(place, input)
+  const redirect = redirectOf(input, given['redirect'])
   const members: Record<string, unknown> = {}
   for (const name of MEMBERS) if (given[name] !== undefined) members[name] = given[name]
   if (members['headers'] !== undefined) members['headers'] = headersOf(members['headers'] as HeadersInit)
@@ -86,11 +87,18 @@ function outgoing(place: FetchPlace, input: string | URL | Request, init: Reques
   const { href, hash } = url
   const end = href.length - hash.length
   const base = place.origin + place.basePath
-  return { request, signal, url: href.slice(0, end), path: href.slice(base.length, end) }
+  return { request, redirect, signal, url: href.slice(0, end), path: href.slice(base.length, end) }
 }
 
 function isRequest(input: unknown): input is Request {
   return input instanceof Request
+}
+
+/** Not left to the platform's `Request`: workerd's knows no `'error'`. */
+function redirectOf(input: string | URL | Request, given: unknown): string {
+  const redirect = given ?? (isRequest(input) ? input.redirect : 'follow')
+  if (redirect === 'follow' || redirect === 'error' || redirect === 'manual') return redirect
+  throw refused(`redirect must be 'follow', 'error' or 'manual', but is ${nameValue(redirect)}`)
 }
 
 function signalOf(input: string | URL | Request, given: unknown): AbortSignal | null {
