@@ -28,9 +28,14 @@ async function serve() {
   const server = net.createServer({ allowHalfOpen: true }, async (socket) => {
     live++
     const ws = await WsStream.accept(nodeTransport(socket))
-    for await (const message of ws) {
-      if (message.text === 'close') break
-      await ws.sendText(message.text)
+    try {
+      for await (const message of ws) {
+        if (message.text === 'close') break
+        await ws.sendText(message.text)
+      }
+    } catch (error) {
+      // A third of the clients is cut.
+      if (error.code !== 'ConnectionClosed' && error.code !== 'ConnectionReset') throw error
     }
     await ws.closed
     if (--live === 0) idle()
