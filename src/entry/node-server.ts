@@ -1,7 +1,7 @@
 /** Serving the `'upgrade'` event of `node:http`, which Deno and Bun implement too. */
 
-import type { UpgradeHead } from '../codec/upgrade.ts'
-import { type NodeSocket, nodeTransport } from '../transport/node.ts'
+import type { UpgradeHead } from '../codec/ws/upgrade.ts'
+import { type NodeSocket, nodeTransport } from '../transport/node/transport.ts'
 import type { AcceptOptions } from '../ws/options.ts'
 import { WsStream, type WsStreamClass } from '../ws/ws-stream.ts'
 

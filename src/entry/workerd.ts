@@ -6,23 +6,23 @@
  */
 
 import { systemClock } from '../clock.ts'
-import { FrameReader as BaseFrameReader, type FrameReaderOptions, type Role } from '../codec/frame-reader.ts'
-import { FrameWriter as BaseFrameWriter, type FrameWriterOptions } from '../codec/frame-writer.ts'
-import type { ResponseReaderOptions } from '../codec/http-limits.ts'
-import { MaskKeys } from '../codec/mask-keys.ts'
+import type { ResponseReaderOptions } from '../codec/http/limits.ts'
+import { RequestWriter as BaseRequestWriter, type RequestWriterOptions } from '../codec/http/request-writer.ts'
+import { ResponseReader as BaseResponseReader } from '../codec/http/response-reader.ts'
 import { Codec } from '../codec/memory.ts'
-import { RequestWriter as BaseRequestWriter, type RequestWriterOptions } from '../codec/request-writer.ts'
-import { ResponseReader as BaseResponseReader } from '../codec/response-reader.ts'
 import { webTextDecoding } from '../codec/text.ts'
+import { FrameReader as BaseFrameReader, type FrameReaderOptions, type Role } from '../codec/ws/frame-reader.ts'
+import { FrameWriter as BaseFrameWriter, type FrameWriterOptions } from '../codec/ws/frame-writer.ts'
+import { MaskKeys } from '../codec/ws/mask-keys.ts'
 import { ClientPool as BaseClientPool } from '../rest/client-pool.ts'
 import { HttpConnection as BaseHttpConnection } from '../rest/connection.ts'
 import type { Runtime } from '../runtime.ts'
-import { secureOnWorkerd, workerdDial, workerdTransport } from '../transport/workerd.ts'
+import { secureOnWorkerd, workerdDial, workerdTransport } from '../transport/workerd/transport.ts'
 import { WsStream as BaseWsStream } from '../ws/ws-stream.ts'
 import module from './codec.wasm'
 
 export * from '../rest/index.ts'
-export type { WorkerdSocket } from '../transport/workerd-sockets.ts'
+export type { WorkerdSocket } from '../transport/workerd/sockets.ts'
 export * from '../ws/index.ts'
 export { type FrameReaderOptions, type FrameWriterOptions, type RequestWriterOptions, type ResponseReaderOptions, type Role, workerdTransport }
 

@@ -9,8 +9,8 @@
 
 import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
 import { notify, report } from '../callback.ts'
-import type { RequestWriter } from '../codec/request-writer.ts'
-import { type InterimResponse, ResponseReader } from '../codec/response-reader.ts'
+import type { RequestWriter } from '../codec/http/request-writer.ts'
+import { type InterimResponse, ResponseReader } from '../codec/http/response-reader.ts'
 import { type RequestSent, RestError, UsageError } from '../errors.ts'
 import { checkOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'

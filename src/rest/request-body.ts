@@ -1,8 +1,8 @@
 /** The body of a request that is made while it is sent: from an async iterable, in chunks (RFC 9112 section 7.1) or of a length told before. */
 
+import type { RequestStream } from '../codec/http/request.ts'
+import type { RequestWriter } from '../codec/http/request-writer.ts'
 import { type BytesInit, bytesOf } from '../codec/inputs.ts'
-import type { RequestStream } from '../codec/request.ts'
-import type { RequestWriter } from '../codec/request-writer.ts'
 import { type RequestSent, RestError, UsageError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
 import { REFUSED } from './rest-errors.ts'

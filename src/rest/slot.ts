@@ -5,9 +5,9 @@
  * Rule 2: a handle stands for one lease. Handles take turns, so one that is used after its release is found out, and acquiring allocates nothing.
  */
 
-import type { Request } from '../codec/request.ts'
-import type { RequestWriter } from '../codec/request-writer.ts'
-import type { ResponseReader } from '../codec/response-reader.ts'
+import type { Request } from '../codec/http/request.ts'
+import type { RequestWriter } from '../codec/http/request-writer.ts'
+import type { ResponseReader } from '../codec/http/response-reader.ts'
 import { RestError } from '../errors.ts'
 import { showsItself } from '../printing.ts'
 import type { Transport } from '../transport/transport.ts'

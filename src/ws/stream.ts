@@ -1,11 +1,11 @@
 /** The WebSocket itself: messages in by pulling, messages out at once, a close that ends everything. */
 
 import { OPCODE_CLOSE, OPCODE_PING } from '../../assembly/abi.ts'
-import type { Fields } from '../codec/fields.ts'
-import type { FrameReader } from '../codec/frame-reader.ts'
-import { closePayload } from '../codec/frame-writer.ts'
+import type { Fields } from '../codec/http/fields.ts'
 import type { BytesInit } from '../codec/inputs.ts'
-import { CloseCode, type Message, type OwnedMessage } from '../codec/message.ts'
+import type { FrameReader } from '../codec/ws/frame-reader.ts'
+import { closePayload } from '../codec/ws/frame-writer.ts'
+import { CloseCode, type Message, type OwnedMessage } from '../codec/ws/message.ts'
 import { TransportError, UsageError } from '../errors.ts'
 import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'

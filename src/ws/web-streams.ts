@@ -1,7 +1,7 @@
 /** A WebSocket as WHATWG streams. */
 
 import type { BytesInit } from '../codec/inputs.ts'
-import { CloseCode, type OwnedMessage } from '../codec/message.ts'
+import { CloseCode, type OwnedMessage } from '../codec/ws/message.ts'
 import type { WsConnection } from './stream.ts'
 
 /** The two directions. */

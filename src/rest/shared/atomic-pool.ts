@@ -1,8 +1,8 @@
 /** `AtomicClientPool`: a {@link ClientPool} whose slots any thread may hold and return. */
 
-import { checkResponseLimits } from '../../codec/http-limits.ts'
-import { RequestWriter } from '../../codec/request-writer.ts'
-import { ResponseReader } from '../../codec/response-reader.ts'
+import { checkResponseLimits } from '../../codec/http/limits.ts'
+import { RequestWriter } from '../../codec/http/request-writer.ts'
+import { ResponseReader } from '../../codec/http/response-reader.ts'
 import { checkInteger, UsageError } from '../../errors.ts'
 import { type Family, integer, readOptions } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'

@@ -1,8 +1,8 @@
 /** `AtomicClientSlot`: a slot as a thread holds it that does not own the sockets. */
 
-import type { Request } from '../../codec/request.ts'
-import { RequestWriter } from '../../codec/request-writer.ts'
-import { RestResponse } from '../../codec/response.ts'
+import type { Request } from '../../codec/http/request.ts'
+import { RequestWriter } from '../../codec/http/request-writer.ts'
+import { RestResponse } from '../../codec/http/response.ts'
 import { checkInteger, type RequestSent, RestError, UsageError } from '../../errors.ts'
 import { checkSignal, TIMER_MAX } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'

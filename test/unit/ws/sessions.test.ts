@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Backoff } from '../../../src/backoff.ts'
 import { TransportError, UsageError } from '../../../src/errors.ts'
-import { memoryPair } from '../../../src/transport/memory.ts'
+import { memoryPair } from '../../../src/transport/memory/pair.ts'
 import type { SessionDown, SessionInfo, SessionOptions } from '../../../src/ws/sessions.ts'
 import type { WsStream } from '../../../src/ws/ws-stream.ts'
 import { makeWorld, stateOf, type World } from './harness.ts'
