@@ -24,7 +24,7 @@ import type { SendableRequest } from './sendable.ts'
 import { type Abortable, Signals } from './signals.ts'
 import { type ClientSlot, type Slot, type SlotOwner, SlotState } from './slot.ts'
 import type { StreamedResponse } from './streamed-response.ts'
-import { Upkeep } from './upkeep.ts'
+import { type KeptPool, Upkeep } from './upkeep.ts'
 import { SLOT_ERRORS, WaiterQueue, type WaitOptions } from './waiters.ts'
 
 /** Counts of a pool. */
@@ -68,7 +68,7 @@ const PROVEN_AFTER = 1_000
 const OWN_DOING: ReadonlySet<RestErrorCode> = new Set<RestErrorCode>(['RequestTimeout', 'RequestAborted', 'RequestBodyFailed'])
 
 /** What the parts of a pool share. */
-export class PoolCore implements HeldPool {
+export class PoolCore implements HeldPool, KeptPool {
   readonly slots: Slot[] = []
   readonly observers: Observers = new Observers()
   readonly counters: Counters = { requests: 0, failures: 0, lost: 0, healed: 0, renewed: 0, failedAttempts: 0, leaks: 0, corruptions: 0 }

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { cyclesOf } from './cycles.ts'
-import { type Import, importsOf, nodesOf, parse, readSources, resolveImport, type SourceFile, ts } from './source.ts'
+import { importsOf, nodesOf, parse, readSources, resolveImport, type SourceFile, ts } from './source.ts'
 
 /** What each room may import. */
 const MAY_IMPORT = {
@@ -171,13 +171,13 @@ function placeOf(path: string): string {
   return room === 'base' || room === 'runtime' || room === 'abi' ? path : path.replace(/\/[^/]+$/, '')
 }
 
-/** What leads to what, by the imports that count. */
-function graphOf(fold: (path: string) => string, counts: (each: Import) => boolean): Map<string, Set<string>> {
+/** What leads to what. */
+function graphOf(fold: (path: string) => string): Map<string, Set<string>> {
   const graph = new Map<string, Set<string>>()
   for (const { path, text } of sources) {
-    for (const each of importsOf(text)) {
-      const target = resolveImport(path, each.specifier)
-      if (target === null || !counts(each) || fold(target) === fold(path)) continue
+    for (const { specifier } of importsOf(text)) {
+      const target = resolveImport(path, specifier)
+      if (target === null || fold(target) === fold(path)) continue
       const from = graph.get(fold(path)) ?? new Set()
       graph.set(fold(path), from.add(fold(target)))
     }
@@ -185,24 +185,12 @@ function graphOf(fold: (path: string) => string, counts: (each: Import) => boole
   return graph
 }
 
-/** Files that know each other's types. Each can be told apart by an interface of its own; none may be added. */
-const KNOWN_CYCLES: readonly (readonly string[])[] = [
-  ['src/codec/http/request-builder.ts', 'src/codec/http/request-writer.ts', 'src/codec/http/request.ts'],
-  ['src/rest/pool-core.ts', 'src/rest/upkeep.ts'],
-  ['src/rest/shared/remote-slots.ts', 'src/rest/shared/ticket-desk.ts'],
-  ['src/ws/stream.ts', 'src/ws/web-streams.ts'],
-]
-
 test('no folder leads back to itself, not even by types', () => {
-  expect(cyclesOf(graphOf(placeOf, () => true))).toEqual([])
+  expect(cyclesOf(graphOf(placeOf))).toEqual([])
 })
 
-const byFile = (path: string): string => path
-
-test('no file leads back to itself', () => {
-  expect(cyclesOf(graphOf(byFile, ({ typeOnly }) => !typeOnly))).toEqual([])
-  const added = cyclesOf(graphOf(byFile, () => true)).filter((cycle) => !KNOWN_CYCLES.some((known) => cycle.every((file) => known.includes(file))))
-  expect(added).toEqual([])
+test('no file leads back to itself, not even by types', () => {
+  expect(cyclesOf(graphOf((path) => path))).toEqual([])
 })
 
 test('every relative import names a file that exists, with its extension', () => {

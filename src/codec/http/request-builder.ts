@@ -10,8 +10,7 @@ import { type FieldValue, fieldText } from './fields.ts'
 import { injectedLine } from './injection.ts'
 import { methodFault } from './method.ts'
 import { climbsOut } from './path.ts'
-import { type BodySource, Request, type RequestStream, refusedField } from './request.ts'
-import type { RequestWriter } from './request-writer.ts'
+import { type BodySource, Request, type RequestMemory, type RequestStream, refusedField } from './request.ts'
 
 /** A query value; numbers and booleans are written as `String` does, undefined leaves the parameter out. */
 export type QueryValue = FieldValue
@@ -54,6 +53,19 @@ export interface QueryPhase extends HeadersPhase {
   query(name: string, value: QueryValue): QueryPhase
   /** A piece of query as it is: `a=1&b=2`. What may not stand in a request target is refused. */
   queryRaw(query: string): QueryPhase
+}
+
+/** What a request is built into. */
+export interface BuilderMemory extends RequestMemory {
+  /** Bytes from {@link RequestMemory.address} on. */
+  readonly capacity: number
+  /** Those bytes and nothing else: what is copied into them can't pass their end. */
+  readonly buffer: Uint8Array<ArrayBuffer>
+  /** Memory of the fields that every request has, and their bytes. */
+  readonly prefix: number
+  readonly prefixLength: number
+  /** The head of a streamed request ends here; chunks may be put behind it. */
+  streamFrom(address: number): void
 }
 
 const PHASE_QUERY = 0
@@ -102,7 +114,7 @@ export class RequestBuilder implements QueryPhase {
   private error: NexusError | null = null
 
   constructor(
-    private readonly writer: RequestWriter,
+    private readonly writer: BuilderMemory,
     exports: CodecExports,
     private readonly encoder: TextEncoder,
   ) {

@@ -5,9 +5,9 @@ import { EncodeError, UsageError } from '../../errors.ts'
 import { nameField } from '../../naming.ts'
 import { showsItself } from '../../printing.ts'
 import { type BytesInit, textOf } from '../inputs.ts'
+import type { CodecExports } from '../module.ts'
 import { equalsName } from './head-fields.ts'
 import { injectedField } from './injection.ts'
-import type { RequestWriter } from './request-writer.ts'
 
 const LF = 0x0a
 const COLON = 0x3a
@@ -20,6 +20,28 @@ export interface RequestStream {
   readonly source: BodySource
   /** Bytes that it was said to have; null when it goes out in chunks. */
   readonly length: number | null
+}
+
+/** The memory that a request lies in, and what is sent behind its head: its writer, to all who do not begin requests. */
+export interface RequestMemory {
+  readonly u8: Uint8Array<ArrayBuffer>
+  readonly exports: CodecExports
+  /** Where requests begin. */
+  readonly address: number
+  /** Number of the request that is valid now. */
+  readonly serial: number
+  /** Its bytes are on their way by reference: another request would overwrite them. The shell sets and clears it. */
+  inUse: boolean
+  /** The first `length` bytes of the request. */
+  bytes(length: number): Uint8Array<ArrayBuffer>
+  /** Bytes of the request as text, when they are known to be ASCII. */
+  ascii(offset: number, length: number): string
+  /** Most bytes that {@link RequestMemory.encodeChunk} takes at a time. Throws `StaleRequest` when no streamed request is valid. */
+  readonly chunkRoom: number
+  /** `bytes` as a chunk (RFC 9112 section 7.1): a view that is valid until the next one. Empty for no bytes, which would end the body. */
+  encodeChunk(bytes: Uint8Array): Uint8Array<ArrayBuffer>
+  /** The chunk that ends a body, with no trailers. */
+  lastChunk(): Uint8Array<ArrayBuffer>
 }
 
 /**
@@ -41,7 +63,7 @@ export class Request {
 
   /** @internal */
   constructor(
-    /** @internal */ readonly writer: RequestWriter,
+    /** @internal */ readonly writer: RequestMemory,
     private readonly serial: number,
     /** The method, as given. */
     readonly method: string,
