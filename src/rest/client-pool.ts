@@ -27,7 +27,8 @@ import {
   resolvePoolOptions,
   type SendOptions,
 } from './options.ts'
-import { PoolCore, type PoolStats } from './pool-core.ts'
+import { PoolCore } from './pool-core.ts'
+import type { PoolStats } from './pool-stats.ts'
 import { OwnedHttpResponse } from './response.ts'
 import { type ClientSlot, Slot } from './slot.ts'
 import { parseHttpUrl } from './url.ts'

@@ -13,10 +13,12 @@ import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Alarm } from './alarm.ts'
 import type { HttpConnection } from './connection.ts'
+import type { Connector } from './connector.ts'
 import { DueQueue } from './due-queue.ts'
 import type { Holders } from './holders.ts'
 import type { Observers } from './observers.ts'
 import type { ResolvedPoolOptions } from './options.ts'
+import type { Counters } from './pool-stats.ts'
 import { type ClientSlot, type Slot, SlotState } from './slot.ts'
 
 /** Pause after a renewal that failed, in ms: the old connection still serves. */
@@ -33,14 +35,13 @@ export interface KeptPool {
   readonly runtime: Runtime
   readonly options: ResolvedPoolOptions
   readonly slots: readonly Slot[]
+  readonly connector: Connector
   readonly holders: Holders
   readonly observers: Observers
-  readonly counters: { failedAttempts: number; leaks: number }
+  readonly counters: Counters
   readonly isClosing: boolean
   /** How many connections may be renewed at a time. */
   readonly mostRenewing: number
-  /** A connection that nothing has been done with. */
-  dial(): Promise<Transport>
   /** Has a successor take over the slot's connection. */
   succeed(slot: Slot, successor: Transport): void
   /** Lends a free slot to the pool itself. */
@@ -199,7 +200,7 @@ export class Upkeep {
     this.schedule(slot)
     const { core } = this
     const old = slot.connection
-    core
+    core.connector
       .dial()
       .then(
         (transport) => {
