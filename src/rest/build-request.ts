@@ -2,7 +2,7 @@
 
 import { pairsOf } from '../codec/http/fields.ts'
 import type { Request } from '../codec/http/request.ts'
-import type { HeadersPhase, QueryPhase } from '../codec/http/request-builder.ts'
+import type { HeadersPhase, QueryPhase } from '../codec/http/request-phases.ts'
 import type { RequestWriter } from '../codec/http/request-writer.ts'
 import type { PoolRequestOptions } from './options.ts'
 

@@ -12,7 +12,8 @@ import { released } from '../reader-errors.ts'
 import { type FieldsInit, type FieldValue, fieldList, fieldText, pairsOf } from './fields.ts'
 import { climbsOut } from './path.ts'
 import { refusedField, staleRequest } from './request.ts'
-import { type QueryPhase, RequestBuilder } from './request-builder.ts'
+import { RequestBuilder } from './request-builder.ts'
+import type { QueryPhase } from './request-phases.ts'
 
 /** Options of a {@link RequestWriter}. */
 export interface RequestWriterOptions {
