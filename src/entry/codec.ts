@@ -8,19 +8,14 @@ import { RequestReader as BaseRequestReader } from '../codec/http/request-reader
 import { RequestWriter as BaseRequestWriter, REQUEST_WRITER_OPTIONS, type RequestWriterOptions } from '../codec/http/request-writer.ts'
 import { ResponseReader as BaseResponseReader } from '../codec/http/response-reader.ts'
 import type { BytesInit } from '../codec/inputs.ts'
-import {
-  FrameReader as BaseFrameReader,
-  DEFAULT_BUFFER_CAPACITY,
-  FRAME_READER_OPTIONS,
-  type FrameReaderOptions,
-  type Role,
-} from '../codec/ws/frame-reader.ts'
+import { FrameReader as BaseFrameReader } from '../codec/ws/frame-reader.ts'
 import {
   FrameWriter as BaseFrameWriter,
   DEFAULT_WRITE_BUFFER_CAPACITY,
   FRAME_WRITER_OPTIONS,
   type FrameWriterOptions,
 } from '../codec/ws/frame-writer.ts'
+import { DEFAULT_BUFFER_CAPACITY, FRAME_READER_OPTIONS, type FrameReaderOptions, type Role } from '../codec/ws/limits.ts'
 import type { RandomSource } from '../codec/ws/mask-keys.ts'
 import { CodecTools } from '../codec/ws/tools.ts'
 import { readOptions } from '../option-rules.ts'

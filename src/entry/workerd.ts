@@ -6,14 +6,16 @@
  */
 
 import { systemClock } from '../clock.ts'
-import type { ResponseReaderOptions } from '../codec/http/limits.ts'
-import { RequestWriter as BaseRequestWriter, type RequestWriterOptions } from '../codec/http/request-writer.ts'
+import { RESPONSE_READER_OPTIONS, type ResponseReaderOptions } from '../codec/http/limits.ts'
+import { RequestWriter as BaseRequestWriter, REQUEST_WRITER_OPTIONS, type RequestWriterOptions } from '../codec/http/request-writer.ts'
 import { ResponseReader as BaseResponseReader } from '../codec/http/response-reader.ts'
 import { Codec } from '../codec/memory.ts'
 import { webTextDecoding } from '../codec/text.ts'
-import { FrameReader as BaseFrameReader, type FrameReaderOptions, type Role } from '../codec/ws/frame-reader.ts'
-import { FrameWriter as BaseFrameWriter, type FrameWriterOptions } from '../codec/ws/frame-writer.ts'
+import { FrameReader as BaseFrameReader } from '../codec/ws/frame-reader.ts'
+import { FrameWriter as BaseFrameWriter, FRAME_WRITER_OPTIONS, type FrameWriterOptions } from '../codec/ws/frame-writer.ts'
+import { FRAME_READER_OPTIONS, type FrameReaderOptions, type Role } from '../codec/ws/limits.ts'
 import { MaskKeys } from '../codec/ws/mask-keys.ts'
+import { readOptions } from '../option-rules.ts'
 import { ClientPool as BaseClientPool } from '../rest/client-pool.ts'
 import { HttpConnection as BaseHttpConnection } from '../rest/connection.ts'
 import type { Runtime } from '../runtime.ts'
@@ -60,27 +62,27 @@ export class ClientPool extends BaseClientPool {
 /** Reads WebSocket frames, sans IO. */
 export class FrameReader extends BaseFrameReader {
   constructor(options?: FrameReaderOptions) {
-    super(codec, options)
+    super(codec, readOptions(FRAME_READER_OPTIONS, options))
   }
 }
 
 /** Writes WebSocket frames, sans IO. */
 export class FrameWriter extends BaseFrameWriter {
   constructor(options?: FrameWriterOptions) {
-    super(codec, options)
+    super(codec, readOptions(FRAME_WRITER_OPTIONS, options))
   }
 }
 
 /** Reads HTTP responses, sans IO. */
 export class ResponseReader extends BaseResponseReader {
   constructor(options?: ResponseReaderOptions) {
-    super(codec, options)
+    super(codec, readOptions(RESPONSE_READER_OPTIONS, options))
   }
 }
 
 /** Writes HTTP requests, sans IO. */
 export class RequestWriter extends BaseRequestWriter {
   constructor(host: string, options?: RequestWriterOptions) {
-    super(codec, host, options)
+    super(codec, host, readOptions(REQUEST_WRITER_OPTIONS, options))
   }
 }

@@ -1,7 +1,7 @@
 /** Time that passes when the test says so. */
 
 import type { Clock } from '../clock.ts'
-import { checkRange } from '../errors.ts'
+import { checkNumber } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 
 interface Timer {
@@ -64,7 +64,7 @@ export class VirtualClock implements Clock {
    * @returns rejects with what a timer's callback throws; the clock then stands at that timer's time
    */
   advance(ms: number): Promise<void> {
-    checkRange('ms', ms, 0, Number.MAX_SAFE_INTEGER, 'ms')
+    checkNumber('ms', ms, 0, Number.MAX_SAFE_INTEGER, 'ms')
     const result = this.last.then(() => this.run(ms))
     this.last = result.catch(() => {})
     return result

@@ -1,8 +1,9 @@
 /** What a WebSocket stands on: one region of linear memory, its reader and sender, and the transport that fills and drains them. */
 
 import type { Region } from '../codec/memory.ts'
-import { FrameReader, type Role } from '../codec/ws/frame-reader.ts'
+import { FrameReader } from '../codec/ws/frame-reader.ts'
 import { FrameWriter } from '../codec/ws/frame-writer.ts'
+import type { Role } from '../codec/ws/limits.ts'
 import type { MaskKeys } from '../codec/ws/mask-keys.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'

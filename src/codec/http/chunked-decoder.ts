@@ -21,7 +21,7 @@ import {
   HTTP_ERROR_CHUNK_EXTENSION_TOO_LONG,
   HTTP_ERROR_TOO_MANY_HEADERS,
 } from '../../../assembly/abi.ts'
-import { checkInteger, type HttpError } from '../../errors.ts'
+import type { HttpError } from '../../errors.ts'
 import { type Family, integer } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import { type BytesInit, bytesOf, copyInto, within } from '../inputs.ts'
@@ -29,7 +29,7 @@ import { align, type Codec, type Region } from '../memory.ts'
 import { released } from '../reader-errors.ts'
 import { latin1 } from './head-fields.ts'
 import { httpError } from './http-error.ts'
-import { type ChunkLimits, checkChunkLimits, RESPONSE_READER_OPTIONS } from './limits.ts'
+import { type ChunkLimits, chunkLimits, RESPONSE_READER_OPTIONS } from './limits.ts'
 
 /** Options of a {@link ChunkedDecoder}. */
 export interface ChunkedDecoderOptions {
@@ -100,7 +100,7 @@ export class ChunkedDecoder {
 
   /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the decoder takes its own */
   constructor(codec: Codec, options: ChunkedDecoderOptions = {}, region?: Region) {
-    const limits = checkLimits(options)
+    const limits = limitsOf(options)
     this.limits = limits
     this.codec = codec
     this.ownsRegion = region === undefined
@@ -122,7 +122,7 @@ export class ChunkedDecoder {
 
   /** Bytes of a region for a decoder with these options. @internal */
   static regionBytes(options: ChunkedDecoderOptions = {}): number {
-    const { maxHeaders, maxTrailer } = checkLimits(options)
+    const { maxHeaders, maxTrailer } = limitsOf(options)
     return align(CHUNKED_BYTES) + align(maxHeaders * FIELD_BYTES) + align(maxTrailer + 2) + align(PIECE)
   }
 
@@ -224,7 +224,6 @@ export class ChunkedDecoder {
   }
 }
 
-function checkLimits(options: ChunkedDecoderOptions): Limits {
-  const maxBody = checkInteger('maxBodySize', options.maxBodySize ?? Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER, 'bytes')
-  return { ...checkChunkLimits(options), maxBody }
+function limitsOf(options: ChunkedDecoderOptions): Limits {
+  return { ...chunkLimits(options), maxBody: options.maxBodySize ?? Number.MAX_SAFE_INTEGER }
 }

@@ -1,7 +1,6 @@
 /** How large HTTP messages may be that come in: options, defaults and ranges. */
 
-import { checkInteger } from '../../errors.ts'
-import { type Family, integer, SIZE_MAX } from '../../option-rules.ts'
+import { checkInteger, type Family, integer, SIZE_MAX, withDefaults } from '../../option-rules.ts'
 
 /** Options of a {@link RequestReader}. */
 export interface RequestReaderOptions {
@@ -75,34 +74,23 @@ export const RESPONSE_READER_OPTIONS: Family<ResponseReaderOptions> = {
   maxChunkExtension: integer(0, 64 * 1024, 'bytes', DEFAULT_MAX_EXTENSION),
 }
 
-/** Throws `InvalidOption`. */
-export function checkHeadLimits(options: RequestReaderOptions): HeadLimits {
-  const capacity = checkInteger('capacity', options.capacity ?? DEFAULT_CAPACITY, 1_024, 16 * 1024 * 1024, 'bytes')
+/** Fills in the defaults of options that were read. Throws `InvalidOption` for a head that is larger than the buffer. */
+export function headLimits(options: RequestReaderOptions): HeadLimits {
+  const { capacity, maxHeaders } = withDefaults(REQUEST_READER_OPTIONS, options) as Required<RequestReaderOptions>
   return {
     capacity,
     maxHead: checkInteger('maxHeadSize', options.maxHeadSize ?? Math.min(DEFAULT_MAX_HEAD, capacity), 16, capacity, 'bytes'),
-    maxHeaders: checkMaxHeaders(options),
+    maxHeaders,
   }
 }
 
-/** Throws `InvalidOption`. */
-export function checkChunkLimits(options: Pick<ResponseReaderOptions, 'maxHeaders' | 'maxTrailerSize' | 'maxChunkExtension'>): ChunkLimits {
-  return {
-    maxHeaders: checkMaxHeaders(options),
-    maxTrailer: checkInteger('maxTrailerSize', options.maxTrailerSize ?? DEFAULT_MAX_TRAILER, 0, 64 * 1024, 'bytes'),
-    maxExtension: checkInteger('maxChunkExtension', options.maxChunkExtension ?? DEFAULT_MAX_EXTENSION, 0, 64 * 1024, 'bytes'),
-  }
+/** Fills in the defaults of options that were read. */
+export function chunkLimits(options: Pick<ResponseReaderOptions, 'maxHeaders' | 'maxTrailerSize' | 'maxChunkExtension'>): ChunkLimits {
+  const { maxHeaders, maxTrailerSize, maxChunkExtension } = withDefaults(RESPONSE_READER_OPTIONS, options) as Required<ResponseReaderOptions>
+  return { maxHeaders, maxTrailer: maxTrailerSize, maxExtension: maxChunkExtension }
 }
 
-/** Throws `InvalidOption`. */
-export function checkResponseLimits(options: ResponseReaderOptions): ResponseLimits {
-  return {
-    ...checkHeadLimits(options),
-    ...checkChunkLimits(options),
-    maxBody: checkInteger('maxBodySize', options.maxBodySize ?? DEFAULT_MAX_BODY, 0, SIZE_MAX, 'bytes'),
-  }
-}
-
-function checkMaxHeaders(options: { maxHeaders?: number }): number {
-  return checkInteger('maxHeaders', options.maxHeaders ?? DEFAULT_MAX_HEADERS, 1, 1_000, 'fields')
+/** As {@link headLimits}, for responses. */
+export function responseLimits(options: ResponseReaderOptions): ResponseLimits {
+  return { ...headLimits(options), ...chunkLimits(options), maxBody: options.maxBodySize ?? DEFAULT_MAX_BODY }
 }

@@ -1,7 +1,8 @@
 /** Heads of requests and responses as single steps: checked, and written to any array. */
 
 import { SEAL_NO_ROOM } from '../../../assembly/abi.ts'
-import { checkInteger, EncodeError, UsageError } from '../../errors.ts'
+import { EncodeError, UsageError } from '../../errors.ts'
+import { checkInteger } from '../../option-rules.ts'
 import { type BytesInit, bytesOf, textOf, within } from '../inputs.ts'
 import type { Codec, Region } from '../memory.ts'
 import { type FieldsInit, pairsOf } from './fields.ts'
@@ -97,5 +98,5 @@ export class HttpMessages {
 }
 
 function checkStatus(status: number): void {
-  checkInteger('status', status, 100, 999, '(three digits)')
+  checkInteger('status', status, 100, 999, '')
 }

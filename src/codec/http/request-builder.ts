@@ -1,8 +1,9 @@
 /** Builds one request, part by part, straight into the writer's memory. */
 
 import { SEAL_NO_ROOM } from '../../../assembly/abi.ts'
-import { checkInteger, EncodeError, type NexusError, UsageError } from '../../errors.ts'
+import { EncodeError, type NexusError, UsageError } from '../../errors.ts'
 import { nameField, nameValue } from '../../naming.ts'
+import { checkInteger, SIZE_MAX } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, within } from '../inputs.ts'
 import type { CodecExports } from '../module.ts'
@@ -200,7 +201,7 @@ export class RequestBuilder implements QueryPhase {
 
   bodyFixed(length: number, fill: (writable: Uint8Array) => void): this {
     this.enter(PHASE_HEADERS, PHASE_HEADERS)
-    checkInteger('length', length, 0, 2 ** 31 - 1, 'bytes')
+    checkInteger('length', length, 0, SIZE_MAX, 'bytes')
     if (this.error === null) {
       const at = this.at + LENGTH_FIELD + digits(length)
       if (at + length > this.end) this.tooLarge(at + length)

@@ -29,7 +29,8 @@ import {
   RESPONSE_FAILED,
   RESPONSE_HEAD,
 } from '../../../assembly/abi.ts'
-import { checkInteger, type HttpError, UsageError } from '../../errors.ts'
+import { type HttpError, UsageError } from '../../errors.ts'
+import { checkInteger } from '../../option-rules.ts'
 import { namesOf, showsItself } from '../../printing.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength } from '../inputs.ts'
 import { align, type Codec, type Region } from '../memory.ts'
@@ -38,7 +39,7 @@ import { bufferFull, released } from '../reader-errors.ts'
 import { BorrowedHead, type HeadSource } from './borrowed-head.ts'
 import { HeadFields } from './head-fields.ts'
 import { httpError } from './http-error.ts'
-import { checkHeadLimits, type RequestReaderOptions } from './limits.ts'
+import { headLimits, type RequestReaderOptions } from './limits.ts'
 
 /** How a request's body is cut (RFC 9112 section 6.3): there is none, it has a length, or it comes in chunks. */
 export type RequestFraming = 'none' | 'length' | 'chunked'
@@ -131,7 +132,7 @@ export class RequestReader implements RequestSource {
 
   /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own */
   constructor(codec: Codec, options: RequestReaderOptions = {}, region?: Region) {
-    const { capacity, maxHead, maxHeaders } = checkHeadLimits(options)
+    const { capacity, maxHead, maxHeaders } = headLimits(options)
     this.capacity = capacity
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(RequestReader.regionBytes(options))
@@ -157,7 +158,7 @@ export class RequestReader implements RequestSource {
 
   /** Bytes of a region for a reader with these options. @internal */
   static regionBytes(options: RequestReaderOptions = {}): number {
-    const { capacity, maxHeaders } = checkHeadLimits(options)
+    const { capacity, maxHeaders } = headLimits(options)
     return align(INCOMING_BYTES) + align(maxHeaders * FIELD_BYTES) + align(capacity)
   }
 

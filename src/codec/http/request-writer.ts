@@ -1,7 +1,7 @@
 /** The client's sending half of HTTP/1.1, sans IO: requests in, bytes out. */
 
 import { SEAL_NO_ROOM, SEAL_RESERVED } from '../../../assembly/abi.ts'
-import { checkInteger, EncodeError, UsageError } from '../../errors.ts'
+import { EncodeError, UsageError } from '../../errors.ts'
 import { nameFault, nameField, nameValue } from '../../naming.ts'
 import { type Family, integer, text } from '../../option-rules.ts'
 import { namesOf, showsItself } from '../../printing.ts'
@@ -105,7 +105,7 @@ export class RequestWriter {
       )
     }
     this.host = host
-    this.capacity = checkCapacity(options)
+    this.capacity = capacityOf(options)
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(RequestWriter.regionBytes(options))
     this.u8 = this.region.memory.u8
@@ -127,7 +127,7 @@ export class RequestWriter {
 
   /** Bytes of a region for a writer with these options. @internal */
   static regionBytes(options: RequestWriterOptions = {}): number {
-    return align(PREFIX_BYTES) + align(checkCapacity(options))
+    return align(PREFIX_BYTES) + align(capacityOf(options))
   }
 
   /**
@@ -343,6 +343,6 @@ export function withoutTrailingSlashes(path: string): string {
   return path.slice(0, end)
 }
 
-function checkCapacity(options: RequestWriterOptions): number {
-  return checkInteger('writeBufferCapacity', options.writeBufferCapacity ?? DEFAULT_REQUEST_CAPACITY, 1_024, 16 * 1024 * 1024, 'bytes')
+function capacityOf(options: RequestWriterOptions): number {
+  return options.writeBufferCapacity ?? DEFAULT_REQUEST_CAPACITY
 }

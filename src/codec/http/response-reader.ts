@@ -74,7 +74,7 @@ import type { TextDecoding } from '../text.ts'
 import type { Fields } from './fields.ts'
 import { HeadFields, latin1 } from './head-fields.ts'
 import { httpError } from './http-error.ts'
-import { checkResponseLimits, type ResponseLimits, type ResponseReaderOptions } from './limits.ts'
+import { type ResponseLimits, type ResponseReaderOptions, responseLimits } from './limits.ts'
 import { type ResponseSource, RestResponse } from './response.ts'
 
 /** An interim response (RFC 9110 section 15.2) other than 101: 100 Continue, 103 Early Hints and the like. Owned. */
@@ -148,7 +148,7 @@ export class ResponseReader implements ResponseSource {
    * @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own
    */
   constructor(codec: Codec, options: ResponseReaderOptions = {}, region?: Region) {
-    const limits = checkResponseLimits(options)
+    const limits = responseLimits(options)
     this.limits = limits
     this.capacity = limits.capacity
     this.ownsRegion = region === undefined
@@ -192,7 +192,7 @@ export class ResponseReader implements ResponseSource {
 
   /** Bytes of a region for a reader with these options. @internal */
   static regionBytes(options: ResponseReaderOptions = {}): number {
-    const { capacity, maxHeaders, maxTrailer } = checkResponseLimits(options)
+    const { capacity, maxHeaders, maxTrailer } = responseLimits(options)
     return align(INCOMING_BYTES + CHUNKED_BYTES) + 2 * align(maxHeaders * FIELD_BYTES) + align(maxTrailer + 2) + 3 * align(capacity)
   }
 

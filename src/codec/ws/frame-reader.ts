@@ -36,48 +36,17 @@ import {
   STATE_CLOSED,
   STATE_PARTS,
 } from '../../../assembly/abi.ts'
-import { checkInteger, checkRange, type ProtocolError, UsageError } from '../../errors.ts'
-import { nameChoice } from '../../naming.ts'
-import { type Family, integer, number, oneOf, SIZE_MAX } from '../../option-rules.ts'
+import type { ProtocolError } from '../../errors.ts'
 import { showsItself } from '../../printing.ts'
-import { grown } from '../heap-body.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, within } from '../inputs.ts'
 import { align, type Codec, type CodecMemory, type Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
 import { bufferFull, released } from '../reader-errors.ts'
 import type { TextDecoding } from '../text.ts'
+import { type FrameReaderOptions, frameLimits, type Role } from './limits.ts'
 import { ASSEMBLED, CloseCode, Message, type MessageKind, type MessageSource } from './message.ts'
+import { Parts } from './parts.ts'
 import { protocolError } from './protocol-error.ts'
-
-/** Which end of the connection this is. */
-export type Role = 'client' | 'server'
-
-/** Options of a {@link FrameReader}. */
-export interface FrameReaderOptions {
-  /** Whose reader it is: a client takes unmasked frames only, a server masked ones. Default `'client'`. */
-  role?: Role
-  /** Bytes of the read buffer, 256 to 16 MiB. Default 1 MiB of address space; pages that are never touched cost nothing. */
-  bufferCapacity?: number
-  /** Consumed share of the buffer from which the unparsed rest is moved to its start, 0 to 1. Default 0.5; 1 is only when full. */
-  compactAt?: number
-  /** Longest payload of one frame in bytes, 0 to 2^31 - 1. Default 16 MiB. Checked from the header. */
-  maxFrameSize?: number
-  /** Longest message in bytes, 0 to 2^31 - 1. Default 16 MiB. Checked from each header. */
-  maxMessageSize?: number
-}
-
-/** 16 MiB: what the original allows; `ws` takes 100 MiB, undici 128 MiB, nginx's proxy_buffers far less. */
-export const DEFAULT_MAX_MESSAGE_SIZE: number = 16 * 1024 * 1024
-export const DEFAULT_BUFFER_CAPACITY: number = 1024 * 1024
-
-/** What a {@link FrameReader} may be given. */
-export const FRAME_READER_OPTIONS: Family<FrameReaderOptions> = {
-  role: oneOf<Role>('client', 'server'),
-  bufferCapacity: integer(256, 16 * 1024 * 1024, 'bytes', DEFAULT_BUFFER_CAPACITY),
-  compactAt: number(0, 1, 'of the buffer', 0.5),
-  maxFrameSize: integer(0, SIZE_MAX, 'bytes', DEFAULT_MAX_MESSAGE_SIZE),
-  maxMessageSize: integer(0, SIZE_MAX, 'bytes', DEFAULT_MAX_MESSAGE_SIZE),
-}
 
 /** By opcode. */
 const KINDS: Readonly<Record<number, MessageKind>> = {
@@ -93,8 +62,6 @@ const ROOM = 'Take the messages first, or use a larger bufferCapacity'
 const TABLE_ENTRIES = 1024
 /** Borrowed messages take turns, so that one kept too long is told apart from its successors. */
 const RING = 8
-/** The largest assembly buffer that is held for the next message: an idle connection holds no more than its other buffers take anyway. */
-const ASSEMBLY_KEPT = 64 * 1024
 /** ASCII texts are decoded in blocks of this size and cut with `substring`; see docs/architecture.md. */
 const TEXT_BLOCK = 2_048
 
@@ -120,7 +87,6 @@ export class FrameReader implements MessageSource {
   readonly capacity: number
   /** @internal */ readonly u8: Uint8Array
   /** @internal */ readonly view: DataView
-  /** @internal */ assembly: Uint8Array = EMPTY
 
   private readonly i32: Int32Array
   /** @internal */ readonly exports: CodecExports
@@ -141,10 +107,7 @@ export class FrameReader implements MessageSource {
   private end = 0
   /** Bytes may lie unparsed that a parse could make something of. */
   private unparsed = false
-  private assembled = 0
-  /** A larger one: used again while large messages follow each other, and gone once nothing does. */
-  private lastAssembly: WeakRef<Uint8Array> | null = null
-  private readonly maxMessage: number
+  private readonly parts: Parts
   private block = ''
   private blockStart = 0
   private blockEnd = 0
@@ -165,15 +128,11 @@ export class FrameReader implements MessageSource {
     options: FrameReaderOptions = {},
     region?: Region,
   ) {
-    this.role = options.role ?? 'client'
-    if (this.role !== 'client' && this.role !== 'server') {
-      throw new UsageError('InvalidOption', `role must be 'client' or 'server', but is ${nameChoice(this.role)}`)
-    }
-    this.capacity = checkInteger('bufferCapacity', options.bufferCapacity ?? DEFAULT_BUFFER_CAPACITY, 256, 16 * 1024 * 1024, 'bytes')
-    const compactAt = checkRange('compactAt', options.compactAt ?? 0.5, 0, 1, 'of the buffer')
-    const maxFrame = checkInteger('maxFrameSize', options.maxFrameSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_MAX, 'bytes')
-    this.maxMessage = checkInteger('maxMessageSize', options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE, 0, SIZE_MAX, 'bytes')
-    this.compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(this.capacity * compactAt)
+    const { role, capacity, compactAt, maxFrame, maxMessage } = frameLimits(options)
+    this.role = role
+    this.capacity = capacity
+    this.parts = new Parts(maxMessage)
+    this.compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(capacity * compactAt)
 
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(FrameReader.regionBytes(this.capacity))
@@ -198,7 +157,7 @@ export class FrameReader implements MessageSource {
     this.set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
     this.set(READER_IN_PLACE_LIMIT, this.capacity)
     this.view.setBigUint64(this.record + READER_MAX_FRAME, BigInt(maxFrame), true)
-    this.view.setBigUint64(this.record + READER_MAX_MESSAGE, BigInt(this.maxMessage), true)
+    this.view.setBigUint64(this.record + READER_MAX_MESSAGE, BigInt(maxMessage), true)
     this.exports.readerReset(this.record)
 
     const ring = Array.from({ length: RING }, () => new Message(this))
@@ -337,7 +296,7 @@ export class FrameReader implements MessageSource {
     this.held.live = null
     this.cursor = this.end = this.table
     this.unparsed = false
-    this.assembled = 0
+    this.parts.end()
     this.failure = null
     // Only close messages set it, and the hot path of `next` does not clear it.
   }
@@ -359,7 +318,7 @@ export class FrameReader implements MessageSource {
     this.isRetired = true
     this.onlyTarget = 0
     this.held.live = kept
-    if (kept === null) this.assembly = EMPTY
+    if (kept === null) this.parts.clear()
     if (this.ownsRegion) this.region.release()
   }
 
@@ -452,6 +411,11 @@ export class FrameReader implements MessageSource {
   // MessageSource
 
   /** @internal */
+  get assembly(): Uint8Array {
+    return this.parts.bytes
+  }
+
+  /** @internal */
   textAt(offset: number, length: number, ascii: boolean): string {
     if (!ascii) return this.text.utf8(this.u8, offset, offset + length)
     const end = offset + length
@@ -466,14 +430,14 @@ export class FrameReader implements MessageSource {
 
   /** @internal */
   assembledText(length: number, ascii: boolean): string {
-    return ascii ? this.text.latin1(this.assembly, 0, length) : this.text.utf8(this.assembly, 0, length)
+    return ascii ? this.text.latin1(this.parts.bytes, 0, length) : this.text.utf8(this.parts.bytes, 0, length)
   }
 
   /** Everything parsed has been taken: parses what came since. True when that gave something. */
   private parse(): boolean {
     this.checkReleased()
     this.held.live = null
-    if (this.assembled === 0 && this.assembly.length > ASSEMBLY_KEPT) this.letGoOfAssembly()
+    this.parts.rest()
     if (this.unparsed) {
       this.blockEnd = 0
       const count = this.exports.readerParse(this.record)
@@ -495,15 +459,14 @@ export class FrameReader implements MessageSource {
       this.append(offset, length)
       // A loop, not a recursion: a peer chooses how many parts there are.
       if (kind === KIND_PART) return this.poll() ? this.next() : null
-      const size = this.assembled
-      this.assembled = 0
+      const size = this.parts.end()
       return this.deliver(0, size, (kind === KIND_END_TEXT ? OPCODE_TEXT : OPCODE_BINARY) | (word & DESCRIPTOR_ASCII) | ASSEMBLED)
     }
     if (kind !== OPCODE_CLOSE) return this.deliver(offset, length, kind)
     // Reading goes on behind a close message, to see the connection end, and then its memory goes: the reason is kept apart.
-    this.assembly = this.u8.slice(offset + 2, offset + length)
+    this.parts.bytes = this.u8.slice(offset + 2, offset + length)
     const status = length < 2 ? CloseCode.NoStatus : this.view.getUint16(offset)
-    return this.deliver(0, this.assembly.length, kind | ASSEMBLED, status)
+    return this.deliver(0, this.parts.bytes.length, kind | ASSEMBLED, status)
   }
 
   /** Copies in bytes whose length has been judged. */
@@ -543,25 +506,8 @@ export class FrameReader implements MessageSource {
   }
 
   private append(offset: number, length: number): void {
-    const needed = this.assembled + length
-    if (this.assembled === 0) this.reuseAssembly(needed)
-    if (needed > this.assembly.length) this.assembly = grown(this.assembly, this.assembled, needed, this.maxMessage, false)
-    this.assembly.set(this.u8.subarray(offset, offset + length), this.assembled)
-    this.assembled = needed
-  }
-
-  private letGoOfAssembly(): void {
-    this.lastAssembly = new WeakRef(this.assembly)
-    this.assembly = EMPTY
-  }
-
-  /** The first `length` bytes of a message have come: if its frame will need a quarter of the last large buffer, and that is still there, it goes there. */
-  private reuseAssembly(length: number): void {
-    const last = this.lastAssembly?.deref()
-    if (last === undefined) return
-    // The low word: the limits are below 2^31.
-    if (length + this.get(READER_REMAINING) >= last.length / 4 && length <= last.length) this.assembly = last
-    this.lastAssembly = null
+    // The low word of what remains: the limits are below 2^31.
+    this.parts.append(this.u8.subarray(offset, offset + length), this.get(READER_REMAINING))
   }
 
   /** Frees what has been consumed, when it is free of charge or due. */
@@ -587,5 +533,3 @@ export class FrameReader implements MessageSource {
     this.i32[this.words + (offset >> 2)] = value
   }
 }
-
-const EMPTY = new Uint8Array(0)

@@ -1,15 +1,15 @@
 /** The sending half of a WebSocket, sans IO: messages in, bytes out. */
 
 import { MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../../assembly/abi.ts'
-import { checkInteger, EncodeError, UsageError } from '../../errors.ts'
+import { EncodeError, UsageError } from '../../errors.ts'
 import { nameValue } from '../../naming.ts'
-import { type Family, integer, oneOf } from '../../option-rules.ts'
+import { checkInteger, type Family, integer, SIZE_MAX } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, textOf, within } from '../inputs.ts'
 import { align, type Codec, type Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
 import { released } from '../reader-errors.ts'
-import type { Role } from './frame-reader.ts'
+import { ROLE, type Role } from './limits.ts'
 import { MaskKeys, maskKeySource } from './mask-keys.ts'
 import { CloseCode } from './message.ts'
 
@@ -27,7 +27,7 @@ export const DEFAULT_WRITE_BUFFER_CAPACITY: number = 64 * 1024
 
 /** What a {@link FrameWriter} may be given. */
 export const FRAME_WRITER_OPTIONS: Family<FrameWriterOptions> = {
-  role: oneOf<Role>('client', 'server'),
+  role: ROLE,
   writeBufferCapacity: integer(256, 16 * 1024 * 1024, 'bytes', DEFAULT_WRITE_BUFFER_CAPACITY),
   maskKeys: maskKeySource,
 }
@@ -79,7 +79,7 @@ export class FrameWriter {
     this.role = options.role ?? 'client'
     this.masked = this.role === 'client'
     this.keys = options.maskKeys ?? new MaskKeys()
-    this.capacity = checkInteger('writeBufferCapacity', options.writeBufferCapacity ?? DEFAULT_WRITE_BUFFER_CAPACITY, 256, 16 * 1024 * 1024, 'bytes')
+    this.capacity = options.writeBufferCapacity ?? DEFAULT_WRITE_BUFFER_CAPACITY
     this.ownsRegion = region === undefined
     this.region = region ?? codec.region(FrameWriter.regionBytes(this.capacity))
     this.u8 = this.region.memory.u8
@@ -170,7 +170,7 @@ export class FrameWriter {
    */
   encodeWith(kind: 'text' | 'binary', length: number, fill: (payload: Uint8Array) => void): boolean {
     // A length below 0 would be one near 2^32 to the codec, which would mask the memory of every other connection.
-    checkInteger('length', length, 0, 2 ** 31 - 1, 'bytes')
+    checkInteger('length', length, 0, SIZE_MAX, 'bytes')
     if (length > this.room) return this.full()
     const { tail } = this
     const at = tail + MAX_FRAME_HEADER

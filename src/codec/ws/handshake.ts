@@ -12,9 +12,9 @@ import {
   SEAL_NO_ROOM,
   SHA1_SCRATCH_BYTES,
 } from '../../../assembly/abi.ts'
-import { checkInteger, EncodeError, HandshakeError, type HandshakeResponse, type HttpError, UsageError } from '../../errors.ts'
+import { EncodeError, HandshakeError, type HandshakeResponse, type HttpError, UsageError } from '../../errors.ts'
 import { nameFault, nameValue } from '../../naming.ts'
-import { refused, SIZE_MAX } from '../../option-rules.ts'
+import { checkInteger, refused, SIZE_MAX } from '../../option-rules.ts'
 import { namesOf, showsItself } from '../../printing.ts'
 import { type Fields, type FieldsInit, pairsOf } from '../http/fields.ts'
 import { injectedField, injectedLine, injection } from '../http/injection.ts'

@@ -1,8 +1,9 @@
 /** Single steps of the codec, for those who need one without the rest: masking, and the keys of the opening handshake. */
 
 import { HANDSHAKE_ACCEPT_BYTES, HANDSHAKE_KEY_BYTES, HANDSHAKE_NONCE_BYTES, SHA1_SCRATCH_BYTES } from '../../../assembly/abi.ts'
-import { checkInteger, UsageError } from '../../errors.ts'
+import { UsageError } from '../../errors.ts'
 import { nameValue } from '../../naming.ts'
+import { checkInteger } from '../../option-rules.ts'
 import { type BytesInit, bytesOf, copyInto, textOf, within } from '../inputs.ts'
 import type { Codec, Region } from '../memory.ts'
 import { cryptoRandom, type RandomSource } from './mask-keys.ts'

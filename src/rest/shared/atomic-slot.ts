@@ -3,11 +3,10 @@
 import type { Request } from '../../codec/http/request.ts'
 import { RequestWriter } from '../../codec/http/request-writer.ts'
 import { RestResponse } from '../../codec/http/response.ts'
-import { checkInteger, type RequestSent, RestError, UsageError } from '../../errors.ts'
-import { checkSignal, TIMER_MAX } from '../../option-rules.ts'
+import { type RequestSent, RestError, UsageError } from '../../errors.ts'
+import { checkInteger, checkSignal, checkTimeLimit, TIMER_MAX } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
-import { checkTimeout } from '../options.ts'
 import type { ResponseTimings } from '../response.ts'
 import { abandonedRequest } from '../rest-errors.ts'
 import { checkRequest } from '../sendable.ts'
@@ -213,7 +212,7 @@ export class AtomicClientSlot {
     private readonly threads: Attachments,
   ) {
     const { cells, memory, plan } = attachment
-    const block = checkInteger('the block of a slot message', message.block, 0, plan.blocks - 1, 'as its pool has them')
+    const block = checkInteger('the block of a slot message', message.block, 0, plan.blocks - 1, '')
     const { lease, index } = message
     this.cells = cells
     this.pool = memory.pool
@@ -386,7 +385,7 @@ export class AtomicClientSlot {
   private begin(request: Request, options: AtomicSendOptions): { since: number; end: number } {
     const { cells, at, attachment, writer } = this
     const signal = checkSignal('signal', options.signal)
-    const timeout = options.timeout === undefined ? attachment.plan.timeout : checkTimeout('timeout', options.timeout)
+    const timeout = options.timeout === undefined ? attachment.plan.timeout : checkTimeLimit('timeout', options.timeout)
     if (signal?.aborted) {
       throw abandonedRequest('RequestAborted', 'the request was aborted before it was sent', NOT_SENT, signal.reason)
     }

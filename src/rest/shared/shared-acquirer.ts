@@ -2,9 +2,8 @@
 
 import type { Clock } from '../../clock.ts'
 import { RestError, UsageError } from '../../errors.ts'
-import { checkSignal } from '../../option-rules.ts'
+import { checkSignal, checkTimeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
-import { checkTimeout } from '../options.ts'
 import { type AtomicClientSlot, type Attachments, GRACE } from './atomic-slot.ts'
 import { type SharedCells, stayAlive } from './cells.ts'
 import { POOL_CLOSED } from './handover.ts'
@@ -128,7 +127,7 @@ export class SharedAcquirer {
   }
 
   private begin({ timeout: given, signal }: SharedAcquireOptions): Wait {
-    const timeout = checkTimeout('timeout', given ?? DEFAULT_TIMEOUT)
+    const timeout = checkTimeLimit('timeout', given ?? DEFAULT_TIMEOUT)
     if (signal?.aborted) throw waitAborted(signal.reason, 0)
     const { cells, memory, clock } = this.threads.of(this.plan)
     if (cells.load(memory.pool + POOL_CLOSED) !== 0) throw closed()

@@ -5,7 +5,8 @@
 
 import { type Clock, systemClock } from '../../clock.ts'
 import type { EndProof } from '../../end-proof.ts'
-import { checkBoolean, checkInteger, checkRange, TransportError } from '../../errors.ts'
+import { TransportError } from '../../errors.ts'
+import { checkInteger, checkNumber, flag, TIMER_MAX } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import type { Transport, TransportHandler, WriteProgress } from '../transport.ts'
 import { type Link, Pipe, type PipeReader, type PipeWriter } from './pipe.ts'
@@ -61,15 +62,15 @@ export interface MemoryTransport extends Transport {
 export function memoryPair(options: MemoryOptions = {}): [MemoryTransport, MemoryTransport] {
   const link: Link = {
     maxDelivery: options.maxDelivery === undefined ? Infinity : checkInteger('maxDelivery', options.maxDelivery, 1, 2 ** 31, 'bytes'),
-    latency: checkRange('latency', options.latency ?? 0, 0, 2 ** 31 - 1, 'ms'),
+    latency: checkNumber('latency', options.latency ?? 0, 0, TIMER_MAX, 'ms'),
     capacity: checkInteger('capacity', options.capacity ?? 65_536, 1, 2 ** 31, 'bytes'),
-    seed: options.seed === undefined ? null : checkInteger('seed', options.seed, 0, 2 ** 32 - 1, '(any)'),
+    seed: options.seed === undefined ? null : checkInteger('seed', options.seed, 0, 2 ** 32 - 1, ''),
     clock: options.clock ?? systemClock,
     deferWrites: options.deferWrites ?? false,
     deliverInResume: options.deliverInResume ?? false,
   }
   const { targetCount = 1, alpnProtocol, remoteAddress } = options
-  const facts = { targetCount, isSecure: checkBoolean('isSecure', options.isSecure ?? false), alpnProtocol, remoteAddress }
+  const facts = { targetCount, isSecure: flag().read('isSecure', options.isSecure ?? false), alpnProtocol, remoteAddress }
   const there = new Pipe(link, 1)
   const back = new Pipe(link, 2)
   const first = new MemoryEnd(facts, back, there)

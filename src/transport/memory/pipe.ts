@@ -1,7 +1,7 @@
 /** One direction of a connection in memory: its pace, its pieces, its faults. */
 
 import type { Clock } from '../../clock.ts'
-import { checkInteger } from '../../errors.ts'
+import { checkInteger } from '../../option-rules.ts'
 import type { WriteProgress } from '../transport.ts'
 
 /** How a direction behaves: the options of a pair, checked. */

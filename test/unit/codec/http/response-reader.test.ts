@@ -42,7 +42,7 @@ describe('options', () => {
     [{ capacity: 16 * 1024 * 1024 + 1 }, /capacity/],
     [{ capacity: 1_024.5 }, /whole number/],
     [{ maxHeadSize: 15 }, /maxHeadSize must be a whole number of bytes, 16 to 16,777,216/],
-    [{ capacity: 2_048, maxHeadSize: 2_049 }, /maxHeadSize must be 16 to 2048/],
+    [{ capacity: 2_048, maxHeadSize: 2_049 }, /maxHeadSize must be a whole number of bytes, 16 to 2,048/],
     [{ maxHeaders: 0 }, /maxHeaders must be a whole number of fields, 1 to 1,000/],
     [{ maxHeaders: 1_001 }, /maxHeaders/],
     [{ maxBodySize: -1 }, /maxBodySize must be a whole number of bytes, 0 to 2,147,483,647/],
