@@ -10,6 +10,19 @@ async function renderChunk(code) {
   return { code: minified.code, map: minified.map }
 }
 
+const ABI = await import('./build/js/assembly/abi.js')
+const ABI_IMPORT = /^import \{([^}]*)\} from '[./]+\/assembly\/abi\.js';$/m
+const ABI_VALUES = Object.fromEntries(Object.entries(ABI).map(([name, value]) => [name, JSON.stringify(value)]))
+
+/**
+ * The numbers of the binary interface as literals. A name that one chunk exports is looked up in a cell of its module at each use, by its own module
+ * too, and no engine folds it: taking a message cost a third more.
+ */
+async function foldAbi(code) {
+  if (!ABI_IMPORT.test(code)) return null
+  return transform(code.replace(ABI_IMPORT, ''), { define: ABI_VALUES, charset: 'utf8', target: 'es2022', sourcemap: 'external' })
+}
+
 // One file for each entry, shared chunks between them. The runtime adapters import node: builtins, which stay imports.
 export default {
   plugins: [
@@ -19,6 +32,7 @@ export default {
       name: 'maps of tsc',
       load: (id) => (existsSync(`${id}.map`) ? { code: readFileSync(id, 'utf8'), map: JSON.parse(readFileSync(`${id}.map`, 'utf8')) } : null),
     },
+    { name: 'numbers of the ABI', transform: foldAbi },
     { name: 'minification', renderChunk },
   ],
   input: Object.fromEntries(['node', 'deno', 'bun', 'workerd', 'codec', 'testing', 'cli'].map((name) => [name, `build/js/src/entry/${name}.js`])),
