@@ -63,7 +63,7 @@ import {
   RESPONSE_MORE,
 } from '../../../assembly/abi.ts'
 import type { EndProof } from '../../end-proof.ts'
-import { HttpError, UsageError } from '../../errors.ts'
+import { type HttpError, UsageError } from '../../errors.ts'
 import { showsItself } from '../../printing.ts'
 import { HeapBody } from '../heap-body.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, within } from '../inputs.ts'
@@ -76,6 +76,7 @@ import { HeadFields, latin1 } from './head-fields.ts'
 import { httpError } from './http-error.ts'
 import { type ResponseLimits, type ResponseReaderOptions, responseLimits } from './limits.ts'
 import { type ResponseSource, RestResponse } from './response.ts'
+import { endFault } from './response-end.ts'
 
 /** An interim response (RFC 9110 section 15.2) other than 101: 100 Continue, 103 Early Hints and the like. Owned. */
 export interface InterimResponse {
@@ -291,8 +292,19 @@ export class ResponseReader implements ResponseSource {
     if (this.failure !== null) return RESPONSE_FAILED
     const state = this.word(INCOMING_STATE)
     if (state === INCOMING_IDLE || state === INCOMING_DONE) return RESPONSE_COMPLETE
-    if (state === INCOMING_IN_BODY && this.word(INCOMING_FRAMING) === BODY_UNTIL_CLOSE) return this.endBody(proof)
-    return this.failAtEnd(new HttpError('UnexpectedEnd', `the connection ended ${this.whereabouts(state)}`))
+    const framing = this.word(INCOMING_FRAMING)
+    const received = this.word(INCOMING_BODY_BYTES)
+    const announced = this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true)
+    this.failure = endFault({ state, framing, hasBegun: this.begun, received, announced }, proof, this.requiresVerifiedEnd)
+    if (this.failure !== null) {
+      this.set(INCOMING_STATE, INCOMING_FAILED)
+      this.set(INCOMING_ERROR, HTTP_ERROR_UNEXPECTED_END)
+      return RESPONSE_FAILED
+    }
+    if (proof === 'verified') this.set(INCOMING_FRAMING, BODY_UNTIL_VERIFIED_END)
+    this.set(INCOMING_STATE, INCOMING_DONE)
+    this.hasHead = this.isComplete = true
+    return RESPONSE_COMPLETE
   }
 
   /** Why the connection has failed, null while it has not. No byte after the failure is interpreted; `reset` makes the reader usable again. */
@@ -502,30 +514,6 @@ export class ResponseReader implements ResponseSource {
     return this.settle(this.exports.incomingCommit(this.record, target, within(length, this.capacity)))
   }
 
-  /** The end of a body that reaches until there. */
-  private endBody(proof: EndProof): number {
-    const received = this.word(INCOMING_BODY_BYTES)
-    if (proof === 'truncated') {
-      const message = `TLS was cut without a close_notify after ${received} bytes of a body that only the end of the connection delimits`
-      return this.failAtEnd(new HttpError('UnexpectedEnd', message))
-    }
-    if (proof === 'verified') this.set(INCOMING_FRAMING, BODY_UNTIL_VERIFIED_END)
-    else if (this.requiresVerifiedEnd) {
-      const message = `only the end of the connection, which nothing verifies, ended the body after ${received} bytes (requireVerifiedEnd)`
-      return this.failAtEnd(new HttpError('UnverifiedEnd', message))
-    }
-    this.set(INCOMING_STATE, INCOMING_DONE)
-    this.hasHead = this.isComplete = true
-    return RESPONSE_COMPLETE
-  }
-
-  private failAtEnd(error: HttpError): number {
-    this.set(INCOMING_STATE, INCOMING_FAILED)
-    this.set(INCOMING_ERROR, HTTP_ERROR_UNEXPECTED_END)
-    this.failure = error
-    return RESPONSE_FAILED
-  }
-
   private append(address: number, length: number): void {
     if (this.heap === null) {
       // The length was checked against maxBodySize before it got here.
@@ -558,13 +546,6 @@ export class ResponseReader implements ResponseSource {
       default:
         return httpError(code, 'response', size, this.view.getFloat64(this.record + INCOMING_ERROR_B, true))
     }
-  }
-
-  private whereabouts(state: number): string {
-    if (state === INCOMING_IN_HEAD) return this.begun ? 'in the head of the response' : 'before the first byte of the response'
-    const received = this.word(INCOMING_BODY_BYTES)
-    if (this.word(INCOMING_FRAMING) !== BODY_LENGTH) return `in the body of the response, after ${received} bytes and before the last chunk`
-    return `in the body of the response, after ${received} of ${this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true)} bytes`
   }
 
   /** Bytes that fit behind those that have arrived. */
