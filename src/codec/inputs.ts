@@ -34,8 +34,11 @@ export function plainLength(value: unknown): number {
   if (ArrayBuffer.isView(value)) {
     // Asked in this way first, engines know what they have, and read the platform's length in place of a call.
     const claimed = (value as Uint8Array).length
-    // An empty one may be detached, which is a mistake and not an empty message.
-    if (claimed > 0 && value instanceof Uint8Array && lengthOf.call(value) === claimed) return claimed
+    if (claimed !== undefined && value instanceof Uint8Array) {
+      const length = lengthOf.call(value) as number
+      // An empty one may be detached, which is a mistake and not an empty message.
+      if (length > 0) return length
+    }
   }
   return -1
 }
