@@ -20,7 +20,7 @@ const NUMBER = /^export const (\w+) = (\d+);$/gm
  */
 async function foldNumbers(code, id) {
   const numbers = {}
-  const rest = code.replace(IMPORT, (whole, names, from) => {
+  const rest = code.replace(IMPORT, (_, names, from) => {
     const exported = new Map(Array.from(readFileSync(path.join(path.dirname(id), from), 'utf8').matchAll(NUMBER), ([, name, value]) => [name, value]))
     const others = names.split(',').filter((each) => {
       const name = each.trim()
