@@ -29,9 +29,9 @@ export class Connector {
     this.controller.abort(reason)
   }
 
-  /** A connection that nothing has been done with. Given up when `signal` is aborted: by default, when the pool is closed. */
+  /** Dials a new transport. Abandoned when `signal` is aborted: by default, when the pool is closed. */
   async dial(signal: AbortSignal = this.stopped): Promise<Transport> {
-    // Whoever dials listens to what it is given.
+    // The dial function adds its own listener to the signal that it is given.
     const attempt = this.signals.child(signal)
     try {
       return await this.runtime.dial(this.address, { ...this.options, signal: attempt.signal })

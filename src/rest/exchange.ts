@@ -1,10 +1,10 @@
 /**
  * A request and its response on one connection: an object that the connection has from its beginning, and uses again for each request.
  *
- * Rule 1: one way in, `begin`. Whatever can be refused is refused there, and what it had taken by then is let go: the connection stays idle.
- * Rule 2: one way out, `end`, whether the response is complete or the request failed. All that an exchange holds is let go there, so the
+ * Rule 1: one way in, `begin`. A request that can be refused is refused there, and what `begin` had taken by then is released: the connection stays idle.
+ * Rule 2: one way out, `end`, whether the response is complete or the request failed. Everything that an exchange holds is released there, so the
  *         connection is idle or poisoned afterwards, never half busy.
- * Rule 3: it never judges the connection: it says what became of the response, and the connection decides.
+ * Rule 3: it never judges the connection: it reports how the response ended, and the connection decides.
  */
 
 import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
@@ -29,7 +29,7 @@ import { WriteGrace } from './write-grace.ts'
 export interface ExchangeHost {
   /** The reader that the transport reads into. */
   readonly reader: ResponseReader
-  /** A response is complete. `keepAlive`: what the server says of how long it keeps an idle connection, in ms, or -1. */
+  /** A response is complete. `keepAlive`: how long the server says that it keeps an idle connection, in ms, or -1. */
   onAnswered(reusable: boolean, isFollowed: boolean, keepAlive: number): void
   /** Everything that was delivered has been used. */
   readOn(): void
@@ -37,7 +37,7 @@ export interface ExchangeHost {
   lose(error: Error | null, gracefully: boolean): void
 }
 
-/** What holds for a request that does not say it itself. */
+/** Defaults for a request without these options. */
 export interface ExchangeDefaults {
   readonly timeout: number
   readonly requireVerifiedEnd: boolean
@@ -58,13 +58,13 @@ export class Exchange implements Abortable {
   private readonly times = new Float64Array(4)
   private readonly alarm: Alarm
   private readonly grace: WriteGrace
-  /** Counts the exchanges: a callback of one that has ended is told apart. */
+  /** Counts the exchanges, so that a callback of an ended exchange is recognized. */
   private serial = 0
   /** Where the response is read: the connection's own reader, or one that was given with the request. Null when no exchange is under way. */
   private reader: ResponseReader | null = null
   /** Which target of a reader that was given is filled next. */
   private otherTarget: 0 | 1 = 0
-  /** Pieces of a read are being passed on: nothing may come in between. */
+  /** Pieces of a read are being passed on: nothing may happen in between. */
   private passing = false
   /** Its limit in ms. */
   private limit = 0
@@ -74,10 +74,10 @@ export class Exchange implements Abortable {
   private body: RequestBody | null = null
   private onInterim: SendOptions['onInterim']
   private signal: AbortSignal | undefined
-  /** The response is complete, and waits for the system to tell that it took all of the request. */
+  /** The response is complete, and waits until the system reports that it took all of the request. */
   private held = false
   /**
-   * The writer of a request that the system has not taken all of: its memory is in use. That outlives an exchange whose connection is lost, until
+   * The writer of a request that the system has not fully taken: its memory is in use. When the connection is lost, this lasts beyond the exchange, until
    * the transport is done.
    */
   private writing: RequestMemory | null = null
@@ -122,7 +122,7 @@ export class Exchange implements Abortable {
     }
   }
 
-  /** How far the exchange under way has got. */
+  /** How far the current exchange has got. */
   get outcome(): Outcome {
     const requestSent = this.sent
     const phase = this.reader?.hasBegun ? 'body' : requestSent === 'fully' ? 'first byte' : 'send'
@@ -143,7 +143,7 @@ export class Exchange implements Abortable {
     const { stream = null } = request
     checkOptions(SEND_OPTIONS, options)
     const { timeout: limit = defaults.timeout, requireVerifiedEnd = defaults.requireVerifiedEnd, onInterim } = options
-    // Null is no signal.
+    // Null means no signal.
     const signal = options.signal ?? undefined
     if (signal?.aborted) throw new RestError('RequestAborted', 'the request was aborted before it was sent', { ...REFUSED, cause: signal.reason })
     const isOther = reader !== this.host.reader
@@ -183,7 +183,7 @@ export class Exchange implements Abortable {
     body.start((error) => this.onBodyEnd(error))
   }
 
-  /** `length` bytes have come, to the beginning of target `index` of the connection's own reader. */
+  /** `length` bytes were received, at the beginning of target `index` of the connection's own reader. */
   receive(index: 0 | 1, target: Uint8Array, length: number): void {
     if (this.held) {
       this.finish(true)
@@ -196,17 +196,17 @@ export class Exchange implements Abortable {
     else this.passOn(reader, target.subarray(0, length))
   }
 
-  /** The server has ended: nothing more will come. Of an exchange that is not over then, the connection's end tells. */
+  /** The server has ended: it will send nothing more. When the exchange is not over then, the end of the connection decides. */
   receiveEnd(): void {
     const { reader } = this
     if (reader !== null && !this.held) this.take(reader, reader.end(this.transport.endProof))
     if (this.held) this.finish(false)
   }
 
-  /** The transport has let go of what it was given. */
+  /** The transport has released the bytes that it was given. */
   onWritten(): void {
     this.body?.onWritten()
-    // A response is held for a body that was given whole: this was the last of it.
+    // The response was held until the system took all of a whole body: this was the last of it.
     if (this.body === null || this.held) this.endWriting()
     if (this.held) this.finish(false)
   }
@@ -244,7 +244,7 @@ export class Exchange implements Abortable {
 
   // How it works inside.
 
-  /** How much of the request has left. A transport that fails to tell may have sent some of it. */
+  /** How much of the request has left. A transport that throws here may have sent some of it. */
   private get sent(): RequestSent {
     try {
       return this.body?.sent ?? this.transport.lastWrite
@@ -264,12 +264,12 @@ export class Exchange implements Abortable {
     this.writing = null
   }
 
-  /** Bytes for a reader that the system does not read into. */
+  /** Bytes for a reader that the system does not write into. */
   private passOn(reader: ResponseReader, bytes: Uint8Array): void {
     const targets = reader.targets()
     const { serial } = this
     let at = 0
-    // A transport may deliver what follows from inside `resume`: not before all of this has been used.
+    // A transport may deliver further bytes from inside `resume`: not before all of these have been used.
     this.passing = true
     do {
       const target = targets[this.otherTarget] as Uint8Array
@@ -290,7 +290,7 @@ export class Exchange implements Abortable {
     }
   }
 
-  /** Acts on what the reader made of the bytes that it was given. */
+  /** Acts on what the reader found in the bytes. */
   private take(reader: ResponseReader, outcome: number): void {
     const { serial } = this
     for (let progress = outcome; ; progress = reader.advance()) {
@@ -354,24 +354,24 @@ export class Exchange implements Abortable {
     resolve?.(this.streamed)
   }
 
-  /** The response is there. */
+  /** The response is complete. */
   private onComplete(reader: ResponseReader): void {
     const isWhole = this.body === null || this.body.isWhole
-    // That the source of a body still has to say that this was all matters to nobody now.
+    // Whether the source of a body has said that this was all does not matter now.
     if (this.body !== null && isWhole && this.transport.lastWrite === 'fully') this.endWriting()
     if (this.writing === null || !isWhole || reader.surplus !== 0) {
       this.finish(false)
       return
     }
-    // It nearly always is there because the server has read all of the request, and the system tells of that a moment later. A response that
-    // really overtakes its request, such as a 413, waits in vain.
+    // Nearly always the server has read all of the request, and the system reports that a moment later. A response that really overtakes its request,
+    // such as a 413, waits in vain.
     this.held = true
     this.alarm.set(Number.POSITIVE_INFINITY)
     this.grace.begin()
     this.readOn()
   }
 
-  /** The way out, with a response. `isFollowed`: bytes have come that belong to nothing. */
+  /** The way out, with a response. `isFollowed`: further bytes were received, which belong to nothing. */
   private finish(isFollowed: boolean): void {
     const { streamed, resolve } = this
     const reader = this.reader as ResponseReader
@@ -408,7 +408,7 @@ export class Exchange implements Abortable {
     this.host.lose(new RestError('RequestBodyFailed', 'the source of the request body failed', options), false)
   }
 
-  /** Lets go of all that the exchange holds. */
+  /** Releases everything that the exchange holds. */
   private end(): void {
     const { reader, body, signal } = this
     this.reader = null
@@ -434,7 +434,7 @@ export class Exchange implements Abortable {
   }
 }
 
-/** A reader that was given with a request is this exchange's. Throws `InvalidOption`. */
+/** Takes a reader that was given with a request for this exchange. Throws `InvalidOption`. */
 function claimOther(reader: unknown, user: Exchange): void {
   if (!(reader instanceof ResponseReader)) throw new UsageError('InvalidOption', 'reader must be a ResponseReader: options come after it')
   reader.claim(user)

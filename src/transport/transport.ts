@@ -67,17 +67,17 @@ export interface Transport {
 
 /** Options of a connection, the same on every runtime. One that a runtime cannot honour is refused with `OptionUnsupported` or `TlsOptionUnsupported`. */
 export interface DialOptions {
-  /** TLS settings; used when the connection is to be secure. Default: the runtime's own roots and versions. */
+  /** TLS settings, for secure connections. Default: the runtime's own roots and versions. */
   tls?: TlsConfig | undefined
   /** The proxy to connect through. Default none. Not on workerd. */
   proxy?: ProxyOption | undefined
-  /** Connect to this Unix domain socket instead of the URL's host and port, which still say what is asked for. Not on workerd. */
+  /** Connect to this Unix domain socket instead of the URL's host and port, which still give `Host` and the name on the certificate. Not on workerd. */
   socketPath?: string | undefined
   /** Send small writes at once (TCP_NODELAY). Default true. */
   noDelay?: boolean | undefined
-  /** TCP keep-alive: false, or the idle time in ms before the first probe. Default false. */
+  /** TCP keep-alive: the idle time in ms before the first probe, 1,000 to 32,767,000, or false for no probes. Default false. */
   keepAlive?: false | number | undefined
-  /** Longest time for name lookup, TCP connect and TLS handshake together, in ms. Default 10,000; 0 is no limit. */
+  /** Milliseconds for name lookup, TCP connect and TLS handshake together. Default 10,000. */
   connectTimeout?: number | undefined
   /** Abandons the attempt. The rejection is the signal's reason. */
   signal?: AbortSignal | undefined

@@ -43,7 +43,7 @@ export class WsStreamBuilder<Stream> {
   bufferCapacity(bytes: number): WsStreamBuilder<Stream> {
     return this.with({ bufferCapacity: bytes })
   }
-  /** Most bytes that one read brings in. */
+  /** Most bytes of one read. */
   maxReadSize(bytes: number): WsStreamBuilder<Stream> {
     return this.with({ maxReadSize: bytes })
   }

@@ -42,12 +42,12 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   readonly protocol: string
   /** Client: fields of the server's response, in order. */
   readonly headers: Fields
-  /** Server: what the client asked for; null on a client. */
+  /** Server: the client's opening request; null on a client. */
   readonly request: UpgradeRequest | null
 
   private readonly connection: Connection
   private readonly reader: FrameReader
-  /** What messages are taken from: the reader, after what was parked. */
+  /** Where messages are taken from: the parked ones, then the reader. */
   private source: Source
   private readonly transport: Transport
   private readonly options: ResolvedOptions
@@ -59,7 +59,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   private parked: ParkedMessages | null = null
   /** A `recv` is under way. */
   private receiving = false
-  /** A loop was begun and has not been left. */
+  /** A loop has begun and has not been left. */
   private looping = false
   private closeTimer: unknown = null
   private pacemaker: Pacemaker | null = null
@@ -69,7 +69,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   constructor(
     runtime: Runtime,
     opened: Opened,
-    /** A failure ends receiving as a close does: for those who look at {@link WsConnection.closed} anyway. */
+    /** A failure ends receiving without an error, as a close does: for a caller that looks at {@link WsConnection.closed} anyway. */
     endsQuietly = false,
   ) {
     this.runtime = runtime
@@ -99,9 +99,9 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   }
 
   /**
-   * Resolves when the connection is gone, however that came; never rejects. Asking for it is enough to find out: while nobody receives, the stream
-   * reads on by itself, answers pings and a close, and keeps messages for whoever receives later. What holds back the end then, as it holds back
-   * the peer, is a borrowed message that is still in use, or 64 KiB of messages that nobody takes: take them, or `close()`.
+   * Resolves when the connection has ended, whatever the reason; never rejects. Awaiting it is enough to learn of the end: while nobody receives, the
+   * stream reads on by itself, answers pings and a close, and keeps messages for a later receiver. A borrowed message that is still in use, or 64 KiB of
+   * messages that nobody takes, hold back the peer and the end: take them, or `close()`.
    */
   get closed(): Promise<CloseInfo> {
     if (this.closing.readyState === 'open' && this.waiter === null && !this.reader.isHeld) this.readAhead()
@@ -118,7 +118,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     return this.transport.alpnProtocol
   }
 
-  /** The peer's address, when the runtime tells. */
+  /** The peer's address, when the runtime reports it. */
   get remoteAddress(): string | undefined {
     return this.transport.remoteAddress
   }
@@ -126,8 +126,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   // Receiving.
 
   /**
-   * Waits until {@link WsConnection.next} has a message: true. False at the end: after a close frame of the peer, or a close of this side. Rejects
-   * when the connection failed (an end without a close frame is a failure, too), with the messages before the failure still delivered first, and
+   * Waits until {@link WsConnection.next} has a message: true. False at the end: after a close frame from the peer, or a close of this side. Rejects
+   * when the connection failed (an end without a close frame is a failure, too), after the messages that were received before the failure, and
    * with `ConcurrentReceive` while another receiver waits. Messages taken before are stale after this call, if it has to wait.
    */
   readable(): Promise<boolean> {
@@ -209,9 +209,9 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   // Sending.
 
   /**
-   * Sends a text message. `undefined`: it left, leaves when this tick ends, or follows what the transport is still writing. A promise: half of
-   * the write buffer waits, so await it before the next one; {@link WsConnection.flush} tells when everything is out. Sending does not make
-   * received messages stale. Throws `NotOpen`, `InvalidOption` (it is no string), `OutgoingMessageTooLarge` or `SendBufferFull`, and has then sent
+   * Sends a text message. Returns `undefined` when it has left, leaves when this tick ends, or follows what the transport is still writing. Returns a
+   * promise when half of the write buffer waits: await it before the next send; {@link WsConnection.flush} resolves when everything is out. Sending does
+   * not make received messages stale. Throws `NotOpen`, `InvalidOption` (not a string), `OutgoingMessageTooLarge` or `SendBufferFull`, and has then sent
    * nothing.
    */
   sendText(text: string): undefined | Promise<void> {
@@ -310,7 +310,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
 
   // How it works inside.
 
-  /** Does what the closing handshake asks for. */
+  /** Executes the actions of the closing handshake. */
   private act(actions: readonly ClosingAction[]): void {
     for (const action of actions) this[action]()
   }
@@ -353,7 +353,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     waiter.resolve(true)
   }
 
-  /** Nothing more will come out of the reader. It is drained. */
+  /** The reader will give no more messages. It is drained. */
   private isOver(): boolean {
     this.decide()
     return this.closing.readyState === 'closed'
@@ -370,7 +370,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     return message
   }
 
-  /** What the last byte in the reader says of the end, once the reader is drained. */
+  /** Judges the end by the last byte in the reader, once the reader is drained. */
   private decide(): void {
     const { error } = this.reader
     if (error !== null) this.act(this.closing.onBroken(error))
@@ -420,7 +420,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     this.startCloseTimer()
   }
 
-  /** Drops what has arrived, looking for the peer's close frame only. */
+  /** Drops what has arrived, except for the peer's close frame. */
   private drop(): void {
     const { reader } = this
     this.parked?.clear()

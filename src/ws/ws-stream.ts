@@ -1,4 +1,4 @@
-/** `WsStream`: the ways to come by a WebSocket. An entry point gives it its runtime. */
+/** `WsStream`: the ways to open a WebSocket. An entry point gives it its runtime. */
 
 import type { UpgradeHead } from '../codec/ws/upgrade.ts'
 import { type Family, readOptions } from '../option-rules.ts'
@@ -47,8 +47,8 @@ export class WsStream extends WsConnection {
   }
 
   /**
-   * Upgrades over a connection that the caller made: as {@link WsStream.connect}, whose URL then says `Host`, path, and whether TLS is to be put over
-   * the connection first: for `wss:`, with `options.tls` always, and without unless it `isSecure` already, and for no other name. Closes it on failure.
+   * Upgrades over a connection that the caller made, like {@link WsStream.connect}. The URL gives `Host`, path, and whether TLS is put over the connection
+   * first: for `wss:`, always with `options.tls`, and without it unless the connection `isSecure` already, for the URL's host. Closes it on failure.
    */
   static async connectWith<Stream extends WsStream>(
     this: WsStreamClass<Stream>,
@@ -76,7 +76,7 @@ export class WsStream extends WsConnection {
     return new this(this.runtime, await openServer(this.runtime, transport, readOptions(ACCEPT_OPTIONS, options)))
   }
 
-  /** As {@link WsStream.accept}, for a request whose head a server of the platform's has read. @internal */
+  /** As {@link WsStream.accept}, for a request whose head a server of the platform has read. @internal */
   static async acceptHead<Stream extends WsStream>(
     this: WsStreamClass<Stream>,
     transport: Transport,
@@ -87,9 +87,9 @@ export class WsStream extends WsConnection {
   }
 
   /**
-   * Streams, one after the other: when one ends, the next is opened after a pause (100 ms doubling to 30 s, jittered, anew after a stable
-   * session). Leave the loop or abort `signal` to stop. In these streams a lost connection ends receiving instead of throwing; why is in
-   * `await ws.closed` and in `onDown`.
+   * Streams, one after the other: when one ends, the next is opened after a pause (100 ms doubling to 30 s, jittered, starting again at 100 ms after a
+   * stable session). Leave the loop or abort `signal` to stop. In these streams a lost connection ends receiving instead of throwing; `await ws.closed` and
+   * `onDown` give the reason.
    *
    * ```ts
    * const onOpen = (ws) => ws.sendText('{"op":"subscribe","symbols":["BTC-USD"]}')

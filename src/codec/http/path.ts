@@ -1,6 +1,6 @@
-/** Where a request's path leads. */
+/** Whether a request's path leaves the base path. */
 
-/** A dot segment (RFC 3986 section 3.3) to whoever takes the path apart: plain or percent-encoded. */
+/** A dot segment (RFC 3986 section 3.3), plain or percent-encoded. */
 const DOTS = /^(?:\.|%2e){1,2}$/i
 /** What parts segments for some: a backslash for URLs of browsers and for IIS, encoded slashes for proxies that decode first, a semicolon for Tomcat. */
 const PARTS = /[\\;]|%2f|%5c/i

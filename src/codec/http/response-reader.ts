@@ -85,7 +85,7 @@ export interface InterimResponse {
   readonly headers: Fields
 }
 
-/** What makes room for more bytes. */
+/** How to make room for more bytes. */
 const ROOM = 'Take the responses with next() first, or use a larger capacity'
 /** Serials stay small integers to every engine. */
 const SERIAL_MASK = 2 ** 30 - 1
@@ -96,7 +96,7 @@ const SERIAL_MASK = 2 ** 30 - 1
  *
  * Order of calls: `begin(method)` for each request, in the order in which they were sent; `read(bytes)`, or `spare()` and `filled(n)`; then
  * `next()` until it is null; then look at {@link ResponseReader.error}. `end()` when the peer has ended the connection. Receiving never throws
- * for a broken peer: it ends in `error`, and no byte after it is interpreted. After {@link ResponseReader.release} all methods throw `Released`.
+ * for a broken peer: `error` is set, and no byte after it is interpreted. After {@link ResponseReader.release} all methods throw `Released`.
  */
 export class ResponseReader implements ResponseSource {
   static {
@@ -110,7 +110,7 @@ export class ResponseReader implements ResponseSource {
   private user: object | null = null
   /** @internal */ readonly u8: Uint8Array<ArrayBuffer>
   /** @internal */ readonly fields: HeadFields
-  /** A body that ends with an end that nothing verifies fails. @internal */ requiresVerifiedEnd = false
+  /** A body whose end nothing verifies fails. @internal */ requiresVerifiedEnd = false
 
   private readonly limits: ResponseLimits
   private readonly memory: CodecMemory
@@ -141,7 +141,7 @@ export class ResponseReader implements ResponseSource {
   private latest: InterimResponse | null = null
   /** A body that the store could not hold. */
   private heap: HeapBody | null = null
-  /** The one of the two targets that bytes are put in by `spare` and `read`. */
+  /** The target that `spare` and `read` fill. */
   private current: number
   private spareView: Uint8Array<ArrayBuffer> | null = null
 
@@ -221,7 +221,7 @@ export class ResponseReader implements ResponseSource {
     i32[words + (INCOMING_INTERIM >> 2)] = 0
   }
 
-  /** The next response answers a request to upgrade: 101 is its end, and what follows is no longer HTTP. Its body comes in pieces. @internal */
+  /** The next response answers a request to upgrade: 101 is its end, and the bytes after it are no longer HTTP. Its body is given in pieces. @internal */
   beginUpgrade(): void {
     this.begin('GET')
     this.set(INCOMING_METHOD, METHOD_UPGRADE)
@@ -230,7 +230,7 @@ export class ResponseReader implements ResponseSource {
 
   /**
    * The next whole response; interim ones are skipped. It is valid until `begin` or `next` is called. Null when more bytes are needed, and after
-   * a failure, which {@link ResponseReader.error} tells apart.
+   * a failure, which {@link ResponseReader.error} shows.
    */
   next(): RestResponse | null {
     if (this.isReleased) throw released('reader')
@@ -281,11 +281,11 @@ export class ResponseReader implements ResponseSource {
   }
 
   /**
-   * The peer has ended the connection. RESPONSE_COMPLETE (4) when that ends a response that reaches until there, which `next` then gives, or when
-   * none was under way; else RESPONSE_FAILED (5) with `UnexpectedEnd`. Take what is whole with `next` first.
+   * The peer has ended the connection. Returns RESPONSE_COMPLETE (4) when that completes a response which lasts until the end, which `next` then gives, or
+   * when none was under way; otherwise RESPONSE_FAILED (5) with `UnexpectedEnd`. Take complete responses with `next` first.
    *
-   * @param proof what is known of that end. One that cut TLS (`truncated`) completes nothing (RFC 9112 section 9.8); only a `verified` one makes
-   * {@link RestResponse.isEndVerified} true for a response that reaches until there
+   * @param proof what is known of that end. An end that cut TLS (`truncated`) completes nothing (RFC 9112 section 9.8); only a `verified` end makes
+   * {@link RestResponse.isEndVerified} true for a response that lasts until the end
    */
   end(proof: EndProof = 'unverified'): number {
     if (this.isReleased) throw released('reader')
@@ -367,13 +367,13 @@ export class ResponseReader implements ResponseSource {
     return this.settle(this.exports.incomingCommit(this.record, target, within(length, this.capacity)))
   }
 
-  /** Goes on with what is left of the chunk. @internal */
+  /** Continues with the rest of the chunk. @internal */
   advance(): number {
     if (this.isReleased) return RESPONSE_FAILED
     return this.settle(this.exports.incomingParse(this.record))
   }
 
-  /** Hand the body out in pieces? To be set between `begin` and the first byte. @internal */
+  /** Whether the body is given in pieces. Set it between `begin` and the first byte. @internal */
   get streaming(): boolean {
     return this.word(INCOMING_STREAMING) !== 0
   }
@@ -382,7 +382,7 @@ export class ResponseReader implements ResponseSource {
     this.set(INCOMING_STREAMING, value ? 1 : 0)
   }
 
-  /** Has any byte of the response under way arrived? @internal */
+  /** Whether any byte of the current response has arrived. @internal */
   get hasBegun(): boolean {
     return this.begun && this.word(INCOMING_STATE) !== INCOMING_IDLE && this.word(INCOMING_STATE) !== INCOMING_DONE
   }
@@ -413,18 +413,18 @@ export class ResponseReader implements ResponseSource {
     return this.latest
   }
 
-  /** May the connection carry another request (RFC 9112 section 9.3)? Known once the response is complete. @internal */
+  /** Whether the connection may carry another request (RFC 9112 section 9.3). Known once the response is complete. @internal */
   get reusable(): boolean {
     return this.isComplete && this.failure === null && this.word(HEAD_CONNECTION) !== 0
   }
 
-  /** `Keep-Alive: timeout=` in ms, -1 when not told. @internal */
+  /** `Keep-Alive: timeout=` in ms, -1 when not sent. @internal */
   get keepAliveTimeout(): number {
     const seconds = this.word(HEAD_KEEP_ALIVE_TIMEOUT)
     return this.hasHead && seconds >= 0 ? seconds * 1_000 : -1
   }
 
-  /** `Keep-Alive: max=`, requests that the server still takes; -1 when not told. @internal */
+  /** `Keep-Alive: max=`, requests that the server still takes; -1 when not sent. @internal */
   get keepAliveMax(): number {
     return this.hasHead ? this.word(HEAD_KEEP_ALIVE_MAX) : -1
   }
@@ -443,7 +443,7 @@ export class ResponseReader implements ResponseSource {
     return this.i32[this.words + (offset >> 2)] as number
   }
 
-  /** Is there a table of trailers, though it may be empty? @internal */
+  /** Whether there is a table of trailers, which may be empty. @internal */
   get hasTrailers(): boolean {
     return this.isComplete && this.word(INCOMING_FRAMING) === BODY_CHUNKED
   }
@@ -459,7 +459,7 @@ export class ResponseReader implements ResponseSource {
     return list
   }
 
-  /** Is the body's end proved: by its own framing, or by TLS? @internal */
+  /** Whether the body's end is proved, by its own framing or by TLS. @internal */
   get isEndVerified(): boolean {
     return this.word(INCOMING_FRAMING) !== BODY_UNTIL_CLOSE
   }
@@ -481,7 +481,7 @@ export class ResponseReader implements ResponseSource {
     return this.text.utf8(bytes, hasMark ? start + 3 : start, end)
   }
 
-  /** What the WASM step led to. */
+  /** Acts on the result of a WASM step. */
   private settle(code: number): number {
     if (code === RESPONSE_COMPLETE) {
       this.hasHead = this.isComplete = true

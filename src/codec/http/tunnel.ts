@@ -232,5 +232,5 @@ function ipv6(text: string): number[] {
 }
 
 function failed(what: string, cause?: unknown): TransportError {
-  return new TransportError('ProxyFailed', `the proxy does not do its part: ${what}`, cause === undefined ? {} : { cause })
+  return new TransportError('ProxyFailed', `the proxy broke the protocol: ${what}`, cause === undefined ? {} : { cause })
 }

@@ -29,12 +29,12 @@ export { findField, type UpgradeHead } from './upgrade.ts'
 
 /** Most fields of a head; Node allows 2,000, h11 and Apache 100. */
 const MAX_FIELDS = 100
-/** Bytes that are handed to a reader of heads at a time, which has room for as many behind the longest head. */
+/** Bytes that are given to a reader of heads at a time; it has room for as many after the longest head. */
 const PIECE = 1_024
 /** Most bytes of a refusal's body that are kept for the error. */
 export const MAX_REFUSAL_BODY: number = 4_096
 
-/** Fields that the handshake itself is made of; RFC 6455 gives them no second meaning. */
+/** Fields that the handshake sets itself; RFC 6455 gives them no second meaning. */
 const RESERVED = new Set([
   'upgrade',
   'connection',
@@ -47,10 +47,10 @@ const RESERVED = new Set([
   'transfer-encoding',
 ])
 
-/** What a token is made of (RFC 9110 section 5.6.2). */
+/** The characters of a token (RFC 9110 section 5.6.2). */
 const TOKEN_CHARACTER = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/
 
-/** Header fields as pairs, less those that would change what the message means: these are refused. */
+/** Header fields as pairs; fields that would change the meaning of the message are refused. */
 export function listFields(init: FieldsInit | undefined): [name: string, value: string][] {
   const list = pairsOf(init, 'headers')
   for (const [name] of list) {
@@ -98,9 +98,9 @@ class HeadWriter {
     this.outEnd = writer.free.to
   }
 
-  // Every step may fail on what it is given, and then nothing has been written.
+  // Every step may fail on its arguments, and then it has written nothing.
 
-  /** Begins a head anew; what an earlier one wrote before it failed is forgotten. */
+  /** Begins a new head; the bytes of an earlier one that failed are dropped. */
   begin(): void {
     this.at = this.writer.free.from
   }
@@ -122,7 +122,7 @@ class HeadWriter {
     this.put(this.reader.exports.putField(this.at, this.outEnd, n, nLength, v, vLength), () => injectedField(name))
   }
 
-  /** The fields of a request that the handshake is made of, with the key of a nonce. */
+  /** The fields of the handshake in a request, with the key made from a nonce. */
   upgradeFields(nonce: Uint8Array): void {
     const { exports, u8 } = this.reader
     u8.set(nonce, this.sha1Scratch)
@@ -170,8 +170,8 @@ class HeadWriter {
 }
 
 /**
- * Hands the bytes that a frame reader holds to a reader of heads, piece by piece, until `step` says that it has what it wanted or no byte is left.
- * Only what the other has used is taken from the frame reader: what follows a head stays there, as the first frame.
+ * Gives the bytes that a frame reader holds to a reader of heads, piece by piece, until `step` says that the head is complete or no byte is left.
+ * Only the used bytes are removed from the frame reader: the bytes after a head stay there, as the first frame.
  */
 function pass<Outcome>(
   from: FrameReader,
@@ -188,7 +188,7 @@ function pass<Outcome>(
   return null
 }
 
-/** What is wrong with a head, in the words of the handshake. */
+/** An error of a head as an error of the handshake. */
 function headError(error: HttpError | null): HandshakeError {
   const code = error?.code
   return new HandshakeError(
@@ -197,7 +197,7 @@ function headError(error: HttpError | null): HandshakeError {
   )
 }
 
-/** What a client asks for. */
+/** A client's opening request. */
 export interface ClientHello {
   /** Path and query. */
   readonly target: string
@@ -241,7 +241,7 @@ export class ClientHandshake {
     this.reader = reader
     this.offered = hello.protocols
     const nonce = bytesOf('nonce', hello.nonce)
-    // What a shorter one leaves out would be whatever lay there before, and would go to the peer.
+    // A shorter nonce would leave old bytes in the memory, and they would be sent to the peer.
     checkInteger('nonce', nonce.length, HANDSHAKE_NONCE_BYTES, HANDSHAKE_NONCE_BYTES, 'bytes')
     out.begin()
     out.requestLine('GET', hello.target)
@@ -261,7 +261,7 @@ export class ClientHandshake {
   }
 
   /**
-   * Looks at what has arrived. `'open'`: the reader stands at the first byte after the head. `'refused'`: the response was not an
+   * Judges the received bytes. `'open'`: the reader stands at the first byte after the head. `'refused'`: the response was not an
    * upgrade; take {@link ClientHandshake.refused} when its body is complete enough. Throws `HandshakeError`.
    */
   receive(): 'more' | 'open' | 'refused' {
@@ -274,7 +274,7 @@ export class ClientHandshake {
     return outcome ?? (this.refusal === null ? 'more' : 'refused')
   }
 
-  /** The refusal with as much of its body as has come, and whether more is worth waiting for. */
+  /** The refusal with the received part of its body, and whether more is worth waiting for. */
   get refused(): { error: HandshakeError; complete: boolean } {
     this.receive()
     const refusal = this.refusal as HandshakeResponse
@@ -289,19 +289,19 @@ export class ClientHandshake {
     return { error, complete: this.isWhole }
   }
 
-  /** Gives the memory of the response back; done when the handshake ends by itself. */
+  /** Gives the memory of the response back; happens by itself when the handshake ends. */
   release(): void {
     this.response.release()
   }
 
-  /** What the bytes that the response reader has lead to. */
+  /** Acts on the result of the response reader. */
   private step(): 'open' | 'refused' | null {
     const { response } = this
     for (let code = response.advance(); code !== RESPONSE_MORE; code = response.advance()) {
       if (code === RESPONSE_HEAD) this.readHead()
       else if (code === RESPONSE_DATA) this.keep(response.data)
       if (code === RESPONSE_FAILED && this.refusal === null) throw this.failure()
-      // A refusal whose body is broken has still been given.
+      // A refusal with a broken body is still a refusal.
       const isOver = code === RESPONSE_COMPLETE || code === RESPONSE_FAILED || this.bodyRoom === 0
       if (!isOver) continue
       this.isWhole = this.refusal !== null
@@ -361,11 +361,11 @@ export interface ServerHello {
   readonly headers: Fields
   /** Subprotocols that the client offers, in order. */
   readonly protocols: readonly string[]
-  /** Why it is no valid upgrade, and the status that says so; null when it is valid. */
+  /** Why it is no valid upgrade, and the status to answer with; null when it is valid. */
   readonly fault: UpgradeFault | null
 }
 
-/** The server's end: `receive` after each read, or `take` for a head that somebody else has read; then `accept` or `refuse`, which write the response. */
+/** The server's end: `receive` after each read, or `take` for a head that was read elsewhere; then `accept` or `refuse`, which write the response. */
 export class ServerHandshake {
   static {
     showsItself(this.prototype, () => ({}))
@@ -375,7 +375,7 @@ export class ServerHandshake {
   private readonly writer: FrameWriter
   private readonly out: HeadWriter
   private request: RequestReader | null = null
-  /** The key of a valid request, to be answered. */
+  /** The key of a valid request, for the answer. */
   private key: string | null = null
 
   /**
@@ -440,9 +440,9 @@ export class ServerHandshake {
   }
 
   /**
-   * Writes the head of a refusal, and as much of its body as the write buffer has room for; after it the connection ends.
+   * Writes the head of a refusal, and as much of its body as the write buffer has room for; after that the connection ends.
    *
-   * @returns the rest of the body, to be sent behind it
+   * @returns the rest of the body, to be sent after it
    */
   refuse(status: number, reason: string, headers: Fields, body: string): Uint8Array<ArrayBuffer> {
     const { out } = this
@@ -461,7 +461,7 @@ export class ServerHandshake {
     return content.subarray(this.writer.append(content))
   }
 
-  /** Gives the memory of the request back; done when its head has been read. */
+  /** Gives the memory of the request back; happens by itself when its head has been read. */
   release(): void {
     this.request?.release()
   }

@@ -1,4 +1,4 @@
-/** How a thread learns that the owner has answered: it looks for a moment, then sleeps and is woken. */
+/** How a thread learns that the owner has answered: it polls for a moment, then sleeps and is woken. */
 
 import type { SharedCells } from './cells.ts'
 import type { Turns } from './doorbell.ts'
@@ -8,13 +8,13 @@ import { Patience } from './patience.ts'
 /** A thread tries so often to fall asleep before the event loop gets its turn. */
 const MOST_ROUNDS = 8
 
-/** What is waited for. */
+/** A wait for an answer. */
 export interface Awaited {
   /** First cell of its block. */
   readonly at: number
-  /** Is there anything to wait for no more? */
+  /** Whether the wait is over. */
   isOver(): boolean
-  /** Called once it is. */
+  /** Called once it is over. */
   onOver(): void
 }
 
@@ -23,7 +23,7 @@ export class Answers {
   private readonly awaited: Awaited[] = []
   private readonly bed: number
   private readonly patience: Patience
-  /** A wait can't be taken back: it stays, and the next sleep uses it. */
+  /** A wait can't be cancelled: it stays, and the next sleep uses it. */
   private isWaiting = false
   private isLooking = false
   private until = 0
@@ -39,7 +39,7 @@ export class Answers {
     this.patience = new Patience(spin)
   }
 
-  /** Has `awaited` called when it is over. */
+  /** Notifies `awaited` when its wait is over. */
   add(awaited: Awaited): void {
     this.awaited.push(awaited)
     if (this.isLooking) return
@@ -57,13 +57,13 @@ export class Answers {
     this.turns.immediately(this.look)
   }
 
-  /** Waits for it no longer. */
+  /** Stops waiting for it. */
   remove(awaited: Awaited): void {
     const i = this.awaited.indexOf(awaited)
     if (i >= 0) this.awaited.splice(i, 1)
   }
 
-  /** Looks whether anything is over that this thread itself has ended. */
+  /** Checks for waits that this thread itself has ended. */
   check(): void {
     this.settle()
   }
@@ -103,7 +103,7 @@ export class Answers {
     this.sleep()
   }
 
-  /** Tells everybody whose wait is over. */
+  /** Notifies every wait that is over. */
   private settle(): void {
     const { awaited } = this
     for (let i = awaited.length - 1; i >= 0; i--) {

@@ -1,4 +1,4 @@
-/** `AtomicClientSlot`: a slot as a thread holds it that does not own the sockets. */
+/** `AtomicClientSlot`: a slot that is held by a thread which does not own the sockets. */
 
 import type { Request } from '../../codec/http/request.ts'
 import { RequestWriter } from '../../codec/http/request-writer.ts'
@@ -44,18 +44,18 @@ import { METHODS, type SlotMessage } from './messages.ts'
 import { ReceivedResponse } from './posted-response.ts'
 import type { WorkerLike } from './remote-slots.ts'
 
-/** How long after its limit, or after it was abandoned, a request is given up for an owner that says nothing, in ms: the owner should have said so before. */
+/** How long after its limit, or after it was abandoned, a thread waits for the owner to end a request, in ms: the owner should have done so before. */
 export const GRACE = 1_000
 
 /** Options of a request from another thread. */
 export interface AtomicSendOptions {
   /** Milliseconds until the response is complete, 0 for no limit. Default: the pool's `timeout`. */
   timeout?: number | undefined
-  /** Abandons the request. A thread that blocks in `sendSync` learns of nothing meanwhile: there, it only counts if it is aborted before. */
+  /** Abandons the request. A thread that blocks in `sendSync` receives no events: there, the signal only counts if it was aborted before. */
   signal?: AbortSignal | undefined
 }
 
-/** What is true of a request that the owner has not taken. */
+/** The fields of the error for a request that the owner has not taken. */
 const NOT_SENT = { requestSent: 'nothing', phase: 'queue', elapsed: 0 } as const
 
 /** A thread's objects over the memory of one block; made when it first holds it. */
@@ -69,7 +69,7 @@ class Attachment {
   readonly memory: PoolMemory
   readonly cells: SharedCells
   readonly answers: Answers
-  /** Tells the threads that use a pool apart, whatever their runtime calls them. */
+  /** Distinguishes the threads that use a pool, whatever their runtime calls them. */
   readonly number: number
   private readonly berths: (Berth | undefined)[] = []
 
@@ -104,7 +104,7 @@ class Attachment {
   }
 }
 
-/** What a thread knows of pools: each once, however many slots come. */
+/** The pools that a thread knows: each once, however many slots it receives. */
 export class Attachments {
   private readonly pools = new Map<string, Attachment>()
   private readonly owned = new Set<string>()
@@ -138,7 +138,7 @@ export class Attachments {
     this.detach(plan.id)
   }
 
-  /** Does this thread own the sockets of a pool? By the number of a thread it cannot be told: there are threads that all have the same. */
+  /** Whether this thread owns the sockets of a pool. The thread's number does not tell: several threads can have the same. */
   owns(plan: PoolPlan): boolean {
     return this.owned.has(plan.id)
   }
@@ -251,7 +251,7 @@ export class AtomicClientSlot {
   }
 
   /**
-   * Has the owner send a request, and resolves with its response: a view of this thread's memory, valid until the next request on this slot or its
+   * Asks the owner to send a request, and resolves with its response: a view of this thread's memory, valid until the next request on this slot or its
    * release. Rejects as `slot.send` of the owner's thread does, with `SlotReleased` when the slot is no longer held, and with `OwnerGone` when
    * the owner does not answer within a second of the limit.
    */
@@ -283,13 +283,13 @@ export class AtomicClientSlot {
     return this.finish(since, options.signal)
   }
 
-  /** Tells the owner that this thread still needs the slot, though it sends nothing: every request does so too. Throws `SlotReleased`. */
+  /** Tells the owner that this thread still needs the slot, although it sends nothing: every request does so too. Throws `SlotReleased`. */
   renew(): void {
     if (!this.isHeld || this.phase() !== HELD) throw this.notHeld('it was released, or taken back')
     this.touch()
   }
 
-  /** Hands the slot on to another thread: post what is returned. Throws `SlotReleased` when it is not held, or a request is under way. */
+  /** Hands the slot on to another thread: post the returned message. Throws `SlotReleased` when the slot is not held, or a request is under way. */
   handOff(worker?: Pick<WorkerLike, 'threadId'>): SlotMessage {
     const thread = worker === undefined ? 0 : checkInteger('threadId of the worker', worker?.threadId, -1, 2 ** 31 - 2, '') + 1
     if (!this.isHeld || this.request !== 0 || !passOn(this.cells, this.at, this.lease, thread)) {
@@ -300,7 +300,7 @@ export class AtomicClientSlot {
   }
 
   /**
-   * Gives the slot back: an atomic step, no message. With a request under way, that is abandoned and the connection replaced. A second call does nothing,
+   * Gives the slot back: an atomic step, no message. A request under way is abandoned and the connection replaced. A second call does nothing,
    * and neither does one after the slot was taken away from this thread, or the pool was closed.
    */
   release(): void {
@@ -308,7 +308,7 @@ export class AtomicClientSlot {
     const from = giveBack(this.cells, this.pool, this.at, this.block, this.lease)
     this.left = from === SUBMITTED ? 'nothing' : from === SENDING ? 'partly' : 'fully'
     this.end()
-    // Who waits for its answer waits no longer.
+    // A call that waits for the answer ends.
     if (this.request !== 0) this.attachment.answers.check()
   }
 
@@ -343,7 +343,7 @@ export class AtomicClientSlot {
     return phaseUnder(this.cells.load(this.at + BLOCK_STATE), this.lease)
   }
 
-  /** Nothing is to be waited for: answered, or the lease is over. @internal */
+  /** Nothing more to wait for: answered, or the lease is over. @internal */
   isOver(): boolean {
     const phase = this.phase()
     return phase !== SUBMITTED && phase !== SENDING
@@ -407,12 +407,12 @@ export class AtomicClientSlot {
     return { since, end: timeout === 0 ? Number.POSITIVE_INFINITY : since + timeout }
   }
 
-  /** Has the owner abandon the request: if it has not taken it yet, nothing of it will leave. It says what became of it, as of any other. */
+  /** Asks the owner to abandon the request: if the owner has not taken it yet, nothing of it will leave. The owner reports the outcome, as for any other request. */
   private abandon(reason: number): void {
     cancel(this.cells, this.pool, this.at, this.block, this.request, reason)
   }
 
-  /** Takes the request back, and throws, if the owner has not taken it; else has the owner abandon it. */
+  /** Takes the request back, and throws, if the owner has not taken it; otherwise asks the owner to abandon it. */
   private abort(since: number, signal: AbortSignal | undefined): void {
     if (!this.takeBack()) this.abandon(ABORTED)
     else throw abandonedRequest('RequestAborted', 'the request was aborted', { ...NOT_SENT, elapsed: this.now() - since }, signal?.reason)
@@ -464,7 +464,7 @@ export class AtomicClientSlot {
     return new RestError(isClosed ? 'PoolClosed' : 'SlotReleased', message, { fault: 'local', requestSent, phase })
   }
 
-  /** The owner does not say what became of a request that it was to abandon. The slot can be released, and the owner takes it back when it is there again. */
+  /** The owner does not report the outcome of a request that it should abandon. The slot can be released, and the owner takes it back when it runs again. */
   private ownerGone(since: number, signal?: AbortSignal): RestError {
     const outcome = { requestSent: this.takeBack() ? 'nothing' : 'partly', phase: 'queue', elapsed: this.now() - since } as const
     if (signal?.aborted) return abandonedRequest('RequestAborted', 'the request was aborted, and its owner is silent', outcome, signal.reason)

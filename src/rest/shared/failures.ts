@@ -41,7 +41,7 @@ const FAULTS: readonly Fault[] = ['local', 'remote', 'transport']
 /** Text of a failure: its message, and its cause's kind, code and message. */
 type Text = readonly [message: string, cause?: readonly [kind: 'http' | 'transport' | 'other', code: string, message: string]]
 
-/** Puts `error` where the holder finds it. */
+/** Writes `error` where the holder finds it. */
 export function putFailure(cells: Cells, block: number, memory: Uint8Array, at: number, error: unknown): void {
   const failure = error instanceof RestError ? error : unforeseen(error)
   cells.store(block + BLOCK_FAILURE, CODES.indexOf(failure.code) + 1)
@@ -94,7 +94,7 @@ function causeOf([kind, code, message]: NonNullable<Text[1]>): Error {
   return new Error(message)
 }
 
-/** What should have been a RestError: it is told as the worst that it can be. */
+/** An error that should have been a RestError: it is reported as the worst case. */
 function unforeseen(error: unknown): RestError {
   const message = `the request failed: ${error instanceof Error ? error.message : String(error)}`
   return new RestError('TransportFailed', message, { fault: 'local', requestSent: 'partly', phase: 'send', cause: error })

@@ -1,4 +1,4 @@
-/** What goes from thread to thread by message: once how to attach, then nothing but numbers. */
+/** The messages between threads: the first says how to attach, all others contain only numbers. */
 
 import type { PoolPlan } from './layout.ts'
 

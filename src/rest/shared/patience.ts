@@ -1,17 +1,17 @@
-/** Whether to look a little longer before sleeping: as long as it is worth it. */
+/** Whether to poll a little longer before sleeping: as long as it is worth it. */
 
 const FULL = 16
 const AFTER_REST = 8
 const SHORTEST_REST = 64
 const LONGEST_REST = 256
-/** The first look after a rest lasts so many times longer. */
+/** The first poll after a rest lasts so many times longer. */
 const PROBE = 30
 
 /**
- * Looking goes on while more than one try in three succeeds. Then it rests for a number of occasions, which doubles as long as it does not help.
+ * A thread keeps polling while more than one try in three succeeds. Then it rests for a number of waits, which doubles as long as polling does not help.
  *
- * After a rest, the first look is a long one: it may take a time slice of the system's scheduler until threads that wait for one another no longer
- * share a core, and looks that are given up before that would fail for ever.
+ * After a rest, the first poll is a long one: it may take a time slice of the system's scheduler until threads that wait for one another no longer
+ * share a core, and shorter polls would fail without end.
  */
 export class Patience {
   private score = FULL
@@ -19,17 +19,17 @@ export class Patience {
   private left = 0
   private isProbe = false
 
-  /** @param spin how long to look at most, in ms; 0 for never */
+  /** @param spin how long to poll at most, in ms; 0 for never */
   constructor(private readonly spin: number) {}
 
-  /** How long to look this time, in ms; 0 for not at all. */
+  /** How long to poll this time, in ms; 0 for not at all. */
   tries(): number {
     if (this.left === 0) return this.isProbe ? PROBE * this.spin : this.spin
     this.left--
     return 0
   }
 
-  /** Says how the last try went. */
+  /** Reports whether the last poll succeeded. */
   tell(wasWorthIt: boolean): void {
     if (wasWorthIt) {
       this.score = this.isProbe ? AFTER_REST : Math.min(FULL, this.score + 2)
