@@ -1,4 +1,4 @@
-/** `nexus-async-net/codec`: the sans-IO codec alone, for anyone with an event loop of their own. No runtime API is imported. */
+/** `nexus-async-net/codec`: only the sans-IO codec, for programs with their own event loop. No runtime API is imported. */
 
 import { ChunkedDecoder as BaseChunkedDecoder, CHUNKED_DECODER_OPTIONS, type ChunkedDecoderOptions } from '../codec/http/chunked-decoder.ts'
 import type { FieldsInit } from '../codec/http/fields.ts'
@@ -75,7 +75,7 @@ const messages = new HttpMessages(codec)
  * applyMask(payload, new Uint8Array([0x37, 0xfa, 0x21, 0x3d])) // 7f 9f 4d 51 58
  * ```
  *
- * @param offset place of the first byte in its payload, for one that comes in pieces. Default 0
+ * @param offset position of the first byte in its payload, for a payload in pieces. Default 0
  */
 export function applyMask(bytes: BytesInit, key: BytesInit, offset = 0): void {
   tools.applyMask(bytes, key, offset)
@@ -87,7 +87,7 @@ export function generateKey(random?: RandomSource): string {
 }
 
 /**
- * The `Sec-WebSocket-Accept` that answers a key (RFC 6455 section 4.2.2). Throws `InvalidOption` for what is no key.
+ * The `Sec-WebSocket-Accept` that answers a key (RFC 6455 section 4.2.2). Throws `InvalidOption` for an invalid key.
  *
  * ```ts
  * computeAcceptKey('dGhlIHNhbXBsZSBub25jZQ==') // 's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
@@ -117,9 +117,9 @@ export function pair(role: Role, options: FrameReaderOptions & FrameWriterOption
 
 /** What {@link pair} makes. */
 export interface FramePair {
-  /** Reads what the peer sends. */
+  /** Reads the peer's frames. */
   readonly reader: BaseFrameReader
-  /** Encodes what goes to the peer. */
+  /** Encodes frames for the peer. */
   readonly writer: BaseFrameWriter
   /** Gives the memory back; neither may be used afterwards. */
   release(): void
@@ -202,7 +202,7 @@ export class RequestWriter extends BaseRequestWriter {
 }
 
 /**
- * Reads HTTP/1.1 requests (RFC 9112) from bytes that arrive in any cut: the server's side, heads only, with the decision how the body is cut.
+ * Reads HTTP/1.1 requests (RFC 9112) from bytes that arrive in any cut: the server's side, heads only, with the framing of the body.
  *
  * ```ts
  * import { RequestReader } from 'nexus-async-net/codec'
@@ -250,7 +250,7 @@ export class ChunkedDecoder extends BaseChunkedDecoder {
  * ```
  *
  * @param target path and query, visible ASCII
- * @throws `HeaderInjection` for bytes that may not stand where they are, `BufferFull` when `output` is too short, `OutgoingHeadTooLarge` over 64 KiB
+ * @throws `HeaderInjection` for bytes that may not stand at their place, `BufferFull` when `output` is too short, `OutgoingHeadTooLarge` over 64 KiB
  */
 export function writeRequest(method: string, target: string, headers: FieldsInit | undefined, output: BytesInit): number {
   return messages.writeRequest(method, target, headers, output)

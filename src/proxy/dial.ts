@@ -13,7 +13,7 @@ import type { Address, Dial, DialOptions, Secure, Transport } from '../transport
 import { type Environment, type ProxySettings, resolveProxy } from './settings.ts'
 import { TunnelTransport } from './tunnel.ts'
 
-/** What a runtime brings. */
+/** The functions of a runtime. */
 export interface ProxyParts {
   readonly codec: Codec
   /** Opens the connection to the proxy. */
@@ -29,7 +29,7 @@ export interface ProxyParts {
 
 /**
  * As `dial`, and through `options.proxy` when there is one. `connectTimeout` and `signal` cover all of it: proxy, tunnel and TLS. Rejects also
- * with `ProxyFailed`, `ProxyRefused` and `ProxyAuthRequired`. Nothing is dialled before all that can be wrong with the options was checked.
+ * with `ProxyFailed`, `ProxyRefused` and `ProxyAuthRequired`. Nothing is dialled before all options were checked.
  */
 export function dialThroughProxy(parts: ProxyParts): Dial {
   const messages = new HttpMessages(parts.codec)
@@ -40,7 +40,7 @@ export function dialThroughProxy(parts: ProxyParts): Dial {
     const tls = address.secure ? checkTlsConfig(options.tls) : null
     if (tls !== null) parts.checkTls(tls)
     const request = tunnelRequest(parts.codec, messages, address, proxy)
-    // Whom it waits for: the server is not dialled by us, and not before the proxy has been asked to.
+    // The peer that it waits for: we do not dial the server, and the proxy does so only after it was asked.
     const silent = (): string => {
       const name = `the proxy ${printAddress(proxy.address)}`
       return request.isOpen ? `${printAddress(address)}, through ${name},` : name
@@ -63,7 +63,7 @@ export function dialThroughProxy(parts: ProxyParts): Dial {
   }
 }
 
-/** What the proxy is asked. Throws what its parts throw: a name too long for SOCKS5, a field that may not be sent. */
+/** The request to the proxy. Throws the errors of its parts: a name too long for SOCKS5, a field that may not be sent. */
 function tunnelRequest(codec: Codec, messages: HttpMessages, address: Address, { kind, headers, credentials }: ProxySettings): TunnelRequest {
   const { hostname, port } = address
   return kind === 'socks5'
@@ -74,7 +74,7 @@ function tunnelRequest(codec: Codec, messages: HttpMessages, address: Address, {
 /** The connection to the proxy. */
 async function reach(dial: Dial, proxy: ProxySettings, { noDelay, keepAlive }: DialOptions, attempt: Attempt): Promise<Transport> {
   try {
-    // The time and the caller's signal are watched from outside.
+    // The caller of this function watches the time and the signal.
     const below = await dial(proxy.address, { tls: proxy.tls, noDelay, keepAlive, connectTimeout: 0, signal: attempt.signal })
     attempt.hold(() => below.destroy())
     attempt.signal.throwIfAborted()

@@ -2,11 +2,11 @@
 
 import type { TlsConfig } from './tls-config.ts'
 
-/** A proxy, with what its URL cannot say. */
+/** A proxy, with settings that its URL cannot express. */
 export interface ProxyConfig {
   /**
    * `http://proxy.example:3128` (HTTP `CONNECT`, RFC 9110 section 9.3.6), `https://` (the same, over TLS), or `socks5://` (RFC 1928; the proxy
-   * looks names up). Ports by default 80, 443 and 1080. User and password in it are shown to the proxy, percent-decoded.
+   * looks names up). Ports by default 80, 443 and 1080. User and password in it are sent to the proxy, percent-decoded.
    */
   readonly url: string | URL
   /** Further fields of the `CONNECT` request, in this order and case. */
@@ -16,7 +16,7 @@ export interface ProxyConfig {
 }
 
 /**
- * A proxy, its URL, or `'environment'`: what HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say (lower case first), as other programs read
- * them. Null and undefined: none.
+ * A proxy, its URL, or `'environment'`: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY (lower case first), as other programs read
+ * them. Null and undefined mean none.
  */
 export type ProxyOption = string | URL | ProxyConfig | null

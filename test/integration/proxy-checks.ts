@@ -183,7 +183,7 @@ check('Unix domain sockets: WebSockets and pools, plain and TLS; one that is not
     for (let i = 0; i < 4; i++) equal((await pool.request('GET', '/', { timeout: 10_000, retryUnsent: 5 })).status, 426)
     await pool.close({ timeout: 1_000 })
     const missing = nexus.WsStream.connect(url, { ...options, socketPath: `${socketPath}-not` })
-    ok((await fails(missing, 'TransportError', 'ConnectRefused')).message.includes(`${socketPath}-not is not there`), 'the path is named')
+    ok((await fails(missing, 'TransportError', 'ConnectRefused')).message.includes(`${socketPath}-not does not exist`), 'the path is named')
   }
   for (const host of ['ws://elsewhere.test', 'wss://elsewhere.test']) {
     const path = host.startsWith('wss') ? env.sockets.secure : env.sockets.plain

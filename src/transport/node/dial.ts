@@ -19,7 +19,7 @@ import { DialedTransport, Landing } from './transport.ts'
 /** Finds the addresses of a name; `dns.lookup` with `all`. */
 export type Lookup = (hostname: string, done: (error: Error | null, addresses: readonly ResolvedAddress[]) => void) => void
 
-/** A socket whose TCP connection is there, and where its bytes land. */
+/** A socket whose TCP connection is open, and where its bytes land. */
 interface Opening {
   readonly socket: net.Socket
   readonly landing: Landing
@@ -108,7 +108,7 @@ function startAttempt(
     done({ socket, landing })
   })
   return () => {
-    // One that is given up may still fail, which is nobody's concern.
+    // An abandoned socket may still fail; that is ignored.
     socket.off('error', failed)
     socket.on('error', () => {})
     socket.destroy()
@@ -134,7 +134,7 @@ function connectTls(where: SocketOptions & Place, address: Address, config: TlsS
     onread: landing.onread,
     // An address is verified all the same.
     ...(isIpAddress(name) ? {} : { servername: name }),
-    // That is done against the name that was given, which with an address would otherwise be the host that is connected to.
+    // The check uses the given name; with an address it would otherwise use the host of the connection.
     checkServerIdentity: (_: string, certificate: tls.PeerCertificate) => checkServerIdentity(name, certificate),
     ...(config.ca === null ? {} : { ca: [...config.ca] }),
     ...config.identity,

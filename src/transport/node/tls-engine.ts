@@ -1,4 +1,4 @@
-/** The engine of `node:tls`, which Node, Deno and Bun have, over a stream that somebody else feeds. */
+/** The engine of `node:tls`, which Node, Deno and Bun have, over a stream that we feed. */
 
 import type { Duplex } from 'node:stream'
 import type tls from 'node:tls'
@@ -31,8 +31,8 @@ export function startEngine(stream: Duplex, hostname: string, settings: TlsSetti
 const TURNS = 2
 
 /**
- * Tells a close_notify (RFC 8446 section 6.1) from a mere end of the stream below. An engine emits `'end'` for both; for a close_notify it does so
- * by itself, so the end of the stream is withheld until the engine had the occasion.
+ * Distinguishes a close_notify (RFC 8446 section 6.1) from a mere end of the stream below. An engine emits `'end'` for both; for a close_notify it does so
+ * by itself, so the end of the stream is withheld until the engine had the chance to.
  */
 export class EndWitness {
   /** Known once the engine has ended. */
@@ -46,7 +46,7 @@ export class EndWitness {
     private readonly below: Duplex,
   ) {}
 
-  /** The stream below has no more bytes. It is ended as soon as it is known what that means. */
+  /** The stream below has no more bytes. It is ended as soon as the meaning of that is known. */
   endInput(): void {
     const { engine, below } = this
     if (this.isWaiting || below.destroyed) return
