@@ -67,16 +67,16 @@ export class Sender {
   text(text: string): undefined | Promise<void> {
     if (typeof text !== 'string') textOf('text', text)
     // Three bytes at most for each UTF-16 unit: mostly there is no need to count.
-    if (text.length * 3 <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeText(text)) return this.sent()
-    return this.large('text', new TextEncoder().encode(text))
+    if (text.length * 3 <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeText(text)) return this.frameEncoded()
+    return this.sendWithoutRoom('text', new TextEncoder().encode(text))
   }
 
   binary(bytes: BytesInit): undefined | Promise<void> {
     const length = plainLength(bytes)
     if (length > 0 && length <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeCounted('binary', bytes as Uint8Array, length)) {
-      return this.sent()
+      return this.frameEncoded()
     }
-    return this.large('binary', bytesOf('bytes', bytes))
+    return this.sendWithoutRoom('binary', bytesOf('bytes', bytes))
   }
 
   ping(bytes: BytesInit): undefined | Promise<void> {
@@ -169,7 +169,7 @@ export class Sender {
   }
 
   /** A frame was put in the write buffer. */
-  private sent(): undefined | Promise<void> {
+  private frameEncoded(): undefined | Promise<void> {
     // The frame was accepted and is lost: a caller that awaits it is notified.
     if (this.loss !== null) return this.backlog()
     if (!this.corked) {
@@ -184,7 +184,7 @@ export class Sender {
   }
 
   /** A message that the write buffer has no room for now, or ever. */
-  private large(kind: 'text' | 'binary', payload: Uint8Array): undefined | Promise<void> {
+  private sendWithoutRoom(kind: 'text' | 'binary', payload: Uint8Array): undefined | Promise<void> {
     if (payload.length > this.maxMessageSize) {
       throw new EncodeError(
         'OutgoingMessageTooLarge',
@@ -195,7 +195,7 @@ export class Sender {
     }
     this.write()
     if (this.overflow.isEmpty && this.writer.encodeCounted(kind, payload, payload.length)) {
-      return this.sent()
+      return this.frameEncoded()
     }
     this.checkRoom(this.writer.encodedLength(payload.length))
     this.overflow.push(this.writer.encodeDetached(kind, payload))
@@ -206,9 +206,9 @@ export class Sender {
   /** A control frame, which is small enough to be worth a copy when the write buffer is full. */
   private control(opcode: number, payload: Uint8Array): undefined | Promise<void> {
     if (this.overflow.isEmpty) {
-      if (this.writer.encodeControl(opcode, payload)) return this.sent()
+      if (this.writer.encodeControl(opcode, payload)) return this.frameEncoded()
       this.write()
-      if (this.writer.encodeControl(opcode, payload)) return this.sent()
+      if (this.writer.encodeControl(opcode, payload)) return this.frameEncoded()
     }
     this.overflow.push(this.writer.detachedControl(opcode, payload))
     this.write()
