@@ -12,7 +12,7 @@ import {
   TransportError,
   type TransportErrorCode,
 } from '../../errors.ts'
-import { BLOCK_CAUSE, BLOCK_FAILURE, BLOCK_MESSAGE, BLOCK_PHASE, BLOCK_SENT, type Cells } from './handover.ts'
+import { BLOCK_FAILURE, BLOCK_FAULT, BLOCK_MESSAGE, BLOCK_PHASE, BLOCK_SENT, type Cells } from './handover.ts'
 import { MESSAGE_BYTES } from './layout.ts'
 import { checkWord, corrupt } from './words.ts'
 
@@ -47,7 +47,7 @@ export function putFailure(cells: Cells, block: number, memory: Uint8Array, at: 
   cells.store(block + BLOCK_FAILURE, CODES.indexOf(failure.code) + 1)
   cells.store(block + BLOCK_SENT, SENT.indexOf(failure.requestSent))
   cells.store(block + BLOCK_PHASE, PHASES.indexOf(failure.phase))
-  cells.store(block + BLOCK_CAUSE, FAULTS.indexOf(failure.fault))
+  cells.store(block + BLOCK_FAULT, FAULTS.indexOf(failure.fault))
   const { cause } = failure
   const kind = cause instanceof HttpError ? 'http' : cause instanceof TransportError ? 'transport' : 'other'
   const text: Text =
@@ -65,7 +65,7 @@ export function takeFailure(cells: Cells, block: number, memory: Uint8Array, at:
   const length = checkWord('the length of a failure', cells.load(block + BLOCK_MESSAGE), 0, MESSAGE_BYTES)
   const [message, cause] = textOf(memory.slice(at, at + length))
   return new RestError(CODES[number - 1] as RestErrorCode, message, {
-    fault: pick(FAULTS, 'the fault of a failure', cells.load(block + BLOCK_CAUSE)),
+    fault: pick(FAULTS, 'the fault of a failure', cells.load(block + BLOCK_FAULT)),
     requestSent: pick(SENT, 'how far a request got', cells.load(block + BLOCK_SENT)),
     phase: pick(PHASES, 'the phase of a failure', cells.load(block + BLOCK_PHASE)),
     elapsed,

@@ -77,11 +77,11 @@ export const BLOCK_METHOD = 5
 export const BLOCK_TIMEOUT = 6
 /** Number of the request to abandon. */
 export const BLOCK_CANCEL = 7
-/** The outcome: 0 for a response, else a failure's number; how far it got; what was waited for; its cause; bytes of its message. */
+/** The outcome: 0 for a response, else a failure's number; how far it got; what the request was waiting for; whose fault it was; bytes of its message. */
 export const BLOCK_FAILURE = 8
 export const BLOCK_SENT = 9
 export const BLOCK_PHASE = 10
-export const BLOCK_CAUSE = 11
+export const BLOCK_FAULT = 11
 export const BLOCK_MESSAGE = 12
 /** Number of the attachment that last rendered the default fields. */
 export const BLOCK_WRITER = 13
