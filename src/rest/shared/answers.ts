@@ -2,8 +2,8 @@
 
 import type { SharedCells } from './cells.ts'
 import type { Turns } from './doorbell.ts'
-import { bedOf, lieDown } from './handover.ts'
-import { Patience } from './patience.ts'
+import { announceSleep, sleepCellOf } from './handover.ts'
+import { Polling } from './polling.ts'
 
 /** A thread tries so often to fall asleep before the event loop gets its turn. */
 const MOST_ROUNDS = 8
@@ -21,8 +21,8 @@ export interface Awaited {
 /** The answers that one thread waits for, of one pool. */
 export class Answers {
   private readonly awaited: Awaited[] = []
-  private readonly bed: number
-  private readonly patience: Patience
+  private readonly sleepCell: number
+  private readonly polling: Polling
   /** A wait can't be cancelled: it stays, and the next sleep uses it. */
   private isWaiting = false
   private isLooking = false
@@ -35,15 +35,15 @@ export class Answers {
     private readonly turns: Turns,
     spin: number,
   ) {
-    this.bed = bedOf(pool, thread)
-    this.patience = new Patience(spin)
+    this.sleepCell = sleepCellOf(pool, thread)
+    this.polling = new Polling(spin)
   }
 
   /** Notifies `awaited` when its wait is over. */
   add(awaited: Awaited): void {
     this.awaited.push(awaited)
     if (this.isLooking) return
-    const spin = this.patience.tries()
+    const spin = this.polling.duration()
     if (spin === 0) {
       this.sleep()
       return
@@ -70,23 +70,23 @@ export class Answers {
 
   /** Blocks this thread until it is over; false when that took longer than `left()` ms. */
   block(awaited: Omit<Awaited, 'onOver'>, left: () => number): boolean {
-    const { patience, turns, cells, pool, thread, bed } = this
-    const spin = patience.tries()
+    const { polling, turns, cells, pool, thread, sleepCell } = this
+    const spin = polling.duration()
     if (spin > 0) {
       const until = turns.clock.now() + spin
       do {
         for (let i = 0; i < 50; i++) {
           if (!awaited.isOver()) continue
-          patience.tell(true)
+          polling.report(true)
           return true
         }
       } while (turns.clock.now() < until)
-      patience.tell(false)
+      polling.report(false)
     }
     for (;;) {
-      const seen = lieDown(cells, pool, awaited.at, thread)
+      const seen = announceSleep(cells, pool, awaited.at, thread)
       if (awaited.isOver()) return true
-      if (cells.wait(bed, seen, left()) === 'timed-out') return awaited.isOver()
+      if (cells.wait(sleepCell, seen, left()) === 'timed-out') return awaited.isOver()
     }
   }
 
@@ -98,7 +98,7 @@ export class Answers {
       this.turns.immediately(this.look)
       return
     }
-    this.patience.tell(hasCome)
+    this.polling.report(hasCome)
     this.isLooking = false
     this.sleep()
   }
@@ -117,16 +117,16 @@ export class Answers {
   private sleep(): void {
     const { awaited, cells, pool, thread } = this
     for (let rounds = 0; awaited.length > 0; rounds++) {
-      // A bed that never rests must not keep this thread from everything else.
+      // A cell that never rests must not keep this thread from everything else.
       if (rounds === MOST_ROUNDS) {
         this.lookOn(0)
         return
       }
       let seen = 0
-      for (const { at } of awaited) seen = lieDown(cells, pool, at, thread)
+      for (const { at } of awaited) seen = announceSleep(cells, pool, at, thread)
       this.settle()
       if (this.isWaiting || awaited.length === 0) return
-      const waiting = cells.waitAsync(this.bed, seen, Number.POSITIVE_INFINITY)
+      const waiting = cells.waitAsync(this.sleepCell, seen, Number.POSITIVE_INFINITY)
       if (waiting === null) continue
       this.isWaiting = true
       waiting.then(this.onWoken)

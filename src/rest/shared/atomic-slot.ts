@@ -59,7 +59,7 @@ export interface AtomicSendOptions {
 const NOT_SENT = { requestSent: 'nothing', phase: 'queue', elapsed: 0 } as const
 
 /** A thread's objects over the memory of one block; made when it first holds it. */
-interface Berth {
+interface BlockObjects {
   readonly writer: RequestWriter
   readonly response: ReceivedResponse
 }
@@ -71,7 +71,7 @@ class Attachment {
   readonly answers: Answers
   /** Distinguishes the threads that use a pool, whatever their runtime calls them. */
   readonly number: number
-  private readonly berths: (Berth | undefined)[] = []
+  private readonly objects: (BlockObjects | undefined)[] = []
 
   constructor(
     readonly runtime: ThreadedRuntime,
@@ -90,17 +90,17 @@ class Attachment {
   }
 
   /** The objects over a block, which this thread holds. */
-  berth(block: number): Berth {
+  objectsOf(block: number): BlockObjects {
     const { plan, runtime } = this
-    let berth = this.berths[block]
-    if (berth === undefined) {
+    let objects = this.objects[block]
+    if (objects === undefined) {
       const region = this.memory.regionOf(block)
       const { host, basePath, defaultHeaders, writeBufferCapacity } = plan
       const writer = new RequestWriter(runtime.codec, host, { writeBufferCapacity, basePath, defaultHeaders }, region)
-      berth = { writer, response: new ReceivedResponse(runtime.codec, plan.reader) }
-      this.berths[block] = berth
+      objects = { writer, response: new ReceivedResponse(runtime.codec, plan.reader) }
+      this.objects[block] = objects
     }
-    return berth
+    return objects
   }
 }
 
@@ -221,7 +221,7 @@ export class AtomicClientSlot {
     this.lease = lease
     this.index = index
     if (!receive(cells, this.at, lease, threads.thread)) throw this.notHeld('it was received before, or taken back')
-    const { writer, response } = attachment.berth(block)
+    const { writer, response } = attachment.objectsOf(block)
     this.writer = writer
     this.response = response
     writer.inUse = false

@@ -3,7 +3,7 @@
 import type { Clock } from '../../clock.ts'
 import type { SharedCells } from './cells.ts'
 import { POOL_ASLEEP, POOL_DOORBELL } from './handover.ts'
-import { Patience } from './patience.ts'
+import { Polling } from './polling.ts'
 
 /** Most rings that are answered in a row before the event loop gets its turn. */
 const MOST_ROUNDS = 8
@@ -30,7 +30,7 @@ export class Doorbell {
   private isClosed = false
   /** When to stop polling; 0 while no ring is expected. */
   private until = 0
-  private readonly patience: Patience
+  private readonly polling: Polling
 
   /**
    * @param onTurn is called at the end of a turn in which a ring was expected
@@ -44,7 +44,7 @@ export class Doorbell {
     private readonly onTurn: () => void,
     private readonly onRing: () => void,
   ) {
-    this.patience = new Patience(spin)
+    this.polling = new Polling(spin)
   }
 
   /** Calls `onRing` once, and from then on whenever the bell rings. */
@@ -83,16 +83,16 @@ export class Doorbell {
 
   /** Whether a ring is expected that has not happened yet. */
   private looksOn(): boolean {
-    const { patience, turns } = this
+    const { polling, turns } = this
     const hasRung = this.hasRung()
     if (this.until === 0) {
       // The end of the turn.
-      const spin = hasRung ? 0 : patience.tries()
+      const spin = hasRung ? 0 : polling.duration()
       this.until = turns.clock.now() + spin
       return spin > 0
     }
     if (!hasRung && turns.clock.now() < this.until) return true
-    patience.tell(hasRung)
+    polling.report(hasRung)
     return false
   }
 

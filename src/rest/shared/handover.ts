@@ -53,10 +53,10 @@ export const POOL_WANTED = 4
 /** 1 while the owner may sleep: a ring has to wake it then. */
 export const POOL_ASLEEP = 6
 /** First of the cells that holders sleep on; a thread's is found by its number, and may be another thread's, too. */
-export const POOL_BEDS = 16
-const BEDS = 64
+export const POOL_SLEEP_CELLS = 16
+const SLEEP_CELLS = 64
 /** From here, a bit for each block that the owner should look at. */
-export const POOL_MARKS: number = POOL_BEDS + BEDS
+export const POOL_MARKS: number = POOL_SLEEP_CELLS + SLEEP_CELLS
 
 /** Cells of a pool of so many blocks. */
 export function poolCells(blocks: number): number {
@@ -231,20 +231,20 @@ export function sleeper(cells: Cells, block: number): number {
   return cells.load(block + BLOCK_ASLEEP) === 0 ? -1 : cells.load(block + BLOCK_HOLDER)
 }
 
-/** Wakes a thread that sleeps on its bed. */
+/** Wakes a thread that sleeps on its cell. */
 export function wake(cells: Cells, pool: number, thread: number): void {
-  cells.add(bedOf(pool, thread), 1)
-  cells.notify(bedOf(pool, thread))
+  cells.add(sleepCellOf(pool, thread), 1)
+  cells.notify(sleepCellOf(pool, thread))
 }
 
 /** Wakes every thread. */
 export function wakeAll(cells: Cells, pool: number): void {
-  for (let thread = 0; thread < BEDS; thread++) wake(cells, pool, thread)
+  for (let thread = 0; thread < SLEEP_CELLS; thread++) wake(cells, pool, thread)
 }
 
-/** The cell that a thread sleeps on: one of the pool's beds, whatever the number. */
-export function bedOf(pool: number, thread: number): number {
-  return pool + POOL_BEDS + (thread & (BEDS - 1))
+/** The cell that a thread sleeps on: one of the pool's, whatever the number. */
+export function sleepCellOf(pool: number, thread: number): number {
+  return pool + POOL_SLEEP_CELLS + (thread & (SLEEP_CELLS - 1))
 }
 
 /**
@@ -303,10 +303,10 @@ export function unsubmit(cells: Cells, block: number, lease: number): boolean {
   return step(cells, block, lease, SUBMITTED, HELD)
 }
 
-/** Says that the thread may sleep until its answer is written. Returns the value of its bed: look at the state, then sleep while the bed holds that value. */
-export function lieDown(cells: Cells, pool: number, block: number, thread: number): number {
+/** Says that the thread may sleep until its answer is written. Returns the value of its sleep cell: look at the state, then sleep while the cell holds that value. */
+export function announceSleep(cells: Cells, pool: number, block: number, thread: number): number {
   cells.store(block + BLOCK_ASLEEP, 1)
-  return cells.load(bedOf(pool, thread))
+  return cells.load(sleepCellOf(pool, thread))
 }
 
 /** ANSWERED to HELD: the holder may read the outcome. */

@@ -13,7 +13,7 @@ const PROBE = 30
  * After a rest, the first poll is a long one: it may take a time slice of the system's scheduler until threads that wait for one another no longer
  * share a core, and shorter polls would fail without end.
  */
-export class Patience {
+export class Polling {
   private score = FULL
   private rest = SHORTEST_REST
   private left = 0
@@ -23,14 +23,14 @@ export class Patience {
   constructor(private readonly spin: number) {}
 
   /** How long to poll this time, in ms; 0 for not at all. */
-  tries(): number {
+  duration(): number {
     if (this.left === 0) return this.isProbe ? PROBE * this.spin : this.spin
     this.left--
     return 0
   }
 
   /** Reports whether the last poll succeeded. */
-  tell(wasWorthIt: boolean): void {
+  report(wasWorthIt: boolean): void {
     if (wasWorthIt) {
       this.score = this.isProbe ? AFTER_REST : Math.min(FULL, this.score + 2)
       this.isProbe = false
