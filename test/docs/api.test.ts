@@ -66,8 +66,12 @@ describe('the tables of options in the guides', () => {
     ['rest.md', '## Limits', 5],
   ])('%s, %s: defaults that are written by hand are those of the rules', (name, heading, least) => {
     const text = readFileSync(join(guides, name), 'utf8')
+    const tables = [...text.matchAll(/<!-- options: [\s\S]*?<!-- end of options -->/g)].join('\n')
+    // Of an option in several tables, the first counts: a request's default is its connection's.
     const defaults = new Map(
-      [...text.matchAll(/^\| `([\w.]+)` \| [^|]* \| ([^|]*?)(?: ms)? \|/gm)].map(([, option = '', value = '']) => [option, value] as const).reverse(),
+      [...tables.matchAll(/^\| `([\w.]+)` \| [^|]* \| ([^|]*?)(?: ms)? \|/gm)]
+        .map(([, option = '', value = '']) => [option, value] as const)
+        .reverse(),
     )
     const section = text.slice(text.indexOf(heading)).split(/\n## /)[0] ?? ''
     const rows = section.split('\n').filter((line) => line.startsWith('| '))
