@@ -25,7 +25,7 @@ const KINDS: Readonly<Record<string, { readonly kind: ProxySettings['kind']; rea
   'http:': { kind: 'connect', port: 80, secure: false },
   'https:': { kind: 'connect', port: 443, secure: true },
   'socks5:': { kind: 'socks5', port: 1080, secure: false },
-  // What curl calls it when the proxy looks names up, which it always does here.
+  // curl's name for a proxy that looks names up, which it always does here.
   'socks5h:': { kind: 'socks5', port: 1080, secure: false },
 }
 
@@ -94,8 +94,8 @@ function fromEnvironment(address: Address, environment: Environment): { name: st
 }
 
 /**
- * May a request that this process serves have set it? A CGI script finds the request's field `Proxy` in HTTP_PROXY (RFC 3875 section 4.1.18): whoever
- * sends one would choose the way of our requests. Only the variable in capitals is set so; where case makes no difference, it is found by either name.
+ * Whether a request that this process serves may have set it. A CGI script finds the request's field `Proxy` in HTTP_PROXY (RFC 3875 section 4.1.18): its
+ * sender would choose the proxy of our requests. Only the variable in capitals is set this way; where case makes no difference, it is found by either name.
  */
 function isOfRequest(value: string, variable: (name: string) => string): boolean {
   return value === variable('HTTP_PROXY') && variable('REQUEST_METHOD') !== ''

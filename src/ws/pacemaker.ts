@@ -13,8 +13,8 @@ export class Pacemaker implements WriteWatch {
   private timer: unknown = null
 
   /**
-   * @param closing only while that is open is anything due
-   * @param giveUp called with what the peer has failed to do
+   * @param closing pings and deadlines are only due while it is open
+   * @param giveUp called with the error when the peer counts as dead
    */
   constructor(
     private readonly clock: Clock,

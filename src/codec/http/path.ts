@@ -6,15 +6,15 @@ const DOTS = /^(?:\.|%2e){1,2}$/i
 const PARTS = /[\\;]|%2f|%5c/i
 
 /**
- * Does the path climb above where it begins, by `..` in any spelling that a server or a proxy on the way may understand? What climbs no further
- * than it has descended stays as it is. The query is not looked at.
+ * Whether the path climbs above its beginning, by `..` in any spelling that a server or a proxy on the way may understand. A path that climbs no
+ * further than it has descended is allowed. The query is not checked.
  */
 export function climbsOut(path: string): boolean {
   if (!path.includes('.') && !path.includes('%')) return false
   const query = path.indexOf('?')
   let depth = 0
   for (const segment of (query < 0 ? path : path.slice(0, query)).split('/')) {
-    // Who merges slashes does not count an empty one.
+    // A server that merges slashes does not count an empty segment.
     if (segment === '') continue
     const dots = segment.split(PARTS).filter((part) => DOTS.test(part))
     const ups = dots.filter((part) => part.length === 2 || part.length > 3).length

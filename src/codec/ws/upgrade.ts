@@ -4,7 +4,7 @@ import { HandshakeError, type HandshakeErrorCode, type HandshakeResponse } from 
 import type { HttpVersion } from '../http/borrowed-head.ts'
 import type { Fields } from '../http/fields.ts'
 
-/** A request head, whoever read it: the request reader, or a server of the platform's. */
+/** A request head, read by the request reader or by a server of the platform. */
 export interface UpgradeHead {
   /** The method; case matters. */
   readonly method: string

@@ -151,7 +151,7 @@ class WorkerdTransport implements Transport, InboxSource {
 
   private close(): void {
     this.closed = true
-    // What is still under way fails with the close, which nobody need be told. The writer is not aborted: that would keep the connection
+    // Writes that are still under way fail with the close; that is ignored. The writer is not aborted: that would keep the connection
     // open until the request ends.
     const ignore = (): void => {}
     this.reader?.cancel().catch(ignore)
