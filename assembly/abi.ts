@@ -185,8 +185,15 @@ export const INCOMING_START = 128;
 export const INCOMING_START_LENGTH = 132;
 export const INCOMING_FRAMING = 136;
 export const INCOMING_BODY_BYTES = 144;
+export const INCOMING_REMAINING = 148;
 export const INCOMING_DATA = 156;
 export const INCOMING_DATA_LENGTH = 160;
+
+/**
+ * The limit of bodies without one, which are streamed. They may be longer than 32 bits count: whoever takes the pieces keeps `bodyBytes` small and
+ * `remaining` large enough for the next chunk.
+ */
+export const BODY_UNLIMITED = 0xffffffff;
 
 // Their states.
 export const INCOMING_IDLE = 0;

@@ -71,6 +71,11 @@ export function textOf(name: string, value: unknown): string {
   throw new UsageError('InvalidOption', `${name} must be a string, but is ${nameValue(value)}`)
 }
 
+/** Throws `InvalidOption` for what is no function. */
+export function checkFill(fill: unknown): void {
+  if (typeof fill !== 'function') throw new UsageError('InvalidOption', `fill must be a function like (bytes) => …, but is ${nameValue(fill)}`)
+}
+
 /** The gate to WebAssembly: `length`, once it is proved to be a whole number from 0 to `room`. */
 export function within(length: number, room: number): number {
   if (length >>> 0 !== length || length > room) throw outside(length, room)

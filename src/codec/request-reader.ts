@@ -29,7 +29,7 @@ import {
   RESPONSE_FAILED,
   RESPONSE_HEAD,
 } from '../../assembly/abi.ts'
-import { checkInteger, type HttpError, UsageError } from '../errors.ts'
+import { checkBoolean, checkInteger, type HttpError, UsageError } from '../errors.ts'
 import { namesOf, showsItself } from '../printing.ts'
 import { BorrowedHead, type HeadSource } from './borrowed-head.ts'
 import { HeadFields } from './head-fields.ts'
@@ -201,6 +201,7 @@ export class RequestReader implements RequestSource {
    */
   consume(length: number, ended = false): void {
     this.checkUsable()
+    checkBoolean('ended', ended)
     const most = Math.min(this.owed, this.word(INCOMING_TAIL) - this.word(INCOMING_INPUT))
     checkInteger('length', length, 0, most, 'bytes of body')
     this.set(INCOMING_INPUT, this.word(INCOMING_INPUT) + length)

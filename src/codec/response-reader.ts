@@ -3,9 +3,11 @@
 import {
   BODY_CHUNKED,
   BODY_LENGTH,
+  BODY_UNLIMITED,
   BODY_UNTIL_CLOSE,
   BODY_UNTIL_VERIFIED_END,
   CHUNKED_BYTES,
+  CHUNKED_LIMIT,
   CHUNKED_MAX_EXTENSION,
   CHUNKED_MAX_TRAILER,
   CHUNKED_TRAILER,
@@ -44,6 +46,7 @@ import {
   INCOMING_MAX_BODY,
   INCOMING_MAX_HEAD,
   INCOMING_METHOD,
+  INCOMING_REMAINING,
   INCOMING_START,
   INCOMING_START_LENGTH,
   INCOMING_STATE,
@@ -64,13 +67,14 @@ import {
 } from '../../assembly/abi.ts'
 import type { EndProof } from '../end-proof.ts'
 import { HttpError, UsageError } from '../errors.ts'
+import { oneOf, SIZE_MAX } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 import type { Fields } from './fields.ts'
 import { HeadFields, latin1 } from './head-fields.ts'
 import { HeapBody } from './heap-body.ts'
 import { httpError } from './http-error.ts'
 import { checkResponseLimits, type ResponseLimits, type ResponseReaderOptions } from './http-limits.ts'
-import { type BytesInit, bytesOf, copyInto, plainLength, within } from './inputs.ts'
+import { type BytesInit, bytesOf, copyInto, plainLength, textOf, within } from './inputs.ts'
 import { align, type Codec, type CodecMemory, type Region } from './memory.ts'
 import type { CodecExports } from './module.ts'
 import { bufferFull, released } from './reader-errors.ts'
@@ -86,6 +90,7 @@ export interface InterimResponse {
 
 /** What makes room for more bytes. */
 const ROOM = 'Take the responses with next() first, or use a larger capacity'
+const END_PROOF = oneOf<EndProof>('verified', 'unverified', 'truncated')
 /** Serials stay small integers to every engine. */
 const SERIAL_MASK = 2 ** 30 - 1
 
@@ -138,6 +143,8 @@ export class ResponseReader implements ResponseSource {
   private begun = false
   private isReleased = false
   private latest: InterimResponse | null = null
+  /** Bytes of a streamed body that the record counts no more: one without limit may be longer than 32 bits count. */
+  private passed = 0
   /** A body that the store could not hold. */
   private heap: HeapBody | null = null
   /** The one of the two targets that bytes are put in by `spare` and `read`. */
@@ -180,7 +187,7 @@ export class ResponseReader implements ResponseSource {
     this.set(INCOMING_STORE, store)
     this.set(INCOMING_STORE_BYTES, limits.capacity)
     this.set(INCOMING_MAX_HEAD, limits.maxHead)
-    this.set(INCOMING_MAX_BODY, limits.maxBody)
+    this.set(INCOMING_MAX_BODY, Math.min(limits.maxBody, SIZE_MAX))
     this.set(INCOMING_BYTES + HEAD_FIELDS, trailerTable)
     this.set(INCOMING_BYTES + HEAD_FIELD_CAPACITY, limits.maxHeaders)
     this.set(INCOMING_BYTES + CHUNKED_MAX_EXTENSION, limits.maxExtension)
@@ -203,13 +210,11 @@ export class ResponseReader implements ResponseSource {
    */
   begin(method: string): void {
     if (this.isReleased) throw released('reader')
+    if (typeof method !== 'string') textOf('method', method)
     const { i32, words } = this
     const state = i32[words + (INCOMING_STATE >> 2)] as number
     if (state === INCOMING_IN_BODY || (state === INCOMING_IN_HEAD && this.begun)) throw unfinished()
-    this.serial = (this.serial + 1) & SERIAL_MASK
-    this.cached = null
-    this.heap = null
-    this.hasHead = this.isComplete = this.taken = false
+    this.expireNow()
     if (state === INCOMING_FAILED) return
     this.fields.clear()
     this.begun = i32[words + (INCOMING_INPUT >> 2)] !== i32[words + (INCOMING_TAIL >> 2)]
@@ -288,6 +293,7 @@ export class ResponseReader implements ResponseSource {
    */
   end(proof: EndProof = 'unverified'): number {
     if (this.isReleased) throw released('reader')
+    END_PROOF.read('proof', proof)
     if (this.failure !== null) return RESPONSE_FAILED
     const state = this.word(INCOMING_STATE)
     if (state === INCOMING_IDLE || state === INCOMING_DONE) return RESPONSE_COMPLETE
@@ -303,9 +309,9 @@ export class ResponseReader implements ResponseSource {
   /** Drops everything and starts over, as for a new connection. */
   reset(): void {
     if (this.isReleased) throw released('reader')
-    this.serial = (this.serial + 1) & SERIAL_MASK
-    this.failure = this.cached = this.heap = this.latest = null
-    this.hasHead = this.isComplete = this.taken = this.begun = false
+    this.expireNow()
+    this.failure = this.latest = null
+    this.begun = false
     this.current = this.first
     this.fields.clear()
     this.set(INCOMING_STATE, INCOMING_IDLE)
@@ -355,6 +361,11 @@ export class ResponseReader implements ResponseSource {
     return this.settle(this.exports.incomingCommit(this.record, target, within(length, this.capacity)))
   }
 
+  /** Whoever had its response is done with it. @internal */
+  expire(): void {
+    if (this.hasHead) this.expireNow()
+  }
+
   /** Goes on with what is left of the chunk. @internal */
   advance(): number {
     if (this.isReleased) return RESPONSE_FAILED
@@ -368,6 +379,7 @@ export class ResponseReader implements ResponseSource {
   /** @internal */
   set streaming(value: boolean) {
     this.set(INCOMING_STREAMING, value ? 1 : 0)
+    if (this.isUnlimited) this.set(INCOMING_MAX_BODY, value ? BODY_UNLIMITED : SIZE_MAX)
   }
 
   /** Has any byte of the response under way arrived? @internal */
@@ -452,6 +464,11 @@ export class ResponseReader implements ResponseSource {
     return this.word(INCOMING_FRAMING) !== BODY_UNTIL_CLOSE
   }
 
+  /** Bytes of the body that have come. @internal */
+  get bodyLength(): number {
+    return this.passed + this.word(INCOMING_BODY_BYTES)
+  }
+
   /** Empty when it is streamed. @internal */
   get bodyBytes(): Uint8Array {
     if (this.heap !== null) return this.heap.view
@@ -469,6 +486,30 @@ export class ResponseReader implements ResponseSource {
     return this.text.utf8(bytes, hasMark ? start + 3 : start, end)
   }
 
+  /** The last response is stale from here on. */
+  private expireNow(): void {
+    this.serial = (this.serial + 1) & SERIAL_MASK
+    this.cached = null
+    this.heap = null
+    this.passed = 0
+    this.hasHead = this.isComplete = this.taken = false
+  }
+
+  private get isUnlimited(): boolean {
+    return this.limits.maxBody === Number.POSITIVE_INFINITY
+  }
+
+  /** Keeps what the record counts of a streamed body without limit within its words. */
+  private passPiece(): void {
+    this.passed += this.word(INCOMING_BODY_BYTES)
+    this.set(INCOMING_BODY_BYTES, 0)
+    if (this.word(INCOMING_FRAMING) === BODY_LENGTH) this.set(INCOMING_REMAINING, Math.min(this.contentLength - this.passed, SIZE_MAX))
+  }
+
+  private get contentLength(): number {
+    return this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true)
+  }
+
   /** What the WASM step led to. */
   private settle(code: number): number {
     if (code === RESPONSE_COMPLETE) {
@@ -484,11 +525,17 @@ export class ResponseReader implements ResponseSource {
       this.append(this.dataAddress, this.dataLength)
       code = this.exports.incomingParse(this.record)
     }
-    if (code === RESPONSE_HEAD) this.hasHead = true
+    if (code === RESPONSE_HEAD) this.onHead()
+    else if (code === RESPONSE_DATA && this.isUnlimited) this.passPiece()
     else if (code === RESPONSE_COMPLETE) this.hasHead = this.isComplete = true
     else if (code === RESPONSE_INTERIM) this.latest = this.takeInterim()
     else if (code === RESPONSE_FAILED) this.failure ??= this.makeError()
     return code
+  }
+
+  private onHead(): void {
+    this.hasHead = true
+    if (this.isUnlimited && this.streaming) this.view.setFloat64(this.record + INCOMING_BYTES + CHUNKED_LIMIT, Number.POSITIVE_INFINITY, true)
   }
 
   /** A chunk of nothing, or one that comes while something of the chunk before it is still there. */
@@ -504,7 +551,7 @@ export class ResponseReader implements ResponseSource {
 
   /** The end of a body that reaches until there. */
   private endBody(proof: EndProof): number {
-    const received = this.word(INCOMING_BODY_BYTES)
+    const received = this.bodyLength
     if (proof === 'truncated') {
       const message = `TLS was cut without a close_notify after ${received} bytes of a body that only the end of the connection delimits`
       return this.failAtEnd(new HttpError('UnexpectedEnd', message))
@@ -530,7 +577,7 @@ export class ResponseReader implements ResponseSource {
     if (this.heap === null) {
       // The length was checked against maxBodySize before it got here.
       const isKnown = this.word(INCOMING_FRAMING) === BODY_LENGTH
-      this.heap = new HeapBody(isKnown ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : this.limits.maxBody, isKnown)
+      this.heap = new HeapBody(isKnown ? this.contentLength : Math.min(this.limits.maxBody, SIZE_MAX), isKnown)
     }
     this.heap.append(this.u8.subarray(address, address + length))
   }
@@ -562,9 +609,9 @@ export class ResponseReader implements ResponseSource {
 
   private whereabouts(state: number): string {
     if (state === INCOMING_IN_HEAD) return this.begun ? 'in the head of the response' : 'before the first byte of the response'
-    const received = this.word(INCOMING_BODY_BYTES)
+    const received = this.bodyLength
     if (this.word(INCOMING_FRAMING) !== BODY_LENGTH) return `in the body of the response, after ${received} bytes and before the last chunk`
-    return `in the body of the response, after ${received} of ${this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true)} bytes`
+    return `in the body of the response, after ${received} of ${this.contentLength} bytes`
   }
 
   /** Bytes that fit behind those that have arrived. */

@@ -4,7 +4,7 @@ import { HANDSHAKE_ACCEPT_BYTES, HANDSHAKE_KEY_BYTES, HANDSHAKE_NONCE_BYTES, SHA
 import { checkInteger, UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
 import { type BytesInit, bytesOf, copyInto, textOf, within } from './inputs.ts'
-import { cryptoRandom, type RandomSource } from './mask-keys.ts'
+import { checkRandom, cryptoRandom, type RandomSource } from './mask-keys.ts'
 import type { Codec, Region } from './memory.ts'
 
 /** Bytes that pass through linear memory at a time; a multiple of four, so that each piece begins at the first byte of the key. */
@@ -35,6 +35,7 @@ export class CodecTools {
 
   /** A fresh `Sec-WebSocket-Key`: 16 random bytes as 24 base64 characters. */
   generateKey(random: RandomSource = cryptoRandom): string {
+    checkRandom(random)
     const nonce = new Uint8Array(HANDSHAKE_NONCE_BYTES)
     random(nonce)
     const { memory, start } = this.memory()

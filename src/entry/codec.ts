@@ -107,6 +107,7 @@ export function computeAcceptKey(key: string): string {
  * need them. `release()` gives the memory back.
  */
 export function pair(role: Role, options: FrameReaderOptions & FrameWriterOptions = {}): FramePair {
+  FRAME_READER_OPTIONS.role.read('role', role)
   const read = readOptions<FrameReaderOptions & FrameWriterOptions>({ ...FRAME_READER_OPTIONS, ...FRAME_WRITER_OPTIONS }, options)
   const { bufferCapacity = DEFAULT_BUFFER_CAPACITY, writeBufferCapacity = DEFAULT_WRITE_BUFFER_CAPACITY } = read
   const region = codec.region(BaseFrameReader.regionBytes(bufferCapacity) + BaseFrameWriter.regionBytes(writeBufferCapacity))

@@ -7,7 +7,6 @@ import type { BytesInit } from '../codec/inputs.ts'
 import type { Request } from '../codec/request.ts'
 import { DEFAULT_REQUEST_CAPACITY, type RequestWriter } from '../codec/request-writer.ts'
 import type { InterimResponse, ResponseReader } from '../codec/response-reader.ts'
-import { checkRange } from '../errors.ts'
 import {
   bag,
   callback,
@@ -224,11 +223,6 @@ export const REQUEST_OPTIONS: Family<PoolRequestOptions> = {
     (value) => typeof value === 'string' || value instanceof ArrayBuffer || ArrayBuffer.isView(value),
   ),
   retryUnsent: integer(0, 10, 'times', 0),
-}
-
-/** A limit in ms where 0 is none. */
-export function checkTimeout(name: string, value: number): number {
-  return checkRange(name, value, 0, TIMER_MAX, 'ms (0 is no limit)')
 }
 
 /** Fills in the defaults of options that were read. */

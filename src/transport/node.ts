@@ -5,7 +5,9 @@
  * already decrypted even when stopped, so those go through a spill queue, bounded by what one read of ciphertext can hold.
  */
 
+import { bytesOf } from '../codec/inputs.ts'
 import type { EndProof } from '../end-proof.ts'
+import { isBag, refused } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 import { lostError } from './connect-errors.ts'
 import { Inbox, type InboxSource } from './inbox.ts'
@@ -264,6 +266,12 @@ class AcceptedTransport extends NodeTransport {
  * @param head bytes that were already read from it
  */
 export function nodeTransport(socket: NodeSocket, head?: Uint8Array): Transport {
+  if (!isSocket(socket)) throw refused('socket', 'a socket of node:net or node:tls', socket)
+  const rest = head === undefined ? undefined : bytesOf('head', head)
   socket.setNoDelay?.(true)
-  return new AcceptedTransport(socket, head)
+  return new AcceptedTransport(socket, rest)
+}
+
+function isSocket(value: unknown): boolean {
+  return isBag(value) && (['on', 'write', 'end', 'destroy', 'pause', 'resume'] as const).every((name) => typeof value[name] === 'function')
 }

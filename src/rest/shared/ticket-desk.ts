@@ -153,7 +153,7 @@ export class TicketDesk {
     known.isQueued = false
     known.leave = null
     const { slots } = this
-    const slot = handle.takeOver() as SharedSlot
+    const slot = handle.end() as SharedSlot
     const lease = slots.lend(slot, known.thread)
     known.granted = slot
     if (grant(this.cells, this.memory.ticketAt(ticket), known.number, slot.block, slot.index, lease)) return

@@ -168,6 +168,51 @@ describe('a slot is not lost', () => {
   })
 })
 
+test('a handle of an old lease does nothing to whoever has the slot later, on either side', async () => {
+  const pool = await open()
+  const released = await pool.acquire()
+  released.release()
+  const handedOff = await pool.acquire()
+  const first = AtomicClientSlot.receive(handedOff.handOff())
+  first.release()
+  for (let lease = 0; lease < 100; lease++) {
+    const slot = await hold(pool)
+    first.release()
+    released.release()
+    handedOff.release()
+    expect(() => first.renew()).toThrow(expect.objectContaining({ code: 'SlotReleased' }))
+    expect(() => handedOff.handOff()).toThrow(expect.objectContaining({ code: 'SlotReleased' }))
+    if (lease % 50 === 49) {
+      const sending = slot.send(slot.writer.get('/').finish())
+      first.release()
+      expect((await sending).status).toBe(200)
+    }
+    slot.release()
+  }
+  expect(pool.stats).toMatchObject({ idle: 1, lost: 0, requests: 2 })
+})
+
+describe('a response is stale', () => {
+  test('from the release of its slot on, and when that is handed on', async () => {
+    const pool = await open()
+    const owned = await pool.acquire()
+    const here = await owned.send(owned.writer.get('/').finish())
+    expect(here.status).toBe(200)
+    const slot = AtomicClientSlot.receive(owned.handOff())
+    expect(() => here.status).toThrow(expect.objectContaining({ code: 'StaleResponse' }))
+    const there = await slot.send(slot.writer.get('/').finish())
+    expect(there.status).toBe(200)
+    const next = AtomicClientSlot.receive(slot.handOff())
+    expect(() => there.bodyLength).toThrow(expect.objectContaining({ code: 'StaleResponse' }))
+    const last = await next.send(next.writer.get('/').finish())
+    expect(last.timings.requests).toBe(3)
+    next.release()
+    for (const use of [() => last.status, () => last.text(), () => last.headers(), () => last.timings]) {
+      expect(use).toThrow(expect.objectContaining({ code: 'StaleResponse' }))
+    }
+  })
+})
+
 describe('tickets', () => {
   test('that time out leave the queue, however many there were', async () => {
     const pool = await open({ maxQueue: 2 })
