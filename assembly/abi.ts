@@ -193,7 +193,7 @@ export const INCOMING_DATA_LENGTH = 160;
  * The limit of bodies without one, which are streamed. They may be longer than 32 bits count: whoever takes the pieces keeps `bodyBytes` small and
  * `remaining` large enough for the next chunk.
  */
-export const BODY_UNLIMITED = 0xffffffff;
+export const BODY_UNLIMITED = 4294967295;
 
 // Their states.
 export const INCOMING_IDLE = 0;

@@ -38,10 +38,10 @@ const PAGES = [
 const PLACES = [
   [/^src\/errors\.ts#/, 'errors'],
   [/^src\/(?:rest\/shared\/|entry\/node\.ts#(?:AtomicClient|SharedAcquirer))/, 'threads'],
-  [/^src\/(?:ws\/|backoff\.ts|codec\/message\.ts|entry\/node(?:-server)?\.ts#(?:WsStream|UpgradeIncoming)$)/, 'websocket'],
-  [/^src\/(?:rest\/|codec\/(?:request|request-builder|response)\.ts#|entry\/node(?:-diagnostics)?\.ts#)/, 'rest'],
+  [/^src\/(?:ws\/|backoff\.ts|codec\/ws\/message\.ts|entry\/node(?:-server)?\.ts#(?:WsStream|UpgradeIncoming)$)/, 'websocket'],
+  [/^src\/(?:rest\/|codec\/http\/(?:request|request-phases|response)\.ts#|entry\/node(?:-diagnostics)?\.ts#)/, 'rest'],
   [/^src\/(?:codec\/|entry\/codec\.ts#)/, 'codec'],
-  [/^src\/(?:testing\/|transport\/memory\.ts|clock\.ts)/, 'testing'],
+  [/^src\/(?:testing\/|transport\/memory\/|clock\.ts)/, 'testing'],
   [/^src\/transport\//, 'transports'],
 ]
 

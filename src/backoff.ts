@@ -1,7 +1,6 @@
 /** Delays between attempts: exponential, with jitter, so that a thousand clients do not come back at once. */
 
-import { checkRange } from './errors.ts'
-import { type Family, number, TIMER_MAX } from './option-rules.ts'
+import { checkNumber, type Family, number, TIMER_MAX } from './option-rules.ts'
 
 /** How long to wait between attempts. */
 export interface BackoffOptions {
@@ -31,16 +30,21 @@ export class Backoff {
   private readonly jitter: number
   private upcoming: number
 
-  /** @param random 0 to just under 1. Throws `InvalidOption` for an option outside its range. */
+  /**
+   * @param options as {@link BACKOFF_OPTIONS} judged them
+   * @param random 0 to just under 1
+   * @throws UsageError `InvalidOption` for a longest delay that is shorter than the first
+   */
   constructor(
     options: BackoffOptions,
     private readonly random: () => number,
     defaults: Required<BackoffOptions> = { initial: 100, max: 30_000, factor: 2, jitter: 0.5 },
   ) {
-    this.initial = checkRange('backoff.initial', options.initial ?? defaults.initial, 1, TIMER_MAX, 'ms')
-    this.max = checkRange('backoff.max', options.max ?? Math.max(defaults.max, this.initial), this.initial, TIMER_MAX, 'ms')
-    this.factor = checkRange('backoff.factor', options.factor ?? defaults.factor, 1, 10, 'times')
-    this.jitter = checkRange('backoff.jitter', options.jitter ?? defaults.jitter, 0, 1, 'of the delay')
+    this.initial = options.initial ?? defaults.initial
+    // The one range that depends on another option.
+    this.max = checkNumber('backoff.max', options.max ?? Math.max(defaults.max, this.initial), this.initial, TIMER_MAX, 'ms')
+    this.factor = options.factor ?? defaults.factor
+    this.jitter = options.jitter ?? defaults.jitter
     this.upcoming = this.initial
   }
 

@@ -15,7 +15,6 @@
  * causes name what was given, and never repeat a value that can be a secret (naming.ts).
  */
 
-import { nameValue } from './naming.ts'
 import { namesOf, type Shown, showsItselfAsError } from './printing.ts'
 
 /** Who is to blame. */
@@ -381,26 +380,4 @@ export class UsageError extends NexusError {
     this.needed = options?.needed
     this.available = options?.available
   }
-}
-
-/** A number option inside its range, or an `InvalidOption` error that names it. */
-export function checkRange(name: string, value: number, min: number, max: number, unit: string): number {
-  if (typeof value !== 'number' || !(value >= min && value <= max)) {
-    throw new UsageError('InvalidOption', `${name} must be ${min} to ${max} ${unit}, but is ${nameValue(value)}`)
-  }
-  return value
-}
-
-/** As {@link checkRange}, for whole numbers. */
-export function checkInteger(name: string, value: number, min: number, max: number, unit: string): number {
-  if (!Number.isInteger(value)) {
-    throw new UsageError('InvalidOption', `${name} must be a whole number of ${unit}, but is ${nameValue(value)}`)
-  }
-  return checkRange(name, value, min, max, unit)
-}
-
-/** An option that is true or false, or an `InvalidOption` error that names it. */
-export function checkBoolean(name: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw new UsageError('InvalidOption', `${name} must be true or false, but is ${nameValue(value)}`)
-  return value
 }

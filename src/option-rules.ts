@@ -16,6 +16,8 @@ export const TIMER_MAX: number = 2 ** 31 - 1
 /** Most bytes that any one thing may have: lengths are signed 32-bit words to the codec. */
 export const SIZE_MAX: number = 2 ** 31 - 1
 
+const NO_LIMIT = 'ms (0 is no limit)'
+
 /** One option: what it may be, and the judge of it. */
 export interface Rule<T> {
   /** What is expected, as an error and the guides say it: `10 to 2,147,483,647 ms`. */
@@ -37,20 +39,17 @@ export type Family<Options> = { readonly [Name in keyof Required<Options>]: Rule
  */
 export function readOptions<Options extends object>(family: Family<Options>, given: unknown, place = ''): Options {
   const read: Record<string, unknown> = {}
-  if (given === undefined) return read as Options
-  checkBag(given, place, family)
-  const rules = family as Readonly<Record<string, Rule<unknown>>>
-  for (const name in given) {
-    const value = given[name]
-    if (value === undefined) continue
-    if (!Object.hasOwn(rules, name)) throw unknownOption(name, place, Object.keys(rules))
-    read[name] = (rules[name] as Rule<unknown>).read(place + name, value)
-  }
+  judge(family, given, place, read)
   return read as Options
 }
 
 /** As {@link readOptions}, for a call that is made too often to copy its options: only judges. */
 export function checkOptions<Options extends object>(family: Family<Options>, given: unknown, place = ''): void {
+  judge(family, given, place, null)
+}
+
+/** @param into where what was read is put; null for nowhere */
+function judge(family: object, given: unknown, place: string, into: Record<string, unknown> | null): void {
   if (given === undefined) return
   checkBag(given, place, family)
   const rules = family as Readonly<Record<string, Rule<unknown>>>
@@ -58,7 +57,8 @@ export function checkOptions<Options extends object>(family: Family<Options>, gi
     const value = given[name]
     if (value === undefined) continue
     if (!Object.hasOwn(rules, name)) throw unknownOption(name, place, Object.keys(rules))
-    ;(rules[name] as Rule<unknown>).read(place + name, value)
+    const meant = (rules[name] as Rule<unknown>).read(place + name, value)
+    if (into !== null) into[name] = meant
   }
 }
 
@@ -79,24 +79,59 @@ export function withDefaults<Options extends object>(family: Family<Options>, gi
 
 /** A whole number. */
 export function integer(min: number, max: number, unit: string, fallback?: number): Rule<number> {
-  const expects = `a whole number of ${unit}, ${print(min)} to ${print(max)}`
-  return rule(expects, (value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max, fallback)
+  return rule(wholeNumber(min, max, unit), (value) => isWhole(value, min, max), fallback)
 }
 
 /** A number. */
 export function number(min: number, max: number, unit: string, fallback?: number): Rule<number> {
-  return rule(`${print(min)} to ${print(max)} ${unit}`, (value) => typeof value === 'number' && value >= min && value <= max, fallback)
+  return rule(range(min, max, unit), (value) => isWithin(value, min, max), fallback)
+}
+
+/** A number that is no option, or whose range depends on others: as {@link integer}. Throws `InvalidOption`. */
+export function checkInteger(name: string, value: unknown, min: number, max: number, unit: string): number {
+  if (!isWhole(value, min, max)) throw refused(name, wholeNumber(min, max, unit), value)
+  return value
+}
+
+/** As {@link checkInteger}, like {@link number}. */
+export function checkNumber(name: string, value: unknown, min: number, max: number, unit: string): number {
+  if (!isWithin(value, min, max)) throw refused(name, range(min, max, unit), value)
+  return value
+}
+
+function isWhole(value: unknown, min: number, max: number): value is number {
+  return Number.isInteger(value) && isWithin(value, min, max)
+}
+
+function isWithin(value: unknown, min: number, max: number): value is number {
+  return typeof value === 'number' && value >= min && value <= max
+}
+
+function wholeNumber(min: number, max: number, unit: string): string {
+  return `a whole number${unit === '' ? '' : ` of ${unit}`}, ${print(min)} to ${print(max)}`
+}
+
+function range(min: number, max: number, unit: string): string {
+  return `${print(min)} to ${print(max)} ${unit}`
 }
 
 /** A limit in ms, where 0 is none. */
 export function timeLimit(fallback?: number): Rule<number> {
-  return number(0, TIMER_MAX, 'ms (0 is no limit)', fallback)
+  return number(0, TIMER_MAX, NO_LIMIT, fallback)
+}
+
+/** As {@link checkInteger}, like {@link timeLimit}. */
+export function checkTimeLimit(name: string, value: unknown): number {
+  return checkNumber(name, value, 0, TIMER_MAX, NO_LIMIT)
 }
 
 /** True or false. */
 export function flag(fallback?: boolean): Rule<boolean> {
   return rule('true or false', (value) => typeof value === 'boolean', fallback)
 }
+
+/** Bytes, where no other buffer or view will do. */
+export const byteArray: Rule<Uint8Array> = rule('a Uint8Array', (value) => value instanceof Uint8Array)
 
 /** Text. */
 export const text: Rule<string> = rule('a string', (value) => typeof value === 'string')

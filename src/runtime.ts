@@ -1,8 +1,8 @@
 /** What a composition root (src/entry) puts together, and everything else is given: no file asks which runtime it is on. */
 
 import type { Clock } from './clock.ts'
-import type { MaskKeys } from './codec/mask-keys.ts'
 import type { Codec } from './codec/memory.ts'
+import type { MaskKeys } from './codec/ws/mask-keys.ts'
 import type { Dial, Secure } from './transport/transport.ts'
 
 /** A runtime: how to connect, what time it is, where random bytes come from, and the codec's memory. */

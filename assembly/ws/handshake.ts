@@ -1,4 +1,4 @@
-// The opening handshake (RFC 6455 section 4): its fields out. What comes in is judged by src/codec/upgrade.ts.
+// The opening handshake (RFC 6455 section 4): its fields out. What comes in is judged by src/codec/ws/upgrade.ts.
 
 import { HANDSHAKE_ACCEPT_BYTES, HANDSHAKE_KEY_BYTES, HANDSHAKE_NONCE_BYTES, SEAL_NO_ROOM } from "../abi";
 import { base64Encode } from "../bytes/base64";

@@ -119,6 +119,7 @@ async function control(bench) {
   const seconds = Number(option('seconds') ?? (bench.seconds ?? 0.5) * (quick ? 0.4 : 1))
   const only = option('cases')?.split(',')
   const chosen = option('contenders')?.split(',')
+  const before = option('before')
 
   /** @type {Record<string, any>} */
   const peers = {}
@@ -147,7 +148,7 @@ async function control(bench) {
   for (const c of bench.cases) {
     if (only !== undefined && !only.includes(c.id)) continue
     if (c.oneCore && !canPin) continue
-    const result = await runCase(bench, c, peers, rounds, lives, seconds, chosen)
+    const result = await runCase(bench, c, peers, { rounds, lives, seconds, chosen, before })
     report.cases.push(result)
     process.stderr.write(`${table(bench, result)}\n`)
   }
@@ -165,16 +166,24 @@ async function control(bench) {
  * @param {Bench} bench
  * @param {Case} c
  * @param {any} peers
- * @param {number} rounds
- * @param {number} lives
- * @param {number} seconds
- * @param {readonly string[] | undefined} chosen
+ * @param {object} how
+ * @param {number} how.rounds
+ * @param {number} how.lives
+ * @param {number} how.seconds
+ * @param {readonly string[] | undefined} how.chosen
+ * @param {string | undefined} how.before the folder of another build: each contender also runs with that one, as its own baseline
  */
-async function runCase(bench, c, peers, rounds, lives, seconds, chosen) {
+async function runCase(bench, c, peers, { rounds, lives, seconds, chosen, before }) {
   /** @type {{ id: string, title: string, contender: Contender, child: Child | null, amount: number, turns: any[], failure: string }[]} */
-  const entrants = Object.entries(bench.contenders(c))
-    .filter(([id]) => chosen === undefined || chosen.includes(id))
-    .map(([id, contender]) => ({ id, title: contender.title, contender, child: null, amount: contender.first ?? 20_000, turns: [], failure: '' }))
+  const entrants = Object.entries(withBefore(bench.contenders(c), chosen, before)).map(([id, contender]) => ({
+    id,
+    title: contender.title,
+    contender,
+    child: null,
+    amount: contender.first ?? 20_000,
+    turns: [],
+    failure: '',
+  }))
   // The one way to make a runtime's own WebSocket trust a private authority.
   const ca = Object.values(peers).find((peer) => peer.caFile !== undefined)?.caFile
   const trust = ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca, DENO_CERT: ca }
@@ -189,7 +198,7 @@ async function runCase(bench, c, peers, rounds, lives, seconds, chosen) {
     const alive = entrants.filter(({ failure }) => failure === '')
     for (const entrant of alive) {
       const { id, contender } = entrant
-      const args = ['--contender', id, '--case', c.id, '--peers', JSON.stringify(peers)]
+      const args = ['--contender', id.replace(BEFORE, ''), '--case', c.id, '--peers', JSON.stringify(peers)]
       const [program, rest] = pinned(c.oneCore ?? false, ...command(fileURLToPath(bench.file), args, contender.flags ?? []))
       entrant.child = new Child(program, rest, { ...contender.env, ...trust })
       const hello = await entrant.child.read(20_000).catch((error) => ({ unavailable: String(error) }))
@@ -223,8 +232,8 @@ async function runCase(bench, c, peers, rounds, lives, seconds, chosen) {
       const values = turns.map(of)
       /** @type {Record<string, any>} */
       const ratios = {}
-      for (const baseline of bench.baselines) {
-        const other = entrants.find((entrant) => entrant.id === baseline)
+      for (const baseline of [...bench.baselines, 'before']) {
+        const other = entrants.find((entrant) => entrant.id === (baseline === 'before' ? id + BEFORE : baseline))
         if (other === undefined || other.failure !== '' || other.id === id) continue
         const each = values.map((value, i) => value / of(other.turns[i]))
         ratios[baseline] = { median: median(each), spread: spread(each), rounds: each }
@@ -236,6 +245,29 @@ async function runCase(bench, c, peers, rounds, lives, seconds, chosen) {
     return { id, title, failure, amount, cpu, bytesPerRead: reads, ...curve(turns, failure), metrics }
   })
   return { ...c, contenders: results }
+}
+
+/** Ends the id of a contender that runs with the other build. */
+const BEFORE = '@before'
+
+/**
+ * The chosen contenders, each followed by its twin of the other build when there is one. A contender that uses neither build measures the noise.
+ *
+ * @param {Record<string, Contender>} contenders
+ * @param {readonly string[] | undefined} chosen
+ * @param {string | undefined} before
+ */
+function withBefore(contenders, chosen, before) {
+  /** @type {Record<string, Contender>} */
+  const all = {}
+  for (const [id, contender] of Object.entries(contenders)) {
+    if (chosen !== undefined && !chosen.includes(id)) continue
+    all[id] = contender
+    if (before === undefined) continue
+    const env = { ...contender.env, BENCH_DIST: path.resolve(before) }
+    all[id + BEFORE] = { ...contender, title: `${contender.title}, before`, env }
+  }
+  return all
 }
 
 /**
@@ -270,10 +302,13 @@ export function table(bench, result) {
   const head = ['contender']
   const shown = /** @type {typeof bench.metrics} */ (result.metrics ?? bench.metrics)
   for (const { unit } of shown) head.push(unit)
-  const baselines = bench.baselines.filter((id) =>
-    result.contenders.some((/** @type {any} */ entrant) => entrant.id === id && entrant.failure === ''),
-  )
+  const works = (/** @type {any} */ entrant) => entrant.failure === ''
+  const baselines = bench.baselines.filter((id) => result.contenders.some((/** @type {any} */ entrant) => entrant.id === id && works(entrant)))
   for (const baseline of baselines) head.push(`÷ ${result.contenders.find((/** @type {any} */ entrant) => entrant.id === baseline).title}`)
+  if (result.contenders.some(({ id }) => id.endsWith(BEFORE))) {
+    baselines.push('before')
+    head.push('÷ before')
+  }
   const lines = [`**${result.title}**`, '', `| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`]
   for (const { id, title, failure, metrics } of result.contenders) {
     if (failure !== '') {

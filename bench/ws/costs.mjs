@@ -183,7 +183,7 @@ const passing = (/** @type {string} */ title, /** @type {(bytes: Uint8Array, lin
 
 const { latin1Slice } = /** @type {any} */ (Buffer.prototype)
 const utf8 = new TextDecoder()
-/** As in src/codec/frame-reader.ts. */
+/** As in src/codec/ws/frame-reader.ts. */
 const BLOCK = 2_048
 
 /** @param {boolean} look at a character of each string */

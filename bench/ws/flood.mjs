@@ -130,7 +130,8 @@ function receiveByEvents(/** @type {any} */ socket, /** @type {Case} */ c, /** @
 
 /** A plain connection of this runtime's transport, which no entry gives out by itself. */
 async function dialPlain(/** @type {number} */ port) {
-  const module = await import(new URL(`../../build/js/src/transport/${runtime === 'node' ? 'node-dial' : runtime}.js`, import.meta.url).href)
+  const file = { node: 'node/dial', deno: 'deno/transport', bun: 'bun/dial' }[runtime]
+  const module = await import(new URL(`../../build/js/src/transport/${file}.js`, import.meta.url).href)
   const { systemClock } = await import(new URL('../../build/js/src/clock.js', import.meta.url).href)
   return module[`${runtime}Dial`](systemClock)({ hostname: '127.0.0.1', port, secure: false }, {})
 }

@@ -1,43 +1,38 @@
 /** `nexus-async-net/codec`: the sans-IO codec alone, for anyone with an event loop of their own. No runtime API is imported. */
 
-import { ChunkedDecoder as BaseChunkedDecoder, CHUNKED_DECODER_OPTIONS, type ChunkedDecoderOptions } from '../codec/chunked-decoder.ts'
-import type { FieldsInit } from '../codec/fields.ts'
-import {
-  FrameReader as BaseFrameReader,
-  DEFAULT_BUFFER_CAPACITY,
-  FRAME_READER_OPTIONS,
-  type FrameReaderOptions,
-  type Role,
-} from '../codec/frame-reader.ts'
+import { ChunkedDecoder as BaseChunkedDecoder, CHUNKED_DECODER_OPTIONS, type ChunkedDecoderOptions } from '../codec/http/chunked-decoder.ts'
+import type { FieldsInit } from '../codec/http/fields.ts'
+import { REQUEST_READER_OPTIONS, RESPONSE_READER_OPTIONS, type RequestReaderOptions, type ResponseReaderOptions } from '../codec/http/limits.ts'
+import { HttpMessages } from '../codec/http/messages.ts'
+import { RequestReader as BaseRequestReader } from '../codec/http/request-reader.ts'
+import { RequestWriter as BaseRequestWriter, REQUEST_WRITER_OPTIONS, type RequestWriterOptions } from '../codec/http/request-writer.ts'
+import { ResponseReader as BaseResponseReader } from '../codec/http/response-reader.ts'
+import type { BytesInit } from '../codec/inputs.ts'
+import { FrameReader as BaseFrameReader } from '../codec/ws/frame-reader.ts'
 import {
   FrameWriter as BaseFrameWriter,
   DEFAULT_WRITE_BUFFER_CAPACITY,
   FRAME_WRITER_OPTIONS,
   type FrameWriterOptions,
-} from '../codec/frame-writer.ts'
-import { REQUEST_READER_OPTIONS, RESPONSE_READER_OPTIONS, type RequestReaderOptions, type ResponseReaderOptions } from '../codec/http-limits.ts'
-import { HttpMessages } from '../codec/http-messages.ts'
-import type { BytesInit } from '../codec/inputs.ts'
-import type { RandomSource } from '../codec/mask-keys.ts'
-import { RequestReader as BaseRequestReader } from '../codec/request-reader.ts'
-import { RequestWriter as BaseRequestWriter, REQUEST_WRITER_OPTIONS, type RequestWriterOptions } from '../codec/request-writer.ts'
-import { ResponseReader as BaseResponseReader } from '../codec/response-reader.ts'
-import { CodecTools } from '../codec/tools.ts'
+} from '../codec/ws/frame-writer.ts'
+import { DEFAULT_BUFFER_CAPACITY, FRAME_READER_OPTIONS, type FrameReaderOptions, type Role } from '../codec/ws/limits.ts'
+import type { RandomSource } from '../codec/ws/mask-keys.ts'
+import { CodecTools } from '../codec/ws/tools.ts'
 import { readOptions } from '../option-rules.ts'
 import { threadCodec as codec } from './thread-codec.ts'
 
-export { BorrowedHead, type HttpVersion } from '../codec/borrowed-head.ts'
-export type { DecodeStep } from '../codec/chunked-decoder.ts'
-export type { Fields, FieldsInit } from '../codec/fields.ts'
-export { ClientHandshake, type ClientHello, ServerHandshake, type ServerHello } from '../codec/handshake.ts'
-export { MaskKeys, type RandomSource } from '../codec/mask-keys.ts'
-export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/message.ts'
-export type { BodySource, Request } from '../codec/request.ts'
-export type { HeadersPhase, QueryPhase, QueryValue, ReadyPhase } from '../codec/request-builder.ts'
-export { type RequestFraming, RequestHead } from '../codec/request-reader.ts'
-export { OwnedResponse, RestResponse } from '../codec/response.ts'
-export type { InterimResponse } from '../codec/response-reader.ts'
-export type { UpgradeFault, UpgradeHead } from '../codec/upgrade.ts'
+export { BorrowedHead, type HttpVersion } from '../codec/http/borrowed-head.ts'
+export type { DecodeStep } from '../codec/http/chunked-decoder.ts'
+export type { Fields, FieldsInit } from '../codec/http/fields.ts'
+export type { BodySource, Request } from '../codec/http/request.ts'
+export type { HeadersPhase, QueryPhase, QueryValue, ReadyPhase } from '../codec/http/request-phases.ts'
+export { type RequestFraming, RequestHead } from '../codec/http/request-reader.ts'
+export { OwnedResponse, RestResponse } from '../codec/http/response.ts'
+export type { InterimResponse } from '../codec/http/response-reader.ts'
+export { ClientHandshake, type ClientHello, ServerHandshake, type ServerHello } from '../codec/ws/handshake.ts'
+export { MaskKeys, type RandomSource } from '../codec/ws/mask-keys.ts'
+export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/ws/message.ts'
+export type { UpgradeFault, UpgradeHead } from '../codec/ws/upgrade.ts'
 export {
   EncodeError,
   type EncodeErrorCode,

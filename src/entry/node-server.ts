@@ -1,9 +1,9 @@
 /** Serving the `'upgrade'` event of `node:http`, which Deno and Bun implement too. */
 
 import { bytesOf } from '../codec/inputs.ts'
-import type { UpgradeHead } from '../codec/upgrade.ts'
+import type { UpgradeHead } from '../codec/ws/upgrade.ts'
 import { isBag, readOptions, refused } from '../option-rules.ts'
-import { type NodeSocket, nodeTransport } from '../transport/node.ts'
+import { type NodeSocket, nodeTransport } from '../transport/node/transport.ts'
 import { ACCEPT_OPTIONS, type AcceptOptions } from '../ws/options.ts'
 import { WsStream, type WsStreamClass } from '../ws/ws-stream.ts'
 

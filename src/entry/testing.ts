@@ -10,5 +10,5 @@
 
 export type { Clock } from '../clock.ts'
 export { VirtualClock } from '../testing/virtual-clock.ts'
-export { type MemoryOptions, type MemoryTransport, memoryPair } from '../transport/memory.ts'
+export { type MemoryOptions, type MemoryTransport, memoryPair } from '../transport/memory/pair.ts'
 export type { Transport, TransportHandler } from '../transport/transport.ts'

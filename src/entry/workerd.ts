@@ -6,23 +6,25 @@
  */
 
 import { systemClock } from '../clock.ts'
-import { FrameReader as BaseFrameReader, type FrameReaderOptions, type Role } from '../codec/frame-reader.ts'
-import { FrameWriter as BaseFrameWriter, type FrameWriterOptions } from '../codec/frame-writer.ts'
-import type { ResponseReaderOptions } from '../codec/http-limits.ts'
-import { MaskKeys } from '../codec/mask-keys.ts'
+import { RESPONSE_READER_OPTIONS, type ResponseReaderOptions } from '../codec/http/limits.ts'
+import { RequestWriter as BaseRequestWriter, REQUEST_WRITER_OPTIONS, type RequestWriterOptions } from '../codec/http/request-writer.ts'
+import { ResponseReader as BaseResponseReader } from '../codec/http/response-reader.ts'
 import { Codec } from '../codec/memory.ts'
-import { RequestWriter as BaseRequestWriter, type RequestWriterOptions } from '../codec/request-writer.ts'
-import { ResponseReader as BaseResponseReader } from '../codec/response-reader.ts'
 import { webTextDecoding } from '../codec/text.ts'
+import { FrameReader as BaseFrameReader } from '../codec/ws/frame-reader.ts'
+import { FrameWriter as BaseFrameWriter, FRAME_WRITER_OPTIONS, type FrameWriterOptions } from '../codec/ws/frame-writer.ts'
+import { FRAME_READER_OPTIONS, type FrameReaderOptions, type Role } from '../codec/ws/limits.ts'
+import { MaskKeys } from '../codec/ws/mask-keys.ts'
+import { readOptions } from '../option-rules.ts'
 import { ClientPool as BaseClientPool } from '../rest/client-pool.ts'
 import { HttpConnection as BaseHttpConnection } from '../rest/connection.ts'
 import type { Runtime } from '../runtime.ts'
-import { secureOnWorkerd, workerdDial, workerdTransport } from '../transport/workerd.ts'
+import { secureOnWorkerd, workerdDial, workerdTransport } from '../transport/workerd/transport.ts'
 import { WsStream as BaseWsStream } from '../ws/ws-stream.ts'
 import module from './codec.wasm'
 
 export * from '../rest/index.ts'
-export type { WorkerdSocket } from '../transport/workerd-sockets.ts'
+export type { WorkerdSocket } from '../transport/workerd/sockets.ts'
 export * from '../ws/index.ts'
 export { type FrameReaderOptions, type FrameWriterOptions, type RequestWriterOptions, type ResponseReaderOptions, type Role, workerdTransport }
 
@@ -60,27 +62,27 @@ export class ClientPool extends BaseClientPool {
 /** Reads WebSocket frames, sans IO. */
 export class FrameReader extends BaseFrameReader {
   constructor(options?: FrameReaderOptions) {
-    super(codec, options)
+    super(codec, readOptions(FRAME_READER_OPTIONS, options))
   }
 }
 
 /** Writes WebSocket frames, sans IO. */
 export class FrameWriter extends BaseFrameWriter {
   constructor(options?: FrameWriterOptions) {
-    super(codec, options)
+    super(codec, readOptions(FRAME_WRITER_OPTIONS, options))
   }
 }
 
 /** Reads HTTP responses, sans IO. */
 export class ResponseReader extends BaseResponseReader {
   constructor(options?: ResponseReaderOptions) {
-    super(codec, options)
+    super(codec, readOptions(RESPONSE_READER_OPTIONS, options))
   }
 }
 
 /** Writes HTTP requests, sans IO. */
 export class RequestWriter extends BaseRequestWriter {
   constructor(host: string, options?: RequestWriterOptions) {
-    super(codec, host, options)
+    super(codec, host, readOptions(REQUEST_WRITER_OPTIONS, options))
   }
 }

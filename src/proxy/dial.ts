@@ -1,9 +1,9 @@
 /** Connecting through a proxy, on any runtime that can open a connection and secure one. */
 
 import type { Clock } from '../clock.ts'
-import { HttpMessages } from '../codec/http-messages.ts'
+import { HttpMessages } from '../codec/http/messages.ts'
+import { ConnectTunnel, SocksTunnel, type TunnelRequest } from '../codec/http/tunnel.ts'
 import type { Codec } from '../codec/memory.ts'
-import { ConnectTunnel, SocksTunnel, type TunnelRequest } from '../codec/tunnel.ts'
 import { TlsError, TransportError } from '../errors.ts'
 import { type Attempt, makeConnection } from '../transport/attempt.ts'
 import { printAddress } from '../transport/connect-errors.ts'

@@ -1,6 +1,6 @@
 /** The `proxy` option, checked: the same mistake gets the same error everywhere. */
 
-import type { ProxyCredentials } from '../codec/tunnel.ts'
+import type { ProxyCredentials } from '../codec/http/tunnel.ts'
 import { UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
 import type { ProxyConfig, ProxyOption } from '../transport/proxy-config.ts'

@@ -1,6 +1,6 @@
 /** A connection through a proxy: first it asks for the tunnel, then it is the server's, and passes on what comes. */
 
-import type { TunnelRequest } from '../codec/tunnel.ts'
+import type { TunnelRequest } from '../codec/http/tunnel.ts'
 import { TransportError } from '../errors.ts'
 import { showsItself } from '../printing.ts'
 import { Inbox, type InboxSource } from '../transport/inbox.ts'

@@ -1,9 +1,9 @@
 /** A request from a bag of options, for `pool.request` and `pool.fetch`. */
 
-import { pairsOf } from '../codec/fields.ts'
-import type { Request } from '../codec/request.ts'
-import type { HeadersPhase, QueryPhase } from '../codec/request-builder.ts'
-import type { RequestWriter } from '../codec/request-writer.ts'
+import { pairsOf } from '../codec/http/fields.ts'
+import type { Request } from '../codec/http/request.ts'
+import type { HeadersPhase, QueryPhase } from '../codec/http/request-phases.ts'
+import type { RequestWriter } from '../codec/http/request-writer.ts'
 import type { PoolRequestOptions } from './options.ts'
 
 /** Builds a request in `writer`. Throws what its `finish` throws. */

@@ -1,8 +1,8 @@
 /** The options of `HttpConnection` and `ClientPool`, fluent and reusable. */
 
 import type { BackoffOptions } from '../backoff.ts'
-import { type FieldsInit, pairsOf } from '../codec/fields.ts'
-import type { ResponseReader } from '../codec/response-reader.ts'
+import { type FieldsInit, pairsOf } from '../codec/http/fields.ts'
+import type { ResponseReader } from '../codec/http/response-reader.ts'
 import { UsageError } from '../errors.ts'
 import { readOptions } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'

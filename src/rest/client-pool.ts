@@ -1,11 +1,11 @@
 /** `ClientPool`: connections that are open before they are needed, and heal themselves. */
 
-import { pairsOf } from '../codec/fields.ts'
-import { methodFault } from '../codec/method.ts'
-import type { Request as HttpRequest } from '../codec/request.ts'
-import { pathFault } from '../codec/request-builder.ts'
-import { RequestWriter, withoutTrailingSlashes } from '../codec/request-writer.ts'
-import { ResponseReader } from '../codec/response-reader.ts'
+import { pairsOf } from '../codec/http/fields.ts'
+import { methodFault } from '../codec/http/method.ts'
+import type { Request as HttpRequest } from '../codec/http/request.ts'
+import { pathFault } from '../codec/http/request-builder.ts'
+import { RequestWriter, withoutTrailingSlashes } from '../codec/http/request-writer.ts'
+import { ResponseReader } from '../codec/http/response-reader.ts'
 import { RestError, UsageError } from '../errors.ts'
 import { readOptions } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
@@ -29,7 +29,8 @@ import {
   resolvePoolOptions,
   type SendOptions,
 } from './options.ts'
-import { PoolCore, type PoolStats } from './pool-core.ts'
+import { PoolCore } from './pool-core.ts'
+import type { PoolStats } from './pool-stats.ts'
 import { OwnedHttpResponse } from './response.ts'
 import { type ClientSlot, Slot } from './slot.ts'
 import { parseHttpUrl } from './url.ts'

@@ -9,7 +9,7 @@
  * Rule 4: what is under way is an `Exchange`. An exception anywhere leaves the connection idle, when nothing had begun, or poisoned.
  */
 
-import { ResponseReader } from '../codec/response-reader.ts'
+import { ResponseReader } from '../codec/http/response-reader.ts'
 import { type RestError, UsageError } from '../errors.ts'
 import { readOptions } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'

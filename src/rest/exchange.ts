@@ -9,8 +9,8 @@
 
 import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
 import { notify, report } from '../callback.ts'
-import type { RequestWriter } from '../codec/request-writer.ts'
-import { type InterimResponse, ResponseReader } from '../codec/response-reader.ts'
+import type { RequestMemory } from '../codec/http/request.ts'
+import { type InterimResponse, ResponseReader } from '../codec/http/response-reader.ts'
 import { type RequestSent, RestError, UsageError } from '../errors.ts'
 import { checkOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
@@ -80,7 +80,7 @@ export class Exchange implements Abortable {
    * The writer of a request that the system has not taken all of: its memory is in use. That outlives an exchange whose connection is lost, until
    * the transport is done.
    */
-  private writing: RequestWriter | null = null
+  private writing: RequestMemory | null = null
 
   constructor(
     { clock }: Runtime,
@@ -253,7 +253,7 @@ export class Exchange implements Abortable {
     }
   }
 
-  private lend(writer: RequestWriter): void {
+  private lend(writer: RequestMemory): void {
     writer.inUse = true
     this.writing = writer
   }

@@ -1,10 +1,10 @@
 /** The global `fetch`, over a pool. */
 
 import type { Clock } from '../clock.ts'
-import { injectedField } from '../codec/injection.ts'
-import type { Request as HttpRequest } from '../codec/request.ts'
-import type { RequestBuilder } from '../codec/request-builder.ts'
-import type { RequestWriter } from '../codec/request-writer.ts'
+import { injectedField } from '../codec/http/injection.ts'
+import type { Request as HttpRequest } from '../codec/http/request.ts'
+import type { RequestBuilder } from '../codec/http/request-builder.ts'
+import type { RequestWriter } from '../codec/http/request-writer.ts'
 import { EncodeError, NexusError, RestError, UsageError } from '../errors.ts'
 import { nameUrl, nameValue } from '../naming.ts'
 import { checkSignal } from '../option-rules.ts'

@@ -1,14 +1,14 @@
 /** The public names of the REST family. */
 
 export type { BackoffOptions } from '../backoff.ts'
-export type { HttpVersion } from '../codec/borrowed-head.ts'
-export type { Fields, FieldsInit } from '../codec/fields.ts'
-export type { ResponseReaderOptions } from '../codec/http-limits.ts'
-export type { BodySource, Request } from '../codec/request.ts'
-export type { HeadersPhase, QueryPhase, QueryValue, ReadyPhase } from '../codec/request-builder.ts'
-export type { RequestWriterOptions } from '../codec/request-writer.ts'
-export { OwnedResponse, RestResponse } from '../codec/response.ts'
-export type { InterimResponse } from '../codec/response-reader.ts'
+export type { HttpVersion } from '../codec/http/borrowed-head.ts'
+export type { Fields, FieldsInit } from '../codec/http/fields.ts'
+export type { ResponseReaderOptions } from '../codec/http/limits.ts'
+export type { BodySource, Request } from '../codec/http/request.ts'
+export type { HeadersPhase, QueryPhase, QueryValue, ReadyPhase } from '../codec/http/request-phases.ts'
+export type { RequestWriterOptions } from '../codec/http/request-writer.ts'
+export { OwnedResponse, RestResponse } from '../codec/http/response.ts'
+export type { InterimResponse } from '../codec/http/response-reader.ts'
 export {
   HttpError,
   type HttpErrorCode,
@@ -22,7 +22,7 @@ export { ClientPoolBuilder, HttpConnectionBuilder } from './builder.ts'
 export type { ConnectionState } from './connection.ts'
 export type { KeepWarmEvent, PoolObserver, RequestEvent, SlotAttemptEvent, SlotDownEvent, SlotEvent, SlotUpEvent } from './observer.ts'
 export type { AcquireOptions, ClientPoolOptions, HttpOptions, KeepWarmOptions, PoolRequestOptions, SendOptions } from './options.ts'
-export type { PoolStats } from './pool-core.ts'
+export type { PoolStats } from './pool-stats.ts'
 export { HttpResponse, OwnedHttpResponse, type PoolTimings, type ResponseTimings } from './response.ts'
 export { ClientSlot } from './slot.ts'
 export { StreamedResponse } from './streamed-response.ts'

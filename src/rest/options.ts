@@ -1,12 +1,12 @@
 /** Options of HTTP connections and pools: defaults, ranges, and their checks in one place. */
 
 import { BACKOFF_OPTIONS, type BackoffOptions } from '../backoff.ts'
-import { type FieldsInit, fieldList } from '../codec/fields.ts'
-import { RESPONSE_READER_OPTIONS, type ResponseReaderOptions } from '../codec/http-limits.ts'
+import { type FieldsInit, fieldList } from '../codec/http/fields.ts'
+import { RESPONSE_READER_OPTIONS, type ResponseReaderOptions } from '../codec/http/limits.ts'
+import type { Request } from '../codec/http/request.ts'
+import { DEFAULT_REQUEST_CAPACITY, type RequestWriter } from '../codec/http/request-writer.ts'
+import type { InterimResponse, ResponseReader } from '../codec/http/response-reader.ts'
 import type { BytesInit } from '../codec/inputs.ts'
-import type { Request } from '../codec/request.ts'
-import { DEFAULT_REQUEST_CAPACITY, type RequestWriter } from '../codec/request-writer.ts'
-import type { InterimResponse, ResponseReader } from '../codec/response-reader.ts'
 import {
   bag,
   callback,

@@ -9,52 +9,22 @@
  */
 
 import { Backoff, type BackoffOptions } from '../backoff.ts'
-import { sleep } from '../clock.ts'
 import { RestError, type RestErrorCode, TransportError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address, Transport } from '../transport/transport.ts'
-import { HttpConnection } from './connection.ts'
+import type { HttpConnection } from './connection.ts'
+import { Connector } from './connector.ts'
 import { type HeldPool, type Holders, NO_HOLDERS } from './holders.ts'
 import { look } from './look.ts'
 import type { SlotUpEvent } from './observer.ts'
 import { Observers } from './observers.ts'
 import type { ClientPoolOptions, ResolvedPoolOptions } from './options.ts'
+import { PoolClosing, poolClosed } from './pool-closing.ts'
+import { type Counters, newCounters, type PoolStats, statsOf } from './pool-stats.ts'
 import { type Abortable, Signals } from './signals.ts'
 import { type ClientSlot, type Slot, type SlotOwner, SlotState } from './slot.ts'
-import { Upkeep } from './upkeep.ts'
+import { type KeptPool, Upkeep } from './upkeep.ts'
 import { SLOT_ERRORS, WaiterQueue, type WaitOptions } from './waiters.ts'
-
-/** Counts of a pool. */
-export interface PoolStats {
-  /** Slots in all. */
-  readonly size: number
-  /** Healthy and free. */
-  readonly idle: number
-  /** Held. */
-  readonly leased: number
-  /** Without a connection, on the way to a new one. */
-  readonly healing: number
-  /** Callers that wait for a slot. */
-  readonly waiting: number
-  /** Requests answered since the pool was made. */
-  readonly requests: number
-  /** Requests that failed. */
-  readonly failures: number
-  /** Connections lost. */
-  readonly lost: number
-  /** Connections made anew for one that was lost. */
-  readonly healed: number
-  /** Connections replaced for their age or idleness. */
-  readonly renewed: number
-  /** Attempts to connect that failed. */
-  readonly failedAttempts: number
-  /** Slots that were reported as leaked. */
-  readonly leaks: number
-  /** Damages of the memory that threads share; always 0 for a `ClientPool`. */
-  readonly corruptions: number
-}
-
-type Counters = { -readonly [Name in Exclude<keyof PoolStats, 'size' | 'idle' | 'leased' | 'healing' | 'waiting'>]: number }
 
 /** Delays between attempts to reconnect. */
 const HEAL_BACKOFF: Required<BackoffOptions> = { initial: 100, max: 5_000, factor: 2, jitter: 0.5 }
@@ -65,13 +35,13 @@ const PROVEN_AFTER = 1_000
 const OWN_DOING: ReadonlySet<RestErrorCode> = new Set<RestErrorCode>(['RequestTimeout', 'RequestAborted', 'RequestBodyFailed'])
 
 /** What the parts of a pool share. */
-export class PoolCore implements HeldPool {
+export class PoolCore implements HeldPool, KeptPool {
   readonly slots: Slot[] = []
   readonly observers: Observers
-  readonly counters: Counters = { requests: 0, failures: 0, lost: 0, healed: 0, renewed: 0, failedAttempts: 0, leaks: 0, corruptions: 0 }
+  readonly counters: Counters = newCounters()
   /** Those of callers, and the pool's own: each is listened to once, whatever follows it. */
   readonly signals: Signals = new Signals()
-  readonly stopped: AbortController = new AbortController()
+  readonly connector: Connector
   /** The free slots are its first `freeCount` entries, last used last. */
   private readonly free: Slot[] = []
   private freeCount = 0
@@ -84,16 +54,14 @@ export class PoolCore implements HeldPool {
   private readonly opening: WaiterQueue<void>
   /** Why the last attempt to connect failed. */
   private lastFailure: unknown = null
-  private closing: Promise<void> | null = null
-  private drained: (() => void) | null = null
-  /** When what is still in use is cut. */
-  private cutAt: number = Number.POSITIVE_INFINITY
-  private cutTimer: unknown = null
+  /** From `close` on. */
+  isClosing = false
+  private readonly closing: PoolClosing
 
   constructor(
     readonly runtime: Runtime,
-    private readonly address: Address,
-    private readonly dialOptions: ClientPoolOptions,
+    address: Address,
+    dialOptions: ClientPoolOptions,
     readonly options: ResolvedPoolOptions,
     makeSlot: (index: number, owner: SlotOwner) => Slot,
     /** Other threads that hold slots. */
@@ -105,6 +73,7 @@ export class PoolCore implements HeldPool {
       ...SLOT_ERRORS,
       timedOut: (timeout) => notReady(timeout, this.lastFailure),
     })
+    this.connector = new Connector(runtime, address, dialOptions, this.signals)
     this.upkeep = new Upkeep(this)
     if (dialOptions.observer !== undefined) this.observers.add(dialOptions.observer)
     for (let i = 0; i < options.connections; i++) {
@@ -112,20 +81,13 @@ export class PoolCore implements HeldPool {
       this.slots.push(makeSlot(i, this))
     }
     this.free.push(...this.slots)
+    this.closing = new PoolClosing(runtime.clock, this.slots, () => this.cut())
     holders.begin(this)
   }
 
   get stats(): PoolStats {
     this.holders.sweep()
-    const { slots, waiters, counters } = this
-    let { requests } = counters
-    const inState = [0, 0, 0, 0, 0]
-    for (const { connection, state } of slots) {
-      requests += connection?.requests ?? 0
-      ;(inState[state] as number)++
-    }
-    const [connecting = 0, idle = 0, leased = 0, healing = 0] = inState
-    return { size: slots.length, idle, leased, healing: healing + connecting, waiting: waiters.length, ...counters, requests }
+    return statsOf(this.slots, this.waiters.length, this.counters)
   }
 
   /**
@@ -146,7 +108,7 @@ export class PoolCore implements HeldPool {
       const outcomes = await Promise.allSettled(
         this.slots.map(async () => {
           try {
-            return await this.dial(attempts.signal)
+            return await this.connector.dial(attempts.signal)
           } catch (error) {
             // The others need not go on; the first failure is the one that is told.
             attempts.abort(error)
@@ -157,12 +119,14 @@ export class PoolCore implements HeldPool {
       if (outcomes.every((outcome) => outcome.status === 'fulfilled')) {
         outcomes.forEach((outcome, i) => {
           const slot = this.slots[i] as Slot
-          this.install(slot, this.speakOver(slot, outcome.value), 'first', 1, 0)
+          this.install(slot, this.connector.speakOver(slot, outcome.value), 'first', 1, 0)
         })
         return
       }
       await Promise.all(
-        outcomes.map((outcome, i) => (outcome.status === 'fulfilled' ? this.speakOver(this.slots[i] as Slot, outcome.value).close() : null)),
+        outcomes.map((outcome, i) =>
+          outcome.status === 'fulfilled' ? this.connector.speakOver(this.slots[i] as Slot, outcome.value).close() : null,
+        ),
       )
       throw attempts.signal.reason
     } finally {
@@ -182,7 +146,7 @@ export class PoolCore implements HeldPool {
 
   /** As {@link PoolCore.take}, but waits in line. */
   acquire(options: WaitOptions): Promise<ClientSlot> {
-    if (this.closing !== null) return Promise.reject(poolClosed())
+    if (this.isClosing) return Promise.reject(poolClosed())
     const slot = this.take()
     if (slot !== null) return Promise.resolve(slot)
     const { maxQueue } = this.options
@@ -200,7 +164,7 @@ export class PoolCore implements HeldPool {
 
   /** Waits until a connection is open. */
   async ready(options: WaitOptions): Promise<void> {
-    if (this.closing !== null) throw poolClosed()
+    if (this.isClosing) throw poolClosed()
     if (!this.slots.some(({ connection }) => connection !== null && !connection.isPoisoned)) await this.opening.wait(options)
   }
 
@@ -218,39 +182,24 @@ export class PoolCore implements HeldPool {
 
   /** Waits until everything is closed; after `timeout` ms what is still in use is cut, 0 is never. Of several calls the earliest limit counts. */
   close(timeout: number): Promise<void> {
-    this.closing ??= this.beginClosing()
-    if (timeout > 0) this.cutWithin(timeout)
-    this.checkDrained()
-    return this.closing
+    if (!this.isClosing) this.beginClosing()
+    this.closing.within(timeout)
+    this.closing.check()
+    return this.closing.over
   }
 
-  private beginClosing(): Promise<void> {
-    const closing = new Promise<void>((resolve) => {
-      this.drained = resolve
-    })
-    this.closing = closing
+  private beginClosing(): void {
+    this.isClosing = true
     this.upkeep.stop()
-    this.stopped.abort(poolClosed())
+    this.connector.stop(poolClosed())
     this.waiters.rejectAll(poolClosed())
     this.opening.rejectAll(poolClosed())
     for (const slot of this.slots) if (slot.state === SlotState.Idle || slot.state === SlotState.Connecting) this.closeSlot(slot)
-    return closing
   }
 
-  private cutWithin(timeout: number): void {
-    const { clock } = this.runtime
-    const due = clock.now() + timeout
-    if (due >= this.cutAt || this.isDrained) return
-    this.cutAt = due
-    if (this.cutTimer !== null) clock.clear(this.cutTimer)
-    this.cutTimer = clock.set(() => {
-      for (const slot of this.slots) if (slot.state === SlotState.Leased) slot.connection?.destroy()
-      for (const slot of this.slots) if (slot.state === SlotState.Leased) this.move(slot, SlotState.Closed)
-    }, timeout)
-  }
-
-  get isClosing(): boolean {
-    return this.closing !== null
+  private cut(): void {
+    for (const slot of this.slots) if (slot.state === SlotState.Leased) slot.connection?.destroy()
+    for (const slot of this.slots) if (slot.state === SlotState.Leased) this.move(slot, SlotState.Closed)
   }
 
   // SlotOwner.
@@ -258,7 +207,7 @@ export class PoolCore implements HeldPool {
   giveBack(slot: Slot): void {
     const { connection, successor, trust } = slot
     // The usual case, in a few loads; `place` would do the same.
-    if (this.closing === null && successor === null && trust === Number.POSITIVE_INFINITY && connection !== null && connection.state === 'idle') {
+    if (!this.isClosing && successor === null && trust === Number.POSITIVE_INFINITY && connection !== null && connection.state === 'idle') {
       this.move(slot, SlotState.Idle)
       return
     }
@@ -283,7 +232,7 @@ export class PoolCore implements HeldPool {
     const { connection } = slot
     if (slot.state === SlotState.Closed) {
       connection?.close()
-    } else if (this.closing !== null) {
+    } else if (this.isClosing) {
       this.closeSlot(slot)
     } else if (connection === null || connection.isPoisoned) {
       this.heal(slot, 'heal')
@@ -321,27 +270,6 @@ export class PoolCore implements HeldPool {
 
   // Making connections.
 
-  /** A connection that nothing has been done with. Given up when `signal` is aborted: by default, when the pool is closed. */
-  async dial(signal: AbortSignal = this.stopped.signal): Promise<Transport> {
-    // Whoever dials listens to what it is given.
-    const attempt = this.signals.child(signal)
-    try {
-      return await this.runtime.dial(this.address, { ...this.dialOptions, signal: attempt.signal })
-    } finally {
-      attempt.leave()
-    }
-  }
-
-  /** A pause that ends with the pool: rejects then. */
-  private async pause(ms: number): Promise<void> {
-    const end = this.signals.child(this.stopped.signal)
-    try {
-      await sleep(this.runtime.clock, ms, end.signal)
-    } finally {
-      end.leave()
-    }
-  }
-
   /** Gives a slot, which nobody has, the connection that was made for it. */
   private install(slot: Slot, connection: HttpConnection, reason: SlotUpEvent['reason'], attempts: number, outage: number): void {
     slot.connection = connection
@@ -353,7 +281,7 @@ export class PoolCore implements HeldPool {
       onKeepAlive: (timeout) => this.upkeep.onKeepAlive(slot, timeout),
     })
     this.place(slot)
-    if (!connection.isPoisoned && this.closing === null) while (this.opening.length > 0) this.opening.serve()
+    if (!connection.isPoisoned && !this.isClosing) while (this.opening.length > 0) this.opening.serve()
   }
 
   /** Lends a free slot to the pool itself. */
@@ -397,12 +325,12 @@ export class PoolCore implements HeldPool {
     slot.successor = null
     // Both read into the slot's reader, as long as neither has a request.
     old.lendReader()
-    const next = this.trySpeaking(slot, transport)
+    const next = this.connector.trySpeaking(slot, transport)
     slot.candidate = next
     if (next !== null) await look(this.runtime.clock)
     if (slot.candidate !== next) return
     slot.candidate = null
-    if (next !== null && !next.isPoisoned && this.closing === null) {
+    if (next !== null && !next.isPoisoned && !this.isClosing) {
       this.move(slot, SlotState.Healing)
       await this.discard(slot)
       this.counters.renewed++
@@ -411,7 +339,7 @@ export class PoolCore implements HeldPool {
     }
     this.reject(slot, next)
     const error = (await next?.closed) ?? new TransportError('ConnectionClosed', 'the server closed the new connection before it was used')
-    if (this.closing === null) this.upkeep.onRenewalFailed(slot, error)
+    if (!this.isClosing) this.upkeep.onRenewalFailed(slot, error)
     if (slot.state === SlotState.Healing) this.place(slot)
   }
 
@@ -421,7 +349,7 @@ export class PoolCore implements HeldPool {
     slot.candidate = null
     slot.insists = true
     this.reject(slot, candidate)
-    if (this.closing === null) this.upkeep.onBrokenOff(slot)
+    if (!this.isClosing) this.upkeep.onBrokenOff(slot)
   }
 
   /** The connection that serves has the reader for itself again. */
@@ -429,14 +357,6 @@ export class PoolCore implements HeldPool {
     candidate?.lendReader()
     candidate?.destroy()
     slot.connection?.takeReaderBack()
-  }
-
-  private trySpeaking(slot: Slot, transport: Transport): HttpConnection | null {
-    try {
-      return this.speakOver(slot, transport)
-    } catch {
-      return null
-    }
   }
 
   /** Ends the connection of a slot without blaming anybody, and waits until its memory is free. */
@@ -450,16 +370,6 @@ export class PoolCore implements HeldPool {
     await connection.closed
   }
 
-  /** A connection over `transport` that reads into the slot's reader. */
-  private speakOver(slot: Slot, transport: Transport): HttpConnection {
-    try {
-      return new HttpConnection(this.runtime, transport, { ...this.dialOptions, reader: slot.reader }, this.signals)
-    } catch (error) {
-      transport.destroy()
-      throw error
-    }
-  }
-
   /** Brings a slot to a new connection: at once, then with pauses, for ever. Its one task. */
   private heal(slot: Slot, reason: SlotUpEvent['reason']): void {
     this.move(slot, SlotState.Healing)
@@ -471,7 +381,7 @@ export class PoolCore implements HeldPool {
 
   private async healing(slot: Slot, reason: SlotUpEvent['reason']): Promise<void> {
     const { clock } = this.runtime
-    const { signal } = this.stopped
+    const { stopped: signal } = this.connector
     const backoff = this.backoffs[slot.index] as Backoff
     const since = clock.now()
     const { successor } = slot
@@ -483,20 +393,20 @@ export class PoolCore implements HeldPool {
         throw signal.reason
       }
       this.counters.renewed++
-      this.install(slot, this.speakOver(slot, successor), 'renewal', 1, 0)
+      this.install(slot, this.connector.speakOver(slot, successor), 'renewal', 1, 0)
       return
     }
     if (slot.shortLived < 2) backoff.reset()
-    else await this.pause(backoff.next())
+    else await this.connector.pause(backoff.next())
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted()
       try {
-        const transport = await this.dial()
+        const transport = await this.connector.dial()
         if (signal.aborted) {
           transport.destroy()
           throw signal.reason
         }
-        const connection = this.speakOver(slot, transport)
+        const connection = this.connector.speakOver(slot, transport)
         if (reason === 'heal') this.counters.healed++
         else if (reason === 'renewal') this.counters.renewed++
         this.install(slot, connection, reason, attempt, reason === 'heal' ? clock.now() - since : 0)
@@ -507,7 +417,7 @@ export class PoolCore implements HeldPool {
         this.lastFailure = error
         const retryIn = backoff.next()
         if (this.observers.any) this.observers.tell('onAttemptFailed', { slot: slot.index, error, attempt, retryIn })
-        await this.pause(retryIn)
+        await this.connector.pause(retryIn)
       }
     }
   }
@@ -531,7 +441,7 @@ export class PoolCore implements HeldPool {
     }
     if (to !== SlotState.Idle) {
       slot.state = to
-      if (to === SlotState.Closed) this.checkDrained()
+      if (to === SlotState.Closed && this.isClosing) this.closing.check()
     } else if (this.waiters.length === 0) {
       slot.state = SlotState.Idle
       free[this.freeCount++] = slot
@@ -541,24 +451,6 @@ export class PoolCore implements HeldPool {
       if (this.waiters.length === 0) this.holders.setWanted(false)
     }
   }
-
-  private get isDrained(): boolean {
-    return this.slots.every(({ state }) => state === SlotState.Closed)
-  }
-
-  private checkDrained(): void {
-    if (this.closing === null || !this.isDrained) return
-    const { drained } = this
-    this.drained = null
-    if (drained === null) return
-    if (this.cutTimer !== null) this.runtime.clock.clear(this.cutTimer)
-    Promise.all(this.slots.map((slot) => slot.connection?.closed)).then(() => drained())
-  }
-}
-
-/** What everybody is told once a pool has been closed. */
-export function poolClosed(): RestError {
-  return new RestError('PoolClosed', 'the pool was closed', { fault: 'local', requestSent: 'nothing', phase: 'queue' })
 }
 
 function notReady(timeout: number, cause: unknown): RestError {

@@ -1,8 +1,7 @@
 /** The body of a request that is made while it is sent: from an async iterable, in chunks (RFC 9112 section 7.1) or of a length told before. */
 
+import type { RequestMemory, RequestStream } from '../codec/http/request.ts'
 import { type BytesInit, bytesOf } from '../codec/inputs.ts'
-import type { RequestStream } from '../codec/request.ts'
-import type { RequestWriter } from '../codec/request-writer.ts'
 import { type RequestSent, RestError, UsageError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
 import { REFUSED } from './rest-errors.ts'
@@ -22,14 +21,14 @@ export class RequestBody {
 
   private constructor(
     private readonly head: Uint8Array,
-    private readonly writer: RequestWriter,
+    private readonly writer: RequestMemory,
     private readonly source: Source,
     private readonly length: number | null,
     private readonly transport: Transport,
   ) {}
 
   /** Begins to read the source, before anything is sent. Throws `RequestBodyFailed` when that is not possible: a stream that somebody else reads. */
-  static open(head: Uint8Array, writer: RequestWriter, { source, length }: RequestStream, transport: Transport): RequestBody {
+  static open(head: Uint8Array, writer: RequestMemory, { source, length }: RequestStream, transport: Transport): RequestBody {
     try {
       const iterator = source[Symbol.asyncIterator]()
       if (typeof iterator?.next !== 'function') throw new UsageError('InvalidOption', 'the source of a request body must give an async iterator')

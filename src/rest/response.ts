@@ -1,7 +1,7 @@
 /** Responses as the shells give them out: the codec's, and how long they took. */
 
-import { OwnedResponse, RestResponse } from '../codec/response.ts'
-import type { ResponseReader } from '../codec/response-reader.ts'
+import { OwnedResponse, RestResponse } from '../codec/http/response.ts'
+import type { ResponseReader } from '../codec/http/response-reader.ts'
 
 /** How an exchange went, in ms. */
 export interface ResponseTimings {

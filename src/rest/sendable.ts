@@ -1,8 +1,8 @@
 /** What a connection can send: a request that is whole, or one whose body is made while it is sent. */
 
-import { Request, type RequestStream } from '../codec/request.ts'
-import { RequestBuilder } from '../codec/request-builder.ts'
-import { RequestWriter } from '../codec/request-writer.ts'
+import { Request, type RequestMemory, type RequestStream } from '../codec/http/request.ts'
+import { RequestBuilder } from '../codec/http/request-builder.ts'
+import { RequestWriter } from '../codec/http/request-writer.ts'
 import { UsageError } from '../errors.ts'
 
 /** What a connection needs of a {@link Request}. */
@@ -11,7 +11,7 @@ export interface SendableRequest {
   readonly bytes: Uint8Array
   readonly method: string
   /** Whose memory the bytes lie in. */
-  readonly writer: RequestWriter
+  readonly writer: RequestMemory
   /** The body when it is made while it is sent; null when the request is whole. */
   readonly stream: RequestStream | null
 }

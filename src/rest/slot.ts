@@ -6,9 +6,9 @@
  * Rule 3: a lease ends in one place, `end`, and the response that was read under it ends with it.
  */
 
-import type { Request } from '../codec/request.ts'
-import type { RequestWriter } from '../codec/request-writer.ts'
-import type { ResponseReader } from '../codec/response-reader.ts'
+import type { Request } from '../codec/http/request.ts'
+import type { RequestWriter } from '../codec/http/request-writer.ts'
+import type { ResponseReader } from '../codec/http/response-reader.ts'
 import { RestError } from '../errors.ts'
 import { showsItself } from '../printing.ts'
 import type { Transport } from '../transport/transport.ts'

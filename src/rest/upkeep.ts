@@ -9,11 +9,17 @@
  * the line too early is put back where it belongs. So nothing here looks at all slots but the look for leaks.
  */
 
+import type { Runtime } from '../runtime.ts'
+import type { Transport } from '../transport/transport.ts'
 import { Alarm } from './alarm.ts'
 import type { HttpConnection } from './connection.ts'
+import type { Connector } from './connector.ts'
 import { DueQueue } from './due-queue.ts'
-import type { PoolCore } from './pool-core.ts'
-import { type Slot, SlotState } from './slot.ts'
+import type { Holders } from './holders.ts'
+import type { Observers } from './observers.ts'
+import type { ResolvedPoolOptions } from './options.ts'
+import type { Counters } from './pool-stats.ts'
+import { type ClientSlot, type Slot, SlotState } from './slot.ts'
 
 /** Pause after a renewal that failed, in ms: the old connection still serves. */
 const RENEW_RETRY = 1_000
@@ -23,6 +29,24 @@ const RECHECK = 100
 const COARSEST = 1_000
 /** How often, in a leak timeout, slots are looked at. */
 const LOOKS = 4
+
+/** What upkeep asks of its pool. */
+export interface KeptPool {
+  readonly runtime: Runtime
+  readonly options: ResolvedPoolOptions
+  readonly slots: readonly Slot[]
+  readonly connector: Connector
+  readonly holders: Holders
+  readonly observers: Observers
+  readonly counters: Counters
+  readonly isClosing: boolean
+  /** How many connections may be renewed at a time. */
+  readonly mostRenewing: number
+  /** Has a successor take over the slot's connection. */
+  succeed(slot: Slot, successor: Transport): void
+  /** Lends a free slot to the pool itself. */
+  lend(slot: Slot): ClientSlot
+}
 
 /** Looks after the connections of a pool. */
 export class Upkeep {
@@ -35,7 +59,7 @@ export class Upkeep {
   private warming = false
   private nextLook: number
 
-  constructor(private readonly core: PoolCore) {
+  constructor(private readonly core: KeptPool) {
     const { clock } = core.runtime
     this.renewals = new DueQueue(core.options.connections)
     this.warmth = new DueQueue(core.options.connections)
@@ -176,7 +200,7 @@ export class Upkeep {
     this.schedule(slot)
     const { core } = this
     const old = slot.connection
-    core
+    core.connector
       .dial()
       .then(
         (transport) => {

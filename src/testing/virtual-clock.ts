@@ -1,8 +1,7 @@
 /** Time that passes when the test says so. */
 
 import type { Clock } from '../clock.ts'
-import { checkRange } from '../errors.ts'
-import { refused } from '../option-rules.ts'
+import { checkNumber, refused } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 
 interface Timer {
@@ -32,7 +31,7 @@ export class VirtualClock implements Clock {
 
   /** @param start what `now()` says at first, in ms. Default 0 */
   constructor(start: number = 0) {
-    this.time = checkRange('start', start, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'ms')
+    this.time = checkNumber('start', start, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'ms')
   }
 
   /** How many timers are set: 0 when nothing waits for time to pass. */
@@ -48,7 +47,7 @@ export class VirtualClock implements Clock {
   /** Calls `callback` once virtual time is `delay` ms on. Returns what `clear` takes. */
   set(callback: () => void, delay: number): unknown {
     if (typeof callback !== 'function') throw refused('callback', 'a function', callback)
-    checkRange('delay', delay, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 'ms')
+    checkNumber('delay', delay, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 'ms')
     const timer: Timer = { at: this.time + Math.max(0, delay), callback }
     this.timers.add(timer)
     return timer
@@ -67,7 +66,7 @@ export class VirtualClock implements Clock {
    * @returns rejects with what a timer's callback throws; the clock then stands at that timer's time
    */
   advance(ms: number): Promise<void> {
-    checkRange('ms', ms, 0, Number.MAX_SAFE_INTEGER, 'ms')
+    checkNumber('ms', ms, 0, Number.MAX_SAFE_INTEGER, 'ms')
     const result = this.last.then(() => this.run(ms))
     this.last = result.catch(() => {})
     return result

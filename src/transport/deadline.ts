@@ -1,15 +1,13 @@
 /** One attempt to connect against the clock and the caller's signal. What arrives too late is closed, never leaked. */
 
 import type { Clock } from '../clock.ts'
-import { checkRange, TransportError } from '../errors.ts'
+import { TransportError } from '../errors.ts'
+import { checkTimeLimit } from '../option-rules.ts'
 import { connectError, printAddress } from './connect-errors.ts'
 import type { Address, Destination, DialOptions } from './transport.ts'
 
 /** Default of `connectTimeout`, in ms. */
 export const DEFAULT_CONNECT_TIMEOUT = 10_000
-
-/** Longest delay that the runtimes' timers take, in ms; more would fire at once. */
-const TIMER_MAX = 2_147_483_647
 
 /**
  * Runs `attempt` until it calls `done` or `failed`, the timeout passes or the signal is aborted; the first wins.
@@ -28,7 +26,7 @@ export function withDeadline<T>(
   silent?: () => string,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timeout = checkRange('connectTimeout', options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT, 0, TIMER_MAX, 'ms')
+    const timeout = checkTimeLimit('connectTimeout', options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT)
     const { signal, socketPath } = options
     const destination: Destination = socketPath === undefined ? address : { ...address, socketPath }
     if (signal?.aborted) {

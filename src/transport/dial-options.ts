@@ -1,6 +1,6 @@
 /** The TCP options of a {@link DialOptions}, checked: the same mistake gets the same error everywhere. */
 
-import { checkBoolean, checkRange, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
 import { type Family, flag, isBag, type Rule, refused, rule, signal, timeLimit, unknownOption } from '../option-rules.ts'
 import type { ProxyOption } from './proxy-config.ts'
@@ -85,7 +85,7 @@ export const DIAL_OPTIONS: Family<DialOptions> = {
 
 /** Checks the TCP options and fills the defaults in. Throws `InvalidOption` with the name, the range and the value. */
 export function checkTcpOptions({ noDelay = true, keepAlive = false }: DialOptions): TcpSettings {
-  checkBoolean('noDelay', noDelay)
-  if (keepAlive === false) return { noDelay, keepAlive }
-  return { noDelay, keepAlive: checkRange('keepAlive', keepAlive, KEEP_ALIVE_MIN, KEEP_ALIVE_MAX, 'ms (or false)') }
+  DIAL_OPTIONS.noDelay.read('noDelay', noDelay)
+  DIAL_OPTIONS.keepAlive.read('keepAlive', keepAlive)
+  return { noDelay, keepAlive }
 }

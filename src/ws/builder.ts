@@ -1,7 +1,7 @@
 /** The options of `WsStream`, fluent and reusable. */
 
-import type { FieldsInit } from '../codec/fields.ts'
-import type { MaskKeys } from '../codec/mask-keys.ts'
+import type { FieldsInit } from '../codec/http/fields.ts'
+import type { MaskKeys } from '../codec/ws/mask-keys.ts'
 import { only, readOptions } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 import type { ProxyOption } from '../transport/proxy-config.ts'

@@ -7,7 +7,7 @@
  * Rule 4: who has closed is not notified of a failure by receiving, only by `closed`: it has turned away.
  */
 
-import { CloseCode } from '../codec/message.ts'
+import { CloseCode } from '../codec/ws/message.ts'
 import { type ProtocolError, TransportError } from '../errors.ts'
 
 /** How a connection ended. */

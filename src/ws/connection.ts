@@ -1,9 +1,10 @@
 /** What a WebSocket stands on: one region of linear memory, its reader and sender, and the transport that fills and drains them. */
 
-import { FrameReader, type Role } from '../codec/frame-reader.ts'
-import { FrameWriter } from '../codec/frame-writer.ts'
-import type { MaskKeys } from '../codec/mask-keys.ts'
 import type { Region } from '../codec/memory.ts'
+import { FrameReader } from '../codec/ws/frame-reader.ts'
+import { FrameWriter } from '../codec/ws/frame-writer.ts'
+import type { Role } from '../codec/ws/limits.ts'
+import type { MaskKeys } from '../codec/ws/mask-keys.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import type { ResolvedOptions } from './options.ts'

@@ -1,9 +1,9 @@
 /** The public names of the WebSocket family. */
 
 export type { BackoffOptions } from '../backoff.ts'
-export type { Fields, FieldsInit } from '../codec/fields.ts'
-export { MaskKeys, type RandomSource } from '../codec/mask-keys.ts'
-export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/message.ts'
+export type { Fields, FieldsInit } from '../codec/http/fields.ts'
+export { MaskKeys, type RandomSource } from '../codec/ws/mask-keys.ts'
+export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/ws/message.ts'
 export {
   EncodeError,
   type EncodeErrorCode,

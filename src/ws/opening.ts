@@ -1,7 +1,7 @@
 /** The opening handshake over a transport: either end, as straight-line async code. */
 
-import { ClientHandshake, findField, listFields, listProtocols, ServerHandshake, type ServerHello, type UpgradeHead } from '../codec/handshake.ts'
-import { checkFields } from '../codec/injection.ts'
+import { checkFields } from '../codec/http/injection.ts'
+import { ClientHandshake, findField, listFields, listProtocols, ServerHandshake, type ServerHello, type UpgradeHead } from '../codec/ws/handshake.ts'
 import { HandshakeError, type HandshakeErrorCode, TransportError, UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
 import { namesOf, showsItself } from '../printing.ts'

@@ -1,14 +1,14 @@
 /** Options of a WebSocket connection: defaults, ranges, and their checks in one place. */
 
-import { type FieldsInit, fieldList } from '../codec/fields.ts'
-import { DEFAULT_BUFFER_CAPACITY, DEFAULT_MAX_MESSAGE_SIZE } from '../codec/frame-reader.ts'
-import { DEFAULT_WRITE_BUFFER_CAPACITY } from '../codec/frame-writer.ts'
-import { listProtocols } from '../codec/handshake.ts'
-import { type MaskKeys, maskKeySource } from '../codec/mask-keys.ts'
-import { checkInteger } from '../errors.ts'
+import { type FieldsInit, fieldList } from '../codec/http/fields.ts'
+import { DEFAULT_WRITE_BUFFER_CAPACITY } from '../codec/ws/frame-writer.ts'
+import { listProtocols } from '../codec/ws/handshake.ts'
+import { DEFAULT_BUFFER_CAPACITY, DEFAULT_MAX_MESSAGE_SIZE } from '../codec/ws/limits.ts'
+import { type MaskKeys, maskKeySource } from '../codec/ws/mask-keys.ts'
 import {
   bag,
   callback,
+  checkInteger,
   type Family,
   flag,
   integer,

@@ -4,7 +4,7 @@
  */
 
 import { DESCRIPTOR_ASCII } from '../../assembly/abi.ts'
-import { ASSEMBLED, Message, type MessageKind, type MessageSource } from '../codec/message.ts'
+import { ASSEMBLED, Message, type MessageKind, type MessageSource } from '../codec/ws/message.ts'
 
 /** Bytes from which on nothing more is parked: the peer waits, as it does for every consumer that does not read. */
 export const PARKED_BYTES: number = 64 * 1024

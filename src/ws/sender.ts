@@ -7,8 +7,8 @@
  */
 
 import { OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG } from '../../assembly/abi.ts'
-import { checkControlPayload, closePayload, type FrameWriter } from '../codec/frame-writer.ts'
 import { type BytesInit, bytesOf, plainLength, textOf } from '../codec/inputs.ts'
+import { checkControlPayload, closePayload, type FrameWriter } from '../codec/ws/frame-writer.ts'
 import { EncodeError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Overflow } from './overflow.ts'

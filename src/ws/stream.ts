@@ -1,22 +1,22 @@
 /** The WebSocket itself: messages in by pulling, messages out at once, a close that ends everything. */
 
 import { OPCODE_CLOSE, OPCODE_PING } from '../../assembly/abi.ts'
-import type { Fields } from '../codec/fields.ts'
-import type { FrameReader } from '../codec/frame-reader.ts'
-import { closePayload } from '../codec/frame-writer.ts'
+import type { Fields } from '../codec/http/fields.ts'
 import type { BytesInit } from '../codec/inputs.ts'
-import { CloseCode, type Message, type OwnedMessage } from '../codec/message.ts'
-import { TransportError, UsageError } from '../errors.ts'
+import type { FrameReader } from '../codec/ws/frame-reader.ts'
+import { closePayload } from '../codec/ws/frame-writer.ts'
+import { CloseCode, type Message, type OwnedMessage } from '../codec/ws/message.ts'
+import { type TransportError, UsageError } from '../errors.ts'
 import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
 import { type CloseInfo, Closing, type ClosingAction, type ReadyState } from './closing.ts'
 import type { Connection, ConnectionUser } from './connection.ts'
-import { Heartbeat } from './heartbeat.ts'
 import { linger } from './linger.ts'
 import type { Opened } from './opening.ts'
 import type { ResolvedOptions, UpgradeRequest } from './options.ts'
 import { OwedPongs } from './owed-pongs.ts'
+import { Pacemaker } from './pacemaker.ts'
 import { ANSWERED, ParkedMessages, type Source } from './parked.ts'
 import { type WebSocketStreams, webStreams } from './web-streams.ts'
 
@@ -62,8 +62,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   /** A loop was begun and has not been left. */
   private looping = false
   private closeTimer: unknown = null
-  private heartbeat: Heartbeat | null = null
-  private heartbeatTimer: unknown = null
+  private pacemaker: Pacemaker | null = null
   private readonly owedPongs = new OwedPongs()
 
   /** @internal */
@@ -89,11 +88,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     this.connection.handTo(this)
     const { heartbeat, dataTimeout } = opened.options
     if (heartbeat !== null || dataTimeout > 0) {
-      const { clock } = runtime
-      const beats = new Heartbeat(heartbeat?.interval ?? 0, heartbeat?.timeout ?? 0, dataTimeout, clock.now())
-      this.heartbeat = beats
-      this.connection.sender.watch = { onBlocked: () => beats.onBlocked(clock.now()), onTaken: () => beats.onTaken(clock.now()) }
-      this.armHeartbeat()
+      const giveUp = (error: TransportError): void => this.act(this.closing.onGivenUp(error))
+      this.pacemaker = new Pacemaker(runtime.clock, this.connection.sender, this.closing, opened.options, giveUp)
     }
   }
 
@@ -287,7 +283,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
       return
     }
     const ready = reader.poll()
-    this.heartbeat?.onBytes(reader.sawData)
+    this.pacemaker?.onBytes(reader.sawData)
     if (closing.drops) this.drop()
     else if (!ready) this.pull()
     else if (this.waiter !== null) this.wake(this.waiter)
@@ -304,7 +300,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     if (this.closing.readyState === 'closing') this.startCloseTimer()
     if (this.closing.readyState !== 'open') return
     for (const pong of this.owedPongs.take()) this.connection.sender.ownPong(pong)
-    if (this.heartbeat?.wantsPing) this.ping(this.heartbeat)
+    this.pacemaker?.onWritten()
   }
 
   /** @internal */
@@ -327,7 +323,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
       return
     }
     if (this.closing.readyState === 'closed') return
-    this.heartbeat?.onWaiting(this.runtime.clock.now())
+    this.pacemaker?.onWaiting()
     this.connection.resume()
   }
 
@@ -400,7 +396,12 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
 
   private stopTimers(): void {
     if (this.closeTimer !== null) this.runtime.clock.clear(this.closeTimer)
-    this.stopHeartbeat()
+    this.stopPacemaker()
+  }
+
+  private stopPacemaker(): void {
+    this.pacemaker?.stop()
+    this.pacemaker = null
   }
 
   private notOpen(): UsageError {
@@ -415,7 +416,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
   }
 
   private wait(): void {
-    this.stopHeartbeat()
+    this.stopPacemaker()
     this.startCloseTimer()
   }
 
@@ -475,64 +476,6 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
     this.waiter = null
     if (closing.failure === null) waiter.resolve(false)
     else waiter.reject(closing.failure)
-  }
-
-  // Heartbeat.
-
-  private armHeartbeat(): void {
-    const { heartbeat } = this
-    if (heartbeat === null) return
-    const { clock } = this.runtime
-    const delay = Math.max(1, heartbeat.deadline - clock.now())
-    this.heartbeatTimer = clock.set(() => this.beat(), Math.min(delay, 2 ** 31 - 1))
-  }
-
-  private beat(): void {
-    const { heartbeat } = this
-    const { clock } = this.runtime
-    if (heartbeat === null || this.closing.readyState !== 'open') return
-    switch (heartbeat.due(clock.now())) {
-      case 'look':
-        // The event loop looks at the sockets before the next timer.
-        this.heartbeatTimer = clock.set(() => this.beat(), 0)
-        return
-      case 'heartbeat-timeout':
-        this.giveUp(new TransportError('HeartbeatTimeout', this.silence(heartbeat)))
-        return
-      case 'data-timeout':
-        this.giveUp(new TransportError('DataTimeout', `no text or binary message came within ${this.options.dataTimeout} ms`))
-        return
-      case 'ping':
-        this.ping(heartbeat)
-        break
-      case 'nothing':
-    }
-    this.armHeartbeat()
-  }
-
-  /** Writes the ping that is due, unless something else waits to be written. */
-  private ping(heartbeat: Heartbeat): void {
-    const { sender } = this.connection
-    if (!sender.ownPing()) return
-    sender.write()
-    heartbeat.onPinged(this.runtime.clock.now(), !sender.isBlocked)
-  }
-
-  private silence(heartbeat: Heartbeat): string {
-    const { interval, timeout } = this.options.heartbeat as NonNullable<ResolvedOptions['heartbeat']>
-    return heartbeat.wantsPing
-      ? `nothing came and the peer took no bytes for ${interval + timeout} ms: not even a ping can be sent`
-      : `nothing came within ${timeout} ms of a ping`
-  }
-
-  private giveUp(error: TransportError): void {
-    this.act(this.closing.onGivenUp(error))
-  }
-
-  private stopHeartbeat(): void {
-    if (this.heartbeatTimer !== null) this.runtime.clock.clear(this.heartbeatTimer)
-    this.heartbeat = null
-    this.connection.sender.watch = null
   }
 }
 

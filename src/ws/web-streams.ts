@@ -1,8 +1,8 @@
 /** A WebSocket as WHATWG streams. */
 
 import type { BytesInit } from '../codec/inputs.ts'
-import { CloseCode, type OwnedMessage } from '../codec/message.ts'
-import type { WsConnection } from './stream.ts'
+import { CloseCode, type OwnedMessage } from '../codec/ws/message.ts'
+import type { CloseInfo } from './closing.ts'
 
 /** The two directions. */
 export interface WebSocketStreams {
@@ -15,8 +15,18 @@ export interface WebSocketStreams {
   readonly writable: WritableStream<string | BytesInit>
 }
 
+/** The connection under the streams. */
+interface StreamedConnection extends AsyncIterable<OwnedMessage> {
+  /** Resolves when it is gone, however that came; never rejects. */
+  readonly closed: Promise<CloseInfo>
+  sendText(text: string): undefined | Promise<void>
+  sendBinary(bytes: BytesInit): undefined | Promise<void>
+  close(code: number): Promise<CloseInfo>
+  destroy(): void
+}
+
 /** @internal */
-export function webStreams(ws: WsConnection): WebSocketStreams {
+export function webStreams(ws: StreamedConnection): WebSocketStreams {
   const messages = ws[Symbol.asyncIterator]()
   const readable = new ReadableStream<OwnedMessage>(
     {

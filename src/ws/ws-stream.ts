@@ -1,6 +1,6 @@
 /** `WsStream`: the ways to come by a WebSocket. An entry point gives it its runtime. */
 
-import type { UpgradeHead } from '../codec/upgrade.ts'
+import type { UpgradeHead } from '../codec/ws/upgrade.ts'
 import { type Family, readOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
 import { checkTransport } from '../transport/dial-options.ts'

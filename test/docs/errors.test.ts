@@ -71,7 +71,7 @@ test('the codes that the page says stand in two classes are those that do', () =
 })
 
 describe('the closeCode of a ProtocolError', () => {
-  const source = readFileSync(new URL('../../src/codec/protocol-error.ts', import.meta.url), 'utf8')
+  const source = readFileSync(new URL('../../src/codec/ws/protocol-error.ts', import.meta.url), 'utf8')
   const numbers: Record<string, string> = { Protocol: '1002', InvalidPayload: '1007', MessageTooBig: '1009' }
   const given = Object.fromEntries(
     [...source.matchAll(/new ProtocolError\(\s*'(\w+)'[\s\S]*?CloseCode\.(\w+)/g)].map(([, code = '', closeCode = '']) => [code, numbers[closeCode]]),

@@ -82,7 +82,7 @@ test('every parameter of every public function is in a table of wrong values, or
     ...streamCalls(nexus, nobody, '', nobody),
     ...upgradeCalls(nexus),
     ...pureCalls(nexus),
-    ...restCalls(nexus, nobody, nobody, nobody, '', nobody),
+    ...restCalls(nexus, nobody, nobody, nobody, nobody),
     ...requestCalls(nexus, nobody),
     ...responseCalls('BorrowedHead', nobody),
     ...responseCalls('OwnedResponse', nobody),

@@ -10,14 +10,13 @@ const list = new CheckList()
 export const optionChecks = list.checks
 
 list.add('every wrong argument of every function of connections and pools is refused by its name, and nothing comes of it', async (context) => {
-  const { nexus, env } = context
+  const { nexus } = context
   const server = await Host.open(context, 'http')
   const conn = await open(context, server.url)
   const pool = (await nexus.ClientPool.connect(server.url, { connections: 2 })) as Pool
   const slot = pool.tryAcquire() as Nexus.ClientSlot
-  const refused = env.refused.replace(/^ws/, 'http')
   try {
-    await refuseAll([...restCalls(nexus, conn, pool, slot, refused, unusedTransport), ...builderCalls(nexus)])
+    await refuseAll([...restCalls(nexus, conn, pool, slot, unusedTransport), ...builderCalls(nexus)])
     const owned = await pool.request('GET', '/')
     await refuseAll(responseCalls('OwnedResponse', owned))
     const borrowed = await slot.send(slot.writer.get('/').finish())

@@ -146,7 +146,6 @@ export function restCalls(
   conn: Nexus.HttpConnection,
   pool: Nexus.ClientPool,
   slot: Nexus.ClientSlot,
-  refused: string,
   fresh: () => Nexus.Transport,
 ): WrongCall[] {
   const { AtomicClientPool, ClientPool, HttpConnection } = nexus
@@ -296,7 +295,7 @@ export function threadCalls(
   slot: Nexus.AtomicClientSlot,
 ): WrongCall[] {
   const plans = [...OBJECT, {}, [], { id: 5 }, { id: 'x' }]
-  const acquirer = SharedAcquirer.attach(pool.plan)
+  const acquire = (options: never): unknown => SharedAcquirer.attach(pool.plan).acquire(options)
   const get = (): Nexus.Request => slot.writer.get('/').finish()
   const workers = [null, 5, 'x', true, symbol, {}, [], { threadId: '1' }, { threadId: 1 }]
   return [
@@ -321,7 +320,7 @@ export function threadCalls(
     optionsOf('AtomicClientSlot.send(options)', (value) => slot.send(get(), value)),
     { name: 'AtomicClientSlot.handOff(worker)', wrong: [null, 5, 'x', {}, [], { threadId: '1' }], call: (value) => slot.handOff(value) },
     { name: 'SharedAcquirer.attach(plan)', wrong: plans, call: (value) => SharedAcquirer.attach(value) },
-    optionsOf('SharedAcquirer.acquire(options)', (value) => acquirer.acquire(value)),
+    optionsOf('SharedAcquirer.acquire(options)', acquire),
   ]
 }
 

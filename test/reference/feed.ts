@@ -1,6 +1,6 @@
 /** Ways to put bytes into a frame reader; each gives what came out, in the form of the reference decoder. */
 
-import type { FrameReader } from '../../src/codec/frame-reader.ts'
+import type { FrameReader } from '../../src/codec/ws/frame-reader.ts'
 import type { Decoded, DecodedEvent } from './decoder.ts'
 
 /** Takes every message that is ready. */

@@ -1,8 +1,8 @@
 /** Ways to put bytes into the readers of responses and requests; each gives what came out, in the form of the reference parser. */
 
 import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
-import type { RequestReader } from '../../src/codec/request-reader.ts'
-import type { ResponseReader } from '../../src/codec/response-reader.ts'
+import type { RequestReader } from '../../src/codec/http/request-reader.ts'
+import type { ResponseReader } from '../../src/codec/http/response-reader.ts'
 import type { Outcome, ReadRequest, ReadResponse } from './http.ts'
 import { latin1Text } from './linear.ts'
 

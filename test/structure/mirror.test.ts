@@ -30,14 +30,15 @@ test('each unit test lies beside what it is about, under its name', () => {
 })
 
 test('a test without its source is seen', () => {
-  const of = ['codec/frame-reader.ts', 'rest/pool-core.ts', 'clock.ts', 'assembly/ws/reader.ts']
+  const of = ['codec/ws/frame-reader.ts', 'rest/pool-core.ts', 'clock.ts', 'assembly/ws/reader.ts']
   const found = [
-    'codec/frame-reader-buffer.test.ts',
-    'codec/frames.test.ts',
+    'codec/ws/frame-reader-buffer.test.ts',
+    'codec/ws/frames.test.ts',
+    'codec/frame-reader.test.ts',
     'rest/pool.test.ts',
     'rest/poo.test.ts',
     'clock.test.ts',
     'assembly/reader.test.ts',
   ]
-  expect(astray(found, of)).toEqual(['codec/frames.test.ts', 'rest/poo.test.ts', 'assembly/reader.test.ts'])
+  expect(astray(found, of)).toEqual(['codec/ws/frames.test.ts', 'codec/frame-reader.test.ts', 'rest/poo.test.ts', 'assembly/reader.test.ts'])
 })

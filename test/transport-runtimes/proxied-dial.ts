@@ -3,8 +3,8 @@
 import { systemClock } from '../../src/clock.ts'
 import { threadCodec } from '../../src/entry/thread-codec.ts'
 import { dialThroughProxy } from '../../src/proxy/dial.ts'
-import { checkIdentity } from '../../src/transport/node-identity.ts'
-import { secureWithNode } from '../../src/transport/node-tls.ts'
+import { checkIdentity } from '../../src/transport/node/identity.ts'
+import { secureWithNode } from '../../src/transport/node/tls-transport.ts'
 import type { Dial } from '../../src/transport/transport.ts'
 
 /** @param proxy its URL */

@@ -2,7 +2,7 @@
 
 import process from 'node:process'
 import { systemClock } from '../../src/clock.ts'
-import { bunDial } from '../../src/transport/bun.ts'
+import { bunDial } from '../../src/transport/bun/dial.ts'
 import { readOrders, runCases } from './run-cases.ts'
 
 await runCases(bunDial(systemClock), readOrders())

@@ -2,7 +2,7 @@
 
 import process from 'node:process'
 import { systemClock } from '../../src/clock.ts'
-import { denoDial } from '../../src/transport/deno.ts'
+import { denoDial } from '../../src/transport/deno/transport.ts'
 import { readOrders, runCases } from './run-cases.ts'
 
 await runCases(denoDial(systemClock), readOrders())

@@ -1,7 +1,7 @@
 /** An echo server on Bun; prints its port. */
 
 import process from 'node:process'
-import { type BunHandlers, bunAcceptor } from '../../src/transport/bun.ts'
+import { type BunHandlers, bunAcceptor } from '../../src/transport/bun/dial.ts'
 import { type EchoOrders, serveEcho } from './echo-server.ts'
 
 declare const Bun: {

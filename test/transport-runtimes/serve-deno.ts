@@ -1,8 +1,8 @@
 /** An echo server on Deno; prints its port. */
 
 import process from 'node:process'
-import { denoTransport } from '../../src/transport/deno.ts'
-import type { DenoConn } from '../../src/transport/deno-conn.ts'
+import type { DenoConn } from '../../src/transport/deno/conn.ts'
+import { denoTransport } from '../../src/transport/deno/transport.ts'
 import { type EchoOrders, serveEcho } from './echo-server.ts'
 
 interface Listener extends AsyncIterable<DenoConn> {

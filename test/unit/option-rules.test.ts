@@ -2,7 +2,21 @@
 
 import { describe, expect, test } from 'vitest'
 import { BACKOFF_OPTIONS } from '../../src/backoff.ts'
-import { checkOptions, type Family, flag, integer, number, only, readOptions, signal, timeLimit, withDefaults } from '../../src/option-rules.ts'
+import {
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkTimeLimit,
+  type Family,
+  flag,
+  integer,
+  number,
+  only,
+  readOptions,
+  signal,
+  timeLimit,
+  withDefaults,
+} from '../../src/option-rules.ts'
 import { ACQUIRE_OPTIONS, CLOSE_OPTIONS, HTTP_OPTIONS, POOL_OPTIONS, REQUEST_OPTIONS, SEND_OPTIONS } from '../../src/rest/options.ts'
 import { ATOMIC_POOL_OPTIONS } from '../../src/rest/shared/atomic-pool.ts'
 import { ACCEPT_OPTIONS, CONNECT_OPTIONS } from '../../src/ws/options.ts'
@@ -61,6 +75,20 @@ describe('what is read', () => {
     expect(() => checkOptions(FAMILY, { count: 0 })).toThrow('count must be')
     expect(() => checkOptions(FAMILY, { cuont: 1 })).toThrow('cuont is not an option; did you mean count?')
     checkOptions(FAMILY, { count: 1 })
+  })
+
+  test.each([0, 11, 2.5, '5', Number.NaN, null])('a number that is no option is refused in the same words: %j', (value) => {
+    const said = (judge: () => unknown): unknown => {
+      try {
+        return judge()
+      } catch (error) {
+        return error
+      }
+    }
+    expect(said(() => checkInteger('x', value, 1, 10, 'things'))).toEqual(said(() => integer(1, 10, 'things').read('x', value)))
+    expect(said(() => checkNumber('x', value, 1, 10, 'of it'))).toEqual(said(() => number(1, 10, 'of it').read('x', value)))
+    expect(said(() => checkTimeLimit('x', value))).toEqual(said(() => timeLimit().read('x', value)))
+    expect(() => checkInteger('x', value, 1, 10, '')).toThrow('x must be a whole number, 1 to 10, but is ')
   })
 
   test('defaults fill what was not given', () => {

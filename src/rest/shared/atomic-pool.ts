@@ -1,10 +1,10 @@
 /** `AtomicClientPool`: a {@link ClientPool} whose slots any thread may hold and return. */
 
-import { checkResponseLimits } from '../../codec/http-limits.ts'
-import { RequestWriter } from '../../codec/request-writer.ts'
-import { ResponseReader } from '../../codec/response-reader.ts'
-import { checkInteger, UsageError } from '../../errors.ts'
-import { type Family, integer, readOptions } from '../../option-rules.ts'
+import { responseLimits } from '../../codec/http/limits.ts'
+import { RequestWriter } from '../../codec/http/request-writer.ts'
+import { ResponseReader } from '../../codec/http/response-reader.ts'
+import { UsageError } from '../../errors.ts'
+import { checkInteger, type Family, integer, readOptions } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import type { Runtime } from '../../runtime.ts'
 import { ClientPool, type PoolPlace, preparePool } from '../client-pool.ts'
@@ -160,7 +160,7 @@ export class AtomicClientPool extends ClientPool {
 function readerOptions(options: AtomicClientPoolOptions): PoolPlan['reader'] {
   const { capacity = DEFAULT_CAPACITY } = options
   const { maxHeadSize = Math.min(DEFAULT_MAX_HEAD, capacity >> 1) } = options
-  const { maxHead, maxHeaders, maxTrailer, maxExtension } = checkResponseLimits({ ...options, capacity, maxHeadSize })
+  const { maxHead, maxHeaders, maxTrailer, maxExtension } = responseLimits({ ...options, capacity, maxHeadSize })
   const most = capacity - maxHead
   return {
     capacity,

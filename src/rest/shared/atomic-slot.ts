@@ -1,10 +1,10 @@
 /** `AtomicClientSlot`: a slot as a thread holds it that does not own the sockets. */
 
-import type { Request } from '../../codec/request.ts'
-import { RequestWriter } from '../../codec/request-writer.ts'
-import { RestResponse } from '../../codec/response.ts'
-import { checkInteger, type RequestSent, RestError, UsageError } from '../../errors.ts'
-import { checkOptions, type Family, isBag, refused, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
+import type { Request } from '../../codec/http/request.ts'
+import { RequestWriter } from '../../codec/http/request-writer.ts'
+import { RestResponse } from '../../codec/http/response.ts'
+import { type RequestSent, RestError, UsageError } from '../../errors.ts'
+import { checkInteger, checkOptions, type Family, isBag, refused, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
 import type { ResponseTimings } from '../response.ts'
@@ -218,9 +218,9 @@ export class AtomicClientSlot {
     private readonly threads: Attachments,
   ) {
     const { cells, memory, plan } = attachment
-    const block = checkInteger('the block of a slot message', message.block, 0, plan.blocks - 1, 'as its pool has them')
-    const lease = checkInteger('the lease of a slot message', message.lease, 0, LEASE_MASK, 'hand-overs')
-    const index = checkInteger('the index of a slot message', message.index, 0, plan.blocks - 1, 'as its pool has them')
+    const block = checkInteger('the block of a slot message', message.block, 0, plan.blocks - 1, '')
+    const lease = checkInteger('the lease of a slot message', message.lease, 0, LEASE_MASK, '')
+    const index = checkInteger('the index of a slot message', message.index, 0, plan.blocks - 1, '')
     this.cells = cells
     this.pool = memory.pool
     this.at = memory.cellsOf(block)

@@ -1,6 +1,7 @@
 /** {@link Cells} over memory that threads share. Every step is sequentially consistent, as all of `Atomics` is. */
 
 import type { Clock } from '../../clock.ts'
+import { TIMER_MAX } from '../../option-rules.ts'
 import type { Cells } from './handover.ts'
 
 /** What waiting on a cell gives; missing in the libraries of older TypeScript. */
@@ -52,6 +53,6 @@ export class SharedCells implements Cells {
 
 /** Keeps this thread from ending while it waits on a cell, which by itself would not. Returns what ends that. */
 export function stayAlive(clock: Clock): () => void {
-  const timer = clock.set(() => {}, 2 ** 31 - 1)
+  const timer = clock.set(() => {}, TIMER_MAX)
   return () => clock.clear(timer)
 }

@@ -1,9 +1,9 @@
 /** Where things lie in the memory that the threads of a pool share; and what a thread has to know of it. */
 
-import type { Fields } from '../../codec/fields.ts'
-import type { ResponseReaderOptions } from '../../codec/http-limits.ts'
+import type { Fields } from '../../codec/http/fields.ts'
+import type { ResponseReaderOptions } from '../../codec/http/limits.ts'
+import { PREFIX_BYTES, RequestWriter, type RequestWriterOptions } from '../../codec/http/request-writer.ts'
 import { align, CodecMemory, FIRST_REGION, Region } from '../../codec/memory.ts'
-import { PREFIX_BYTES, RequestWriter, type RequestWriterOptions } from '../../codec/request-writer.ts'
 import { isBag, refused } from '../../option-rules.ts'
 import { BLOCK_CELLS, poolCells } from './handover.ts'
 import { responseBytes } from './posted-response.ts'

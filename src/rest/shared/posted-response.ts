@@ -20,11 +20,11 @@ import {
   INCOMING_START,
   INCOMING_START_LENGTH,
 } from '../../../assembly/abi.ts'
-import { HeadFields } from '../../codec/head-fields.ts'
-import type { ResponseReaderOptions } from '../../codec/http-limits.ts'
+import { HeadFields } from '../../codec/http/head-fields.ts'
+import type { ResponseReaderOptions } from '../../codec/http/limits.ts'
+import type { ResponseSource } from '../../codec/http/response.ts'
+import type { ResponseReader } from '../../codec/http/response-reader.ts'
 import { align, type Codec, type Region } from '../../codec/memory.ts'
-import type { ResponseSource } from '../../codec/response.ts'
-import type { ResponseReader } from '../../codec/response-reader.ts'
 import { checkWord, corrupt } from './words.ts'
 
 // Words of a response, from its first one.

@@ -1,11 +1,10 @@
 /** The owner's side of {@link SharedAcquirer}: takes tickets in order, and writes slots on them as they become free. */
 
 import type { HeldPool } from '../holders.ts'
-import type { ClientSlot } from '../slot.ts'
+import type { ClientSlot, Slot } from '../slot.ts'
 import type { SharedCells } from './cells.ts'
 import { POOL_TICKET_MARKS, takeMarks } from './handover.ts'
 import type { PoolMemory } from './layout.ts'
-import type { RemoteSlots, SharedSlot } from './remote-slots.ts'
 import {
   free,
   freeOf,
@@ -26,12 +25,29 @@ import {
 } from './tickets.ts'
 import { corrupt } from './words.ts'
 
+/** A slot that can be lent to a thread, under its block. */
+interface LentSlot extends Slot {
+  readonly block: number
+}
+
+/** Whose slots the tickets are for. */
+export interface Lender {
+  /** Lends a slot to a thread. Returns the lease. */
+  lend(slot: LentSlot, thread: number): number
+  /** Takes a slot back that was lent and never reached anybody. */
+  recall(slot: LentSlot): void
+  /** Has this thread ended? Known of those that are watched. */
+  hasEnded(thread: number): boolean
+  /** The memory that threads share was damaged: that of a slot, or what belongs to none. */
+  onCorruption(slot: null, error: unknown): void
+}
+
 /** What the owner knows of a ticket. */
 interface Known extends KnownTicket {
   /** Leaves the queue, in which it is. */
   leave: AbortController | null
   /** The slot that was granted last. */
-  granted: SharedSlot | null
+  granted: LentSlot | null
   isRetired: boolean
 }
 
@@ -52,7 +68,7 @@ export class TicketDesk {
     private readonly core: HeldPool,
     private readonly cells: SharedCells,
     private readonly memory: PoolMemory,
-    private readonly slots: RemoteSlots,
+    private readonly slots: Lender,
   ) {}
 
   /** Looks at the tickets that are marked, and queues each that waits like any caller on this thread. */
@@ -75,7 +91,7 @@ export class TicketDesk {
   }
 
   /** A slot is taken away from a thread that did nothing: it may have ended before it read its ticket. */
-  onLeak(slot: SharedSlot): void {
+  onLeak(slot: LentSlot): void {
     this.known.forEach((known, ticket) => {
       if (known.granted === slot && !known.isRetired) free(this.cells, this.memory.ticketAt(ticket), ticketState(known.number, GRANTED))
     })
@@ -153,7 +169,7 @@ export class TicketDesk {
     known.isQueued = false
     known.leave = null
     const { slots } = this
-    const slot = handle.end() as SharedSlot
+    const slot = handle.end() as LentSlot
     const lease = slots.lend(slot, known.thread)
     known.granted = slot
     if (grant(this.cells, this.memory.ticketAt(ticket), known.number, slot.block, slot.index, lease)) return

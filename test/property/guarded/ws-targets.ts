@@ -1,11 +1,12 @@
 /** What can be done with the WebSocket side of the codec, right and wrong, in any order. */
 
-import type { Fields } from '../../../src/codec/fields.ts'
-import { FrameReader, type Role } from '../../../src/codec/frame-reader.ts'
-import { FrameWriter } from '../../../src/codec/frame-writer.ts'
-import { ClientHandshake, ServerHandshake } from '../../../src/codec/handshake.ts'
-import { MaskKeys } from '../../../src/codec/mask-keys.ts'
-import type { Message } from '../../../src/codec/message.ts'
+import type { Fields } from '../../../src/codec/http/fields.ts'
+import { FrameReader } from '../../../src/codec/ws/frame-reader.ts'
+import { FrameWriter } from '../../../src/codec/ws/frame-writer.ts'
+import { ClientHandshake, ServerHandshake } from '../../../src/codec/ws/handshake.ts'
+import type { Role } from '../../../src/codec/ws/limits.ts'
+import { MaskKeys } from '../../../src/codec/ws/mask-keys.ts'
+import type { Message } from '../../../src/codec/ws/message.ts'
 import type { Random } from '../../reference/random.ts'
 import type { Bench } from './bench.ts'
 import { around, hostileBytes, hostileNumber, hostileText, put } from './hostile.ts'

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import * as abi from '../../../assembly/abi.ts'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { compileCodec, instantiateCodec } from '../../../src/codec/module.ts'
-import { protocolError } from '../../../src/codec/protocol-error.ts'
+import { protocolError } from '../../../src/codec/ws/protocol-error.ts'
 import { UsageError } from '../../../src/errors.ts'
 
 /** A module whose abiVersion returns 99: (module (func (export "abiVersion") (result i32) i32.const 99)). */

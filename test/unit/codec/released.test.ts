@@ -4,26 +4,26 @@ import { readFileSync } from 'node:fs'
 import ts from 'typescript-5.7'
 import { describe, expect, test } from 'vitest'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
-import { ChunkedDecoder } from '../../../src/codec/chunked-decoder.ts'
-import { FrameReader } from '../../../src/codec/frame-reader.ts'
-import { FrameWriter } from '../../../src/codec/frame-writer.ts'
+import { ChunkedDecoder } from '../../../src/codec/http/chunked-decoder.ts'
+import { RequestReader } from '../../../src/codec/http/request-reader.ts'
+import { RequestWriter } from '../../../src/codec/http/request-writer.ts'
+import { ResponseReader } from '../../../src/codec/http/response-reader.ts'
 import { Codec } from '../../../src/codec/memory.ts'
-import { RequestReader } from '../../../src/codec/request-reader.ts'
-import { RequestWriter } from '../../../src/codec/request-writer.ts'
-import { ResponseReader } from '../../../src/codec/response-reader.ts'
 import { webTextDecoding } from '../../../src/codec/text.ts'
+import { FrameReader } from '../../../src/codec/ws/frame-reader.ts'
+import { FrameWriter } from '../../../src/codec/ws/frame-writer.ts'
 
 interface Releasable {
   release(): void
 }
 
 const CLASSES: readonly (readonly [file: string, name: string, make: (codec: Codec) => Releasable])[] = [
-  ['frame-reader', 'FrameReader', (codec) => new FrameReader(codec, { bufferCapacity: 1_024 })],
-  ['frame-writer', 'FrameWriter', (codec) => new FrameWriter(codec, { writeBufferCapacity: 1_024 })],
-  ['request-writer', 'RequestWriter', (codec) => new RequestWriter(codec, 'a', { writeBufferCapacity: 1_024 })],
-  ['request-reader', 'RequestReader', (codec) => new RequestReader(codec, { capacity: 1_024 })],
-  ['response-reader', 'ResponseReader', (codec) => new ResponseReader(codec, { capacity: 1_024 })],
-  ['chunked-decoder', 'ChunkedDecoder', (codec) => new ChunkedDecoder(codec)],
+  ['ws/frame-reader', 'FrameReader', (codec) => new FrameReader(codec, { bufferCapacity: 1_024 })],
+  ['ws/frame-writer', 'FrameWriter', (codec) => new FrameWriter(codec, { writeBufferCapacity: 1_024 })],
+  ['http/request-writer', 'RequestWriter', (codec) => new RequestWriter(codec, 'a', { writeBufferCapacity: 1_024 })],
+  ['http/request-reader', 'RequestReader', (codec) => new RequestReader(codec, { capacity: 1_024 })],
+  ['http/response-reader', 'ResponseReader', (codec) => new ResponseReader(codec, { capacity: 1_024 })],
+  ['http/chunked-decoder', 'ChunkedDecoder', (codec) => new ChunkedDecoder(codec)],
 ]
 
 /** What is known without the memory, and stays readable. */

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
 import { TransportError, UsageError } from '../../../src/errors.ts'
 import { dialThroughProxy } from '../../../src/proxy/dial.ts'
-import { type MemoryTransport, memoryPair } from '../../../src/transport/memory.ts'
+import { type MemoryTransport, memoryPair } from '../../../src/transport/memory/pair.ts'
 import type { Address, Dial, DialOptions, Secure, Transport } from '../../../src/transport/transport.ts'
 import { codec } from '../ws/harness.ts'
 

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts'
 import { interleaveFamilies, raceAddresses } from '../../../src/transport/address-race.ts'
-import { nodeDial } from '../../../src/transport/node-dial.ts'
+import { nodeDial } from '../../../src/transport/node/dial.ts'
 import type { Transport } from '../../../src/transport/transport.ts'
 
 /** A race in which each address answers or fails after so many ms, or never does. */

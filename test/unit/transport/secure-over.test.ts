@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
 import { UsageError } from '../../../src/errors.ts'
-import { memoryPair } from '../../../src/transport/memory.ts'
+import { memoryPair } from '../../../src/transport/memory/pair.ts'
 import { secureOver } from '../../../src/transport/secure-over.ts'
 import type { DialOptions, Secure, Transport } from '../../../src/transport/transport.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { MaskKeys } from '../../../src/codec/mask-keys.ts'
-import { memoryPair } from '../../../src/transport/memory.ts'
+import { MaskKeys } from '../../../src/codec/ws/mask-keys.ts'
+import { memoryPair } from '../../../src/transport/memory/pair.ts'
 import { resolveOptions } from '../../../src/ws/options.ts'
 import { makeWorld } from './harness.ts'
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 
-import type { Message } from '../../../src/codec/message.ts'
+import type { Message } from '../../../src/codec/ws/message.ts'
 import { TransportError } from '../../../src/errors.ts'
 import { Inbox, type InboxSource } from '../../../src/transport/inbox.ts'
-import { memoryPair } from '../../../src/transport/memory.ts'
+import { memoryPair } from '../../../src/transport/memory/pair.ts'
 import type { Transport, TransportHandler } from '../../../src/transport/transport.ts'
 import { frame } from '../../reference/frames.ts'
 import {

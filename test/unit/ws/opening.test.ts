@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type MemoryOptions, memoryPair } from '../../../src/transport/memory.ts'
+import { type MemoryOptions, memoryPair } from '../../../src/transport/memory/pair.ts'
 import type { AcceptOptions, ConnectOptions } from '../../../src/ws/options.ts'
 import type { WsStream } from '../../../src/ws/ws-stream.ts'
 import { frame, utf8 } from '../../reference/frames.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { OwnedMessage } from '../../../src/codec/message.ts'
+import type { OwnedMessage } from '../../../src/codec/ws/message.ts'
 import { BINARY, CLOSE, makeWorld, openClientTo, openPair, openServerTo, PING, PONG, spell, stateOf, TEXT } from './harness.ts'
 
 describe('pulling', () => {

@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { RestResponse } from '../../../../src/codec/response.ts'
+import { RestResponse } from '../../../../src/codec/http/response.ts'
 import { AtomicClientPool, AtomicClientSlot, SharedAcquirer } from '../../../../src/entry/node.ts'
 import { threadCodec } from '../../../../src/entry/thread-codec.ts'
 import { RestError } from '../../../../src/errors.ts'

@@ -1,8 +1,8 @@
 /** A response that goes through shared memory arrives as it was. */
 
 import { expect, test } from 'vitest'
-import { RestResponse } from '../../../../src/codec/response.ts'
-import { ResponseReader } from '../../../../src/codec/response-reader.ts'
+import { RestResponse } from '../../../../src/codec/http/response.ts'
+import { ResponseReader } from '../../../../src/codec/http/response-reader.ts'
 import { ReceivedResponse, ResponsePoster, responseBytes } from '../../../../src/rest/shared/posted-response.ts'
 import { codec } from '../harness.ts'
 

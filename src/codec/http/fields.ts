@@ -1,0 +1,59 @@
+/** Header fields and query parameters as callers give them. */
+
+import { UsageError } from '../../errors.ts'
+import { nameField, nameValue } from '../../naming.ts'
+import type { Rule } from '../../option-rules.ts'
+
+/** What a field or parameter may be: numbers and booleans are written as `String` does; undefined leaves it out. */
+export type FieldValue = string | number | boolean | undefined
+
+/**
+ * Header fields: an object, or pairs in order (a `Headers`, a `Map`, an array of pairs). A value that is a list gives one field line for each of its
+ * members.
+ */
+export type FieldsInit =
+  | Readonly<Record<string, FieldValue | readonly FieldValue[]>>
+  | Iterable<readonly [name: string, value: FieldValue | readonly FieldValue[]]>
+
+/** Fields as they arrived: in order, names in their own case. */
+export type Fields = readonly (readonly [name: string, value: string])[]
+
+/**
+ * Pairs in order. What has no one meaning as text (null, an object, a pair that is not one) is refused by its name: as `[object Object]` or `null`
+ * it would reach the server.
+ *
+ * @param what the option that they are, for errors: `headers`
+ * @throws UsageError `InvalidOption`
+ */
+export function pairsOf(init: FieldsInit | undefined, what: string): [name: string, value: string][] {
+  const list: [string, string][] = []
+  if (init === undefined) return list
+  if (typeof init !== 'object' || init === null) throw refusedList(what, init)
+  for (const pair of Symbol.iterator in init ? (init as Iterable<unknown>) : Object.entries(init)) {
+    if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string') throw refusedList(what, init)
+    const [name, value] = pair as [string, unknown]
+    for (const one of Array.isArray(value) ? value : [value]) {
+      const written = fieldText(one, `${what}: the value of ${nameField(name)}`)
+      if (written !== undefined) list.push([name, written])
+    }
+  }
+  return list
+}
+
+/** The rule of an option that is a list of fields or parameters: read once, as pairs. */
+export const fieldList: Rule<FieldsInit> = {
+  expects: "an object, or pairs like [['X-Key', 'value']]",
+  read: (name, value) => pairsOf(value as FieldsInit, name),
+}
+
+/** One value as text, undefined when it is to be left out. Throws `InvalidOption` with `what`, never with the value. */
+export function fieldText(value: unknown, what: string): string | undefined {
+  if (typeof value === 'string' || value === undefined) return value
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  throw new UsageError('InvalidOption', `${what} must be a string, a number or a boolean, or undefined to leave it out, but is ${nameValue(value)}`)
+}
+
+function refusedList(what: string, init: unknown): UsageError {
+  const is = Array.isArray(init) ? 'an array with something else in it' : nameValue(init)
+  return new UsageError('InvalidOption', `${what} must be an object, or pairs like [['X-Key', 'value']], but is ${is}`)
+}

@@ -1,0 +1,31 @@
+/** What is refused because it would change how a message is read. It is named, not repeated, as it may be a secret. */
+
+import { EncodeError } from '../../errors.ts'
+import { nameFault, nameField } from '../../naming.ts'
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** What a request target is made of: visible ASCII, but for the number sign. */
+const TARGET_CHARACTER = /["!$-~]/
+
+/** @param what the part of the message, as in "… may not stand there" */
+export function injection(what: string): EncodeError {
+  return new EncodeError('HeaderInjection', `${what} may not stand there (RFC 9110 section 5)`)
+}
+
+export function injectedField(name: string): EncodeError {
+  return injection(`the header field ${nameField(String(name))} has bytes in its name or value that`)
+}
+
+/** A value as the codec takes it: no controls but tabs. */
+const VALUE = /^[\t\x20-\x7e\x80-\u{10ffff}]*$/u
+
+/** Judges fields before there is memory to write them to. Throws what writing them would. */
+export function checkFields(fields: readonly (readonly [name: string, value: string])[]): void {
+  for (const [name, value] of fields) if (!TOKEN.test(name) || !VALUE.test(value)) throw injectedField(name)
+}
+
+/** @param target path and query */
+export function injectedLine(method: string, target: string): EncodeError {
+  if (!TOKEN.test(method)) return injection('the method of a request is a token (RFC 9110 section 9.1): this one has characters that')
+  return injection(`the target of the request line has ${nameFault(target, TARGET_CHARACTER)}: it is to be percent-encoded, as it`)
+}

@@ -1,0 +1,196 @@
+/** Responses: borrowed ones that point into the reader's memory, owned ones that keep their data. */
+
+import { HEAD_REASON, HEAD_REASON_LENGTH, HEAD_STATUS } from '../../../assembly/abi.ts'
+import { UsageError } from '../../errors.ts'
+import { namesOf, showsItself } from '../../printing.ts'
+import { textOf } from '../inputs.ts'
+import { noField } from '../reader-errors.ts'
+import { BorrowedHead, type HeadSource, type HttpVersion } from './borrowed-head.ts'
+
+/** Where borrowed responses get their data from: the response reader. */
+export interface ResponseSource extends HeadSource {
+  trailers(): [name: string, value: string][]
+  readonly isEndVerified: boolean
+  readonly bodyLength: number
+  readonly bodyBytes: Uint8Array
+  bodyText(): string
+}
+
+/**
+ * A borrowed response. It is valid until the next send (or `begin`, or `next`) on the same reader, and until its slot is released; using it later throws
+ * `StaleResponse`. What it returns by value (strings, numbers, pairs, `toOwned()`) stays yours; `body` and `headerBytes` are views that are not guarded: kept for longer, they show other data, of other connections
+ * too, and so does their `buffer`.
+ *
+ * ```ts
+ * if (res.status === 200) onOrder(res.json())
+ * else log(res.status, res.header('retry-after'), res.text())
+ * ```
+ */
+export class RestResponse extends BorrowedHead<ResponseSource> {
+  static {
+    showsItself(this.prototype, (it) =>
+      it.isStale
+        ? { stale: true }
+        : { status: it.status, reason: it.reason, version: it.version, headers: namesOf(it.headers()), bodyLength: it.bodyLength },
+    )
+  }
+
+  /** Status code, 200 to 999. */
+  get status(): number {
+    return this.check().word(HEAD_STATUS)
+  }
+
+  /** Reason phrase, often empty; it means nothing (RFC 9112 section 4). */
+  get reason(): string {
+    return this.check().fields.textOf(HEAD_REASON, HEAD_REASON_LENGTH)
+  }
+
+  /** Fields that came behind a chunked body (RFC 9112 section 7.1.2), in order; none while the body is unfinished. */
+  trailers(): [name: string, value: string][] {
+    return this.check().trailers()
+  }
+
+  /** The body, decoded from its chunks: a view of the reader's memory, or an array of its own when it was too large for that. */
+  get body(): Uint8Array {
+    return this.check().bodyBytes
+  }
+
+  /** A copy of the body, in memory of its own: for `postMessage`, which would send all the memory behind a view along, and for whatever keeps it. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return copyOf(this.body)
+  }
+
+  /** Bytes of the body; of one that is streamed, those that have come so far. */
+  get bodyLength(): number {
+    return this.check().bodyLength
+  }
+
+  /**
+   * False for a body that only the end of the connection delimits (neither a length nor chunks), unless TLS verified that end with a close_notify: whoever
+   * sits on the path may have cut it (RFC 9112 sections 8 and 9.8). True for every other response. Of a body that is streamed: once it has ended.
+   */
+  get isEndVerified(): boolean {
+    return this.check().isEndVerified
+  }
+
+  /** The body as UTF-8, decoded on each call, without its byte order mark; U+FFFD for what is not UTF-8, as `fetch` does. */
+  text(): string {
+    return this.check().bodyText()
+  }
+
+  /** `JSON.parse` of {@link RestResponse.text}; throws its `SyntaxError`. */
+  json<T = unknown>(): T {
+    return JSON.parse(this.check().bodyText()) as T
+  }
+
+  /** A copy that stays valid. */
+  toOwned(): OwnedResponse {
+    const { reason, status, version, isEndVerified } = this
+    return new OwnedResponse(status, reason, version, this.headers(), this.trailers(), this.body.slice(), isEndVerified)
+  }
+
+  /** @internal */
+  protected override stale(): UsageError {
+    return new UsageError(
+      'StaleResponse',
+      'this response is no longer valid: its memory may hold another one. Use it before the next send and before its slot is released, or keep toOwned()',
+    )
+  }
+}
+
+/** A response that owns its data: all of {@link RestResponse}, for as long as it is kept. */
+export class OwnedResponse {
+  static {
+    showsItself(this.prototype, (it) => ({
+      status: it.status,
+      reason: it.reason,
+      version: it.version,
+      headers: namesOf(it.fields),
+      bodyLength: it.body.length,
+    }))
+  }
+
+  constructor(
+    /** Status code, 200 to 999. */
+    readonly status: number,
+    /** Reason phrase, often empty. */
+    readonly reason: string,
+    /** Protocol version of the server. */
+    readonly version: HttpVersion,
+    private readonly fields: readonly (readonly [name: string, value: string])[],
+    private readonly trailerFields: readonly (readonly [name: string, value: string])[],
+    /** The body, decoded from its chunks. */
+    readonly body: Uint8Array,
+    /** False when the body may have been cut off: see {@link RestResponse.isEndVerified}. */
+    readonly isEndVerified: boolean = true,
+  ) {}
+
+  /** Field lines of the head. */
+  get headerCount(): number {
+    return this.fields.length
+  }
+
+  /** Value of the first field of that name, whatever the case of either; null when there is none. */
+  header(name: string): string | null {
+    const wanted = textOf('name', name).toLowerCase()
+    return this.fields.find(([each]) => each.toLowerCase() === wanted)?.[1] ?? null
+  }
+
+  /** The bytes of that value; null when there is none. */
+  headerBytes(name: string): Uint8Array | null {
+    const value = this.header(name)
+    return value === null ? null : Uint8Array.from(value, (character) => character.charCodeAt(0))
+  }
+
+  /** All fields, in the order and case in which they came. */
+  headers(): [name: string, value: string][] {
+    return this.fields.map(([name, value]) => [name, value])
+  }
+
+  /** Name of field `index`, 0 to `headerCount` - 1, in its own case. Throws `RangeError` outside. */
+  fieldName(index: number): string {
+    return this.field(index)[0]
+  }
+
+  /** Value of field `index`, 0 to `headerCount` - 1. Throws `RangeError` outside. */
+  fieldValue(index: number): string {
+    return this.field(index)[1]
+  }
+
+  /** Fields that came behind a chunked body, in order. */
+  trailers(): [name: string, value: string][] {
+    return this.trailerFields.map(([name, value]) => [name, value])
+  }
+
+  /** Bytes of the body. */
+  get bodyLength(): number {
+    return this.body.length
+  }
+
+  /** A copy of the body, in memory of its own. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return copyOf(this.body)
+  }
+
+  /** The body as UTF-8, without its byte order mark; U+FFFD for what is not UTF-8. */
+  text(): string {
+    return new TextDecoder().decode(this.body)
+  }
+
+  /** `JSON.parse` of {@link OwnedResponse.text}; throws its `SyntaxError`. */
+  json<T = unknown>(): T {
+    return JSON.parse(this.text()) as T
+  }
+
+  private field(index: number): readonly [name: string, value: string] {
+    const field = Number.isInteger(index) ? this.fields[index] : undefined
+    if (field === undefined) throw noField(index, this.fields.length)
+    return field
+  }
+}
+
+function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes.length)
+  copy.set(bytes)
+  return copy
+}

@@ -1,0 +1,537 @@
+/** The receiving half of a WebSocket, sans IO: bytes in, messages out. */
+
+import {
+  DESCRIPTOR_ASCII,
+  DESCRIPTOR_BYTES,
+  DESCRIPTOR_KIND_MASK,
+  DESCRIPTOR_LENGTH_SHIFT,
+  ERROR_NONE,
+  KIND_END_TEXT,
+  KIND_PART,
+  OPCODE_BINARY,
+  OPCODE_CLOSE,
+  OPCODE_PING,
+  OPCODE_PONG,
+  OPCODE_TEXT,
+  READER_BYTES,
+  READER_CONTROLS,
+  READER_END,
+  READER_ERROR,
+  READER_ERROR_A,
+  READER_ERROR_B,
+  READER_HEAD,
+  READER_IN_PLACE_LIMIT,
+  READER_MAX_FRAME,
+  READER_MAX_MESSAGE,
+  READER_PENDING,
+  READER_REMAINING,
+  READER_ROLE,
+  READER_START,
+  READER_STATE,
+  READER_TABLE,
+  READER_TABLE_CAPACITY,
+  READER_TAIL,
+  ROLE_CLIENT,
+  ROLE_SERVER,
+  STATE_CLOSED,
+  STATE_PARTS,
+} from '../../../assembly/abi.ts'
+import type { ProtocolError } from '../../errors.ts'
+import { showsItself } from '../../printing.ts'
+import { type BytesInit, bytesOf, copyInto, plainLength, within } from '../inputs.ts'
+import { align, type Codec, type CodecMemory, type Region } from '../memory.ts'
+import type { CodecExports } from '../module.ts'
+import { bufferFull, released } from '../reader-errors.ts'
+import type { TextDecoding } from '../text.ts'
+import { type FrameReaderOptions, frameLimits, type Role } from './limits.ts'
+import { ASSEMBLED, CloseCode, Message, type MessageKind, type MessageSource } from './message.ts'
+import { Parts } from './parts.ts'
+import { protocolError } from './protocol-error.ts'
+
+/** By opcode. */
+const KINDS: Readonly<Record<number, MessageKind>> = {
+  [OPCODE_TEXT]: 'text',
+  [OPCODE_BINARY]: 'binary',
+  [OPCODE_CLOSE]: 'close',
+  [OPCODE_PING]: 'ping',
+  [OPCODE_PONG]: 'pong',
+}
+
+/** What makes room for more bytes. */
+const ROOM = 'Take the messages first, or use a larger bufferCapacity'
+const TABLE_ENTRIES = 1024
+/** Borrowed messages take turns, so that one kept too long is told apart from its successors. */
+const RING = 8
+/** ASCII texts are decoded in blocks of this size and cut with `substring`; see docs/architecture.md. */
+const TEXT_BLOCK = 2_048
+
+/**
+ * Reads WebSocket frames (RFC 6455 section 5) from bytes that arrive in any cut.
+ *
+ * Order of calls: `read(bytes)`, or `spare()` and `filled(n)`; then `next()` until it is null; then look at {@link FrameReader.error}.
+ * Receiving never throws for a broken peer: it ends in `error`, after the messages before it. After {@link FrameReader.release} all methods
+ * throw `Released`.
+ */
+export class FrameReader implements MessageSource {
+  static {
+    showsItself(this.prototype, (it) =>
+      it.isReleased
+        ? { role: it.role, released: true }
+        : { role: it.role, capacity: it.capacity, buffered: it.buffered, isMidMessage: it.isMidMessage, isClosed: it.isClosed, error: it.failure },
+    )
+  }
+
+  /** Whose end this is. */
+  readonly role: Role
+  /** Bytes of the read buffer. */
+  readonly capacity: number
+  /** @internal */ readonly u8: Uint8Array
+  /** @internal */ readonly view: DataView
+
+  private readonly i32: Int32Array
+  /** @internal */ readonly exports: CodecExports
+  private readonly text: TextDecoding
+  private readonly region: Region
+  private readonly record: number
+  private readonly slab: number
+  /** The end of the read buffer; 0 when the memory is no longer ours, so that nothing is within it. */
+  private limit: number
+  /** The read buffer and nothing else: what is copied into it can't pass its end. */
+  private readonly buffer: Uint8Array
+  /** Word index of the record and of the descriptor table. */
+  private readonly words: number
+  private readonly table: number
+  private readonly compactThreshold: number
+  /** The message that was taken last. */
+  private held: Message
+  /** Word indexes of the next descriptor and of the end of those parsed. */
+  private cursor = 0
+  private end = 0
+  /** Bytes may lie unparsed that a parse could make something of. */
+  private unparsed = false
+  private readonly parts: Parts
+  private block = ''
+  private blockStart = 0
+  private blockEnd = 0
+  private failure: ProtocolError | null = null
+  /** The memory is no longer ours … */
+  private isRetired = false
+  /** … and whoever asks for anything is told so. */
+  private isReleased = false
+  private spareView: Uint8Array | null = null
+  /** Address of the read target when there is just one, else 0. */
+  private onlyTarget = 0
+
+  private readonly ownsRegion: boolean
+
+  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own */
+  constructor(
+    /** Where it took its memory from, for the opening handshake. @internal */ readonly codec: Codec,
+    options: FrameReaderOptions = {},
+    region?: Region,
+  ) {
+    const { role, capacity, compactAt, maxFrame, maxMessage } = frameLimits(options)
+    this.role = role
+    this.capacity = capacity
+    this.parts = new Parts(maxMessage)
+    this.compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(capacity * compactAt)
+
+    this.ownsRegion = region === undefined
+    this.region = region ?? codec.region(FrameReader.regionBytes(this.capacity))
+    const memory: CodecMemory = this.region.memory
+    this.u8 = memory.u8
+    this.i32 = memory.i32
+    this.view = memory.view
+    this.exports = memory.exports
+    this.text = codec.text
+    this.record = this.region.carve(READER_BYTES)
+    const table = this.region.carve(TABLE_ENTRIES * DESCRIPTOR_BYTES)
+    this.slab = this.region.carve(this.capacity)
+    this.limit = this.slab + this.capacity
+    this.buffer = this.u8.subarray(this.slab, this.limit)
+    this.words = this.record >> 2
+    this.table = table >> 2
+    this.cursor = this.end = this.table
+
+    this.set(READER_START, this.slab)
+    this.set(READER_END, this.limit)
+    this.set(READER_TABLE, table)
+    this.set(READER_TABLE_CAPACITY, TABLE_ENTRIES)
+    this.set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
+    this.set(READER_IN_PLACE_LIMIT, this.capacity)
+    this.view.setBigUint64(this.record + READER_MAX_FRAME, BigInt(maxFrame), true)
+    this.view.setBigUint64(this.record + READER_MAX_MESSAGE, BigInt(maxMessage), true)
+    this.exports.readerReset(this.record)
+
+    const ring = Array.from({ length: RING }, () => new Message(this))
+    for (let i = 0; i < RING; i++) (ring[i] as Message).follower = ring[(i + 1) % RING] as Message
+    this.held = ring[0] as Message
+  }
+
+  /** Bytes of a region for a reader of this capacity. @internal */
+  static regionBytes(capacity: number): number {
+    return align(READER_BYTES) + align(TABLE_ENTRIES * DESCRIPTOR_BYTES) + align(capacity)
+  }
+
+  /**
+   * The next message, borrowed: valid until the next call of `next`, `poll`, `read`, `spare` or `reset`. Null when more bytes
+   * are needed, after a close message, and after a failure; {@link FrameReader.error} tells the last apart.
+   */
+  next(): Message | null {
+    if (this.cursor === this.end && !this.parse()) return null
+    const at = this.cursor
+    const word = this.i32[at + 1] as number
+    const kind = word & DESCRIPTOR_KIND_MASK
+    if (kind > OPCODE_BINARY) return this.nextSpecial(at, word, kind)
+    this.cursor = at + 2
+    const message = this.takeTurn(kind === OPCODE_TEXT ? 'text' : 'binary')
+    message.offset = this.i32[at] as number
+    message.size = word >>> DESCRIPTOR_LENGTH_SHIFT
+    message.flags = word & (DESCRIPTOR_KIND_MASK | DESCRIPTOR_ASCII)
+    return message
+  }
+
+  /** Is a whole message ready for `next`? Parses and joins what has arrived. */
+  poll(): boolean {
+    for (;;) {
+      if (this.cursor === this.end && !this.parse()) return false
+      const word = this.i32[this.cursor + 1] as number
+      if ((word & DESCRIPTOR_KIND_MASK) !== KIND_PART) return true
+      this.append(this.i32[this.cursor] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
+      this.cursor += 2
+    }
+  }
+
+  /** Why the connection has failed, once every message before the failure has been taken; null until then. No byte after it is interpreted. */
+  get error(): ProtocolError | null {
+    if (this.failure === null && this.cursor === this.end && !this.unparsed && !this.isRetired) {
+      const code = this.get(READER_ERROR)
+      if (code !== ERROR_NONE) {
+        const a = this.view.getFloat64(this.record + READER_ERROR_A, true)
+        this.failure = protocolError(code, a, this.view.getFloat64(this.record + READER_ERROR_B, true))
+      }
+    }
+    return this.failure
+  }
+
+  /** A close frame has been read; nothing after it is delivered (RFC 6455 section 5.5.1). */
+  get isClosed(): boolean {
+    this.checkReleased()
+    return !this.isRetired && this.get(READER_STATE) === STATE_CLOSED
+  }
+
+  /** A frame or a fragmented message is unfinished, so an end of the connection here is a failure. */
+  get isMidMessage(): boolean {
+    this.checkReleased()
+    return !this.isRetired && (this.unparsed || this.get(READER_PENDING) !== 0)
+  }
+
+  /** Every message that has arrived whole has been taken. */
+  get isDrained(): boolean {
+    this.checkReleased()
+    return this.cursor === this.end && !this.unparsed
+  }
+
+  /** Bytes in the buffer that are not parsed yet. */
+  get buffered(): number {
+    this.checkUsable()
+    return this.get(READER_TAIL) - this.get(READER_HEAD)
+  }
+
+  /** Bytes that {@link FrameReader.spare} would have without compaction. */
+  get remaining(): number {
+    this.checkUsable()
+    return this.limit - this.get(READER_TAIL)
+  }
+
+  /** Would {@link FrameReader.compact} be worth while? True from the `compactAt` share of the buffer on. */
+  get shouldCompact(): boolean {
+    this.checkUsable()
+    const consumed = this.get(READER_HEAD) - this.slab
+    return consumed > 0 && consumed >= this.compactThreshold && this.buffered > 0
+  }
+
+  /** Moves the unparsed bytes to the start of the buffer. Does nothing while messages that were parsed have not been taken. */
+  compact(): void {
+    this.checkUsable()
+    if (!this.isDrained) return
+    this.held.live = null
+    this.exports.readerCompact(this.record)
+  }
+
+  /** The writable rest of the buffer: put bytes at its beginning, then call {@link FrameReader.filled}. Empty when there is no room. */
+  spare(): Uint8Array {
+    this.checkUsable()
+    this.makeRoom()
+    const from = this.get(READER_TAIL)
+    if (this.spareView === null || this.spareView.byteOffset !== from) this.spareView = this.u8.subarray(from, this.limit)
+    return this.spareView
+  }
+
+  /** The first `length` bytes of the last {@link FrameReader.spare} have been filled. Throws `BufferFull` when there was no such room. */
+  filled(length: number): void {
+    this.checkUsable()
+    if (!Number.isInteger(length) || length < 0 || length > this.remaining) {
+      throw bufferFull(length, this.remaining, ROOM)
+    }
+    if (length !== 0) this.commit(this.get(READER_TAIL), length)
+  }
+
+  /**
+   * Copies `bytes` in, all or nothing. Throws `BufferFull` with `needed` and `available` when they do not fit, `InvalidOption` for what is no
+   * `ArrayBuffer` and no view of one.
+   */
+  read(bytes: BytesInit): void {
+    this.checkUsable()
+    const length = plainLength(bytes)
+    if (length > 0) this.take(bytes as Uint8Array, length)
+    else {
+      const judged = bytesOf('bytes', bytes)
+      this.take(judged, judged.length)
+    }
+  }
+
+  /** Drops everything and starts over, as for a new connection. */
+  reset(): void {
+    this.checkUsable()
+    this.exports.readerReset(this.record)
+    this.held.live = null
+    this.cursor = this.end = this.table
+    this.unparsed = false
+    this.parts.end()
+    this.failure = null
+    // Only close messages set it, and the hot path of `next` does not clear it.
+  }
+
+  /**
+   * Gives the memory back. What is used afterwards throws `Released`, and its messages are stale, save a close message (and one that was put
+   * together on the heap), which stays valid. A second call does nothing.
+   */
+  release(): void {
+    this.retire()
+    this.isReleased = true
+  }
+
+  /** As {@link release}, for a stream, whose end may be asked after for ever: there is just nothing more to come. @internal */
+  retire(): void {
+    if (this.isRetired) return
+    const kept = (this.held.flags & ASSEMBLED) !== 0 ? this.held.live : null
+    this.reset()
+    this.isRetired = true
+    this.limit = 0
+    this.onlyTarget = 0
+    this.held.live = kept
+    if (kept === null) this.parts.clear()
+    if (this.ownsRegion) this.region.release()
+  }
+
+  /** A message has been handed out and is still valid. @internal */
+  get isHeld(): boolean {
+    return this.held.live !== null
+  }
+
+  // For adapters that read into fixed places of the buffer.
+
+  /**
+   * Fixed read targets. Each has `room` bytes in front of it: a transport that reads ahead fills the one while the other's messages are in
+   * use. What an unfinished frame leaves is moved there, if the frame is at most `inPlace` bytes; of a larger one, the parts are assembled
+   * on the heap. @internal
+   */
+  targets(count: 1 | 2, bytes: number, inPlace: number, room: number = inPlace): Uint8Array[] {
+    this.checkUsable()
+    const first = this.slab + room
+    if (count * (room + bytes) > this.capacity || inPlace > room) throw new RangeError('read targets overrun the buffer')
+    this.onlyTarget = count === 1 ? first : 0
+    this.set(READER_IN_PLACE_LIMIT, inPlace)
+    this.set(READER_HEAD, first)
+    this.set(READER_TAIL, first)
+    return Array.from({ length: count }, (_, i) => this.u8.subarray(first + i * (room + bytes), first + i * (room + bytes) + bytes))
+  }
+
+  /**
+   * Moves what is not parsed out of the way of the next read, which with a single target goes where it lies. `next` does so when it
+   * returns null; before the first frame, the opening handshake must. With two targets, `commit` is early enough. @internal
+   */
+  makeWay(): void {
+    if (this.onlyTarget !== 0 && this.get(READER_TAIL) !== this.get(READER_HEAD)) this.exports.readerCommit(this.record, this.onlyTarget, 0)
+  }
+
+  /** `length` bytes were put at `address`, a target's. The reader must be drained. @internal */
+  commit(address: number, length: number): void {
+    this.exports.readerCommit(this.record, address, within(length, this.limit - address))
+    this.unparsed = true
+  }
+
+  /** Did the last parse find anything but control frames? @internal */
+  get sawData(): boolean {
+    return this.end - this.table > this.get(READER_CONTROLS) * (DESCRIPTOR_BYTES >> 2) || this.get(READER_STATE) === STATE_PARTS
+  }
+
+  /** The close frame among what has arrived and was not taken; undefined when not all of that is parsed. @internal */
+  get closeAhead(): { code: number; reason: string } | null | undefined {
+    if (this.isRetired) return null
+    for (let at = this.cursor; at !== this.end; at += 2) {
+      const word = this.i32[at + 1] as number
+      if ((word & DESCRIPTOR_KIND_MASK) === OPCODE_CLOSE) return this.closeAt(this.i32[at] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
+    }
+    return this.unparsed ? undefined : null
+  }
+
+  /** Address of the first byte that is not parsed yet, for the opening handshake. @internal */
+  get headAddress(): number {
+    this.checkUsable()
+    return this.get(READER_HEAD)
+  }
+
+  /** Takes `length` unparsed bytes away from the front, for the opening handshake. @internal */
+  consume(length: number): void {
+    this.set(READER_HEAD, this.get(READER_HEAD) + within(length, this.buffered))
+    this.unparsed = this.buffered !== 0
+  }
+
+  /** Takes all unparsed bytes away; a message that is held stays valid. @internal */
+  drop(): void {
+    this.consume(this.buffered)
+  }
+
+  /** Bytes `[start, end)` of linear memory as text, one character a byte; for the opening handshake. @internal */
+  latin1(start: number, end: number): string {
+    return this.text.latin1(this.u8, start, end)
+  }
+
+  /** The descriptor table in words of {@link FrameReader.words32}: for walking a whole chunk without a call per message. @internal */
+  get descriptors(): { from: number; to: number; words: Int32Array } {
+    this.checkUsable()
+    return { from: this.cursor, to: this.end, words: this.i32 }
+  }
+
+  /** Marks all parsed descriptors as taken. @internal */
+  skipDescriptors(): void {
+    this.cursor = this.end
+  }
+
+  // MessageSource
+
+  /** @internal */
+  get assembly(): Uint8Array {
+    return this.parts.bytes
+  }
+
+  /** @internal */
+  textAt(offset: number, length: number, ascii: boolean): string {
+    if (!ascii) return this.text.utf8(this.u8, offset, offset + length)
+    const end = offset + length
+    if (offset < this.blockStart || end > this.blockEnd) {
+      if (length > TEXT_BLOCK / 2) return this.text.latin1(this.u8, offset, end)
+      this.blockStart = offset
+      this.blockEnd = Math.min(offset + TEXT_BLOCK, this.get(READER_HEAD))
+      this.block = this.text.latin1(this.u8, offset, this.blockEnd)
+    }
+    return this.block.substring(offset - this.blockStart, end - this.blockStart)
+  }
+
+  /** @internal */
+  assembledText(length: number, ascii: boolean): string {
+    return ascii ? this.text.latin1(this.parts.bytes, 0, length) : this.text.utf8(this.parts.bytes, 0, length)
+  }
+
+  /** Everything parsed has been taken: parses what came since. True when that gave something. */
+  private parse(): boolean {
+    this.checkReleased()
+    this.held.live = null
+    if (this.parts.isLarge) this.parts.rest()
+    if (this.unparsed) {
+      this.blockEnd = 0
+      const count = this.exports.readerParse(this.record)
+      this.cursor = this.table
+      this.end = this.table + count * (DESCRIPTOR_BYTES >> 2)
+      this.unparsed = count === TABLE_ENTRIES
+      if (count !== 0) return true
+    }
+    this.makeWay()
+    return false
+  }
+
+  /** Control frames and parts. */
+  private nextSpecial(at: number, word: number, kind: number): Message | null {
+    const length = word >>> DESCRIPTOR_LENGTH_SHIFT
+    const offset = this.i32[at] as number
+    this.cursor = at + 2
+    if (kind < OPCODE_CLOSE) {
+      this.append(offset, length)
+      // A loop, not a recursion: a peer chooses how many parts there are.
+      if (kind === KIND_PART) return this.poll() ? this.next() : null
+      const size = this.parts.end()
+      return this.deliver(0, size, (kind === KIND_END_TEXT ? OPCODE_TEXT : OPCODE_BINARY) | (word & DESCRIPTOR_ASCII) | ASSEMBLED)
+    }
+    if (kind !== OPCODE_CLOSE) return this.deliver(offset, length, kind)
+    // Reading goes on behind a close message, to see the connection end, and then its memory goes: the reason is kept apart.
+    this.parts.bytes = this.u8.slice(offset + 2, offset + length)
+    const status = length < 2 ? CloseCode.NoStatus : this.view.getUint16(offset)
+    return this.deliver(0, this.parts.bytes.length, kind | ASSEMBLED, status)
+  }
+
+  /** Copies in bytes whose length has been judged. */
+  private take(bytes: Uint8Array, length: number): void {
+    if (length > this.remaining) this.makeRoom()
+    if (length > this.remaining && this.isDrained) this.compact()
+    if (length > this.remaining) throw bufferFull(length, this.remaining, ROOM)
+    this.makeRoom()
+    const at = this.get(READER_TAIL)
+    copyInto(this.buffer, at - this.slab, bytes, length)
+    if (length !== 0) this.commit(at, length)
+  }
+
+  /** The close frame whose payload lies at `offset`. */
+  private closeAt(offset: number, length: number): { code: number; reason: string } {
+    if (length < 2) return { code: CloseCode.NoStatus, reason: '' }
+    return { code: this.view.getUint16(offset), reason: this.text.utf8(this.u8, offset + 2, offset + length) }
+  }
+
+  /** The message that was taken last is stale from here on. */
+  private takeTurn(live: MessageKind): Message {
+    const { held } = this
+    held.live = null
+    const message = held.follower
+    message.live = live
+    this.held = message
+    return message
+  }
+
+  private deliver(offset: number, size: number, flags: number, status = 0): Message {
+    const message = this.takeTurn(KINDS[flags & DESCRIPTOR_KIND_MASK] as MessageKind)
+    message.offset = offset
+    message.size = size
+    message.flags = flags
+    message.status = status
+    return message
+  }
+
+  private append(offset: number, length: number): void {
+    // The low word of what remains: the limits are below 2^31.
+    this.parts.append(this.u8.subarray(offset, offset + length), this.get(READER_REMAINING))
+  }
+
+  /** Frees what has been consumed, when it is free of charge or due. */
+  private makeRoom(): void {
+    if (!this.isDrained) return
+    this.held.live = null
+    if (this.buffered === 0 || this.shouldCompact || this.remaining === 0) this.exports.readerCompact(this.record)
+  }
+
+  private checkUsable(): void {
+    if (this.isRetired) throw released('reader')
+  }
+
+  private checkReleased(): void {
+    if (this.isReleased) throw released('reader')
+  }
+
+  private get(offset: number): number {
+    return this.i32[this.words + (offset >> 2)] as number
+  }
+
+  private set(offset: number, value: number): void {
+    this.i32[this.words + (offset >> 2)] = value
+  }
+}

@@ -1,0 +1,365 @@
+/** The sending half of a WebSocket, sans IO: messages in, bytes out. */
+
+import { MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../../assembly/abi.ts'
+import { EncodeError, UsageError } from '../../errors.ts'
+import { nameValue } from '../../naming.ts'
+import { checkInteger, type Family, integer, refused, SIZE_MAX } from '../../option-rules.ts'
+import { showsItself } from '../../printing.ts'
+import { type BytesInit, bytesOf, checkFill, copyInto, plainLength, textOf, within } from '../inputs.ts'
+import { align, type Codec, type Region } from '../memory.ts'
+import type { CodecExports } from '../module.ts'
+import { released } from '../reader-errors.ts'
+import { ROLE, type Role } from './limits.ts'
+import { MaskKeys, maskKeySource } from './mask-keys.ts'
+import { CloseCode } from './message.ts'
+
+/** Options of a {@link FrameWriter}. */
+export interface FrameWriterOptions {
+  /** Whose writer it is: a client masks, a server does not. Default `'client'`. */
+  role?: Role
+  /** Bytes of the write buffer, 256 to 16 MiB. Default 64 KiB. */
+  writeBufferCapacity?: number
+  /** Where masking keys come from. Default: the platform's CSPRNG, in blocks of 1,024 keys. */
+  maskKeys?: MaskKeys
+}
+
+export const DEFAULT_WRITE_BUFFER_CAPACITY: number = 64 * 1024
+
+/** What a {@link FrameWriter} may be given. */
+export const FRAME_WRITER_OPTIONS: Family<FrameWriterOptions> = {
+  role: ROLE,
+  writeBufferCapacity: integer(256, 16 * 1024 * 1024, 'bytes', DEFAULT_WRITE_BUFFER_CAPACITY),
+  maskKeys: maskKeySource,
+}
+
+/** FIN: outgoing messages are single frames. */
+const FIN = 0x80
+/** Strings are encoded here before their frame is made, and large payloads pass through piece by piece. A multiple of 4. */
+const STAGE_BYTES = 16 * 1024
+/** Where in the stage a control frame's payload waits while the frame is made in front of it. */
+const CONTROL_AT = 512
+
+/**
+ * Encodes frames (RFC 6455 section 5.2) one behind the other in a fixed buffer; take them out with `data()` and `advance(n)`.
+ * Every encoder returns false, having written nothing, when the frame does not fit in what is free. After {@link FrameWriter.release} all
+ * methods throw `Released`.
+ */
+export class FrameWriter {
+  static {
+    showsItself(this.prototype, (it) =>
+      it.isReleased ? { role: it.role, released: true } : { role: it.role, capacity: it.capacity, length: it.length, room: it.room },
+    )
+  }
+
+  /** Whose end this is. */
+  readonly role: Role
+  /** Bytes of the write buffer. */
+  readonly capacity: number
+  private readonly masked: boolean
+  private readonly keys: MaskKeys
+  private readonly u8: Uint8Array
+  private readonly exports: CodecExports
+  private readonly region: Region
+  private readonly stage: number
+  private readonly stageView: Uint8Array
+  /** The write buffer and nothing else: what is copied into it can't pass its end. */
+  private readonly buffer: Uint8Array
+  private readonly start: number
+  private end: number
+  private head: number
+  private tail: number
+  private view: Uint8Array | null = null
+  private isReleased = false
+  private readonly encoder = new TextEncoder()
+
+  private readonly ownsRegion: boolean
+
+  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the writer takes its own */
+  constructor(codec: Codec, options: FrameWriterOptions = {}, region?: Region) {
+    this.role = options.role ?? 'client'
+    this.masked = this.role === 'client'
+    this.keys = options.maskKeys ?? new MaskKeys()
+    this.capacity = options.writeBufferCapacity ?? DEFAULT_WRITE_BUFFER_CAPACITY
+    this.ownsRegion = region === undefined
+    this.region = region ?? codec.region(FrameWriter.regionBytes(this.capacity))
+    this.u8 = this.region.memory.u8
+    this.exports = this.region.memory.exports
+    this.stage = this.region.carve(STAGE_BYTES)
+    this.stageView = this.u8.subarray(this.stage, this.stage + STAGE_BYTES)
+    this.start = this.region.carve(this.capacity)
+    this.end = this.start + this.capacity
+    this.buffer = this.u8.subarray(this.start, this.end)
+    this.head = this.tail = this.start
+  }
+
+  /** Bytes of a region for a writer of this capacity. @internal */
+  static regionBytes(capacity: number): number {
+    return align(STAGE_BYTES) + align(capacity)
+  }
+
+  /** Encoded bytes that have not been taken. */
+  get length(): number {
+    return this.tail - this.head
+  }
+
+  /** Largest payload that fits now; below 0 when not even an empty frame does. */
+  get room(): number {
+    return this.end - this.tail - MAX_FRAME_HEADER
+  }
+
+  /** Encoded length of a frame with `payload` bytes. */
+  encodedLength(payload: number): number {
+    checkInteger('payload', payload, 0, Number.MAX_SAFE_INTEGER, 'bytes')
+    return (payload < 126 ? 2 : payload < 65_536 ? 4 : 10) + (this.masked ? 4 : 0) + payload
+  }
+
+  /** Encodes a text message. Throws `InvalidOption` for what is no string. */
+  encodeText(text: string): boolean {
+    if (typeof text !== 'string') textOf('text', text)
+    // A released writer has no room, so that only who finds none has to ask.
+    if (this.room < 0) return this.full()
+    if (text.length * 3 > STAGE_BYTES) {
+      const bytes = this.encoder.encode(text)
+      return this.encode(OPCODE_TEXT, bytes, bytes.length)
+    }
+    const { written } = this.encoder.encodeInto(text, this.stageView)
+    if (written > this.room) return false
+    return this.frame(this.stage, written, OPCODE_TEXT)
+  }
+
+  /** Encodes a text message that is already UTF-8. This and the following throw `InvalidOption` for what is no bytes. */
+  encodeUtf8(bytes: BytesInit): boolean {
+    return this.encodeBytes(OPCODE_TEXT, bytes)
+  }
+
+  /** Encodes a binary message. */
+  encodeBinary(bytes: BytesInit): boolean {
+    return this.encodeBytes(OPCODE_BINARY, bytes)
+  }
+
+  /** Encodes a ping. Throws `ControlPayloadTooLarge` above 125 bytes. */
+  encodePing(bytes: BytesInit = EMPTY): boolean {
+    return this.encodeControl(OPCODE_PING, checkControlPayload(bytes))
+  }
+
+  /** Encodes a pong. Throws `ControlPayloadTooLarge` above 125 bytes. */
+  encodePong(bytes: BytesInit = EMPTY): boolean {
+    return this.encodeControl(OPCODE_PONG, checkControlPayload(bytes))
+  }
+
+  /** Encodes a control frame whose payload has been checked. @internal */
+  encodeControl(opcode: number, payload: Uint8Array): boolean {
+    return this.encode(opcode, payload, payload.length)
+  }
+
+  /** Encodes a message whose payload has been judged: `length` is what {@link plainLength} or {@link bytesOf} found. @internal */
+  encodeCounted(kind: 'text' | 'binary', payload: Uint8Array, length: number): boolean {
+    return this.encode(kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY, payload, length)
+  }
+
+  /**
+   * Encodes a close frame; `NoStatus` (1005) gives an empty one, and the reason is then dropped. Throws `OutgoingCloseCodeInvalid`
+   * for a code that may not be sent (RFC 6455 section 7.4.2), `ControlPayloadTooLarge` for a reason over 123 bytes.
+   */
+  encodeClose(code: number, reason = ''): boolean {
+    return this.encodeControl(OPCODE_CLOSE, closePayload(code, reason))
+  }
+
+  /**
+   * Lets `fill` write a payload of exactly `length` bytes straight into the buffer (zeroed before), then masks it there.
+   * Nothing is encoded when `fill` throws. Throws `InvalidOption` for a length that is not a whole number.
+   */
+  encodeWith(kind: 'text' | 'binary', length: number, fill: (payload: Uint8Array) => void): boolean {
+    if (kind !== 'text' && kind !== 'binary') throw refused('kind', "'text' or 'binary'", kind)
+    checkFill(fill)
+    // A length below 0 would be one near 2^32 to the codec, which would mask the memory of every other connection.
+    checkInteger('length', length, 0, SIZE_MAX, 'bytes')
+    if (length > this.room) return this.full()
+    const { tail } = this
+    const at = tail + MAX_FRAME_HEADER
+    const payload = this.u8.subarray(at, at + length).fill(0)
+    fill(payload)
+    this.checkUsable()
+    if (this.tail !== tail) throw new UsageError('InvalidOption', 'fill must not use the writer that it fills')
+    return this.frame(at, length, kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY)
+  }
+
+  /**
+   * The bytes to send, oldest first: a view that is not guarded, and stays valid until they are {@link FrameWriter.advance}d over.
+   *
+   * @param from how many of them to leave out at the front: 0 to {@link FrameWriter.length}. Default 0
+   */
+  data(from = 0): Uint8Array {
+    if (from !== 0) checkInteger('from', from, 0, this.length, 'bytes')
+    if (this.length === 0) this.checkUsable()
+    const at = this.head + from
+    const length = this.tail - at
+    if (this.view === null || this.view.byteOffset !== at || this.view.length !== length) {
+      this.view = this.u8.subarray(at, this.tail)
+    }
+    return this.view
+  }
+
+  /** The first `count` bytes of {@link FrameWriter.data} are sent. When all are, the buffer begins anew. Throws `RangeError` for more than those. */
+  advance(count: number): void {
+    if (this.length === 0) this.checkUsable()
+    if (!(Number.isInteger(count) && count >= 0 && count <= this.length))
+      throw new RangeError(`advance by ${nameValue(count)} of ${this.length} bytes`)
+    this.head += count
+    if (this.head === this.tail) this.head = this.tail = this.start
+  }
+
+  /** Drops what has not been taken. */
+  reset(): void {
+    this.checkUsable()
+    this.head = this.tail = this.start
+  }
+
+  /** Gives the memory back: what is used afterwards throws `Released`. A second call does nothing. */
+  release(): void {
+    if (this.isReleased) return
+    this.isReleased = true
+    // Without any room, nothing is encoded.
+    this.head = this.tail = this.end = this.start
+    this.view = null
+    if (this.ownsRegion) this.region.release()
+  }
+
+  /**
+   * Encodes a frame of any size into an array of its own, through the stage: for messages that the buffer cannot hold.
+   * @internal
+   */
+  encodeDetached(kind: 'text' | 'binary', payload: Uint8Array): Uint8Array<ArrayBuffer> {
+    this.checkUsable()
+    const opcode = kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY
+    const key = this.masked ? this.keys.next() : 0
+    const frame = new Uint8Array(this.encodedLength(payload.length))
+    let at = this.exports.writeHeader(this.stage, this.stage + STAGE_BYTES, FIN | opcode, payload.length, this.masked ? 1 : 0, key)
+    frame.set(this.stageView.subarray(0, at))
+    if (!this.masked) {
+      frame.set(payload, at)
+      return frame
+    }
+    // Pieces are multiples of four bytes, so that each begins at the first byte of the key.
+    for (let i = 0; i < payload.length; i += STAGE_BYTES) {
+      const piece = payload.subarray(i, i + STAGE_BYTES)
+      copyInto(this.stageView, 0, piece, piece.length)
+      this.exports.maskCopy(this.stage, this.stage, within(piece.length, STAGE_BYTES), key)
+      frame.set(this.stageView.subarray(0, piece.length), at)
+      at += piece.length
+    }
+    return frame
+  }
+
+  /**
+   * Runs one of the encoders for a control frame with its output in an array of its own: for one that the buffer has no room for.
+   * @internal
+   */
+  detachedControl(opcode: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
+    this.checkUsable()
+    const key = this.masked ? this.keys.next() : 0
+    // The stage is free: it is only used within a call.
+    copyInto(this.stageView, CONTROL_AT, payload, within(payload.length, MAX_CONTROL_PAYLOAD))
+    const end = this.stage + CONTROL_AT
+    const length = this.exports.writeFrame(this.stage, end, end, payload.length, FIN | opcode, this.masked ? 1 : 0, key)
+    return this.stageView.slice(0, length)
+  }
+
+  // For the opening handshake, which comes before the first frame and uses the same memory.
+
+  /** Working memory of the opening handshake: the stage. @internal */
+  get scratch(): { address: number; bytes: number } {
+    this.checkUsable()
+    return { address: this.stage, bytes: STAGE_BYTES }
+  }
+
+  /** Where the next byte goes, and the end of the buffer. @internal */
+  get free(): { from: number; to: number } {
+    this.checkUsable()
+    return { from: this.tail, to: this.end }
+  }
+
+  /** Bytes up to `address` were appended. @internal */
+  appendedTo(address: number): void {
+    this.tail += within(address - this.tail, this.end - this.tail)
+  }
+
+  /** Appends bytes as they are, as many as there is room for; returns their number. For a handshake's body. @internal */
+  append(bytes: Uint8Array): number {
+    const length = Math.min(bytes.length, this.end - this.tail)
+    copyInto(this.buffer, this.tail - this.start, bytes.subarray(0, length), length)
+    this.tail += length
+    return length
+  }
+
+  private encodeBytes(opcode: number, bytes: BytesInit): boolean {
+    const length = plainLength(bytes)
+    if (length > 0) return this.encode(opcode, bytes as Uint8Array, length)
+    const judged = bytesOf('bytes', bytes)
+    return this.encode(opcode, judged, judged.length)
+  }
+
+  private encode(opcode: number, payload: Uint8Array, length: number): boolean {
+    if (length > this.room) return this.full()
+    const at = this.tail + MAX_FRAME_HEADER
+    copyInto(this.buffer, at - this.start, payload, length)
+    return this.frame(at, length, opcode)
+  }
+
+  private frame(source: number, length: number, opcode: number): boolean {
+    const key = this.masked ? this.keys.next() : 0
+    const { tail, end } = this
+    const size = this.exports.writeFrame(tail, end, source, within(length, end - tail), FIN | opcode, this.masked ? 1 : 0, key)
+    this.tail = tail + size
+    return size !== 0
+  }
+
+  /** There is no room; of a released writer, for anything. */
+  private full(): false {
+    this.checkUsable()
+    return false
+  }
+
+  private checkUsable(): void {
+    if (this.isReleased) throw released('writer')
+  }
+}
+
+const EMPTY = new Uint8Array(0)
+
+/** A payload that a control frame may carry (RFC 6455 section 5.5). Throws `InvalidOption` for what is no bytes, `ControlPayloadTooLarge`. */
+export function checkControlPayload(bytes: BytesInit): Uint8Array {
+  const payload = bytesOf('bytes', bytes)
+  if (payload.length > MAX_CONTROL_PAYLOAD) {
+    throw new EncodeError(
+      'ControlPayloadTooLarge',
+      `a control frame carries at most ${MAX_CONTROL_PAYLOAD} bytes, not ${payload.length}`,
+      payload.length,
+      MAX_CONTROL_PAYLOAD,
+    )
+  }
+  return payload
+}
+
+/** May this code be sent? As for receiving, less what only servers' proxies may say. */
+function isSendable(code: number): boolean {
+  return Number.isInteger(code) && ((code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 3000 && code <= 4999))
+}
+
+/** Payload of a close frame: code, big-endian, and reason. */
+export function closePayload(code: number, reason: string): Uint8Array {
+  textOf('reason', reason)
+  if (code === CloseCode.NoStatus) return EMPTY
+  if (!isSendable(code)) {
+    throw new EncodeError(
+      'OutgoingCloseCodeInvalid',
+      `close code ${nameValue(code)} may not be sent: use 1000 to 1003, 1007 to 1014 or 3000 to 4999`,
+      code,
+    )
+  }
+  const text = new TextEncoder().encode(reason)
+  const payload = new Uint8Array(2 + text.length)
+  new DataView(payload.buffer).setUint16(0, code)
+  payload.set(text, 2)
+  return checkControlPayload(payload)
+}

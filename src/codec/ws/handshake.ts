@@ -1,0 +1,506 @@
+/** The opening handshake of a WebSocket (RFC 6455 section 4), sans IO: both ends, over the memory of a frame reader and writer. */
+
+import {
+  HANDSHAKE_ACCEPT_BYTES,
+  HANDSHAKE_KEY_BYTES,
+  HANDSHAKE_NONCE_BYTES,
+  RESPONSE_COMPLETE,
+  RESPONSE_DATA,
+  RESPONSE_FAILED,
+  RESPONSE_HEAD,
+  RESPONSE_MORE,
+  SEAL_NO_ROOM,
+  SHA1_SCRATCH_BYTES,
+} from '../../../assembly/abi.ts'
+import { EncodeError, HandshakeError, type HandshakeResponse, type HttpError, UsageError } from '../../errors.ts'
+import { nameFault, nameValue } from '../../naming.ts'
+import { checkInteger, isBag, refused, SIZE_MAX } from '../../option-rules.ts'
+import { namesOf, showsItself } from '../../printing.ts'
+import { type Fields, type FieldsInit, pairsOf } from '../http/fields.ts'
+import { injectedField, injectedLine, injection } from '../http/injection.ts'
+import { RequestReader } from '../http/request-reader.ts'
+import { ResponseReader } from '../http/response-reader.ts'
+import { bytesOf, textOf } from '../inputs.ts'
+import { FrameReader } from './frame-reader.ts'
+import { FrameWriter } from './frame-writer.ts'
+import { findField, listMembers, responseFault, type UpgradeFault, type UpgradeHead, upgradeFault } from './upgrade.ts'
+
+export { findField, type UpgradeHead } from './upgrade.ts'
+
+/** Most fields of a head; Node allows 2,000, h11 and Apache 100. */
+const MAX_FIELDS = 100
+/** Bytes that are handed to a reader of heads at a time, which has room for as many behind the longest head. */
+const PIECE = 1_024
+/** Most bytes of a refusal's body that are kept for the error. */
+export const MAX_REFUSAL_BODY: number = 4_096
+
+/** Fields that the handshake itself is made of; RFC 6455 gives them no second meaning. */
+const RESERVED = new Set([
+  'upgrade',
+  'connection',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-accept',
+  'sec-websocket-protocol',
+  'sec-websocket-extensions',
+  'content-length',
+  'transfer-encoding',
+])
+
+/** What a token is made of (RFC 9110 section 5.6.2). */
+const TOKEN_CHARACTER = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/
+
+/** Header fields as pairs, less those that would change what the message means: these are refused. */
+export function listFields(init: FieldsInit | undefined): [name: string, value: string][] {
+  const list = pairsOf(init, 'headers')
+  for (const [name] of list) {
+    if (RESERVED.has(name.toLowerCase())) {
+      throw new UsageError('InvalidOption', `headers: ${name} is set by the handshake itself; for subprotocols use the protocols option`)
+    }
+  }
+  return list
+}
+
+/** Offered or spoken subprotocols: tokens, each once (RFC 6455 section 4.1, item 10). */
+export function listProtocols(protocols: string | readonly string[] | undefined): readonly string[] {
+  if (protocols !== undefined && typeof protocols !== 'string' && !Array.isArray(protocols)) {
+    throw refused('protocols', 'a token, or a list of tokens', protocols)
+  }
+  const list = protocols === undefined ? [] : typeof protocols === 'string' ? [protocols] : [...protocols]
+  for (const [i, protocol] of list.entries()) {
+    if (typeof protocol === 'string' && protocol !== '' && ![...protocol].some((character) => !TOKEN_CHARACTER.test(character))) continue
+    const what = typeof protocol === 'string' ? nameFault(protocol, TOKEN_CHARACTER) : nameValue(protocol)
+    throw new UsageError('InvalidOption', `protocols: each is a token, but number ${i + 1} has ${what}`)
+  }
+  if (new Set(list).size !== list.length) throw new UsageError('InvalidOption', 'protocols: each may be named once')
+  return list
+}
+
+/** Heads out: into the buffer of a frame writer, whose stage the parts pass through. */
+class HeadWriter {
+  readonly sha1Scratch: number
+  readonly key: number
+  private readonly text: number
+  private readonly textEnd: number
+  private readonly encoder = new TextEncoder()
+  private at = 0
+  private readonly outEnd: number
+
+  constructor(
+    private readonly reader: FrameReader,
+    private readonly writer: FrameWriter,
+  ) {
+    const { address, bytes } = writer.scratch
+    this.sha1Scratch = address
+    this.key = address + SHA1_SCRATCH_BYTES
+    this.text = this.key + 64
+    this.textEnd = address + bytes
+    this.outEnd = writer.free.to
+  }
+
+  // Every step may fail on what it is given, and then nothing has been written.
+
+  /** Begins a head anew; what an earlier one wrote before it failed is forgotten. */
+  begin(): void {
+    this.at = this.writer.free.from
+  }
+
+  requestLine(method: string, target: string): void {
+    const [m, mLength] = this.stage(method, this.text)
+    const [t, tLength] = this.stage(target, m + mLength)
+    this.put(this.reader.exports.putRequestLine(this.at, this.outEnd, m, mLength, t, tLength), () => injectedLine(method, target))
+  }
+
+  statusLine(status: number, reason: string): void {
+    const [r, rLength] = this.stage(reason, this.text)
+    this.put(this.reader.exports.putStatusLine(this.at, this.outEnd, status, r, rLength), () => injection('the reason phrase has bytes that'))
+  }
+
+  field(name: string, value: string): void {
+    const [n, nLength] = this.stage(name, this.text)
+    const [v, vLength] = this.stage(value, n + nLength)
+    this.put(this.reader.exports.putField(this.at, this.outEnd, n, nLength, v, vLength), () => injectedField(name))
+  }
+
+  /** The fields of a request that the handshake is made of, with the key of a nonce. */
+  upgradeFields(nonce: Uint8Array): void {
+    const { exports, u8 } = this.reader
+    u8.set(nonce, this.sha1Scratch)
+    exports.handshakeKey(this.key, this.sha1Scratch)
+    this.put(exports.putUpgradeRequestFields(this.at, this.outEnd, this.key), () => injection('the key has bytes that'))
+  }
+
+  /** The 101 response to `key`, up to its own fields. */
+  switching(key: string): void {
+    const [k] = this.stage(key, this.key)
+    this.put(this.reader.exports.putUpgradeResponse(this.at, this.outEnd, k, this.sha1Scratch), () => injection('the key has bytes that'))
+  }
+
+  /** The Sec-WebSocket-Accept that answers the key that was written last. */
+  get accept(): string {
+    const { exports, u8 } = this.reader
+    exports.handshakeAccept(this.text, this.key, HANDSHAKE_KEY_BYTES, this.sha1Scratch)
+    return String.fromCharCode(...u8.subarray(this.text, this.text + HANDSHAKE_ACCEPT_BYTES))
+  }
+
+  endOfHead(): void {
+    this.put(this.reader.exports.putEndOfHead(this.at, this.outEnd), () => injection('the head has bytes that'))
+    this.writer.appendedTo(this.at)
+  }
+
+  private put(end: number, refusal: () => EncodeError): void {
+    if (end === SEAL_NO_ROOM) {
+      throw new EncodeError(
+        'OutgoingHeadTooLarge',
+        'the head does not fit in the write buffer: use a larger writeBufferCapacity',
+        undefined,
+        this.outEnd - this.at,
+      )
+    }
+    if (end < SEAL_NO_ROOM) throw refusal()
+    this.at = end
+  }
+
+  private stage(text: string, at: number): [address: number, length: number] {
+    if (text.length > this.textEnd - at) throw new EncodeError('OutgoingHeadTooLarge', 'a header field is over 12 KiB', text.length)
+    const { read, written } = this.encoder.encodeInto(text, this.reader.u8.subarray(at, this.textEnd))
+    if (read !== text.length) throw new EncodeError('OutgoingHeadTooLarge', 'a header field is over 12 KiB', text.length)
+    return [at, written]
+  }
+}
+
+/**
+ * Hands the bytes that a frame reader holds to a reader of heads, piece by piece, until `step` says that it has what it wanted or no byte is left.
+ * Only what the other has used is taken from the frame reader: what follows a head stays there, as the first frame.
+ */
+function pass<Outcome>(
+  from: FrameReader,
+  to: { read(bytes: Uint8Array): void },
+  step: () => { readonly unused: number; readonly outcome: Outcome | null },
+): Outcome | null {
+  while (from.buffered > 0) {
+    const length = Math.min(from.buffered, PIECE)
+    to.read(from.u8.subarray(from.headAddress, from.headAddress + length))
+    const { unused, outcome } = step()
+    from.consume(length - unused)
+    if (outcome !== null) return outcome
+  }
+  return null
+}
+
+/** What is wrong with a head, in the words of the handshake. */
+function headError(error: HttpError | null): HandshakeError {
+  const code = error?.code
+  return new HandshakeError(
+    code === 'HeadTooLarge' || code === 'TooManyHeaders' ? code : 'MalformedHttp',
+    error?.message ?? 'the head breaks RFC 9112',
+  )
+}
+
+/** What a client asks for. */
+export interface ClientHello {
+  /** Path and query. */
+  readonly target: string
+  /** Value of `Host`. */
+  readonly host: string
+  /** Further fields, in order. */
+  readonly headers: Fields
+  /** Subprotocols to offer, the preferred first. */
+  readonly protocols: readonly string[]
+  /** 16 random bytes (RFC 6455 section 4.1, item 7). */
+  readonly nonce: Uint8Array
+}
+
+/** The client's end: writes the request when made; then `receive` after each read. */
+export class ClientHandshake {
+  static {
+    showsItself(this.prototype, (it) => ({ protocol: it.protocol, headers: namesOf(it.headers) }))
+  }
+
+  /** Chosen subprotocol, `''` for none. */
+  protocol = ''
+  /** Fields of the response. */
+  headers: Fields = []
+  private readonly reader: FrameReader
+  private readonly response: ResponseReader
+  private readonly offered: readonly string[]
+  private readonly accept: string
+  private refusal: HandshakeResponse | null = null
+  private readonly body: Uint8Array[] = []
+  private bodyRoom = MAX_REFUSAL_BODY
+  private isWhole = false
+
+  /**
+   * The reader and writer must share one memory.
+   *
+   * @param maxHead longest head of the response in bytes, 16 to 1 MiB
+   * @param maxHeaders most fields of it, 1 to 1,000
+   */
+  constructor(reader: FrameReader, writer: FrameWriter, hello: ClientHello, maxHead: number, maxHeaders: number = MAX_FIELDS) {
+    checkParts(reader, writer, maxHead, maxHeaders)
+    if (!isBag(hello)) throw refused('hello', 'an object like { target, host, headers, protocols, nonce }', hello)
+    textOf('hello.target', hello.target)
+    textOf('hello.host', hello.host)
+    checkFields('hello.headers', hello.headers)
+    if (!Array.isArray(hello.protocols)) throw refused('hello.protocols', 'a list of tokens', hello.protocols)
+    listProtocols(hello.protocols)
+    const out = new HeadWriter(reader, writer)
+    this.reader = reader
+    this.offered = hello.protocols
+    const nonce = bytesOf('nonce', hello.nonce)
+    // What a shorter one leaves out would be whatever lay there before, and would go to the peer.
+    checkInteger('nonce', nonce.length, HANDSHAKE_NONCE_BYTES, HANDSHAKE_NONCE_BYTES, 'bytes')
+    out.begin()
+    out.requestLine('GET', hello.target)
+    out.field('Host', findField(hello.headers, 'host') ?? hello.host)
+    out.upgradeFields(nonce)
+    this.accept = out.accept
+    if (hello.protocols.length > 0) out.field('Sec-WebSocket-Protocol', hello.protocols.join(', '))
+    for (const [name, value] of hello.headers) if (name.toLowerCase() !== 'host') out.field(name, value)
+    this.response = new ResponseReader(reader.codec, {
+      capacity: maxHead + PIECE,
+      maxHeadSize: maxHead,
+      maxHeaders,
+      maxBodySize: SIZE_MAX,
+    })
+    this.response.beginUpgrade()
+    out.endOfHead()
+  }
+
+  /**
+   * Looks at what has arrived. `'open'`: the reader stands at the first byte after the head. `'refused'`: the response was not an
+   * upgrade; take {@link ClientHandshake.refused} when its body is complete enough. Throws `HandshakeError`.
+   */
+  receive(): 'more' | 'open' | 'refused' {
+    if (this.isWhole) return 'refused'
+    const outcome = pass(this.reader, this.response, () => {
+      const outcome = this.step()
+      return { unused: this.response.surplus, outcome }
+    })
+    if (outcome !== null) this.response.release()
+    return outcome ?? (this.refusal === null ? 'more' : 'refused')
+  }
+
+  /** The refusal with as much of its body as has come, and whether more is worth waiting for. */
+  get refused(): { error: HandshakeError; complete: boolean } {
+    this.receive()
+    const refusal = this.refusal as HandshakeResponse
+    const { status, reason } = refusal
+    const decoder = new TextDecoder()
+    const body = this.body.map((piece) => decoder.decode(piece, { stream: true })).join('') + decoder.decode()
+    const error = new HandshakeError(
+      'UnexpectedStatus',
+      `the server answered ${status}${reason === '' ? '' : ` ${reason}`} instead of 101; see .headers and .body`,
+      { ...refusal, body },
+    )
+    return { error, complete: this.isWhole }
+  }
+
+  /** Gives the memory of the response back; done when the handshake ends by itself. */
+  release(): void {
+    this.response.release()
+  }
+
+  /** What the bytes that the response reader has lead to. */
+  private step(): 'open' | 'refused' | null {
+    const { response } = this
+    for (let code = response.advance(); code !== RESPONSE_MORE; code = response.advance()) {
+      if (code === RESPONSE_HEAD) this.readHead()
+      else if (code === RESPONSE_DATA) this.keep(response.data)
+      if (code === RESPONSE_FAILED && this.refusal === null) throw this.failure()
+      // A refusal whose body is broken has still been given.
+      const isOver = code === RESPONSE_COMPLETE || code === RESPONSE_FAILED || this.bodyRoom === 0
+      if (!isOver) continue
+      this.isWhole = this.refusal !== null
+      return this.isWhole ? 'refused' : 'open'
+    }
+    return null
+  }
+
+  private readHead(): void {
+    const { response } = this.response
+    const head: HandshakeResponse = { status: response.status, reason: response.reason, headers: response.headers(), body: '' }
+    this.headers = head.headers
+    if (head.status !== 101) {
+      this.refusal = head
+      return
+    }
+    const fault = responseFault(head, this.accept)
+    if (fault !== null) throw fault
+    this.protocol = this.chosenProtocol(head)
+  }
+
+  private keep(piece: Uint8Array): void {
+    const kept = piece.slice(0, this.bodyRoom)
+    this.body.push(kept)
+    this.bodyRoom -= kept.length
+  }
+
+  private failure(): HandshakeError {
+    const { error } = this.response
+    if (error?.code !== 'TooManyInterim') return headError(error)
+    const { status, reason, headers } = this.response.interim
+    return new HandshakeError('UnexpectedStatus', error.message, { status, reason, headers, body: '' })
+  }
+
+  private chosenProtocol(response: HandshakeResponse): string {
+    const chosen = listMembers(response.headers, 'sec-websocket-protocol')
+    if (chosen.length === 0) return ''
+    const [protocol] = chosen
+    if (chosen.length > 1 || protocol === undefined || !this.offered.includes(protocol)) {
+      throw new HandshakeError(
+        'UnexpectedProtocol',
+        chosen.length > 1 ? `the server chose ${chosen.length} subprotocols` : 'the server chose a subprotocol that was not offered',
+        response,
+      )
+    }
+    return protocol
+  }
+}
+
+/** A request that passed or failed the checks of RFC 6455 section 4.2.1. */
+export interface ServerHello {
+  /** Path and query. */
+  readonly path: string
+  /** Value of `Host`. */
+  readonly host: string
+  /** All fields, in order. */
+  readonly headers: Fields
+  /** Subprotocols that the client offers, in order. */
+  readonly protocols: readonly string[]
+  /** Why it is no valid upgrade, and the status that says so; null when it is valid. */
+  readonly fault: UpgradeFault | null
+}
+
+/** The server's end: `receive` after each read, or `take` for a head that somebody else has read; then `accept` or `refuse`, which write the response. */
+export class ServerHandshake {
+  static {
+    showsItself(this.prototype, () => ({}))
+  }
+
+  private readonly reader: FrameReader
+  private readonly writer: FrameWriter
+  private readonly out: HeadWriter
+  private request: RequestReader | null = null
+  /** The key of a valid request, to be answered. */
+  private key: string | null = null
+
+  /**
+   * The reader and writer must share one memory.
+   *
+   * @param maxHead longest head of the request in bytes, 16 to 1 MiB
+   * @param maxHeaders most fields of it, 1 to 1,000
+   */
+  constructor(
+    reader: FrameReader,
+    writer: FrameWriter,
+    private readonly maxHead: number,
+    private readonly maxHeaders: number = MAX_FIELDS,
+  ) {
+    checkParts(reader, writer, maxHead, maxHeaders)
+    this.reader = reader
+    this.writer = writer
+    this.out = new HeadWriter(reader, writer)
+  }
+
+  /** The request, when its head has arrived. Throws `HandshakeError` for what is not HTTP. */
+  receive(): ServerHello | null {
+    const { maxHead, maxHeaders, reader } = this
+    this.request ??= new RequestReader(reader.codec, { capacity: maxHead + PIECE, maxHeadSize: maxHead, maxHeaders })
+    const { request } = this
+    const hello = pass(reader, request, () => {
+      const head = request.next()
+      if (head === null) {
+        if (request.error === null) return { unused: 0, outcome: null }
+        if (!request.lacksHost) throw headError(request.error)
+        return { unused: 0, outcome: missingHost() }
+      }
+      const { method, target, version } = head
+      return { unused: request.remainder.length, outcome: this.take({ method, target, version, headers: head.headers() }) }
+    })
+    if (hello !== null) this.release()
+    return hello
+  }
+
+  /** Judges a request whose head was read elsewhere. */
+  take(head: UpgradeHead): ServerHello {
+    if (!isBag(head)) throw refused('head', 'an object like { method, target, version, headers }', head)
+    const { headers, target } = head
+    textOf('head.method', head.method)
+    textOf('head.target', target)
+    checkFields('head.headers', headers)
+    const fault = upgradeFault(head)
+    this.key = fault === null ? (findField(headers, 'sec-websocket-key') as string) : null
+    return {
+      path: target,
+      host: findField(headers, 'host') ?? '',
+      headers,
+      protocols: listMembers(headers, 'sec-websocket-protocol'),
+      fault,
+    }
+  }
+
+  /** Writes the 101 response. Throws `NotOpen` when no valid request has been received. */
+  accept(protocol: string, headers: Fields): void {
+    const { out } = this
+    textOf('protocol', protocol)
+    checkFields('headers', headers)
+    if (this.key === null) throw new UsageError('NotOpen', 'there is no valid request to accept: receive() has not given one')
+    out.begin()
+    out.switching(this.key)
+    if (protocol !== '') out.field('Sec-WebSocket-Protocol', protocol)
+    for (const [name, value] of headers) out.field(name, value)
+    out.endOfHead()
+  }
+
+  /**
+   * Writes the head of a refusal, and as much of its body as the write buffer has room for; after it the connection ends.
+   *
+   * @returns the rest of the body, to be sent behind it
+   */
+  refuse(status: number, reason: string, headers: Fields, body: string): Uint8Array<ArrayBuffer> {
+    const { out } = this
+    checkInteger('status', status, 100, 999, '(three digits)')
+    textOf('reason', reason)
+    checkFields('headers', headers)
+    const content = new TextEncoder().encode(textOf('body', body))
+    out.begin()
+    out.statusLine(status, reason)
+    for (const [name, value] of headers) out.field(name, value)
+    if (status === 426) {
+      out.field('Upgrade', 'websocket')
+      out.field('Sec-WebSocket-Version', '13')
+    }
+    if (status === 405) out.field('Allow', 'GET')
+    out.field('Connection', status === 426 ? 'close, Upgrade' : 'close')
+    out.field('Content-Length', String(content.length))
+    out.endOfHead()
+    return content.subarray(this.writer.append(content))
+  }
+
+  /** Gives the memory of the request back; done when its head has been read. */
+  release(): void {
+    this.request?.release()
+  }
+}
+
+/** Throws `InvalidOption`. */
+function checkParts(reader: unknown, writer: unknown, maxHead: number, maxHeaders: number): void {
+  if (!(reader instanceof FrameReader)) throw refused('reader', 'a FrameReader', reader)
+  if (!(writer instanceof FrameWriter)) throw refused('writer', 'a FrameWriter', writer)
+  checkInteger('maxHead', maxHead, 16, 1024 * 1024, 'bytes')
+  checkInteger('maxHeaders', maxHeaders, 1, 1_000, 'fields')
+}
+
+/** Throws `InvalidOption` for what is no list of pairs of strings. */
+function checkFields(name: string, fields: unknown): void {
+  const isList =
+    Array.isArray(fields) && fields.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every((part) => typeof part === 'string'))
+  if (!isList) throw refused(name, "a list of pairs like [['X-Key', 'value']]", fields)
+}
+
+/** The request reader refuses such a request as a whole, as every server must (RFC 9112 section 3.2). */
+function missingHost(): ServerHello {
+  const error = new HandshakeError('MissingHost', 'the request has no Host, or several')
+  return { path: '', host: '', headers: [], protocols: [], fault: { status: 400, error } }
+}

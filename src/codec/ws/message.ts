@@ -1,0 +1,224 @@
+/** Messages: borrowed ones that point into the reader's memory, owned ones that keep their data. */
+
+import { DESCRIPTOR_ASCII, OPCODE_CLOSE } from '../../../assembly/abi.ts'
+import { UsageError } from '../../errors.ts'
+import { showsItself } from '../../printing.ts'
+
+/** What a message is (RFC 6455 section 5.6 and 5.5). */
+export type MessageKind = 'text' | 'binary' | 'ping' | 'pong' | 'close'
+
+/** Close codes (RFC 6455 section 7.4.1 and the IANA registry). 3000 to 4999 are free for applications and libraries. */
+export const CloseCode = {
+  Normal: 1000,
+  GoingAway: 1001,
+  Protocol: 1002,
+  Unsupported: 1003,
+  /** Never on the wire: the close frame had no code. */
+  NoStatus: 1005,
+  /** Never on the wire: the connection ended without a close frame. */
+  Abnormal: 1006,
+  InvalidPayload: 1007,
+  PolicyViolation: 1008,
+  MessageTooBig: 1009,
+  MandatoryExtension: 1010,
+  InternalError: 1011,
+  ServiceRestart: 1012,
+  TryAgainLater: 1013,
+  BadGateway: 1014,
+} as const
+
+/** Where borrowed messages get their bytes from: the frame reader. */
+export interface MessageSource {
+  readonly u8: Uint8Array
+  readonly view: DataView
+  /** The buffer of a message that came in parts. */
+  readonly assembly: Uint8Array
+  /** Text of an in-place message. */
+  textAt(offset: number, length: number, ascii: boolean): string
+  /** Text of the message in {@link MessageSource.assembly}. */
+  assembledText(length: number, ascii: boolean): string
+}
+
+/** Set in {@link Message.flags} for a message whose bytes are in the assembly buffer. @internal */
+export const ASSEMBLED = 32
+
+/**
+ * A borrowed message. It is valid until the next `next`, `recv` or `readable` on the same connection (sending does not end it);
+ * using it later throws `StaleMessage`. What it returns by value (strings, numbers, `toOwned()`) stays yours. Eight objects take turns: one that is kept over
+ * eight further messages, or a multiple of that, is the later message, and shows its bytes.
+ *
+ * ```ts
+ * for (let m; (m = ws.next()) !== null; ) {
+ *   if (m.kind === 'binary' && m.length >= 8) onPrice(m.getFloat64(0, true))
+ * }
+ * ```
+ */
+export class Message {
+  static {
+    showsItself(this.prototype, (it) => (it.live === null ? { stale: true } : { kind: it.live, length: it.size, ...closeOf(it) }))
+  }
+
+  /** What it is, as long as it may be used; in the message itself, because every access asks. @internal */ live: MessageKind | null = null
+  /** The message whose turn is next. @internal */ follower: Message = this
+  /** @internal */ flags = 0
+  /** @internal */ offset = 0
+  /** @internal */ size = 0
+  /** @internal */ status = 0
+
+  /** @internal */
+  constructor(private readonly source: MessageSource) {}
+
+  // V8 inlines getters last, and those of more than 27 bytecodes, calls included, only while its budget for the caller lasts:
+  // what a loop asks of each message has to be smaller than that.
+
+  /** What it is. */
+  get kind(): MessageKind {
+    return this.live ?? stale()
+  }
+
+  /** Payload bytes; of a close message, those of the reason. */
+  get length(): number {
+    if (this.live === null) stale()
+    return this.size
+  }
+
+  /**
+   * The payload as a view of the reader's memory: valid as long as the message, and not to be written to. Of a close message, the reason.
+   * The view is not guarded: kept for longer, it shows other data, of other connections too, and so does its `buffer`. Copy what you keep.
+   */
+  get bytes(): Uint8Array {
+    this.check()
+    const from = this.flags & ASSEMBLED ? this.source.assembly : this.source.u8
+    return from.subarray(this.offset, this.offset + this.size)
+  }
+
+  /**
+   * The payload as a string, decoded on each access. A text message has been validated; other kinds are decoded with U+FFFD for what is not UTF-8.
+   * Short ASCII texts of one read share a parent string of up to 2 KiB, which lives as long as any of them.
+   */
+  get text(): string {
+    this.check()
+    const ascii = (this.flags & DESCRIPTOR_ASCII) !== 0
+    return this.flags & ASSEMBLED ? this.source.assembledText(this.size, ascii) : this.source.textAt(this.offset, this.size, ascii)
+  }
+
+  /** `JSON.parse` of {@link Message.text}. */
+  json(): unknown {
+    return JSON.parse(this.text)
+  }
+
+  /** The payload byte at `index`, or `undefined` outside the payload and for what is no whole number. Allocates nothing. */
+  at(index: number): number | undefined {
+    this.check()
+    // A string would be joined to the offset, not added, and reach another connection's memory.
+    if (!isIndex(index) || index >= this.size) return undefined
+    return this.flags & ASSEMBLED ? this.source.assembly[index] : this.source.u8[this.offset + index]
+  }
+
+  /** Unsigned 8-bit number at `index`. This and the following allocate nothing and throw `RangeError` outside the payload and for what is no whole number. */
+  getUint8(index: number): number {
+    return this.dataView(index, 1).getUint8(this.offset + index)
+  }
+  /** Unsigned 16-bit number at `index`, big-endian unless `littleEndian`. */
+  getUint16(index: number, littleEndian?: boolean): number {
+    return this.dataView(index, 2).getUint16(this.offset + index, littleEndian)
+  }
+  /** Signed 32-bit number at `index`, big-endian unless `littleEndian`. */
+  getInt32(index: number, littleEndian?: boolean): number {
+    return this.dataView(index, 4).getInt32(this.offset + index, littleEndian)
+  }
+  /** Unsigned 32-bit number at `index`, big-endian unless `littleEndian`. */
+  getUint32(index: number, littleEndian?: boolean): number {
+    return this.dataView(index, 4).getUint32(this.offset + index, littleEndian)
+  }
+  /** Signed 64-bit number at `index`, big-endian unless `littleEndian`. The `bigint` itself may be allocated by the engine. */
+  getBigInt64(index: number, littleEndian?: boolean): bigint {
+    return this.dataView(index, 8).getBigInt64(this.offset + index, littleEndian)
+  }
+  /** 64-bit float at `index`, big-endian unless `littleEndian`. */
+  getFloat64(index: number, littleEndian?: boolean): number {
+    return this.dataView(index, 8).getFloat64(this.offset + index, littleEndian)
+  }
+
+  /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Of any other, 0. */
+  get closeCode(): number {
+    this.check()
+    return (this.flags & 15) === OPCODE_CLOSE ? this.status : 0
+  }
+
+  /** A copy that stays valid. */
+  toOwned(): OwnedMessage {
+    const kind = this.kind
+    const data = kind === 'text' || kind === 'close' ? this.text : this.bytes.slice()
+    return new OwnedMessage(kind, data, this.closeCode)
+  }
+
+  private dataView(index: number, width: number): DataView {
+    this.check()
+    if (!isIndex(index) || index + width > this.size) {
+      throw new RangeError(`${width} bytes at ${String(index)} are outside the message's ${this.size} bytes`)
+    }
+    if (this.flags & ASSEMBLED) {
+      const { assembly } = this.source
+      return new DataView(assembly.buffer, assembly.byteOffset, assembly.byteLength)
+    }
+    return this.source.view
+  }
+
+  private check(): void {
+    if (this.live === null) stale()
+  }
+}
+
+/** Of a close message, what it says of the end. */
+function closeOf({ kind, closeCode }: Message | OwnedMessage): { closeCode?: number } {
+  return kind === 'close' ? { closeCode } : {}
+}
+
+/** Is it a whole number that may be added to an offset? Of the ways to ask, the one without floating point. */
+function isIndex(index: number): boolean {
+  return typeof index === 'number' && index >>> 0 === index
+}
+
+function stale(): never {
+  throw new UsageError(
+    'StaleMessage',
+    'this message is no longer valid: its memory may hold another one. Use it before the next next()/recv()/readable(), or keep toOwned()',
+  )
+}
+
+/** A message that owns its data: what `for await` and the WHATWG streams give. */
+export class OwnedMessage {
+  static {
+    showsItself(this.prototype, (it) => ({ kind: it.kind, length: it.length, ...closeOf(it) }))
+  }
+
+  constructor(
+    /** What it is. */
+    readonly kind: MessageKind,
+    /** A string for text (and the reason of a close), bytes for the rest. */
+    readonly data: string | Uint8Array<ArrayBuffer>,
+    /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Of any other, 0. */
+    readonly closeCode: number = 0,
+  ) {}
+
+  /** The data as a string. */
+  get text(): string {
+    return typeof this.data === 'string' ? this.data : new TextDecoder().decode(this.data)
+  }
+
+  /** The data as bytes; of a close message, the reason without the code. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return typeof this.data === 'string' ? new TextEncoder().encode(this.data) : this.data
+  }
+
+  /** Payload bytes. */
+  get length(): number {
+    return this.bytes.length
+  }
+
+  /** `JSON.parse` of {@link OwnedMessage.text}. */
+  json(): unknown {
+    return JSON.parse(this.text)
+  }
+}

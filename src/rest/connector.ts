@@ -1,0 +1,71 @@
+/** How a pool comes by connections: dialled, spoken over, and given up with the pool. */
+
+import { sleep } from '../clock.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Address, Transport } from '../transport/transport.ts'
+import { HttpConnection } from './connection.ts'
+import type { ClientPoolOptions } from './options.ts'
+import type { Signals } from './signals.ts'
+import type { Slot } from './slot.ts'
+
+/** Makes the connections of one pool. */
+export class Connector {
+  private readonly controller = new AbortController()
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly address: Address,
+    private readonly options: ClientPoolOptions,
+    private readonly signals: Signals,
+  ) {}
+
+  /** Aborted when the pool is closed. */
+  get stopped(): AbortSignal {
+    return this.controller.signal
+  }
+
+  /** No connection is made any more: those under way, and pauses, end with `reason`. */
+  stop(reason: Error): void {
+    this.controller.abort(reason)
+  }
+
+  /** A connection that nothing has been done with. Given up when `signal` is aborted: by default, when the pool is closed. */
+  async dial(signal: AbortSignal = this.stopped): Promise<Transport> {
+    // Whoever dials listens to what it is given.
+    const attempt = this.signals.child(signal)
+    try {
+      return await this.runtime.dial(this.address, { ...this.options, signal: attempt.signal })
+    } finally {
+      attempt.leave()
+    }
+  }
+
+  /** A pause that ends with the pool: rejects then. */
+  async pause(ms: number): Promise<void> {
+    const end = this.signals.child(this.stopped)
+    try {
+      await sleep(this.runtime.clock, ms, end.signal)
+    } finally {
+      end.leave()
+    }
+  }
+
+  /** A connection over `transport` that reads into the slot's reader. Throws, with the transport destroyed, when that is lost already. */
+  speakOver(slot: Slot, transport: Transport): HttpConnection {
+    try {
+      return new HttpConnection(this.runtime, transport, { ...this.options, reader: slot.reader }, this.signals)
+    } catch (error) {
+      transport.destroy()
+      throw error
+    }
+  }
+
+  /** As {@link Connector.speakOver}; null when it throws. */
+  trySpeaking(slot: Slot, transport: Transport): HttpConnection | null {
+    try {
+      return this.speakOver(slot, transport)
+    } catch {
+      return null
+    }
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * Node sockets as transports: outgoing ones read straight into linear memory (`onread`), accepted ones copy each chunk once.
+ *
+ * Reading ahead: while the user holds one target, Node may fill the other; then reading stops. TLS hands over the records that it has
+ * already decrypted even when stopped, so those go through a spill queue, bounded by what one read of ciphertext can hold.
+ */
+
+import type { EndProof } from '../../end-proof.ts'
+import { byteArray, isBag, refused } from '../../option-rules.ts'
+import { showsItself } from '../../printing.ts'
+import { lostError } from '../connect-errors.ts'
+import { Inbox, type InboxSource } from '../inbox.ts'
+import type { Transport, TransportHandler, WriteProgress } from '../transport.ts'
+
+/** Reads of fewer bytes than this are not counted: what brings them is not a flood. */
+const COUNTED = 8_192
+/** Bytes that one connection takes in one turn of the event loop before others have theirs. */
+const TURN_BYTES = 262_144
+
+/** The part of Node's `net.Socket` that is used. */
+export interface NodeSocket {
+  readonly writableLength: number
+  readonly destroyed: boolean
+  readonly readableEnded: boolean
+  readonly errored?: Error | null
+  readonly encrypted?: boolean
+  readonly alpnProtocol?: string | false | null
+  readonly servername?: string | false | null
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+  // Where the socket can tell: those of `node:tls` emit the same events with and without a close_notify.
+  readonly endProof?: EndProof | undefined
+  write(bytes: Uint8Array, callback: (error?: Error | null) => void): boolean
+  end(): unknown
+  destroy(): unknown
+  pause(): unknown
+  resume(): unknown
+  read?(): Uint8Array | null
+  setNoDelay?(on: boolean): unknown
+  // biome-ignore lint/suspicious/noExplicitAny: Node overloads `on` by event, which no structural type can say
+  on(event: string, listener: (...args: any[]) => void): unknown
+}
+
+/** Writing, ending and the events, which all Node sockets share. */
+abstract class NodeTransport implements Transport, InboxSource {
+  static {
+    showsItself(this.prototype, (it) => ({
+      remoteAddress: it.remoteAddress,
+      isSecure: it.isSecure,
+      alpnProtocol: it.alpnProtocol,
+      lastWrite: it.lastWrite,
+    }))
+  }
+
+  abstract readonly targetCount: 1 | 2
+  readonly isSecure: boolean
+  readonly serverName: string | undefined
+  readonly alpnProtocol: string | undefined
+  readonly remoteAddress: string | undefined
+  protected readonly inbox: Inbox = new Inbox(this)
+  private progress: WriteProgress = 'nothing'
+  /** The callback of a write that was not complete when `write` returned has come: its memory is free. */
+  private isCalledBack = false
+  private handler: TransportHandler | null = null
+  private failure: unknown = null
+  /** Callbacks still to come for writes that were complete when `write` returned. */
+  private settledWrites = 0
+  private readonly onWriteDone = (error?: Error | null): void => {
+    if (this.settledWrites > 0) {
+      this.settledWrites--
+      return
+    }
+    // A failed write is told by the close that follows. One that was under way when the socket was destroyed is called back without an error.
+    if (error || this.socket.destroyed) return
+    this.isCalledBack = true
+    this.handler?.onWritten()
+  }
+
+  constructor(protected readonly socket: NodeSocket) {
+    this.isSecure = socket.encrypted === true
+    this.serverName = socket.servername || undefined
+    this.alpnProtocol = socket.alpnProtocol || undefined
+    const { remoteAddress, remotePort } = socket
+    this.remoteAddress =
+      remoteAddress === undefined ? undefined : `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`
+    const { inbox } = this
+    socket.on('error', (error: unknown) => {
+      this.failure ??= error
+      // An open TLS connection that fails, by an alert or by what is no record, stays open otherwise.
+      if (!socket.destroyed) socket.destroy()
+    })
+    socket.on('end', () => inbox.end())
+    const onClose = (): void => inbox.close(this.failure === null ? null : lostError(this.failure))
+    socket.on('close', onClose)
+    // One that died or ended before has said so already.
+    if (socket.readableEnded) inbox.end()
+    if (socket.destroyed) {
+      this.failure = socket.errored ?? null
+      onClose()
+    }
+  }
+
+  get lastWrite(): WriteProgress {
+    // A stream below a TLS engine may hold some of it for longer than the memory that it came from.
+    return this.progress === 'partly' && this.isCalledBack && this.socket.writableLength === 0 ? 'fully' : this.progress
+  }
+
+  get endProof(): EndProof | undefined {
+    return this.socket.endProof
+  }
+
+  start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
+    this.handler = handler
+    this.inbox.start(handler, targets)
+  }
+
+  resume(): void {
+    this.inbox.resume()
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const { socket } = this
+    this.progress = 'nothing'
+    this.isCalledBack = false
+    if (socket.destroyed) return false
+    socket.write(bytes, this.onWriteDone)
+    // What the system call took is gone from the queue; the rest is kept by reference until the callback.
+    if (socket.writableLength === 0 && !socket.errored) {
+      this.progress = 'fully'
+      this.settledWrites++
+      return true
+    }
+    // The first system call of a plain socket failed at once: it took nothing. What a TLS engine had written before that is not known.
+    if (!socket.errored || socket.encrypted === true) this.progress = 'partly'
+    return false
+  }
+
+  end(): void {
+    this.socket.end()
+  }
+
+  destroy(): void {
+    this.inbox.drop()
+    this.socket.destroy()
+  }
+
+  abstract readOn(): void
+}
+
+/** A socket that we opened: the kernel writes into linear memory. */
+export class DialedTransport extends NodeTransport {
+  readonly targetCount = 2
+  private stopped = false
+  /** Counted in this turn. */
+  private turnBytes = 0
+  /** It has had its turn. */
+  private isResting = false
+  private readonly onNextTurn = (): void => {
+    this.turnBytes = 0
+    if (!this.isResting) return
+    this.isResting = false
+    if (this.inbox.wantsMore) this.readOn()
+  }
+
+  constructor(
+    socket: NodeSocket,
+    private readonly landing: Landing,
+    /** Does a stop take effect before the next bytes? Not with TLS, and not with Windows' overlapped reads. */
+    private readonly stopsAtOnce: boolean,
+  ) {
+    super(socket)
+    landing.receiver = this
+    for (const bytes of landing.early) this.inbox.push(bytes)
+    this.stopped = this.inbox.hasSpill
+  }
+
+  /** Node's `onread` callback. */
+  onRead(length: number, buffer: Uint8Array): boolean {
+    const { inbox } = this
+    if (this.stopsAtOnce && length >= COUNTED) this.countTurn(length)
+    if (buffer === inbox.target) inbox.filled(length)
+    else inbox.push(buffer.slice(0, length))
+    this.stopped = inbox.hasBytes || this.isResting
+    return !this.stopped
+  }
+
+  /** libuv reads 32 times in a row from a socket that always has more: with what is done about the bytes, everybody else would wait for too long. */
+  private countTurn(length: number): void {
+    if (this.turnBytes === 0) setImmediate(this.onNextTurn)
+    this.turnBytes += length
+    this.isResting = this.turnBytes >= TURN_BYTES
+  }
+
+  /** Where the next bytes go. */
+  nextBuffer(): Uint8Array {
+    const { inbox } = this
+    const { target } = inbox
+    if (target === null || inbox.hasSpill) return this.landing.scratch()
+    // With one chunk held and one ahead, both targets are taken; when reading really stops, that is over before it goes on.
+    if (inbox.isAhead && !this.stopsAtOnce) return this.landing.scratch()
+    return target
+  }
+
+  override readOn(): void {
+    if (!this.stopped || this.isResting) return
+    this.stopped = false
+    this.socket.resume()
+  }
+}
+
+/** Where bytes land before there is a transport, and when both targets are taken. */
+export class Landing {
+  receiver: DialedTransport | null = null
+  readonly early: Uint8Array[] = []
+  private buffer: Uint8Array | null = null
+
+  scratch(): Uint8Array {
+    this.buffer ??= new Uint8Array(16_384)
+    return this.buffer
+  }
+
+  /** The option of that name of `net.connect` and `tls.connect`. */
+  readonly onread: { readonly buffer: () => Uint8Array; readonly callback: (length: number, buffer: Uint8Array) => boolean } = {
+    buffer: (): Uint8Array => this.receiver?.nextBuffer() ?? this.scratch(),
+    callback: (length: number, buffer: Uint8Array): boolean => {
+      if (this.receiver !== null) return this.receiver.onRead(length, buffer)
+      this.early.push(buffer.slice(0, length))
+      return false
+    },
+  }
+}
+
+/** A socket that came from a server: its bytes arrive as `'data'`. */
+class AcceptedTransport extends NodeTransport {
+  readonly targetCount = 1
+
+  constructor(socket: NodeSocket, early: Uint8Array | undefined) {
+    super(socket)
+    const { inbox } = this
+    if (early !== undefined) inbox.push(early.slice())
+    let hasFailed = false
+    socket.on('data', (chunk: Uint8Array) => {
+      if (hasFailed) return
+      inbox.push(chunk)
+      if (inbox.hasBytes) socket.pause()
+    })
+    // What the stream holds because it was paused had arrived before the failure.
+    socket.on('error', () => {
+      hasFailed = true
+      for (let chunk = socket.read?.(); chunk; chunk = socket.read?.()) inbox.push(chunk)
+    })
+    socket.pause()
+  }
+
+  override readOn(): void {
+    this.socket.resume()
+  }
+}
+
+/**
+ * A transport over a socket that a Node server accepted (`net.Server`, `tls.Server`, or the `'upgrade'` event of `node:http`).
+ *
+ * Small writes leave at once (TCP_NODELAY is set).
+ *
+ * @param head bytes that were already read from it
+ */
+export function nodeTransport(socket: NodeSocket, head?: Uint8Array): Transport {
+  if (!isSocket(socket)) throw refused('socket', 'a socket of node:net or node:tls', socket)
+  if (head !== undefined) byteArray.read('head', head)
+  socket.setNoDelay?.(true)
+  return new AcceptedTransport(socket, head)
+}
+
+function isSocket(value: unknown): boolean {
+  return isBag(value) && (['on', 'write', 'end', 'destroy', 'pause', 'resume'] as const).every((name) => typeof value[name] === 'function')
+}
