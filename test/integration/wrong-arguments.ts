@@ -165,6 +165,7 @@ export function restCalls(
     optionsOf('HttpConnection.connectWith(options)', (value) => HttpConnection.connectWith(fresh(), value)),
     { name: 'HttpConnection.send(request)', wrong: REQUEST, call: (value) => conn.send(value) },
     { name: 'HttpConnection.send(reader)', wrong: [...OBJECT.slice(1), {}, []], call: (value) => conn.send(get(), value) },
+    optionsOf('HttpConnection.send(options)', (value) => conn.send(get(), undefined, value)),
     { name: 'HttpConnection.sendStreaming(request)', wrong: REQUEST, call: (value) => conn.sendStreaming(value) },
     optionsOf('HttpConnection.sendStreaming(options)', (value) => conn.sendStreaming(get(), value)),
     invalidUrl('HttpConnectionBuilder.connect(url)', (value) => builder.connect(value)),

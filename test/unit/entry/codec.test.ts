@@ -2,9 +2,9 @@
 
 import { test } from 'vitest'
 import * as codec from '../../../src/entry/codec.ts'
-import { TlsCodec } from '../../../src/entry/node.ts'
+import * as nexus from '../../../src/entry/node.ts'
 import * as testing from '../../../src/entry/testing.ts'
-import { codecCalls, refuseAll, requestCalls, testingCalls, tlsCodecCalls } from '../../integration/wrong-arguments.ts'
+import { codecCalls, pureCalls, refuseAll, requestCalls, testingCalls, tlsCodecCalls, upgradeCalls } from '../../integration/wrong-arguments.ts'
 
 test('of the codec', () => refuseAll(codecCalls(codec)))
 
@@ -12,4 +12,6 @@ test('of a writer of requests', () => refuseAll(requestCalls(codec, new codec.Re
 
 test('of the means of testing', () => refuseAll(testingCalls(testing)))
 
-test('of TLS in memory', () => refuseAll(tlsCodecCalls({ TlsCodec })))
+test('of TLS in memory', () => refuseAll(tlsCodecCalls(nexus)))
+
+test('of the upgrade event of node:http, and of what needs no connection', () => refuseAll([...upgradeCalls(nexus), ...pureCalls(nexus)]))

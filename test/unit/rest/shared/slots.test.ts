@@ -3,6 +3,7 @@
 import { EventEmitter, once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import * as nexus from '../../../../src/entry/node.ts'
 import { AtomicClientPool, AtomicClientSlot, SharedAcquirer } from '../../../../src/entry/node.ts'
 import type { RestError } from '../../../../src/errors.ts'
 import { Attachments } from '../../../../src/rest/shared/atomic-slot.ts'
@@ -10,6 +11,7 @@ import { BLOCK_STATE, POOL_CLOSED } from '../../../../src/rest/shared/handover.t
 import { PoolMemory } from '../../../../src/rest/shared/layout.ts'
 import { TICKETS } from '../../../../src/rest/shared/tickets.ts'
 import type { ThreadedRuntime } from '../../../../src/runtime.ts'
+import { refuseAll, threadCalls } from '../../../integration/wrong-arguments.ts'
 
 /** What the server was sent. */
 const seen: string[] = []
@@ -211,6 +213,18 @@ describe('a response is stale', () => {
       expect(use).toThrow(expect.objectContaining({ code: 'StaleResponse' }))
     }
   })
+})
+
+test('every argument that it may not be is refused by its name, and the slots stay where they are', async () => {
+  const pool = await open({ connections: 2 })
+  const owned = await pool.acquire()
+  const slot = await hold(pool)
+  await refuseAll(threadCalls(nexus, pool, owned, slot))
+  expect(pool.stats).toMatchObject({ idle: 0, leased: 2, waiting: 0, requests: 0 })
+  expect((await slot.send(slot.writer.get('/').finish())).status).toBe(200)
+  slot.release()
+  owned.release()
+  expect(pool.stats).toMatchObject({ idle: 2, lost: 0 })
 })
 
 describe('tickets', () => {
