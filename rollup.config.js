@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
+import path from 'node:path'
 import { transform } from 'esbuild'
 
 /**
@@ -10,17 +11,25 @@ async function renderChunk(code) {
   return { code: minified.code, map: minified.map }
 }
 
-const ABI = await import('./build/js/assembly/abi.js')
-const ABI_IMPORT = /^import \{([^}]*)\} from '[./]+\/assembly\/abi\.js';$/m
-const ABI_VALUES = Object.fromEntries(Object.entries(ABI).map(([name, value]) => [name, JSON.stringify(value)]))
+const IMPORT = /^import \{([^}]*)\} from '(\.[^']*)';$/gm
+const NUMBER = /^export const (\w+) = (\d+);$/gm
 
 /**
- * The numbers of the binary interface as literals. A name that one chunk exports is looked up in a cell of its module at each use, by its own module
- * too, and no engine folds it: taking a message cost a third more.
+ * Imported numbers, such as those of the binary interface, as literals. A name that one chunk exports is looked up in a cell of its module at each use, by
+ * its own module too, and no engine folds it: taking a message cost a third more.
  */
-async function foldAbi(code) {
-  if (!ABI_IMPORT.test(code)) return null
-  return transform(code.replace(ABI_IMPORT, ''), { define: ABI_VALUES, charset: 'utf8', target: 'es2022', sourcemap: 'external' })
+async function foldNumbers(code, id) {
+  const numbers = {}
+  const rest = code.replace(IMPORT, (_, names, from) => {
+    const exported = new Map(Array.from(readFileSync(path.join(path.dirname(id), from), 'utf8').matchAll(NUMBER), ([, name, value]) => [name, value]))
+    const others = names.split(',').filter((each) => {
+      const name = each.trim()
+      if (exported.has(name)) numbers[name] = exported.get(name)
+      return !exported.has(name)
+    })
+    return others.length === 0 ? '' : `import {${others.join(',')}} from '${from}';`
+  })
+  return Object.keys(numbers).length === 0 ? null : transform(rest, { define: numbers, charset: 'utf8', target: 'es2022', sourcemap: 'external' })
 }
 
 // One file for each entry, shared chunks between them. The runtime adapters import node: builtins, which stay imports.
@@ -32,7 +41,7 @@ export default {
       name: 'maps of tsc',
       load: (id) => (existsSync(`${id}.map`) ? { code: readFileSync(id, 'utf8'), map: JSON.parse(readFileSync(`${id}.map`, 'utf8')) } : null),
     },
-    { name: 'numbers of the ABI', transform: foldAbi },
+    { name: 'numbers', transform: foldNumbers },
     { name: 'minification', renderChunk },
   ],
   input: Object.fromEntries(['node', 'deno', 'bun', 'workerd', 'codec', 'testing', 'cli'].map((name) => [name, `build/js/src/entry/${name}.js`])),

@@ -40,7 +40,7 @@ export class PoolClosing {
     if (this.isOver || !this.isDrained) return
     this.isOver = true
     if (this.timer !== null) this.clock.clear(this.timer)
-    Promise.all(this.slots.map((slot) => slot.connection?.closed)).then(this.resolve)
+    Promise.all(this.slots.map((slot) => slot.connection?.closed)).then(() => this.resolve())
   }
 
   private get isDrained(): boolean {

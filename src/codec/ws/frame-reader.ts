@@ -94,6 +94,8 @@ export class FrameReader implements MessageSource {
   private readonly region: Region
   private readonly record: number
   private readonly slab: number
+  /** The end of the read buffer; 0 when the memory is no longer ours, so that nothing is within it. */
+  private limit: number
   /** The read buffer and nothing else: what is copied into it can't pass its end. */
   private readonly buffer: Uint8Array
   /** Word index of the record and of the descriptor table. */
@@ -145,13 +147,14 @@ export class FrameReader implements MessageSource {
     this.record = this.region.carve(READER_BYTES)
     const table = this.region.carve(TABLE_ENTRIES * DESCRIPTOR_BYTES)
     this.slab = this.region.carve(this.capacity)
-    this.buffer = this.u8.subarray(this.slab, this.slab + this.capacity)
+    this.limit = this.slab + this.capacity
+    this.buffer = this.u8.subarray(this.slab, this.limit)
     this.words = this.record >> 2
     this.table = table >> 2
     this.cursor = this.end = this.table
 
     this.set(READER_START, this.slab)
-    this.set(READER_END, this.slab + this.capacity)
+    this.set(READER_END, this.limit)
     this.set(READER_TABLE, table)
     this.set(READER_TABLE_CAPACITY, TABLE_ENTRIES)
     this.set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
@@ -238,7 +241,7 @@ export class FrameReader implements MessageSource {
   /** Bytes that {@link FrameReader.spare} would have without compaction. */
   get remaining(): number {
     this.checkUsable()
-    return this.slab + this.capacity - this.get(READER_TAIL)
+    return this.limit - this.get(READER_TAIL)
   }
 
   /** Would {@link FrameReader.compact} be worth while? True from the `compactAt` share of the buffer on. */
@@ -261,8 +264,7 @@ export class FrameReader implements MessageSource {
     this.checkUsable()
     this.makeRoom()
     const from = this.get(READER_TAIL)
-    const to = this.slab + this.capacity
-    if (this.spareView === null || this.spareView.byteOffset !== from) this.spareView = this.u8.subarray(from, to)
+    if (this.spareView === null || this.spareView.byteOffset !== from) this.spareView = this.u8.subarray(from, this.limit)
     return this.spareView
   }
 
@@ -316,6 +318,7 @@ export class FrameReader implements MessageSource {
     const kept = (this.held.flags & ASSEMBLED) !== 0 ? this.held.live : null
     this.reset()
     this.isRetired = true
+    this.limit = 0
     this.onlyTarget = 0
     this.held.live = kept
     if (kept === null) this.parts.clear()
@@ -350,13 +353,12 @@ export class FrameReader implements MessageSource {
    * returns null; before the first frame, the opening handshake must. With two targets, `commit` is early enough. @internal
    */
   makeWay(): void {
-    if (this.onlyTarget !== 0 && this.buffered !== 0) this.exports.readerCommit(this.record, this.onlyTarget, 0)
+    if (this.onlyTarget !== 0 && this.get(READER_TAIL) !== this.get(READER_HEAD)) this.exports.readerCommit(this.record, this.onlyTarget, 0)
   }
 
   /** `length` bytes were put at `address`, a target's. The reader must be drained. @internal */
   commit(address: number, length: number): void {
-    this.checkUsable()
-    this.exports.readerCommit(this.record, address, within(length, this.slab + this.capacity - address))
+    this.exports.readerCommit(this.record, address, within(length, this.limit - address))
     this.unparsed = true
   }
 
@@ -437,7 +439,7 @@ export class FrameReader implements MessageSource {
   private parse(): boolean {
     this.checkReleased()
     this.held.live = null
-    this.parts.rest()
+    if (this.parts.isLarge) this.parts.rest()
     if (this.unparsed) {
       this.blockEnd = 0
       const count = this.exports.readerParse(this.record)

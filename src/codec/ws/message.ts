@@ -110,7 +110,7 @@ export class Message {
   at(index: number): number | undefined {
     this.check()
     // A string would be joined to the offset, not added, and reach another connection's memory.
-    if (!Number.isInteger(index) || index < 0 || index >= this.size) return undefined
+    if (!isIndex(index) || index >= this.size) return undefined
     return this.flags & ASSEMBLED ? this.source.assembly[index] : this.source.u8[this.offset + index]
   }
 
@@ -154,7 +154,7 @@ export class Message {
 
   private dataView(index: number, width: number): DataView {
     this.check()
-    if (!Number.isInteger(index) || index < 0 || index + width > this.size) {
+    if (!isIndex(index) || index + width > this.size) {
       throw new RangeError(`${width} bytes at ${String(index)} are outside the message's ${this.size} bytes`)
     }
     if (this.flags & ASSEMBLED) {
@@ -172,6 +172,11 @@ export class Message {
 /** Of a close message, what it says of the end. */
 function closeOf({ kind, closeCode }: Message | OwnedMessage): { closeCode?: number } {
   return kind === 'close' ? { closeCode } : {}
+}
+
+/** Is it a whole number that may be added to an offset? Of the ways to ask, the one without floating point. */
+function isIndex(index: number): boolean {
+  return typeof index === 'number' && index >>> 0 === index
 }
 
 function stale(): never {

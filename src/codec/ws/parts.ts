@@ -12,6 +12,8 @@ export class Parts {
   bytes: Uint8Array = EMPTY
   /** Bytes of a message whose end has not come. */
   private length = 0
+  /** The buffer is too large to be held: {@link Parts.rest} has something to do. */
+  isLarge = false
   /** A buffer that was too large to be held: used again while large messages follow each other, and gone once nothing does. */
   private last: WeakRef<Uint8Array> | null = null
 
@@ -27,6 +29,7 @@ export class Parts {
     const needed = this.length + part.length
     if (this.length === 0) this.reuse(needed, remaining)
     if (needed > this.bytes.length) this.bytes = grown(this.bytes, this.length, needed, this.most, false)
+    this.isLarge = this.bytes.length > KEPT
     this.bytes.set(part, this.length)
     this.length = needed
   }
@@ -40,14 +43,15 @@ export class Parts {
 
   /** What was put together before is not used any more: a large buffer is let go of. */
   rest(): void {
-    if (this.length !== 0 || this.bytes.length <= KEPT) return
+    if (this.length !== 0 || !this.isLarge) return
     this.last = new WeakRef(this.bytes)
-    this.bytes = EMPTY
+    this.clear()
   }
 
   /** Lets go of every buffer. */
   clear(): void {
     this.bytes = EMPTY
+    this.isLarge = false
   }
 
   /** The first `length` bytes of a message have come: if its frame will need a quarter of the last large buffer, and that is still there, it goes there. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { Backoff } from '../../../src/backoff.ts'
+import { BACKOFF_OPTIONS, Backoff } from '../../../src/backoff.ts'
 import { TransportError, UsageError } from '../../../src/errors.ts'
+import { readOptions } from '../../../src/option-rules.ts'
 import { memoryPair } from '../../../src/transport/memory/pair.ts'
 import type { SessionDown, SessionInfo, SessionOptions } from '../../../src/ws/sessions.ts'
 import type { WsStream } from '../../../src/ws/ws-stream.ts'
@@ -83,7 +84,7 @@ describe('the delays between attempts', () => {
     { initial: '5' },
     { max: 2 ** 31 },
   ])('%j is InvalidOption', (options) => {
-    expect(() => new Backoff(options as never, Math.random)).toThrow(expect.objectContaining({ code: 'InvalidOption' }))
+    expect(() => new Backoff(readOptions(BACKOFF_OPTIONS, options), Math.random)).toThrow(expect.objectContaining({ code: 'InvalidOption' }))
   })
 })
 

