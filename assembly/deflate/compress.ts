@@ -30,6 +30,8 @@ const GOOD_MATCH: u32 = 64;
 const MOST_INSERTED: u32 = 32;
 /** Bytes at the end of the input that wait for more, so that a match is not cut. */
 const LOOK_AHEAD: u32 = LONGEST_MATCH + SHORTEST_MATCH;
+/** Tokens, in bytes, of a block that is too short for a code of its own to pay: the head of a dynamic block takes 40 bytes and more. */
+const SMALL_BLOCK: u32 = 128;
 /** Bytes that writing may touch behind what it writes. */
 const WRITE_SLACK: u32 = 8;
 
@@ -81,6 +83,7 @@ const PRECODE_COUNTS: usize = 1408; //   32 words
 const LITERAL_CODES: usize = 1536; //   288 words
 const DISTANCE_CODES: usize = 2688; //   32 words
 const PRECODE_CODES: usize = 2816; //    32 words
+const LENGTHS_BYTES: usize = 320;
 const CODE_LENGTHS: usize = 2944; //    288 and 32 bytes
 const PRECODE_LENGTHS: usize = 3264; //  32 bytes
 const RUNS: usize = 3296; //            320 half-words: a symbol, and the value of its extra bits
@@ -368,10 +371,12 @@ function writeBlock(r: Compress, isLast: bool): bool {
   store<u32>(record + LITERAL_COUNTS + (END_OF_BLOCK << 2), 1);
   // Of the fixed code, which the last block may have had.
   store<u16>(lengths + LITERALS, 0);
-  makeLengths(record + LITERAL_COUNTS, LITERALS, 15, lengths, scratch);
-  makeLengths(record + DISTANCE_COUNTS, DISTANCES, 15, distanceLengths, scratch);
-  const head = planLengths(r);
-  let dynamic: u32 = 0;
+  let dynamic: u32 = 0x4000_0000;
+  if (r.token - r.tokens >= SMALL_BLOCK) {
+    makeLengths(record + LITERAL_COUNTS, LITERALS, 15, lengths, scratch);
+    makeLengths(record + DISTANCE_COUNTS, DISTANCES, 15, distanceLengths, scratch);
+    dynamic = planLengths(r);
+  } else memory.fill(lengths, 0, LENGTHS_BYTES);
   let fixed: u32 = 0;
   for (let i: u32 = 0; i < LITERALS; i++) {
     const many = load<u32>(record + LITERAL_COUNTS + ((<usize>i) << 2));
@@ -385,7 +390,6 @@ function writeBlock(r: Compress, isLast: bool): bool {
     dynamic += many * (load<u8>(distanceLengths + i) + extra);
     fixed += many * (5 + extra);
   }
-  dynamic += head;
   const bytes = r.position - r.blockStart;
   const canStore = r.blockStart != 0 && bytes <= 0xffff && bytes != 0;
   const stored: u32 = canStore ? (bytes << 3) + 39 : -1;

@@ -52,7 +52,7 @@ const PIECE = 16 * 1024
 /** A block of 8,192 literals, whatever they are, and the tail of a stored one. */
 const OUTPUT = 18 * 1024
 /** Places that are compared for a match. */
-const DEPTH = 8
+const DEPTH = 4
 
 /**
  * Compresses bytes into one of the formats of the Compression Streams standard, synchronously: one level, about as dense as zlib's first.
@@ -86,6 +86,7 @@ export class Deflater {
 
   constructor(
     codec: Codec,
+    /** What the data is. */
     readonly format: CompressionFormat,
     options: DeflaterOptions = {},
   ) {

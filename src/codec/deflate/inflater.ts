@@ -92,6 +92,7 @@ export class Inflater {
 
   constructor(
     codec: Codec,
+    /** What the data is. */
     readonly format: CompressionFormat,
     options: InflaterOptions = {},
   ) {
