@@ -64,7 +64,7 @@ const DEPTH = 4
  */
 export class Deflater {
   static {
-    showsItself(this.prototype, (it) => ({ format: it.format, isDone: it.isDone, released: it.isReleased }))
+    showsItself(this.prototype, (it) => ({ format: it.format, totalDeflated: it.deflated, isDone: it.isDone, released: it.isReleased }))
   }
 
   private readonly region: Region
@@ -82,6 +82,7 @@ export class Deflater {
   /** Nothing was put in since the last sync flush was written. */
   private isFlushed = false
   private ended = false
+  private deflated = 0
   private isReleased = false
 
   constructor(
@@ -145,6 +146,7 @@ export class Deflater {
       const some = Math.min(this.to - this.from, to.length - produced)
       to.set(u8.subarray(made + this.from, made + this.from + some), produced)
       this.from += some
+      this.deflated += some
       produced += some
       if (this.from < this.to || this.ended) return { consumed, produced }
       const length = Math.min(PIECE, from.length - consumed)
@@ -185,10 +187,16 @@ export class Deflater {
     return this.ended && this.from === this.to
   }
 
+  /** Bytes that have come out since the start or the last reset. */
+  get totalDeflated(): number {
+    return this.deflated
+  }
+
   /** Back to the first byte of data, with no history. */
   reset(): void {
     this.checkUsable()
     this.region.memory.deflate.deflateReset(this.record)
+    this.deflated = 0
     this.from = 0
     this.to = 0
     this.isUnfinished = false

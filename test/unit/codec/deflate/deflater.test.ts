@@ -86,6 +86,7 @@ describe('flushes', () => {
       before = produced
     }
     expect(before).toBeLessThan(14)
+    expect(deflater.totalDeflated).toBeGreaterThan(5 * 5)
     // Asked again with nothing new, it has nothing to write.
     expect(deflater.deflate(new Uint8Array(0), output, 'sync')).toEqual({ consumed: 0, produced: 0 })
   })
