@@ -34,9 +34,9 @@ interface LentSlot extends Slot {
 export interface Lender {
   /** Lends a slot to a thread. Returns the lease. */
   lend(slot: LentSlot, thread: number): number
-  /** Takes a slot back that was lent and never reached anybody. */
+  /** Takes a slot back that was lent and never received. */
   recall(slot: LentSlot): void
-  /** Has this thread ended? Known of those that are watched. */
+  /** Whether this thread has ended; known for watched threads. */
   hasEnded(thread: number): boolean
   /** The memory that threads share was damaged: that of a slot, or what belongs to none. */
   onCorruption(slot: null, error: unknown): void
@@ -169,7 +169,7 @@ export class TicketDesk {
     known.isQueued = false
     known.leave = null
     const { slots } = this
-    const slot = handle.takeOver() as LentSlot
+    const slot = handle.end() as LentSlot
     const lease = slots.lend(slot, known.thread)
     known.granted = slot
     if (grant(this.cells, this.memory.ticketAt(ticket), known.number, slot.block, slot.index, lease)) return
