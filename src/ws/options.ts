@@ -52,8 +52,8 @@ export interface StreamOptions {
   /** Bytes of the write buffer, 4 KiB to 16 MiB. Default 64 KiB. */
   writeBufferCapacity?: number
   /**
-   * Most bytes that may wait to be sent when the caller does not await; a send beyond fails with `SendBufferFull`. With nothing waiting one message may be
-   * longer, up to `maxMessageSize`. Default 64 MiB.
+   * Most bytes that may wait to be sent when the caller does not await, 0 to 2^31 - 1; a further send fails with `SendBufferFull`. When nothing waits, a single
+   * message may be larger, up to `maxMessageSize`. Default 64 MiB.
    */
   maxBufferedAmount?: number
   /** Answer pings with pongs. Default true. */

@@ -24,8 +24,8 @@ export interface ResponseReaderOptions {
   /** Most fields of a head, and most trailer fields; 1 to 1,000. Default 100, as h11 and Apache. */
   maxHeaders?: number
   /**
-   * Longest body in bytes after decoding, 0 to 2^31 - 1: 0 takes none, unlike a time limit of 0. Default 16 MiB. Checked from the head, and from each
-   * chunk's size. `Infinity`: a body that is streamed may have any length; a whole one, which is kept, 2^31 - 1 bytes.
+   * Longest body in bytes after decoding, 0 to 2^31 - 1; 0 accepts no byte, unlike a time limit of 0. With `Infinity`, a streamed body may have any length,
+   * and a whole one, which is kept, 2^31 - 1 bytes. Checked from the head, and from each chunk's size. Default 16 MiB.
    */
   maxBodySize?: number
   /** Longest trailer section in bytes, its blank line included; 0 to 64 KiB. 0 refuses trailers. Default 4 KiB. */
