@@ -31,6 +31,7 @@ const OURS = [
   'EncodeError',
   'HandshakeError',
   'ProtocolError',
+  'CompressionError',
 ]
 /** Whose parameters are judged elsewhere, or nowhere, and why. */
 const EXEMPT: Readonly<Record<string, string>> = {

@@ -338,6 +338,8 @@ export function codecCalls(codec: typeof Codec): WrongCall[] {
   requests.read(new TextEncoder().encode('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab'))
   const head = requests.next() as Codec.RequestHead
   const decoder = new codec.ChunkedDecoder()
+  const inflater = new codec.Inflater('gzip')
+  const deflater = new codec.Deflater('gzip')
   const room = new Uint8Array(1_024)
   const key = new Uint8Array(4)
   const keys = new codec.MaskKeys()
@@ -434,6 +436,17 @@ export function codecCalls(codec: typeof Codec): WrongCall[] {
     optionsOf('ChunkedDecoder(options)', (value) => new codec.ChunkedDecoder(value)),
     { name: 'ChunkedDecoder.decode(input)', wrong: BYTES, call: (value) => decoder.decode(value, room) },
     { name: 'ChunkedDecoder.decode(output)', wrong: BYTES, call: (value) => decoder.decode(room, value) },
+    { name: 'Inflater(format)', wrong: [...TEXT, '', 'zip', 'GZIP'], call: (value) => new codec.Inflater(value) },
+    optionsOf('Inflater(options)', (value) => new codec.Inflater('gzip', value)),
+    { name: 'Inflater.inflate(input)', wrong: BYTES, call: (value) => inflater.inflate(value, room) },
+    { name: 'Inflater.inflate(output)', wrong: BYTES, call: (value) => inflater.inflate(room, value) },
+    { name: 'Inflater.inflateAll(input)', wrong: BYTES, call: (value) => inflater.inflateAll(value) },
+    { name: 'Deflater(format)', wrong: [...TEXT, '', 'zip', 'GZIP'], call: (value) => new codec.Deflater(value) },
+    optionsOf('Deflater(options)', (value) => new codec.Deflater('gzip', value)),
+    { name: 'Deflater.deflate(input)', wrong: BYTES, call: (value) => deflater.deflate(value, room) },
+    { name: 'Deflater.deflate(output)', wrong: BYTES, call: (value) => deflater.deflate(room, value) },
+    { name: 'Deflater.deflate(flush)', wrong: [...TEXT.slice(1), '', 'full'], call: (value) => deflater.deflate(room, room, value) },
+    { name: 'Deflater.deflateAll(input)', wrong: BYTES, call: (value) => deflater.deflateAll(value) },
 
     { name: 'ClientHandshake(reader)', wrong: PARTS, call: (value) => new ClientHandshake(value, writer, hello, 16_384) },
     { name: 'ClientHandshake(writer)', wrong: PARTS, call: (value) => new ClientHandshake(reader, value, hello, 16_384) },
