@@ -16,6 +16,14 @@ import { nameValue } from '../naming.ts'
 /** Bytes, as all of the package takes them: a buffer, or any view of one (typed array, `DataView`, Node's `Buffer`) as the bytes that it covers. */
 export type BytesInit = ArrayBufferLike | ArrayBufferView
 
+/** What one step of a decoder or an encoder did. */
+export interface DecodeStep {
+  /** Bytes of the input that were used. */
+  readonly consumed: number
+  /** Bytes of the output that were written. */
+  readonly produced: number
+}
+
 const VIEW = Object.getPrototypeOf(Uint8Array.prototype) as object
 const lengthOf = getter(VIEW, 'length')
 const arrayTagOf = getter(VIEW, Symbol.toStringTag)
