@@ -222,7 +222,7 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
    * reader's buffer is on the heap, and its own.
    *
    * Rejects with a {@link RestError}, whose `requestSent` says how far the request got: `RequestTimeout`, `RequestAborted`, `ConnectionClosed`,
-   * `ConnectionReset`, `TransportFailed`, `ResponseInvalid` (its `cause` is an {@link HttpError}), `RequestBodyFailed`. The connection is
+   * `ConnectionReset`, `TransportFailed`, `ResponseInvalid` (its `cause` is an {@link HttpError}), `RequestBodyFailed`, `ProxyAuthRequired`. The connection is
    * poisoned then. `ConnectionBusy` and `ConnectionPoisoned` say that nothing was sent at all. A {@link UsageError} says so too, and that nothing has
    * changed: `InvalidOption`, `RequestOutOfOrder` for a request whose `finish` was forgotten, `StaleRequest` for one whose writer has begun another.
    *
@@ -382,9 +382,9 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
       return
     }
     // What it throws is the caller's mistake, which rejects the promise; nothing has begun.
-    exchange.begin(request, reader, options, this.defaults, streaming, resolve, reject)
+    const head = exchange.begin(request, reader, options, this.defaults, streaming, resolve, reject)
     try {
-      exchange.write(request)
+      exchange.write(head, request.writer)
     } catch (error) {
       this.onFault(error)
     }

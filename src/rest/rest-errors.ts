@@ -1,5 +1,6 @@
 /** Failures of requests as {@link RestError}s. */
 
+import type { RestResponse } from '../codec/http/response.ts'
 import { HttpError, NexusError, type RequestPhase, type RequestSent, RestError, type RestErrorCode, TransportError } from '../errors.ts'
 
 /** What is true of a request that was refused before anything was done. */
@@ -40,6 +41,17 @@ export function unusableResponse(error: HttpError, outcome: Outcome): RestError 
   const isEnd = error.code === 'UnexpectedEnd'
   const message = `${isEnd ? error.message : `the response can't be used: ${error.message}`}; ${tellSent(outcome.requestSent)}`
   return new RestError(isEnd ? 'ConnectionClosed' : 'ResponseInvalid', message, { ...outcome, fault: 'remote', cause: error })
+}
+
+/** A proxy that forwards requests has not forwarded this one, or so it says. */
+export function unauthenticated(response: RestResponse, outcome: Outcome): RestError {
+  const { status, reason } = response
+  const fields = response.headers()
+  return new RestError('ProxyAuthRequired', `the proxy wants other credentials, or any: it answered ${`${status} ${reason}`.trim()}`, {
+    ...outcome,
+    fault: 'transport',
+    response: { status, headers: () => fields },
+  })
 }
 
 /** Bytes that answer nothing. */

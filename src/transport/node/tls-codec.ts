@@ -15,6 +15,7 @@ import { showsItself } from '../../printing.ts'
 import { connectError } from '../connect-errors.ts'
 import type { TlsConfig } from '../tls-config.ts'
 import { checkTlsConfig, type TlsSettings } from '../tls-options.ts'
+import type { TlsSessions } from '../tls-sessions.ts'
 import { EndWitness, startEngine } from './tls-engine.ts'
 
 /** Where plaintext goes: a `FrameReader`, a `ResponseReader`, or anything with their two methods. */
@@ -31,6 +32,8 @@ export interface TlsCodecOptions {
   readonly tls?: TlsConfig | undefined
   /** The same, checked. @internal */
   readonly settings?: TlsSettings | undefined
+  /** Those of connections to the same server before. @internal */
+  readonly sessions?: TlsSessions | undefined
   /** Bytes of plaintext that wait, from which on no more ciphertext is taken: 1 KiB to 16 MiB. Default 64 KiB. One step may go over it by itself. */
   readonly plaintextLimit?: number | undefined
   /** Most bytes that {@link TlsCodec.encrypt} takes before they are on the wire: 1 KiB to 1 GiB. Default 64 KiB. */
@@ -127,7 +130,7 @@ export class TlsCodec {
     const { wire } = this
     wire.onChange = () => this.tell()
     wire.on('error', () => {})
-    this.engine = startEngine(wire, hostname, options.settings ?? checkTlsConfig(options.tls))
+    this.engine = startEngine(wire, hostname, options.settings ?? checkTlsConfig(options.tls), options.sessions)
     this.witness = new EndWitness(this.engine, wire)
     this.engine.on('error', (error) => this.fail(error))
     this.engine.on('secureConnect', () => {
