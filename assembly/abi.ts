@@ -6,7 +6,7 @@
  */
 
 /** Grows whenever a constant below changes; the binary exports it, so a stale binary is refused at load. */
-export const ABI_VERSION = 4;
+export const ABI_VERSION = 5;
 
 // Roles (RFC 6455 section 5.3: a client masks, a server never does).
 export const ROLE_CLIENT = 0;
@@ -185,8 +185,15 @@ export const INCOMING_START = 128;
 export const INCOMING_START_LENGTH = 132;
 export const INCOMING_FRAMING = 136;
 export const INCOMING_BODY_BYTES = 144;
+export const INCOMING_REMAINING = 148;
 export const INCOMING_DATA = 156;
 export const INCOMING_DATA_LENGTH = 160;
+
+/**
+ * The limit of bodies without one, which are streamed. They may be longer than 32 bits count: whoever takes the pieces keeps `bodyBytes` small and
+ * `remaining` large enough for the next chunk.
+ */
+export const BODY_UNLIMITED = 4294967295;
 
 // Their states.
 export const INCOMING_IDLE = 0;
@@ -220,3 +227,83 @@ export const HANDSHAKE_KEY_BYTES = 24;
 export const HANDSHAKE_ACCEPT_BYTES = 28;
 /** Working memory of the accept computation: key and GUID (60) padded to two SHA-1 blocks, the schedule, the digest. */
 export const SHA1_SCRATCH_BYTES = 512;
+
+// Compressed data (RFC 1951), in a binary of its own over the same memory. Tables that all decoders of a thread share.
+export const DEFLATE_TABLES_BYTES = 23168;
+
+// Record of a decoder.
+export const INFLATE_BYTES = 480;
+export const INFLATE_INPUT = 16;
+export const INFLATE_OUTPUT = 20;
+export const INFLATE_AREA = 32;
+export const INFLATE_AREA_END = 36;
+export const INFLATE_FLOOR = 40;
+export const INFLATE_WINDOW = 44;
+export const INFLATE_TABLES = 48;
+export const INFLATE_FLAGS = 52;
+export const INFLATE_ERROR = 56;
+
+// INFLATE_FLAGS: a format, and how a stream goes on.
+export const DEFLATED_FORMAT = 3;
+export const DEFLATED_RAW = 0;
+export const DEFLATED_GZIP = 1;
+export const DEFLATED_ZLIB = 2;
+/** Behind a block that says it is the last, others may come (RFC 7692 section 7.2.3.4). */
+export const DEFLATED_CONTINUES = 4;
+/** Behind a gzip member, others may come (RFC 1952 section 2.2). */
+export const DEFLATED_MEMBERS = 8;
+
+// What a step of inflating ended with.
+export const INFLATE_MORE = 0;
+export const INFLATE_FULL = 1;
+export const INFLATE_DONE = 2;
+export const INFLATE_FAILED = 3;
+
+// What is wrong with compressed data, in the order of CompressionErrorCode (src/errors.ts).
+export const DEFLATE_ERROR_NONE = 0;
+export const DEFLATE_ERROR_BLOCK_TYPE = 1;
+export const DEFLATE_ERROR_STORED_LENGTH = 2;
+export const DEFLATE_ERROR_TOO_MANY_CODES = 3;
+export const DEFLATE_ERROR_CODE_LENGTHS = 4;
+export const DEFLATE_ERROR_REPEAT = 5;
+export const DEFLATE_ERROR_NO_END_OF_BLOCK = 6;
+export const DEFLATE_ERROR_LITERAL_CODE = 7;
+export const DEFLATE_ERROR_DISTANCE_CODE = 8;
+export const DEFLATE_ERROR_INVALID_LENGTH = 9;
+export const DEFLATE_ERROR_INVALID_DISTANCE = 10;
+export const DEFLATE_ERROR_DISTANCE_TOO_FAR = 11;
+export const DEFLATE_ERROR_UNFINISHED = 12;
+export const DEFLATE_ERROR_HEADER = 13;
+export const DEFLATE_ERROR_METHOD = 14;
+export const DEFLATE_ERROR_WINDOW = 15;
+export const DEFLATE_ERROR_DICTIONARY = 16;
+export const DEFLATE_ERROR_HEADER_CHECKSUM = 17;
+export const DEFLATE_ERROR_CHECKSUM = 18;
+export const DEFLATE_ERROR_LENGTH = 19;
+
+// Record of an encoder.
+export const COMPRESS_BYTES = 6304;
+export const COMPRESS_INPUT = 16;
+export const COMPRESS_OUTPUT = 20;
+export const COMPRESS_BUFFER = 32;
+export const COMPRESS_BUFFER_END = 36;
+export const COMPRESS_HASHES = 40;
+export const COMPRESS_CHAINS = 44;
+export const COMPRESS_TOKENS = 48;
+export const COMPRESS_TOKENS_END = 52;
+export const COMPRESS_TABLES = 56;
+export const COMPRESS_WINDOW = 60;
+export const COMPRESS_HASH_BITS = 64;
+export const COMPRESS_DEPTH = 68;
+export const COMPRESS_FLAGS = 72;
+export const COMPRESS_NEEDED = 76;
+
+// What deflating writes beyond whole blocks: nothing, all that there is, or that and the end.
+export const FLUSH_NONE = 0;
+export const FLUSH_SYNC = 1;
+export const FLUSH_FINISH = 2;
+
+// What a step of deflating ended with.
+export const DEFLATE_MORE = 0;
+export const DEFLATE_FULL = 1;
+export const DEFLATE_DONE = 2;

@@ -40,10 +40,13 @@ for (let isDone = false; !isDone; ) {
   }
 }
 
+// What is said of private members is for those who read the sources.
+const PRIVATE_DOC = /^ *\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n(?= *(?:static )?private )/gm
+
 rmSync('dist/types', { recursive: true, force: true })
 for (const [file, text] of reachable) {
   const target = file.replace(/^build/, 'dist')
-  const tabs = text.replace(/^(?: {4})+/gm, (spaces) => '\t'.repeat(spaces.length / 4))
+  const tabs = text.replace(PRIVATE_DOC, '').replace(/^(?: {4})+/gm, (spaces) => '\t'.repeat(spaces.length / 4))
   mkdirSync(dirname(target), { recursive: true })
   // Who compiles without that library has no `using`, and need not hear of it.
   writeFileSync(target, /Symbol\.(?:asyncD|d)ispose/.test(tabs) ? `/// <reference lib="esnext.disposable" />\n${tabs}` : tabs)

@@ -6,6 +6,7 @@
  *     ├── HandshakeError            remote      no WebSocket came of the connection; `status`, `headers`, `body` when there was a response
  *     ├── HttpError                 remote      the peer broke HTTP/1.1 (RFC 9112), or went over a limit of ours
  *     ├── RestError                 varies      a request failed; `requestSent` says how far it got, `cause` why
+ *     ├── CompressionError          remote      compressed data is broken, or over a limit of ours
  *     ├── EncodeError               local       what was to be sent may not be sent; nothing was written
  *     ├── TransportError            transport   the connection could not be made, or was lost
  *     ├── TlsError                  transport   … while securing it, or a TLS option that this runtime cannot honour
@@ -274,6 +275,44 @@ export class RestError extends NexusError {
   /** Fields of that response, in order. Not shown when the error is printed. */
   get headers(): readonly (readonly [name: string, value: string])[] {
     return this.#response?.headers() ?? []
+  }
+}
+
+/** Codes of {@link CompressionError}. */
+export type CompressionErrorCode =
+  | 'InvalidBlockType'
+  | 'InvalidStoredLength'
+  | 'TooManyCodes'
+  | 'InvalidCodeLengths'
+  | 'InvalidRepeat'
+  | 'MissingEndOfBlock'
+  | 'InvalidLiteralCode'
+  | 'InvalidDistanceCode'
+  | 'InvalidLength'
+  | 'InvalidDistance'
+  | 'DistanceTooFar'
+  | 'UnfinishedMessage'
+  | 'InvalidHeader'
+  | 'UnsupportedMethod'
+  | 'UnsupportedWindow'
+  | 'DictionaryRequired'
+  | 'HeaderChecksumMismatch'
+  | 'ChecksumMismatch'
+  | 'LengthMismatch'
+  | 'UnexpectedEnd'
+  | 'UnexpectedData'
+  | 'OutputTooLarge'
+
+/** Compressed data is broken (RFC 1950, 1951, 1952), incomplete, or would become larger than is allowed. Nothing after it is interpreted. */
+export class CompressionError extends NexusError {
+  readonly fault = 'remote'
+  /** @param max `OutputTooLarge`: the limit in bytes */
+  constructor(
+    readonly code: CompressionErrorCode,
+    message: string,
+    readonly max?: number,
+  ) {
+    super(message)
   }
 }
 

@@ -141,6 +141,9 @@ export function flag(fallback?: boolean): Rule<boolean> {
   return rule('true or false', (value) => typeof value === 'boolean', fallback)
 }
 
+/** Bytes, where no other buffer or view will do. */
+export const byteArray: Rule<Uint8Array> = rule('a Uint8Array', (value) => value instanceof Uint8Array)
+
 /** Text. */
 export const text: Rule<string> = rule('a string', (value) => typeof value === 'string')
 

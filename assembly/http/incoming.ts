@@ -3,7 +3,7 @@
 import {
   FIELD_BYTES, HEAD_RECORD_BYTES, INCOMING_BODY_BYTES, INCOMING_BYTES, INCOMING_DATA, INCOMING_DATA_LENGTH, INCOMING_ERROR,
   INCOMING_ERROR_A, INCOMING_ERROR_B, INCOMING_FAILED, INCOMING_FRAMING, INCOMING_HELD, INCOMING_INPUT, INCOMING_INTERIM,
-  INCOMING_MAX_BODY, INCOMING_MAX_HEAD, INCOMING_METHOD, INCOMING_START, INCOMING_START_LENGTH, INCOMING_STATE, INCOMING_STORE,
+  INCOMING_MAX_BODY, INCOMING_MAX_HEAD, INCOMING_METHOD, INCOMING_REMAINING, INCOMING_START, INCOMING_START_LENGTH, INCOMING_STATE, INCOMING_STORE,
   INCOMING_STORE_BYTES, INCOMING_STREAMING, INCOMING_TAIL, RESPONSE_FAILED,
 } from "../abi";
 import { Head } from "./head";
@@ -51,8 +51,8 @@ export function checkIncomingLayout(): void {
     offsetof<Incoming>("streaming") != INCOMING_STREAMING || offsetof<Incoming>("held") != INCOMING_HELD ||
     offsetof<Incoming>("interim") != INCOMING_INTERIM || offsetof<Incoming>("start") != INCOMING_START ||
     offsetof<Incoming>("startLength") != INCOMING_START_LENGTH || offsetof<Incoming>("framing") != INCOMING_FRAMING ||
-    offsetof<Incoming>("bodyBytes") != INCOMING_BODY_BYTES || offsetof<Incoming>("data") != INCOMING_DATA ||
-    offsetof<Incoming>("dataLength") != INCOMING_DATA_LENGTH
+    offsetof<Incoming>("bodyBytes") != INCOMING_BODY_BYTES || offsetof<Incoming>("remaining") != INCOMING_REMAINING ||
+    offsetof<Incoming>("data") != INCOMING_DATA || offsetof<Incoming>("dataLength") != INCOMING_DATA_LENGTH
   ) {
     ERROR("assembly/abi.ts and the Incoming record differ");
   }

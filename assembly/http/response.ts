@@ -12,7 +12,7 @@
 // A body that the store cannot hold, or that is to be streamed, is handed out in pieces instead, each decoded in place in its chunk.
 
 import {
-  BODY_CHUNKED, BODY_LENGTH, BODY_UNTIL_CLOSE, CHUNKS_DONE, CHUNKS_FAILED, CHUNKS_FULL, HEAD_INCOMPLETE, HEAD_TOO_MANY_FIELDS,
+  BODY_CHUNKED, BODY_LENGTH, BODY_UNLIMITED, BODY_UNTIL_CLOSE, CHUNKS_DONE, CHUNKS_FAILED, CHUNKS_FULL, HEAD_INCOMPLETE, HEAD_TOO_MANY_FIELDS,
   HTTP_ERROR_BODY_TOO_LARGE, HTTP_ERROR_HEAD_TOO_LARGE, HTTP_ERROR_MALFORMED_HEAD, HTTP_ERROR_TOO_MANY_HEADERS,
   HTTP_ERROR_TOO_MANY_INTERIM, HTTP_ERROR_UNEXPECTED_DATA, HTTP_ERROR_UNEXPECTED_UPGRADE, HTTP_ERROR_UNSUPPORTED_VERSION,
   INCOMING_BYTES, INCOMING_DONE, INCOMING_FAILED, INCOMING_IDLE, INCOMING_IN_BODY, INCOMING_IN_HEAD, MAX_INTERIM_RESPONSES, METHOD_UPGRADE,
@@ -78,8 +78,12 @@ function readHead(r: Incoming): u32 {
   r.bodyBytes = 0;
   r.inPieces = r.streaming;
   if (framing == BODY_LENGTH) {
-    if (r.contentLength > <f64>r.maxBody) return fail(r, HTTP_ERROR_BODY_TOO_LARGE, r.contentLength, r.maxBody);
-    r.remaining = <u32>r.contentLength;
+    if (r.contentLength > <f64>r.maxBody) {
+      if (r.maxBody != <u32>BODY_UNLIMITED) return fail(r, HTTP_ERROR_BODY_TOO_LARGE, r.contentLength, r.maxBody);
+      r.remaining = <u32>BODY_UNLIMITED;
+    } else {
+      r.remaining = <u32>r.contentLength;
+    }
     if (length + r.remaining > r.storeBytes) r.inPieces = 1;
   } else if (framing == BODY_CHUNKED) {
     const chunked = changetype<Chunked>(record + INCOMING_BYTES);

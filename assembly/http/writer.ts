@@ -8,6 +8,13 @@ import { equalsIgnoreCase, isFieldValue, isTarget, isToken, tokenBytes } from ".
 
 const HASH: u32 = 0x23;
 
+// Literals that every request has, as the numbers that a store puts there: the first character is the lowest byte.
+const SPACE_HTTP_1_DOT: u64 = 0x2e312f5054544820; // " HTTP/1."
+const ONE_CR: u16 = 0x0d31; // "1\r"
+const LF: u8 = 0x0a;
+const CONTENT_DASH: u64 = 0x2d746e65746e6f43; // "Content-"
+const LENGTH_COLON_SPACE: u64 = 0x203a6874676e654c; // "Length: "
+
 /** Do `bytes` fit between `at` and `end`? In 64 bits, so that no sum of lengths wraps around. */
 // @ts-ignore: decorator
 @inline
@@ -69,9 +76,11 @@ export function sealRequestLine(line: usize, methodLength: u32, at: usize, end: 
   // A fragment is never sent (RFC 9110 section 7.1); sent all the same, servers differ in what they make of it.
   if (!isToken(line, methodLength) || !isTarget(target, targetLength, HASH)) return SEAL_REFUSED;
   if (!fits(at, end, <u64>prefixLength + 11)) return SEAL_NO_ROOM;
-  at = putLiteral(at, " HTTP/1.1\r\n");
-  memory.copy(at, prefix, prefixLength);
-  return at + prefixLength;
+  store<u64>(at, SPACE_HTTP_1_DOT);
+  store<u16>(at, ONE_CR, 8);
+  store<u8>(at, LF, 10);
+  memory.copy(at + 11, prefix, prefixLength);
+  return at + 11 + prefixLength;
 }
 
 /**
@@ -94,7 +103,9 @@ export function putContentLength(at: usize, end: usize, length: u32): usize {
   let digits: u32 = 1;
   for (let rest = length; rest > 9; rest /= 10) digits++;
   if (at + digits + 20 > end) return SEAL_NO_ROOM;
-  at = putLiteral(at, "Content-Length: ");
+  store<u64>(at, CONTENT_DASH);
+  store<u64>(at, LENGTH_COLON_SPACE, 8);
+  at += 16;
   for (let i = digits; i != 0; length /= 10) store<u8>(at + --i, 0x30 + (length % 10));
   store<u32>(at + digits, 0x0a0d0a0d);
   return at + digits + 4;

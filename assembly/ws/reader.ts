@@ -149,6 +149,8 @@ export function readerParse(record: usize): u32 {
       if (r.tail == r.head && r.remaining != 0) break;
       if (!readPart(r, entry)) break;
       entry += DESCRIPTOR_BYTES;
+      // All that has come of the frame was taken.
+      if (r.remaining != 0) break;
     } else {
       break;
     }
@@ -368,13 +370,17 @@ function process(r: Reader, address: usize, length: u32): bool {
 /** A frame awaited in place: true when it is complete and described. */
 function readPayload(r: Reader, entry: usize): bool {
   const address = r.head;
-  const fresh = address + r.processed;
-  const take = <u32>min<u64>(r.remaining, r.tail - fresh);
-  if (!process(r, fresh, take)) return false;
-  r.processed += take;
-  if (r.remaining) return false;
+  const before = r.processed;
+  const fresh = address + before;
+  const arrived = r.tail - fresh;
+  const remaining = r.remaining;
+  if (remaining > <u64>arrived) {
+    if (process(r, fresh, arrived)) r.processed = before + arrived;
+    return false;
+  }
+  if (!process(r, fresh, <u32>remaining)) return false;
 
-  const length = r.processed;
+  const length = before + <u32>remaining;
   r.processed = 0;
   r.head = address + length;
   r.state = STATE_HEADER;

@@ -23,7 +23,7 @@ export interface Counting {
 }
 
 export const workloads: readonly { readonly id: string; readonly source: string }[]
-export function countAll(faces: Faces, shipped: Uint8Array): Record<string, Counts>
+export function countAll(faces: Faces, shipped: Readonly<Record<'codec' | 'deflate', Uint8Array>>): Record<string, Counts>
 export function checksum(faces: Faces, codec: unknown, id: string): string
 export function compare(accepted: Record<string, Counts>, found: Record<string, Counts>): { failures: string[]; gains: string[] }
 export function instrument(

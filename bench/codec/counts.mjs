@@ -11,10 +11,11 @@ export { checksum, workloads }
 
 /**
  * @param {import('./workloads.mjs').Faces} faces
- * @param {Uint8Array} shipped
+ * @param {Record<'codec' | 'deflate', Uint8Array>} shipped
  */
 export function countAll(faces, shipped) {
-  const { counting } = binaries(shipped)
-  const counter = new Counter(faces, new WebAssembly.Module(counting.bytes), counting)
+  const { codec, deflate } = binaries(shipped)
+  const modules = { codec: new WebAssembly.Module(codec.counting.bytes), deflate: new WebAssembly.Module(deflate.counting.bytes) }
+  const counter = new Counter(faces, modules, { codec: codec.counting, deflate: deflate.counting })
   return Object.fromEntries(workloads.map(({ id }) => [id, counter.count(id)]))
 }

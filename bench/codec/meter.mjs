@@ -47,27 +47,39 @@ function digest(id, running) {
   return sink.value
 }
 
-/** A codec of the instrumented binary, with everything in its way that counts. */
+/** @typedef {{ regions: readonly import('./instrument.mjs').Region[], sites: readonly import('./instrument.mjs').Site[] }} Layout of an instrumented binary */
+
+/** A codec of the instrumented binaries, with everything in its way that counts. */
 export class Counter {
   /** @type {Record<string, number>} */
   #calls = {}
 
   /**
    * @param {import('./workloads.mjs').Faces} faces
-   * @param {WebAssembly.Module} module
-   * @param {{ regions: readonly import('./instrument.mjs').Region[], sites: readonly import('./instrument.mjs').Site[] }} layout
+   * @param {Record<'codec' | 'deflate', WebAssembly.Module>} modules
+   * @param {Record<'codec' | 'deflate', Layout>} layouts
    */
-  constructor(faces, module, layout) {
+  constructor(faces, modules, layouts) {
     this.faces = faces
-    this.layout = layout
-    this.codec = new faces.Codec(module, faces.webTextDecoding())
-    // Faces take the exports from their memory when they are made: they get ours. All workloads fit in the first memory.
-    const region = this.codec.region(64)
-    this.memory = region.memory
-    this.globals = /** @type {Record<string, WebAssembly.Global>} */ (this.memory.exports)
+    this.codec = new faces.Codec(modules.codec, faces.webTextDecoding(), undefined, modules.deflate)
+    // Faces take the exports from their memory: they get ours. All workloads fit in the first memory.
+    const region = this.codec.deflateRegion(64)
+    const { memory } = region
+    this.parts = [
+      { globals: /** @type {Record<string, WebAssembly.Global>} */ (memory.exports), layout: layouts.codec },
+      { globals: /** @type {Record<string, WebAssembly.Global>} */ (memory.deflate), layout: layouts.deflate },
+    ]
+    const [codec, deflate] = this.parts.map(({ globals }) => this.#wrapped(globals))
+    memory.exports = codec
+    Object.defineProperty(memory, 'deflate', { value: deflate })
+    region.release()
+  }
+
+  /** Functions of an instance, each call counted. @param {Record<string, unknown>} exports */
+  #wrapped(exports) {
     /** @type {Record<string, Function>} */
     const wrapped = {}
-    for (const [name, value] of Object.entries(this.globals)) {
+    for (const [name, value] of Object.entries(exports)) {
       if (typeof value !== 'function') continue
       const call = /** @type {(...args: number[]) => number} */ (value)
       wrapped[name] = (/** @type {number[]} */ ...args) => {
@@ -75,8 +87,7 @@ export class Counter {
         return call(...args)
       }
     }
-    this.memory.exports = wrapped
-    region.release()
+    return wrapped
   }
 
   /**
@@ -99,10 +110,9 @@ export class Counter {
 
   /** @param {import('./workloads.mjs').Running} running */
   #pass(running) {
-    const { regions, sites } = this.layout
-    const { globals } = this
-    for (const { counter } of regions) globals[counter].value = 0n
-    for (const { counter } of sites) globals[counter].value = 0n
+    for (const { globals, layout } of this.parts) {
+      for (const { counter } of [...layout.regions, ...layout.sites]) globals[counter].value = 0n
+    }
     this.#calls = {}
     const copying = new Copying()
     try {
@@ -115,22 +125,26 @@ export class Counter {
     let instructions = 0
     /** @type {Record<string, number>} */
     const functions = {}
-    for (const { counter, instructions: own } of regions) {
-      const hits = Number(globals[counter].value)
-      if (hits === 0) continue
-      for (const [source, count] of Object.entries(own)) {
-        functions[source] = (functions[source] ?? 0) + hits * count
-        instructions += hits * count
+    for (const { globals, layout } of this.parts) {
+      for (const { counter, instructions: own } of layout.regions) {
+        const hits = Number(globals[counter].value)
+        if (hits === 0) continue
+        for (const [source, count] of Object.entries(own)) {
+          functions[source] = (functions[source] ?? 0) + hits * count
+          instructions += hits * count
+        }
       }
     }
     let wasmCopied = 0
     /** @type {Record<string, number>} */
     const copies = {}
-    for (const { counter, source } of sites) {
-      const bytes = Number(globals[counter].value)
-      if (bytes === 0) continue
-      copies[source] = (copies[source] ?? 0) + bytes
-      wasmCopied += bytes
+    for (const { globals, layout } of this.parts) {
+      for (const { counter, source } of layout.sites) {
+        const bytes = Number(globals[counter].value)
+        if (bytes === 0) continue
+        copies[source] = (copies[source] ?? 0) + bytes
+        wasmCopied += bytes
+      }
     }
     const crossings = Object.values(calls).reduce((sum, count) => sum + count, 0)
     return {

@@ -65,11 +65,14 @@ const SECONDS = quick ? 0.01 : 0.03
 if (chosen.length === 0) stop(`no workload is called ${only?.join(', ')}`)
 if (flag('accept') && only !== null) stop('--accept takes all workloads: leave out --only')
 
-const { shipped, counting } = binaries()
+const { codec, deflate } = binaries()
 mkdirSync(folder, { recursive: true })
-writeFileSync(`${folder}/codec.wasm`, shipped)
-writeFileSync(`${folder}/counting.wasm`, counting.bytes)
-writeFileSync(`${folder}/counting.json`, JSON.stringify({ regions: counting.regions, sites: counting.sites }))
+writeFileSync(`${folder}/codec.wasm`, codec.shipped)
+writeFileSync(`${folder}/deflate.wasm`, deflate.shipped)
+writeFileSync(`${folder}/counting.wasm`, codec.counting.bytes)
+writeFileSync(`${folder}/counting-deflate.wasm`, deflate.counting.bytes)
+const layout = (/** @type {import('./meter.mjs').Layout} */ { regions, sites }) => ({ regions, sites })
+writeFileSync(`${folder}/counting.json`, JSON.stringify({ codec: layout(codec.counting), deflate: layout(deflate.counting) }))
 
 /** @type {Map<string, { child: Child, version: string, ask: (command: import('./session.mjs').Command) => Promise<any> }>} */
 const runtimes = new Map()

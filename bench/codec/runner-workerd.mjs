@@ -15,7 +15,13 @@ import { calibrate } from './meter.mjs'
 const [folder] = process.argv.slice(2)
 /** Where the program is: a CommonJS module that calls it `default`. @type {string} */
 const binary = /** @type {any} */ (workerdPackage.default).default
-const MODULES = { 'codec.wasm': 'wasm', 'counting.wasm': 'wasm', 'counting.json': 'json' }
+const MODULES = {
+  'codec.wasm': 'wasm',
+  'deflate.wasm': 'wasm',
+  'counting.wasm': 'wasm',
+  'counting-deflate.wasm': 'wasm',
+  'counting.json': 'json',
+}
 
 const input = fileURLToPath(new URL('worker.mjs', import.meta.url))
 const bundle = await rolldown({ input, external: /** @type {string[]} */ (Object.keys(MODULES).map((name) => `./${name}`)), platform: 'neutral' })

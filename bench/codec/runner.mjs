@@ -15,7 +15,9 @@ const cpu = () => {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1e6
 }
-const answer = session(await loadFaces(), module('codec.wasm'), module('counting.wasm'), layout, cpu)
+const shipped = { codec: module('codec.wasm'), deflate: module('deflate.wasm') }
+const counting = { codec: module('counting.wasm'), deflate: module('counting-deflate.wasm') }
+const answer = session(await loadFaces(), shipped, counting, layout, cpu)
 
 say({ version })
 answerLines(answer)

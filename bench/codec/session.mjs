@@ -11,13 +11,13 @@ import { workloads } from './workloads.mjs'
 
 /**
  * @param {import('./workloads.mjs').Faces} faces
- * @param {WebAssembly.Module} shipped
- * @param {WebAssembly.Module} counting
- * @param {ConstructorParameters<typeof Counter>[2]} layout of the counting module
+ * @param {Record<'codec' | 'deflate', WebAssembly.Module>} shipped
+ * @param {Record<'codec' | 'deflate', WebAssembly.Module>} counting
+ * @param {ConstructorParameters<typeof Counter>[2]} layout of the counting modules
  * @param {() => number} cpu seconds that this process has computed so far; 0 where that is not known
  */
 export function session(faces, shipped, counting, layout, cpu = () => 0) {
-  const plain = new faces.Codec(shipped, faces.webTextDecoding())
+  const plain = new faces.Codec(shipped.codec, faces.webTextDecoding(), undefined, shipped.deflate)
   const timer = new Timer(faces, plain)
   /** @type {Counter | null} */
   let counter = null

@@ -223,3 +223,23 @@ export function requestHead(random) {
     `GET /v3/orders?symbol=${random.of(SYMBOLS)}&n=${random.below(1_000)} HTTP/1.1\r\nHost: api.example\r\n${fields.join('\r\n')}\r\n\r\n`,
   )
 }
+
+/** So many digits, the first of them no zero. @param {Random} random @param {number} count */
+function digits(random, count) {
+  let text = String(1 + random.below(9))
+  while (text.length < count) text += random.below(10)
+  return text
+}
+
+/** A trade, as JSON. @param {Random} random */
+export function trade(random) {
+  const price = `${digits(random, 5)}.${digits(random, 2)}`
+  const times = `"E":17${digits(random, 11)},"T":17${digits(random, 11)}`
+  return `{"e":"trade",${times},"s":"BTCUSDT","t":${digits(random, 10)},"p":"${price}","q":"0.${digits(random, 5)}","m":${random.below(2) === 0}}`
+}
+
+/** So many bids and as many asks, as JSON. @param {Random} random @param {number} levels */
+export function book(random, levels) {
+  const side = () => Array.from({ length: levels }, () => `["${digits(random, 5)}.${digits(random, 2)}","${random.below(10)}.${digits(random, 5)}"]`)
+  return `{"lastUpdateId":${digits(random, 11)},"bids":[${side().join(',')}],"asks":[${side().join(',')}]}`
+}

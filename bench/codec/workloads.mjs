@@ -6,7 +6,7 @@
 // Rule 3: nothing here copies through a typed array while a pass runs, so that what is counted there is the codec's.
 
 import { Random } from './random.mjs'
-import { body, cut, feed, frame, join, mixture, noise, prose, quote, requestHead, response, size } from './streams.mjs'
+import { body, book, cut, feed, frame, join, mixture, noise, prose, quote, requestHead, response, size, trade } from './streams.mjs'
 
 /**
  * The classes of src/codec, from wherever they were loaded.
@@ -23,6 +23,8 @@ import { body, cut, feed, frame, join, mixture, noise, prose, quote, requestHead
  * @property {any} RequestReader
  * @property {any} ResponseReader
  * @property {any} ChunkedDecoder
+ * @property {any} Deflater
+ * @property {any} Inflater
  * @property {any} CodecTools
  *
  * @typedef {object} Running a workload that is ready to go
@@ -648,6 +650,75 @@ for (const chunk of [16, 128, KIB, 16 * KIB]) {
       return { messages: 2, bytes: 2 * wire.length, pass: () => repeat(2, () => one(null)), digest: one, release: () => decoder.release() }
     }
     add('chunks in', `64 KiB in chunks of ${shown(chunk)}`, start, read)
+  }
+}
+
+// Compressed data: a feed whose messages know those before them, as permessage-deflate has it, and data that is whole.
+
+/** @type {readonly (readonly [title: string, count: number, make: (random: Random) => string])[]} */
+const PACKED = [
+  ['trades', 512, trade],
+  ['depths of 10 levels', 128, (random) => book(random, 10)],
+  ['snapshots of 100 levels', 24, (random) => book(random, 100)],
+]
+
+for (const [title, count, make] of PACKED) {
+  const texts = (/** @type {Random} */ random) => repeated(count, () => encoder.encode(make(random)))
+  const output = new Uint8Array(64 * KIB)
+  const packed = (/** @type {any} */ deflater, /** @type {Uint8Array} */ text) => output.subarray(0, deflater.deflate(text, output, 'sync').produced)
+
+  add('inflate', title, (random, faces, codec) => {
+    const deflater = new faces.Deflater(codec, 'deflate-raw')
+    const messages = texts(random).map((text) => packed(deflater, text).slice())
+    deflater.release()
+    const inflater = new faces.Inflater(codec, 'deflate-raw', { openEnded: true })
+    return passing(messages, inflater, (message) => output.subarray(0, inflater.inflate(message, output).produced))
+  })
+  add('deflate', title, (random, faces, codec) => {
+    const deflater = new faces.Deflater(codec, 'deflate-raw')
+    return passing(texts(random), deflater, (text) => packed(deflater, text))
+  })
+}
+for (const format of ['gzip', 'deflate']) {
+  add('inflate', `${format}, 330 B`, (random, faces, codec) => {
+    const deflater = new faces.Deflater(codec, format)
+    const messages = repeated(64, () => deflater.deflateAll(encoder.encode(book(random, 14))))
+    deflater.release()
+    const inflater = new faces.Inflater(codec, format)
+    return passing(messages, inflater, (message) => inflater.inflateAll(message))
+  })
+}
+
+/** @template T @param {number} count @param {() => T} make @returns {T[]} */
+function repeated(count, make) {
+  return Array.from({ length: count }, make)
+}
+
+/**
+ * Messages that go one after the other through what keeps a history; a pass begins with none.
+ *
+ * @param {readonly Uint8Array[]} messages
+ * @param {any} coder
+ * @param {(message: Uint8Array) => Uint8Array} one
+ */
+function passing(messages, coder, one) {
+  return {
+    messages: messages.length,
+    bytes: messages.reduce((sum, { length }) => sum + length, 0),
+    pass() {
+      coder.reset()
+      let sum = 0
+      for (const message of messages) {
+        const { length, 0: first } = one(message)
+        sum = (sum + length + (first ?? 0)) | 0
+      }
+      return sum
+    },
+    digest(/** @type {import('./sink.mjs').Sink} */ sink) {
+      coder.reset()
+      for (const message of messages) sink.bytes(one(message))
+    },
+    release: () => coder.release(),
   }
 }
 

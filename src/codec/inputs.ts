@@ -16,6 +16,14 @@ import { nameValue } from '../naming.ts'
 /** Bytes, as all of the package takes them: a buffer, or any view of one (typed array, `DataView`, Node's `Buffer`) as the bytes that it covers. */
 export type BytesInit = ArrayBufferLike | ArrayBufferView
 
+/** What one step of a decoder or an encoder did. */
+export interface DecodeStep {
+  /** Bytes of the input that were used. */
+  readonly consumed: number
+  /** Bytes of the output that were written. */
+  readonly produced: number
+}
+
 const VIEW = Object.getPrototypeOf(Uint8Array.prototype) as object
 const lengthOf = getter(VIEW, 'length')
 const arrayTagOf = getter(VIEW, Symbol.toStringTag)
@@ -73,6 +81,11 @@ export function bytesOf(name: string, value: unknown, others = ''): Uint8Array<A
 export function textOf(name: string, value: unknown): string {
   if (typeof value === 'string') return value
   throw new UsageError('InvalidOption', `${name} must be a string, but is ${nameValue(value)}`)
+}
+
+/** Throws `InvalidOption` for what is no function. */
+export function checkFill(fill: unknown): void {
+  if (typeof fill !== 'function') throw new UsageError('InvalidOption', `fill must be a function like (bytes) => …, but is ${nameValue(fill)}`)
 }
 
 /** The gate to WebAssembly: `length`, once it is proved to be a whole number from 0 to `room`. */

@@ -10,7 +10,10 @@
  * Rule 4: what the system reads into or writes from is lent to it, and is not given back before the system is done.
  */
 
+import { DEFLATE_TABLES_BYTES } from '../../assembly/abi.ts'
+import { UsageError } from '../errors.ts'
 import { showsItself } from '../printing.ts'
+import { type DeflateExports, instantiateDeflate } from './deflate-module.ts'
 import { type CodecExports, compileCodec, instantiateCodec } from './module.ts'
 import type { TextDecoding } from './text.ts'
 
@@ -38,9 +41,18 @@ export class CodecMemory {
   /** Free runs as start, end, start, end …, ascending and never touching. */
   private readonly free: number[]
   private used = 0
+  private inflating: DeflateExports | null = null
+  private tables = 0
 
-  /** @param memory of at least one page; shared with other threads when `module` is the codec's shared build */
-  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory) {
+  /**
+   * @param memory of at least one page; shared with other threads when `module` is the codec's shared build
+   * @param deflateModule the binary for compressed data, of the same build; asked for when it is first needed
+   */
+  constructor(
+    module: WebAssembly.Module,
+    private readonly memory: WebAssembly.Memory,
+    private readonly deflateModule: () => WebAssembly.Module = noDeflate,
+  ) {
     this.exports = instantiateCodec(module, memory)
     // Views of shared memory are used like any other: what is written here is read there after an atomic store and load only (handover.ts).
     const buffer = memory.buffer as ArrayBuffer
@@ -48,6 +60,29 @@ export class CodecMemory {
     this.i32 = new Int32Array(buffer)
     this.view = new DataView(buffer)
     this.free = [FIRST_REGION, buffer.byteLength]
+  }
+
+  /** The code for compressed data, over this memory; instantiated when it is first used. */
+  get deflate(): DeflateExports {
+    this.inflating ??= instantiateDeflate(this.deflateModule(), this.memory)
+    return this.inflating
+  }
+
+  /**
+   * Tables that all who inflate in this memory share, and keep for as long as it lives; made when they are first asked for. 0 when there is no room
+   * for them.
+   */
+  get deflateTables(): number {
+    if (this.tables === 0) {
+      const bytes = align(DEFLATE_TABLES_BYTES)
+      const start = this.take(bytes)
+      if (start === 0) return 0
+      // They are nobody's region: a memory that has nothing else is empty.
+      this.used -= bytes
+      this.deflate.deflateTables(start)
+      this.tables = start
+    }
+    return this.tables
   }
 
   /** No region is out. */
@@ -83,6 +118,10 @@ export class CodecMemory {
     else free.splice(i, 0, start, end)
     this.used -= bytes
   }
+}
+
+function noDeflate(): never {
+  throw new UsageError('OptionUnsupported', 'this codec was made without the binary for compressed data')
 }
 
 /** Where a region lies; it says nothing of who holds it. */
@@ -151,6 +190,7 @@ export class Codec {
 
   private readonly memories: CodecMemory[] = []
   private compiled: WebAssembly.Module | null = null
+  private compiledDeflate: WebAssembly.Module | null = null
   private readonly giveBack = (region: Region): void => {
     this.forgotten.unregister(region)
     this.reclaim(region)
@@ -167,6 +207,8 @@ export class Codec {
     private decoding: TextDecoding,
     /** Pages of each memory, but for the first one; more when one region needs more. */
     private readonly memoryPages: number = MEMORY_PAGES,
+    /** The binary for compressed data: as `source`, and compiled when it is first needed. */
+    private readonly deflateSource: WebAssembly.Module | (() => string) = noDeflate,
   ) {}
 
   /** How bytes become strings. */
@@ -186,6 +228,11 @@ export class Codec {
     return this.compiled
   }
 
+  private readonly compileDeflate = (): WebAssembly.Module => {
+    this.compiledDeflate ??= typeof this.deflateSource === 'function' ? compileCodec(this.deflateSource()) : this.deflateSource
+    return this.compiledDeflate
+  }
+
   /** Linear memories that are alive. */
   get memoryCount(): number {
     return this.memories.length
@@ -193,16 +240,25 @@ export class Codec {
 
   /** A fresh region of `bytes`, zeroed or not. It is given back when it is released, at the latest when it is garbage. */
   region(bytes: number): Region {
-    const size = align(bytes)
+    return this.regionIn((memory) => memory.take(align(bytes)), align(bytes))
+  }
+
+  /** As {@link Codec.region}, in a memory that has the tables for compressed data. */
+  deflateRegion(bytes: number): Region {
+    return this.regionIn((memory) => (memory.deflateTables === 0 ? 0 : memory.take(align(bytes))), align(bytes), align(DEFLATE_TABLES_BYTES))
+  }
+
+  /** @param besides bytes that a fresh memory must have room for beside the region */
+  private regionIn(take: (memory: CodecMemory) => number, size: number, besides = 0): Region {
     for (const memory of this.memories) {
-      const start = memory.take(size)
+      const start = take(memory)
       if (start !== 0) return this.watched({ memory, start, bytes: size })
     }
     const usual = this.memories.length === 0 ? Math.min(FIRST_MEMORY_PAGES, this.memoryPages) : this.memoryPages
-    const pages = Math.max(usual, Math.ceil((size + FIRST_REGION) / PAGE))
-    const memory = new CodecMemory(this.module, new WebAssembly.Memory({ initial: pages, maximum: pages }))
+    const pages = Math.max(usual, Math.ceil((size + besides + FIRST_REGION) / PAGE))
+    const memory = new CodecMemory(this.module, new WebAssembly.Memory({ initial: pages, maximum: pages }), this.compileDeflate)
     this.memories.push(memory)
-    return this.watched({ memory, start: memory.take(size), bytes: size })
+    return this.watched({ memory, start: take(memory), bytes: size })
   }
 
   private watched(extent: Extent): Region {

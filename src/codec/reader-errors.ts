@@ -8,6 +8,11 @@ export function released(what: string): UsageError {
   return new UsageError('Released', `the ${what} was released: its memory may belong to another connection`)
 }
 
+/** A message has no field with this index. */
+export function noField(index: unknown, count: number): RangeError {
+  return new RangeError(`field ${nameValue(index)} is outside the message's ${count} fields`)
+}
+
 /** @param advice what makes room, for the text */
 export function bufferFull(needed: number, available: number, advice: string): UsageError {
   return new UsageError('BufferFull', `${nameValue(needed)} bytes do not fit: there is room for ${available}. ${advice}`, { needed, available })

@@ -22,18 +22,20 @@ import { readOptions } from '../option-rules.ts'
 import { threadCodec as codec } from './thread-codec.ts'
 
 export { BorrowedHead, type HttpVersion } from '../codec/http/borrowed-head.ts'
-export type { DecodeStep } from '../codec/http/chunked-decoder.ts'
 export type { Fields, FieldsInit } from '../codec/http/fields.ts'
 export type { BodySource, Request } from '../codec/http/request.ts'
 export type { HeadersPhase, QueryPhase, QueryValue, ReadyPhase } from '../codec/http/request-phases.ts'
 export { type RequestFraming, RequestHead } from '../codec/http/request-reader.ts'
 export { OwnedResponse, RestResponse } from '../codec/http/response.ts'
 export type { InterimResponse } from '../codec/http/response-reader.ts'
+export type { DecodeStep } from '../codec/inputs.ts'
 export { ClientHandshake, type ClientHello, ServerHandshake, type ServerHello } from '../codec/ws/handshake.ts'
 export { MaskKeys, type RandomSource } from '../codec/ws/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/ws/message.ts'
 export type { UpgradeFault, UpgradeHead } from '../codec/ws/upgrade.ts'
 export {
+  CompressionError,
+  type CompressionErrorCode,
   EncodeError,
   type EncodeErrorCode,
   type Fault,
@@ -53,6 +55,7 @@ export {
   UsageError,
   type UsageErrorCode,
 } from '../errors.ts'
+export { type CompressionFormat, Deflater, type DeflaterOptions, type Flush, Inflater, type InflaterOptions } from './compression.ts'
 export type {
   BytesInit,
   ChunkedDecoderOptions,
@@ -102,6 +105,7 @@ export function computeAcceptKey(key: string): string {
  * need them. `release()` gives the memory back.
  */
 export function pair(role: Role, options: FrameReaderOptions & FrameWriterOptions = {}): FramePair {
+  FRAME_READER_OPTIONS.role.read('role', role)
   const read = readOptions<FrameReaderOptions & FrameWriterOptions>({ ...FRAME_READER_OPTIONS, ...FRAME_WRITER_OPTIONS }, options)
   const { bufferCapacity = DEFAULT_BUFFER_CAPACITY, writeBufferCapacity = DEFAULT_WRITE_BUFFER_CAPACITY } = read
   const region = codec.region(BaseFrameReader.regionBytes(bufferCapacity) + BaseFrameWriter.regionBytes(writeBufferCapacity))

@@ -1,6 +1,7 @@
 /** What a pool does, on the channels of `node:diagnostics_channel`, which Deno and Bun have too. */
 
 import { channel } from 'node:diagnostics_channel'
+import { isBag, refused } from '../option-rules.ts'
 import type { PoolObserver } from '../rest/observer.ts'
 
 /** The part of a pool that is needed. */
@@ -33,6 +34,7 @@ const CHANNELS = {
  * ```
  */
 export function publishDiagnostics(pool: Observable): () => void {
+  if (!isBag(pool) || typeof pool['observe'] !== 'function') throw refused('pool', 'a ClientPool', pool)
   const observer: Record<string, (event: object) => void> = {}
   for (const [name, title] of Object.entries(CHANNELS)) {
     const target = channel(title)

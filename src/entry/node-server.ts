@@ -1,8 +1,10 @@
 /** Serving the `'upgrade'` event of `node:http`, which Deno and Bun implement too. */
 
+import { bytesOf } from '../codec/inputs.ts'
 import type { UpgradeHead } from '../codec/ws/upgrade.ts'
+import { isBag, readOptions, refused } from '../option-rules.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node/transport.ts'
-import type { AcceptOptions } from '../ws/options.ts'
+import { ACCEPT_OPTIONS, type AcceptOptions } from '../ws/options.ts'
 import { WsStream, type WsStreamClass } from '../ws/ws-stream.ts'
 
 /** The part of an HTTP server's request that an upgrade needs. */
@@ -32,13 +34,24 @@ export class NodeServerWsStream extends WsStream {
     head: Uint8Array,
     options: AcceptOptions = {},
   ): Promise<Stream> {
-    return this.acceptHead<Stream>(nodeTransport(socket, head.length > 0 ? head : undefined), readHead(request), options)
+    const read = readOptions(ACCEPT_OPTIONS, options)
+    const upgrade = readHead(request)
+    const rest = bytesOf('head', head)
+    return this.acceptHead<Stream>(nodeTransport(socket, rest.length > 0 ? rest : undefined), upgrade, read)
   }
 }
 
-/** The head as Node's parser has read it. */
-function readHead({ method = '', url = '', httpVersion, rawHeaders }: UpgradeIncoming): UpgradeHead {
+/** The head as Node's parser has read it. Throws `InvalidOption`. */
+function readHead(request: UpgradeIncoming): UpgradeHead {
+  if (!isRequest(request)) throw refused('request', "the request of an 'upgrade' event, with method, url and rawHeaders", request)
+  const { method = '', url = '', httpVersion, rawHeaders } = request
   const headers: [name: string, value: string][] = []
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) headers.push([rawHeaders[i] as string, rawHeaders[i + 1] as string])
   return { method, target: url, version: httpVersion === '1.0' ? '1.0' : '1.1', headers }
+}
+
+function isRequest(value: unknown): value is UpgradeIncoming {
+  if (!isBag(value)) return false
+  const { method = '', url = '', rawHeaders } = value
+  return typeof method === 'string' && typeof url === 'string' && Array.isArray(rawHeaders) && rawHeaders.every((each) => typeof each === 'string')
 }

@@ -3,6 +3,7 @@
 import { pairsOf } from '../codec/http/fields.ts'
 import { methodFault } from '../codec/http/method.ts'
 import type { Request as HttpRequest } from '../codec/http/request.ts'
+import { pathFault } from '../codec/http/request-builder.ts'
 import { RequestWriter, withoutTrailingSlashes } from '../codec/http/request-writer.ts'
 import { ResponseReader } from '../codec/http/response-reader.ts'
 import { RestError, UsageError } from '../errors.ts'
@@ -20,6 +21,7 @@ import {
   CLOSE_OPTIONS,
   type ClientPoolOptions,
   DEFAULT_TIMEOUT,
+  observer as observerRule,
   POOL_OPTIONS,
   type PoolRequestOptions,
   REQUEST_OPTIONS,
@@ -144,10 +146,10 @@ export class ClientPool {
 
   /** Has `observer` told what happens from now on. The function that is returned ends that. */
   observe(observer: PoolObserver): () => void {
-    return this.core.observers.add(observer)
+    return this.core.observers.add(observerRule.read('observer', observer))
   }
 
-  /** A healthy free slot, the one last used first; null when there is none, or the pool is closed. Never waits, allocates nothing. */
+  /** A healthy free slot, the one last used first; null when there is none, or the pool is closed. Never waits, allocates the handle alone. */
   tryAcquire(): ClientSlot | null {
     return this.core.take()
   }
@@ -188,7 +190,7 @@ export class ClientPool {
    */
   async request(method: string, path: string, given?: PoolRequestOptions): Promise<OwnedHttpResponse> {
     const options = readOptions(REQUEST_OPTIONS, given)
-    const fault = methodFault(method)
+    const fault = methodFault(method) ?? pathFault(method, this.place.basePath, path)
     if (fault !== null) throw fault
     return this.run((writer) => buildRequest(writer, method, path, options), options)
   }

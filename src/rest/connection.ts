@@ -14,6 +14,7 @@ import { type RestError, UsageError } from '../errors.ts'
 import { readOptions } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
+import { checkTransport } from '../transport/dial-options.ts'
 import { secureOver } from '../transport/secure-over.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { HttpConnectionBuilder } from './builder.ts'
@@ -47,6 +48,7 @@ const NO_OPTIONS: SendOptions = {}
 
 /** A connection of class `Class` over an open transport, which is closed when there comes none of it. */
 function speakOver<Self extends HttpConnection>(Class: HttpConnectionClass<Self>, transport: Transport, options: HttpOptions): Self {
+  checkTransport(transport)
   try {
     return new Class(Class.runtime, transport, readOptions(HTTP_OPTIONS, options))
   } catch (error) {

@@ -11,6 +11,8 @@ type EventOf<Name extends keyof PoolObserver> = Parameters<NonNullable<PoolObser
 export class Observers {
   private readonly list: PoolObserver[] = []
 
+  constructor(private readonly clock: Clock) {}
+
   get any(): boolean {
     return this.list.length !== 0
   }
@@ -32,14 +34,24 @@ export class Observers {
   }
 
   /** Tells how a request ends. */
-  watch(slot: number, sending: Promise<{ readonly status: number }>, clock: Clock): void {
+  watch(slot: number, sending: Promise<{ readonly status: number }>): void {
     if (!this.list.some((observer) => observer.onRequest !== undefined)) return
+    const { clock } = this
     const since = clock.now()
     const ended = (status: number | null, error: RestError | null): void =>
       this.tell('onRequest', { slot, status, error, duration: clock.now() - since })
     sending.then(
-      (response) => ended(response.status, null),
+      (response) => ended(statusOf(response), null),
       (error: unknown) => ended(null, error instanceof RestError ? error : null),
     )
+  }
+}
+
+/** Null when the slot was released in the moment in which the response came. */
+function statusOf(response: { readonly status: number }): number | null {
+  try {
+    return response.status
+  } catch {
+    return null
   }
 }

@@ -18,14 +18,11 @@ import { type HeldPool, type Holders, NO_HOLDERS } from './holders.ts'
 import { look } from './look.ts'
 import type { SlotUpEvent } from './observer.ts'
 import { Observers } from './observers.ts'
-import type { ClientPoolOptions, ResolvedPoolOptions, SendOptions } from './options.ts'
+import type { ClientPoolOptions, ResolvedPoolOptions } from './options.ts'
 import { PoolClosing, poolClosed } from './pool-closing.ts'
 import { type Counters, newCounters, type PoolStats, statsOf } from './pool-stats.ts'
-import type { HttpResponse } from './response.ts'
-import type { SendableRequest } from './sendable.ts'
 import { type Abortable, Signals } from './signals.ts'
 import { type ClientSlot, type Slot, type SlotOwner, SlotState } from './slot.ts'
-import type { StreamedResponse } from './streamed-response.ts'
 import { type KeptPool, Upkeep } from './upkeep.ts'
 import { SLOT_ERRORS, WaiterQueue, type WaitOptions } from './waiters.ts'
 
@@ -40,7 +37,7 @@ const OWN_DOING: ReadonlySet<RestErrorCode> = new Set<RestErrorCode>(['RequestTi
 /** What the parts of a pool share. */
 export class PoolCore implements HeldPool, KeptPool {
   readonly slots: Slot[] = []
-  readonly observers: Observers = new Observers()
+  readonly observers: Observers
   readonly counters: Counters = newCounters()
   /** Those of callers, and the pool's own: each is listened to once, whatever follows it. */
   readonly signals: Signals = new Signals()
@@ -70,6 +67,7 @@ export class PoolCore implements HeldPool, KeptPool {
     /** Other threads that hold slots. */
     readonly holders: Holders = NO_HOLDERS,
   ) {
+    this.observers = new Observers(runtime.clock)
     this.waiters = new WaiterQueue(runtime.clock, this.signals, SLOT_ERRORS)
     this.opening = new WaiterQueue(runtime.clock, this.signals, {
       ...SLOT_ERRORS,
@@ -218,19 +216,6 @@ export class PoolCore implements HeldPool, KeptPool {
     // A request that is still under way was abandoned by its caller.
     if (connection !== null && connection.state === 'busy') connection.destroy()
     this.place(slot)
-  }
-
-  send(slot: Slot, request: SendableRequest, options: SendOptions | undefined): Promise<HttpResponse> {
-    // A slot that is held has a connection, alive or not.
-    const sending = (slot.connection as HttpConnection).send(request, slot.reader, options)
-    if (this.observers.any) this.observers.watch(slot.index, sending, this.runtime.clock)
-    return sending
-  }
-
-  sendStreaming(slot: Slot, request: SendableRequest, options: SendOptions | undefined): Promise<StreamedResponse> {
-    const sending = (slot.connection as HttpConnection).sendStreaming(request, options)
-    if (this.observers.any) this.observers.watch(slot.index, sending, this.runtime.clock)
-    return sending
   }
 
   // HeldPool.

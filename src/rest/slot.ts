@@ -2,7 +2,8 @@
  * A slot of a pool: a writer, a reader, and the connection that they belong to for now; and the handle under which it is held.
  *
  * Rule 1: writer and reader live as long as the pool; connections come and go.
- * Rule 2: a handle stands for one lease. Handles take turns, so one that is used after its release is found out, and acquiring allocates nothing.
+ * Rule 2: a handle stands for one lease, and no other ever: whatever is done with it after its release touches nobody.
+ * Rule 3: a lease ends in one place, `end`, and the response that was read under it ends with it.
  */
 
 import type { Request } from '../codec/http/request.ts'
@@ -12,6 +13,7 @@ import { RestError } from '../errors.ts'
 import { showsItself } from '../printing.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { HttpConnection } from './connection.ts'
+import type { Observers } from './observers.ts'
 import type { SendOptions } from './options.ts'
 import type { HttpResponse } from './response.ts'
 import type { SendableRequest } from './sendable.ts'
@@ -31,15 +33,12 @@ export const SlotState = {
   Closed: 4,
 } as const
 
-/** Handles of a slot that take turns: how many leases later a handle that was kept by mistake would be mistaken for another. A power of two. */
-const HANDLES = 32
-
 /** What a slot asks of its pool. */
 export interface SlotOwner {
+  /** Who wants to know of its requests. */
+  readonly observers: Observers
   /** The holder is done with it. */
   giveBack(slot: Slot): void
-  send(slot: Slot, request: SendableRequest, options: SendOptions | undefined): Promise<HttpResponse>
-  sendStreaming(slot: Slot, request: SendableRequest, options: SendOptions | undefined): Promise<StreamedResponse>
 }
 
 /** The pool's side of a slot. */
@@ -68,7 +67,6 @@ export class Slot {
   shortLived = 0
   /** What the last look for leaks saw. */
   readonly seen: { lease: number; activity: number; since: number; reported: boolean } = { lease: 0, activity: 0, since: 0, reported: false }
-  private readonly handles: readonly ClientSlot[]
 
   constructor(
     readonly index: number,
@@ -76,9 +74,7 @@ export class Slot {
     public writer: RequestWriter,
     public reader: ResponseReader,
     readonly owner: SlotOwner,
-  ) {
-    this.handles = Array.from({ length: HANDLES }, () => this.makeHandle())
-  }
+  ) {}
 
   /** A successor of its connection is on its way. */
   get isRenewing(): boolean {
@@ -90,15 +86,26 @@ export class Slot {
     return this.connection?.requests ?? 0
   }
 
-  protected makeHandle(): ClientSlot {
+  /** The handle of a new lease. */
+  hold(): ClientSlot {
+    this.lease++
     return new ClientSlot(this)
   }
 
-  /** The handle of a new lease. */
-  hold(): ClientSlot {
-    const handle = this.handles[++this.lease & (HANDLES - 1)] as ClientSlot
-    handle.held = true
-    return handle
+  /** Sends on its connection: a slot that is held has one, alive or not. */
+  send(request: SendableRequest, options: SendOptions | undefined): Promise<HttpResponse> {
+    return this.observed((this.connection as HttpConnection).send(request, this.reader, options))
+  }
+
+  /** As {@link Slot.send}, with the body piece by piece. */
+  sendStreaming(request: SendableRequest, options: SendOptions | undefined): Promise<StreamedResponse> {
+    return this.observed((this.connection as HttpConnection).sendStreaming(request, options))
+  }
+
+  private observed<Response extends { readonly status: number }>(sending: Promise<Response>): Promise<Response> {
+    const { observers } = this.owner
+    if (observers.any) observers.watch(this.index, sending)
+    return sending
   }
 }
 
@@ -117,18 +124,20 @@ export class ClientSlot {
     showsItself(this.prototype, (it) => ({ index: it.index, held: it.held, connection: it.connection }))
   }
 
-  /** @internal */ held = false
+  /** @internal */ held = true
 
   /** @internal */
   constructor(protected readonly slot: Slot) {}
 
-  /** Makes this slot's requests; keeps its default headers over reconnects. */
+  /** Makes this slot's requests; keeps its default headers over reconnects. Throws `SlotReleased` once the slot is no longer yours. */
   get writer(): RequestWriter {
+    if (!this.held) throw released()
     return this.slot.writer
   }
 
-  /** Reads this slot's responses. */
+  /** Reads this slot's responses. Throws `SlotReleased` once the slot is no longer yours. */
   get reader(): ResponseReader {
+    if (!this.held) throw released()
     return this.slot.reader
   }
 
@@ -148,20 +157,23 @@ export class ClientSlot {
    */
   send(request: Request, options?: SendOptions): Promise<HttpResponse> {
     if (!this.held) return Promise.reject(released())
-    return this.slot.owner.send(this.slot, request, options)
+    return this.slot.send(request, options)
   }
 
   /** As {@link ClientSlot.send}, with the body read piece by piece. Keep the slot until the body has ended. */
   sendStreaming(request: Request, options?: SendOptions): Promise<StreamedResponse> {
     if (!this.held) return Promise.reject(released())
-    return this.slot.owner.sendStreaming(this.slot, request, options)
+    return this.slot.sendStreaming(request, options)
   }
 
-  /** Gives the slot back. With a request under way, that is abandoned and the connection replaced. A second call does nothing. */
+  /**
+   * Gives the slot back; its response is stale from here on (`StaleResponse`). With a request under way, that is abandoned and the connection
+   * replaced. A second call does nothing, however much later, and whoever has the slot then.
+   */
   release(): void {
     if (!this.held) return
-    this.held = false
-    this.slot.owner.giveBack(this.slot)
+    const slot = this.end()
+    slot.owner.giveBack(slot)
   }
 
   /** As `release`. */
@@ -170,9 +182,11 @@ export class ClientSlot {
   }
 
   /** Ends this lease without giving the slot back: whoever calls has it now. @internal */
-  takeOver(): Slot {
+  end(): Slot {
+    const { slot } = this
     this.held = false
-    return this.slot
+    slot.reader.expire()
+    return slot
   }
 }
 

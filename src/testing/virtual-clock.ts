@@ -1,7 +1,7 @@
 /** Time that passes when the test says so. */
 
 import type { Clock } from '../clock.ts'
-import { checkNumber } from '../option-rules.ts'
+import { checkNumber, refused } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 
 interface Timer {
@@ -31,7 +31,7 @@ export class VirtualClock implements Clock {
 
   /** @param start what `now()` says at first, in ms. Default 0 */
   constructor(start: number = 0) {
-    this.time = start
+    this.time = checkNumber('start', start, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'ms')
   }
 
   /** How many timers are set: 0 when nothing waits for time to pass. */
@@ -46,6 +46,8 @@ export class VirtualClock implements Clock {
 
   /** Calls `callback` once virtual time is `delay` ms on. Returns what `clear` takes. */
   set(callback: () => void, delay: number): unknown {
+    if (typeof callback !== 'function') throw refused('callback', 'a function', callback)
+    checkNumber('delay', delay, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 'ms')
     const timer: Timer = { at: this.time + Math.max(0, delay), callback }
     this.timers.add(timer)
     return timer

@@ -6,7 +6,15 @@ import { type Family, flag, isBag, type Rule, refused, rule, signal, timeLimit, 
 import type { ProxyOption } from './proxy-config.ts'
 import type { TlsConfig } from './tls-config.ts'
 import { checkTlsConfig } from './tls-options.ts'
-import type { DialOptions } from './transport.ts'
+import type { DialOptions, Transport } from './transport.ts'
+
+const TRANSPORT_METHODS = ['start', 'resume', 'write', 'end', 'destroy'] as const
+
+/** A connection that a caller made. Throws `InvalidOption`. */
+export function checkTransport(transport: unknown): Transport {
+  if (isBag(transport) && TRANSPORT_METHODS.every((name) => typeof transport[name] === 'function')) return transport as unknown as Transport
+  throw refused('transport', `a Transport, with ${TRANSPORT_METHODS.join(', ')}`, transport)
+}
 
 /** Most bytes of a path: what is longer, the system cuts off (sockaddr_un), and reaches another socket. */
 const SOCKET_PATH_MAX = 107

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts'
 import { TlsError } from '../errors.ts'
 import { makeConnection } from './attempt.ts'
+import { checkTransport } from './dial-options.ts'
 import { checkTlsConfig } from './tls-options.ts'
 import type { Address, DialOptions, Secure, Transport } from './transport.ts'
 
@@ -20,6 +21,7 @@ export async function secureOver(
   transport: Transport,
   check: () => { readonly address: Address; readonly options: DialOptions },
 ): Promise<Transport> {
+  checkTransport(transport)
   try {
     const { address, options } = check()
     if (!address.secure || (options.tls === undefined && isSecuredFor(transport, address.hostname))) return transport

@@ -51,7 +51,10 @@ export interface StreamOptions {
   maxMessageSize?: number
   /** Bytes of the write buffer, 4 KiB to 16 MiB. Default 64 KiB. */
   writeBufferCapacity?: number
-  /** Most bytes that may wait to be sent when the caller does not await; a send beyond fails with `SendBufferFull`. Default 64 MiB. */
+  /**
+   * Most bytes that may wait to be sent when the caller does not await; a send beyond fails with `SendBufferFull`. With nothing waiting one message may be
+   * longer, up to `maxMessageSize`. Default 64 MiB.
+   */
   maxBufferedAmount?: number
   /** Answer pings with pongs. Default true. */
   autoPong?: boolean

@@ -215,9 +215,11 @@ export class Sender {
     return this.bufferedAmount === 0 ? undefined : this.backlog()
   }
 
+  /** With nothing before it, a message may be longer than the limit: it could never leave otherwise. */
   private checkRoom(bytes: number): void {
-    const total = this.bufferedAmount + bytes
-    if (total <= this.maxBufferedAmount) return
+    const { bufferedAmount } = this
+    const total = bufferedAmount + bytes
+    if (bufferedAmount === 0 || total <= this.maxBufferedAmount) return
     throw new EncodeError(
       'SendBufferFull',
       `${total} bytes would wait to be sent, over maxBufferedAmount (${this.maxBufferedAmount}): await the promises of send, or flush()`,

@@ -3,6 +3,7 @@
 import type { UpgradeHead } from '../codec/ws/upgrade.ts'
 import { type Family, readOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
+import { checkTransport } from '../transport/dial-options.ts'
 import { secureOver } from '../transport/secure-over.ts'
 import { TlsSessions } from '../transport/tls-sessions.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -74,7 +75,8 @@ export class WsStream extends WsConnection {
    * (400, 405, 426, 431 or the application's status), the connection is closed, and the promise rejects with a {@link HandshakeError}.
    */
   static async accept<Stream extends WsStream>(this: WsStreamClass<Stream>, transport: Transport, options: AcceptOptions = {}): Promise<Stream> {
-    return new this(this.runtime, await openServer(this.runtime, transport, readOptions(ACCEPT_OPTIONS, options)))
+    const read = readOptions(ACCEPT_OPTIONS, options)
+    return new this(this.runtime, await openServer(this.runtime, checkTransport(transport), read))
   }
 
   /** As {@link WsStream.accept}, for a request whose head a server of the platform's has read. @internal */

@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Counts, checksum, compare, countAll, type Faces, workloads } from '../../bench/codec/counts.mjs'
 import { CODEC_TEXT } from '../../src/codec/binary.ts'
+import { DEFLATE_TEXT } from '../../src/codec/deflate/binary.ts'
+import { Deflater } from '../../src/codec/deflate/deflater.ts'
+import { Inflater } from '../../src/codec/deflate/inflater.ts'
 import { ChunkedDecoder } from '../../src/codec/http/chunked-decoder.ts'
 import { RequestReader } from '../../src/codec/http/request-reader.ts'
 import { RequestWriter } from '../../src/codec/http/request-writer.ts'
@@ -22,8 +25,10 @@ const faces: Faces = {
   ClientHandshake,
   Codec,
   CodecTools,
+  Deflater,
   FrameReader,
   FrameWriter,
+  Inflater,
   MaskKeys,
   RequestReader,
   RequestWriter,
@@ -32,7 +37,7 @@ const faces: Faces = {
   webTextDecoding,
 }
 
-const shipped = codecBytes(CODEC_TEXT)
+const shipped = { codec: codecBytes(CODEC_TEXT), deflate: codecBytes(DEFLATE_TEXT) }
 
 describe('the codec', () => {
   let counts: Record<string, Counts>
@@ -58,7 +63,7 @@ describe('the codec', () => {
   })
 
   test('gives the same as it does when nothing is counted', () => {
-    const codec = new Codec(new WebAssembly.Module(shipped), webTextDecoding())
+    const codec = new Codec(new WebAssembly.Module(shipped.codec), webTextDecoding(), undefined, () => DEFLATE_TEXT)
     for (const { id } of workloads.filter((_, i) => i % 6 === 0)) expect(checksum(faces, codec, id), id).toBe(counts[id]?.checksum)
   })
 })

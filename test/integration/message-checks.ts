@@ -1,5 +1,6 @@
 import { equal, fails, hex, ok, randomBytes, sameBytes } from './assert.ts'
 import { type Check, MIB, recv, subject, within } from './check-tools.ts'
+import { refuseAll, streamCalls, unusedTransport } from './wrong-arguments.ts'
 
 const { checks, check, checkBoth } = subject()
 
@@ -16,6 +17,16 @@ checkBoth('text is echoed, ASCII and beyond', async (context, { good }) => {
       equal(message.kind, 'text')
       equal(message.text, text)
     }
+  })
+})
+
+checkBoth('every wrong argument of every function of a stream is refused by its name, and nothing is sent', async (context, { good }) => {
+  await within(context, `${good}/echo`, async (ws) => {
+    await refuseAll(streamCalls(context.nexus, ws, context.env.refused, unusedTransport))
+    equal([ws.bufferedAmount, ws.readyState], [0, 'open'])
+    ws.sendText('the first')
+    const message = await recv(ws)
+    equal([message.kind, message.text], ['text', 'the first'])
   })
 })
 

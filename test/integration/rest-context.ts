@@ -174,18 +174,6 @@ export async function becomes(read: () => Promise<unknown> | unknown, expected: 
   equal(last, expected, what)
 }
 
-/** Reads a number until it has not changed for a while: what is blocked stays so, and what is not goes on. */
-export async function standstill(read: () => Promise<number> | number): Promise<number> {
-  let last = await read()
-  for (let same = 0; same < 5; ) {
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    const now = await read()
-    same = now === last ? same + 1 : 0
-    last = now
-  }
-  return last
-}
-
 /** The pattern of which the peers send so many bytes. */
 export function pattern(length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length)

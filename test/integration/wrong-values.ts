@@ -9,6 +9,7 @@ import { ok } from './assert.ts'
 /** What an option may be. */
 export type Kind =
   | 'integer'
+  | 'size'
   | 'number'
   | 'flag'
   | 'text'
@@ -42,8 +43,10 @@ const NOT_A_NUMBER: readonly unknown[] = [
 ]
 
 /** For each kind, values that it is not. */
-const WRONG: Readonly<Record<Kind, readonly unknown[]>> = {
+export const WRONG: Readonly<Record<Kind, readonly unknown[]>> = {
   integer: [...NOT_A_NUMBER, 1.5],
+  // Infinity is no limit.
+  size: [...NOT_A_NUMBER.filter((value) => value !== Number.POSITIVE_INFINITY), 1.5, 2 ** 31],
   number: NOT_A_NUMBER,
   flag: [null, 0, 1, 'true', {}, symbol],
   text: [null, 5, {}, [], symbol, true],
@@ -114,7 +117,7 @@ const READER = {
   capacity: 'integer',
   maxHeadSize: 'integer',
   maxHeaders: 'integer',
-  maxBodySize: 'integer',
+  maxBodySize: 'size',
   maxTrailerSize: 'integer',
   maxChunkExtension: 'integer',
 } as const satisfies Record<string, Kind>
@@ -155,7 +158,7 @@ export const OPTIONS: Readonly<Record<string, Readonly<Record<string, Kind>>>> =
   'WsStream.sessions': { ...CONNECT, backoff: 'bag', stableAfter: 'number', onOpen: 'callback', onDown: 'callback', shouldRetry: 'callback' },
   'HttpConnection.connect': { ...DIAL, ...READER, timeout: 'number', closeTimeout: 'number', requireVerifiedEnd: 'flag', reader: 'bag' },
   'ClientPool.connect': POOL,
-  'AtomicClientPool.connect': { ...POOL, spareBlocks: 'integer', spin: 'integer' },
+  'AtomicClientPool.connect': { ...POOL, maxBodySize: 'integer', spareBlocks: 'integer', spin: 'integer' },
   'pool.acquire': { timeout: 'number', signal: 'signal' },
   'pool.close': { timeout: 'number' },
   'pool.request': { ...SEND, query: 'fields', headers: 'fields', body: 'body', retryUnsent: 'integer' },
@@ -237,7 +240,8 @@ async function isRefused(call: () => unknown, named: string, what: string): Prom
   ok(message?.includes(named) === true, `${what}: the error does not name ${named}: ${message}`)
 }
 
-function print(value: unknown): string {
+/** A value, for messages. */
+export function print(value: unknown): string {
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return `${value.constructor?.name ?? 'object'} ${Object.keys(value).join()}`
   return typeof value === 'string' ? JSON.stringify(value) : Array.isArray(value) ? `[${value.map(print).join()}]` : String(value)

@@ -72,6 +72,13 @@ describe('numbers that must be told apart are', () => {
     'INCOMING_(?!BYTES|(?:IDLE|IN_HEAD|IN_BODY|DONE|FAILED)$)',
     'RESPONSE_',
     'SEAL_',
+    'DEFLATE_ERROR_',
+    'DEFLATED_(?:RAW|GZIP|ZLIB)$',
+    'INFLATE_(?:MORE|FULL|DONE|FAILED)$',
+    'INFLATE_(?!BYTES|(?:MORE|FULL|DONE|FAILED)$)',
+    'COMPRESS_(?!BYTES)',
+    'FLUSH_',
+    'DEFLATE_(?:MORE|FULL|DONE)$',
   ])('%s', (pattern) => {
     const group = Object.entries(abi).filter(([name]) => new RegExp(`^${pattern}`).test(name))
     // HEAD_INCOMPLETE, MALFORMED and TOO_MANY are results, HEAD_FIELDS and so on are offsets.
@@ -98,25 +105,11 @@ describe('numbers that must be told apart are', () => {
   })
 })
 
-/** Compiles the codec with this text in place of abi.ts; returns what the compiler said. */
-async function compile(abiText: string): Promise<{ ok: boolean; said: string }> {
+/** Compiles a binary with this text in place of abi.ts; returns what the compiler said. */
+async function compile(abiText: string, entry = 'assembly/index.ts'): Promise<{ ok: boolean; said: string }> {
   const stderr = asc.createMemoryStream()
   const { error } = await asc.main(
-    [
-      'assembly/index.ts',
-      '--noEmit',
-      '--runtime',
-      'stub',
-      '--noAssert',
-      '--use',
-      'abort=',
-      '--importMemory',
-      '--enable',
-      'simd',
-      '--memoryBase',
-      '64',
-      '-O0',
-    ],
+    [entry, '--noEmit', '--runtime', 'stub', '--noAssert', '--use', 'abort=', '--importMemory', '--enable', 'simd', '--memoryBase', '64', '-O0'],
     {
       stdout: asc.createMemoryStream(),
       stderr,
@@ -136,9 +129,12 @@ async function compile(abiText: string): Promise<{ ok: boolean; said: string }> 
   return { ok: error === null, said: stderr.toString() }
 }
 
+const DEFLATE = 'assembly/deflate/index.ts'
+
 describe('the compiler', () => {
   test('takes the sources as they are', { timeout: 60_000 }, async () => {
     expect(await compile(source)).toEqual({ ok: true, said: '' })
+    expect(await compile(source, DEFLATE)).toEqual({ ok: true, said: '' })
   })
   test.each([
     ['READER_HEAD', 'the Reader record'],
@@ -148,10 +144,15 @@ describe('the compiler', () => {
     ['HEAD_RECORD_BYTES', 'the Head record'],
     ['CHUNKED_INPUT', 'the Chunked record'],
     ['INCOMING_DATA', 'the Incoming record'],
-  ])('refuses an abi.ts whose %s is wrong', { timeout: 60_000 }, async (name, record) => {
+    ['INFLATE_FLOOR', 'the Inflate record', DEFLATE],
+    ['INFLATE_BYTES', 'the Inflate record', DEFLATE],
+    ['COMPRESS_HASHES', 'the Compress record', DEFLATE],
+    ['COMPRESS_BYTES', 'the Compress record', DEFLATE],
+    ['DEFLATE_TABLES_BYTES', 'the tables of deflate', DEFLATE],
+  ])('refuses an abi.ts whose %s is wrong', { timeout: 60_000 }, async (name, record, entry = 'assembly/index.ts') => {
     const tampered = source.replace(new RegExp(`(export const ${name} = )(\\d+)`), (_, before, value) => `${before}${Number(value) + 4}`)
     expect(tampered).not.toBe(source)
-    const { ok, said } = await compile(tampered)
+    const { ok, said } = await compile(tampered, entry)
     expect(ok).toBe(false)
     expect(said).toContain(`assembly/abi.ts and ${record} differ`)
   })

@@ -11,6 +11,7 @@ const MAY_IMPORT = {
   codec: ['codec', 'base', 'abi'],
   'codec/ws': ['codec/ws', 'codec', 'base', 'abi'],
   'codec/http': ['codec/http', 'codec', 'base', 'abi'],
+  'codec/deflate': ['codec/deflate', 'codec', 'base', 'abi'],
   // An exchange of HTTP that ends in frames: it reads heads as HTTP does, over the memory of both ends.
   handshake: ['handshake', 'codec/ws', 'codec/http', 'codec', 'base', 'abi'],
   transport: ['transport', 'base'],
@@ -27,7 +28,7 @@ const MAY_IMPORT = {
   proxy: ['proxy', 'codec/http', 'codec', 'transport', 'base'],
   testing: ['testing', 'transport', 'base'],
   entry: [
-    ...['entry', 'ws', 'rest', 'proxy', 'testing', 'handshake', 'codec/ws', 'codec/http', 'codec'],
+    ...['entry', 'ws', 'rest', 'proxy', 'testing', 'handshake', 'codec/ws', 'codec/http', 'codec/deflate', 'codec'],
     ...['transport/memory', 'transport/node', 'transport/deno', 'transport/bun', 'transport/workerd', 'transport', 'runtime', 'base', 'abi'],
   ],
   // A user of the package, as any other: nobody imports it, and it knows what an entry gives.

@@ -2,6 +2,8 @@
 
 import { HEAD_MINOR_VERSION } from '../../../assembly/abi.ts'
 import { namesOf, showsItself } from '../../printing.ts'
+import { textOf } from '../inputs.ts'
+import { noField } from '../reader-errors.ts'
 import type { HeadFields } from './head-fields.ts'
 
 /** `HTTP/1.0` or `HTTP/1.1`, as which any later 1.x is read too. */
@@ -52,14 +54,14 @@ export abstract class BorrowedHead<Source extends HeadSource> {
    */
   header(name: string): string | null {
     const { fields } = this.check()
-    const index = fields.find(name)
+    const index = fields.find(textOf('name', name))
     return index < 0 ? null : fields.value(index)
   }
 
   /** The bytes of that value as a view, which is not guarded: valid as long as the message; null when there is none. */
   headerBytes(name: string): Uint8Array | null {
     const { fields } = this.check()
-    const index = fields.find(name)
+    const index = fields.find(textOf('name', name))
     return index < 0 ? null : fields.bytes(index)
   }
 
@@ -92,7 +94,7 @@ export abstract class BorrowedHead<Source extends HeadSource> {
   private checkIndex(index: number): HeadFields {
     const { fields } = this.check()
     if (!(Number.isInteger(index) && index >= 0 && index < fields.count)) {
-      throw new RangeError(`field ${index} is outside the message's ${fields.count} fields`)
+      throw noField(index, fields.count)
     }
     return fields
   }

@@ -24,7 +24,7 @@ import {
 import type { HttpError } from '../../errors.ts'
 import { type Family, integer } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
-import { type BytesInit, bytesOf, copyInto, within } from '../inputs.ts'
+import { type BytesInit, bytesOf, copyInto, type DecodeStep, within } from '../inputs.ts'
 import { align, type Codec, type Region } from '../memory.ts'
 import { released } from '../reader-errors.ts'
 import { latin1 } from './head-fields.ts'
@@ -53,14 +53,6 @@ export const CHUNKED_DECODER_OPTIONS: Family<ChunkedDecoderOptions> = {
 
 interface Limits extends ChunkLimits {
   readonly maxBody: number
-}
-
-/** What one call of {@link ChunkedDecoder.decode} did. */
-export interface DecodeStep {
-  /** Bytes of the input that were used. */
-  readonly consumed: number
-  /** Bytes of the output that were written. */
-  readonly produced: number
 }
 
 /** Bytes that pass through linear memory at a time. */

@@ -1,6 +1,6 @@
 /** How large HTTP messages may be that come in: options, defaults and ranges. */
 
-import { checkInteger, type Family, integer, SIZE_MAX, withDefaults } from '../../option-rules.ts'
+import { checkInteger, type Family, integer, type Rule, rule, SIZE_MAX, withDefaults } from '../../option-rules.ts'
 
 /** Options of a {@link RequestReader}. */
 export interface RequestReaderOptions {
@@ -23,7 +23,10 @@ export interface ResponseReaderOptions {
   maxHeadSize?: number
   /** Most fields of a head, and most trailer fields; 1 to 1,000. Default 100, as h11 and Apache. */
   maxHeaders?: number
-  /** Longest body in bytes after decoding, 0 to 2^31 - 1. Default 16 MiB. Checked from the head, and from each chunk's size. */
+  /**
+   * Longest body in bytes after decoding, 0 to 2^31 - 1: 0 takes none, unlike a time limit of 0. Default 16 MiB. Checked from the head, and from each
+   * chunk's size. `Infinity`: a body that is streamed may have any length; a whole one, which is kept, 2^31 - 1 bytes.
+   */
   maxBodySize?: number
   /** Longest trailer section in bytes, its blank line included; 0 to 64 KiB. Default 4 KiB; 0 refuses trailers. */
   maxTrailerSize?: number
@@ -47,6 +50,7 @@ export interface ChunkLimits {
 
 /** What a reader of responses goes by. */
 export interface ResponseLimits extends HeadLimits, ChunkLimits {
+  /** `Infinity` is none, for a body that is streamed. */
   readonly maxBody: number
 }
 
@@ -57,6 +61,13 @@ const DEFAULT_MAX_BODY = 16 * 1024 * 1024
 const DEFAULT_MAX_TRAILER = 4 * 1024
 const DEFAULT_MAX_EXTENSION = 256
 const MIB = 1024 * 1024
+
+/** Unlike times, where 0 is no limit, a body of 0 bytes is one. */
+const BODY_SIZE: Rule<number> = rule(
+  `${integer(0, SIZE_MAX, 'bytes').expects}, or Infinity (no limit for streamed bodies)`,
+  (value) => value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= SIZE_MAX),
+  DEFAULT_MAX_BODY,
+)
 
 /** What a {@link RequestReader} may be given. */
 export const REQUEST_READER_OPTIONS: Family<RequestReaderOptions> = {
@@ -69,7 +80,7 @@ export const REQUEST_READER_OPTIONS: Family<RequestReaderOptions> = {
 /** What a {@link ResponseReader} may be given. */
 export const RESPONSE_READER_OPTIONS: Family<ResponseReaderOptions> = {
   ...REQUEST_READER_OPTIONS,
-  maxBodySize: integer(0, SIZE_MAX, 'bytes', DEFAULT_MAX_BODY),
+  maxBodySize: BODY_SIZE,
   maxTrailerSize: integer(0, 64 * 1024, 'bytes', DEFAULT_MAX_TRAILER),
   maxChunkExtension: integer(0, 64 * 1024, 'bytes', DEFAULT_MAX_EXTENSION),
 }

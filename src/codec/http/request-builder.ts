@@ -5,7 +5,7 @@ import { EncodeError, type NexusError, UsageError } from '../../errors.ts'
 import { nameField, nameValue } from '../../naming.ts'
 import { checkInteger, SIZE_MAX } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
-import { type BytesInit, bytesOf, copyInto, plainLength, within } from '../inputs.ts'
+import { type BytesInit, bytesOf, checkFill, copyInto, plainLength, within } from '../inputs.ts'
 import type { CodecExports } from '../module.ts'
 import { type FieldValue, fieldText } from './fields.ts'
 import { injectedLine } from './injection.ts'
@@ -106,25 +106,25 @@ export class RequestBuilder implements QueryPhase {
     }
     this.put(this.method)
     this.putByte(0x20)
-    if (typeof path !== 'string' || (path.charCodeAt(0) !== 0x2f && !isOfBase(basePath, path))) {
-      if (path === '*' && method === 'OPTIONS') this.put(path)
-      else this.fail(wrongPath(path))
+    const wrong = pathFault(method, basePath, path)
+    if (wrong !== null) {
+      this.fail(wrong)
       return this
     }
-    if (basePath !== '') this.put(basePath)
+    if (basePath !== '' && path !== '*') this.put(basePath)
     this.put(path)
-    if (climbsOut(path)) this.fail(climbingPath())
     this.hasQuery = path.includes('?')
     return this
   }
 
   query(name: string, value: QueryValue): this {
     this.enter(PHASE_QUERY, PHASE_QUERY)
+    if (typeof name !== 'string') return this.refuse('name', name)
     const written = typeof value === 'string' ? value : this.textOf(value, 'query parameter', name)
     if (written === undefined) return this
     this.putByte(this.hasQuery ? 0x26 : 0x3f)
     this.hasQuery = true
-    this.putPercent(String(name))
+    this.putPercent(name)
     this.putByte(0x3d)
     this.putPercent(written)
     return this
@@ -132,18 +132,20 @@ export class RequestBuilder implements QueryPhase {
 
   queryRaw(query: string): this {
     this.enter(PHASE_QUERY, PHASE_QUERY)
+    if (typeof query !== 'string') return this.refuse('query', query)
     this.putByte(this.hasQuery ? 0x26 : 0x3f)
     this.hasQuery = true
-    this.put(String(query))
+    this.put(query)
     return this
   }
 
   header(name: string, value: FieldValue): this {
     this.enter(PHASE_HEADERS, PHASE_HEADERS)
+    if (typeof name !== 'string') return this.refuse('name', name)
     const written = typeof value === 'string' ? value : this.textOf(value, 'header', name)
     if (written === undefined) return this
     const line = this.at
-    this.put(String(name))
+    this.put(name)
     const nameLength = this.at - line
     this.putByte(0x3a)
     this.putByte(0x20)
@@ -185,6 +187,7 @@ export class RequestBuilder implements QueryPhase {
 
   bodyWriter(fill: (writable: Uint8Array) => number): this {
     this.enter(PHASE_HEADERS, PHASE_HEADERS)
+    checkFill(fill)
     if (this.error === null) {
       const at = this.at + LENGTH_FIELD + digits(this.end - this.at)
       if (at > this.end) this.tooLarge(at)
@@ -202,6 +205,7 @@ export class RequestBuilder implements QueryPhase {
   bodyFixed(length: number, fill: (writable: Uint8Array) => void): this {
     this.enter(PHASE_HEADERS, PHASE_HEADERS)
     checkInteger('length', length, 0, SIZE_MAX, 'bytes')
+    checkFill(fill)
     if (this.error === null) {
       const at = this.at + LENGTH_FIELD + digits(length)
       if (at + length > this.end) this.tooLarge(at + length)
@@ -402,11 +406,17 @@ export class RequestBuilder implements QueryPhase {
   /** A value that is not a string: as text, undefined when it is to be left out or is refused, which `finish` reports. */
   private textOf(value: unknown, kind: string, name: string): string | undefined {
     try {
-      return fieldText(value, `${kind} ${nameField(String(name))}`)
+      return fieldText(value, `${kind} ${nameField(name)}`)
     } catch (error) {
       this.fail(error as UsageError)
       return undefined
     }
+  }
+
+  /** A part that has to be text and is not, which `finish` reports. */
+  private refuse(part: string, value: unknown): this {
+    this.fail(new UsageError('InvalidOption', `${part} must be a string, but is ${nameValue(value)}`))
+    return this
   }
 
   private fail(error: NexusError): void {
@@ -418,6 +428,18 @@ export class RequestBuilder implements QueryPhase {
     const max = this.end - this.start
     this.fail(new EncodeError('RequestTooLarge', `a request of at least ${size} bytes is over writeBufferCapacity (${max} bytes)`, size, max))
   }
+}
+
+/**
+ * What is wrong with a path, null when nothing is but perhaps what the codec finds.
+ *
+ * @param basePath what is put before it
+ */
+export function pathFault(method: string, basePath: string, path: unknown): UsageError | null {
+  if (typeof path !== 'string' || (path.charCodeAt(0) !== 0x2f && !isOfBase(basePath, path))) {
+    return path === '*' && method === 'OPTIONS' ? null : wrongPath(path)
+  }
+  return climbsOut(path) ? climbingPath() : null
 }
 
 /** Can a body be taken from it? Judged while nothing has been sent. */

@@ -30,7 +30,7 @@ import {
   RESPONSE_HEAD,
 } from '../../../assembly/abi.ts'
 import { type HttpError, UsageError } from '../../errors.ts'
-import { checkInteger } from '../../option-rules.ts'
+import { checkInteger, flag } from '../../option-rules.ts'
 import { namesOf, showsItself } from '../../printing.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength } from '../inputs.ts'
 import { align, type Codec, type Region } from '../memory.ts'
@@ -44,6 +44,7 @@ import { headLimits, type RequestReaderOptions } from './limits.ts'
 /** How a request's body is cut (RFC 9112 section 6.3): there is none, it has a length, or it comes in chunks. */
 export type RequestFraming = 'none' | 'length' | 'chunked'
 
+const ENDED = flag()
 /** What makes room for more bytes. */
 const ROOM = 'Take the requests and their bodies first, or use a larger capacity'
 /** Serials stay small integers to every engine. */
@@ -202,6 +203,7 @@ export class RequestReader implements RequestSource {
    */
   consume(length: number, ended = false): void {
     this.checkUsable()
+    ENDED.read('ended', ended)
     const most = Math.min(this.owed, this.word(INCOMING_TAIL) - this.word(INCOMING_INPUT))
     checkInteger('length', length, 0, most, 'bytes of body')
     this.set(INCOMING_INPUT, this.word(INCOMING_INPUT) + length)

@@ -5,7 +5,7 @@ import { EncodeError, UsageError } from '../../errors.ts'
 import { nameFault, nameField, nameValue } from '../../naming.ts'
 import { type Family, integer, text } from '../../option-rules.ts'
 import { namesOf, showsItself } from '../../printing.ts'
-import { copyInto, plainLength, within } from '../inputs.ts'
+import { copyInto, plainLength, textOf, within } from '../inputs.ts'
 import { align, type Codec, type Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
 import { released } from '../reader-errors.ts'
@@ -136,9 +136,9 @@ export class RequestWriter {
    */
   defaultHeader(name: string, value: FieldValue): this {
     this.checkUsable()
-    const written = fieldText(value, `default header ${nameField(String(name))}`)
+    const written = fieldText(value, `default header ${nameField(textOf('name', name))}`)
     if (written === undefined) return this
-    const pair: [string, string] = [String(name), written]
+    const pair: [string, string] = [name, written]
     this.render([...this.defaults, pair])
     this.defaults.push(pair)
     return this
@@ -147,7 +147,7 @@ export class RequestWriter {
   /** What is put before each path from the next request on; trailing slashes are dropped, `''` is none. Throws `InvalidOption`. */
   setBasePath(path: string): this {
     this.checkUsable()
-    const trimmed = withoutTrailingSlashes(String(path))
+    const trimmed = withoutTrailingSlashes(textOf('path', path))
     if (!BASE_PATH.test(trimmed)) {
       throw new UsageError(
         'InvalidOption',

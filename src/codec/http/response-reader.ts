@@ -3,9 +3,11 @@
 import {
   BODY_CHUNKED,
   BODY_LENGTH,
+  BODY_UNLIMITED,
   BODY_UNTIL_CLOSE,
   BODY_UNTIL_VERIFIED_END,
   CHUNKED_BYTES,
+  CHUNKED_LIMIT,
   CHUNKED_MAX_EXTENSION,
   CHUNKED_MAX_TRAILER,
   CHUNKED_TRAILER,
@@ -44,6 +46,7 @@ import {
   INCOMING_MAX_BODY,
   INCOMING_MAX_HEAD,
   INCOMING_METHOD,
+  INCOMING_REMAINING,
   INCOMING_START,
   INCOMING_START_LENGTH,
   INCOMING_STATE,
@@ -64,9 +67,10 @@ import {
 } from '../../../assembly/abi.ts'
 import type { EndProof } from '../../end-proof.ts'
 import { type HttpError, UsageError } from '../../errors.ts'
+import { oneOf, SIZE_MAX } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import { HeapBody } from '../heap-body.ts'
-import { type BytesInit, bytesOf, copyInto, plainLength, within } from '../inputs.ts'
+import { type BytesInit, bytesOf, copyInto, plainLength, textOf, within } from '../inputs.ts'
 import { align, type Codec, type CodecMemory, type Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
 import { bufferFull, released } from '../reader-errors.ts'
@@ -87,6 +91,7 @@ export interface InterimResponse {
 
 /** What makes room for more bytes. */
 const ROOM = 'Take the responses with next() first, or use a larger capacity'
+const END_PROOF = oneOf<EndProof>('verified', 'unverified', 'truncated')
 /** Serials stay small integers to every engine. */
 const SERIAL_MASK = 2 ** 30 - 1
 
@@ -139,6 +144,8 @@ export class ResponseReader implements ResponseSource {
   private begun = false
   private isReleased = false
   private latest: InterimResponse | null = null
+  /** Bytes of a streamed body that the record counts no more: one without limit may be longer than 32 bits count. */
+  private passed = 0
   /** A body that the store could not hold. */
   private heap: HeapBody | null = null
   /** The one of the two targets that bytes are put in by `spare` and `read`. */
@@ -181,7 +188,7 @@ export class ResponseReader implements ResponseSource {
     this.set(INCOMING_STORE, store)
     this.set(INCOMING_STORE_BYTES, limits.capacity)
     this.set(INCOMING_MAX_HEAD, limits.maxHead)
-    this.set(INCOMING_MAX_BODY, limits.maxBody)
+    this.set(INCOMING_MAX_BODY, Math.min(limits.maxBody, SIZE_MAX))
     this.set(INCOMING_BYTES + HEAD_FIELDS, trailerTable)
     this.set(INCOMING_BYTES + HEAD_FIELD_CAPACITY, limits.maxHeaders)
     this.set(INCOMING_BYTES + CHUNKED_MAX_EXTENSION, limits.maxExtension)
@@ -204,13 +211,11 @@ export class ResponseReader implements ResponseSource {
    */
   begin(method: string): void {
     if (this.isReleased) throw released('reader')
+    if (typeof method !== 'string') textOf('method', method)
     const { i32, words } = this
     const state = i32[words + (INCOMING_STATE >> 2)] as number
     if (state === INCOMING_IN_BODY || (state === INCOMING_IN_HEAD && this.begun)) throw unfinished()
-    this.serial = (this.serial + 1) & SERIAL_MASK
-    this.cached = null
-    this.heap = null
-    this.hasHead = this.isComplete = this.taken = false
+    this.expireNow()
     if (state === INCOMING_FAILED) return
     this.fields.clear()
     this.begun = i32[words + (INCOMING_INPUT >> 2)] !== i32[words + (INCOMING_TAIL >> 2)]
@@ -289,12 +294,12 @@ export class ResponseReader implements ResponseSource {
    */
   end(proof: EndProof = 'unverified'): number {
     if (this.isReleased) throw released('reader')
+    END_PROOF.read('proof', proof)
     if (this.failure !== null) return RESPONSE_FAILED
     const state = this.word(INCOMING_STATE)
     if (state === INCOMING_IDLE || state === INCOMING_DONE) return RESPONSE_COMPLETE
     const framing = this.word(INCOMING_FRAMING)
-    const received = this.word(INCOMING_BODY_BYTES)
-    const announced = this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true)
+    const { bodyLength: received, contentLength: announced } = this
     this.failure = endFault({ state, framing, hasBegun: this.begun, received, announced }, proof, this.requiresVerifiedEnd)
     if (this.failure !== null) {
       this.set(INCOMING_STATE, INCOMING_FAILED)
@@ -315,9 +320,9 @@ export class ResponseReader implements ResponseSource {
   /** Drops everything and starts over, as for a new connection. */
   reset(): void {
     if (this.isReleased) throw released('reader')
-    this.serial = (this.serial + 1) & SERIAL_MASK
-    this.failure = this.cached = this.heap = this.latest = null
-    this.hasHead = this.isComplete = this.taken = this.begun = false
+    this.expireNow()
+    this.failure = this.latest = null
+    this.begun = false
     this.current = this.first
     this.fields.clear()
     this.set(INCOMING_STATE, INCOMING_IDLE)
@@ -367,6 +372,11 @@ export class ResponseReader implements ResponseSource {
     return this.settle(this.exports.incomingCommit(this.record, target, within(length, this.capacity)))
   }
 
+  /** Whoever had its response is done with it. @internal */
+  expire(): void {
+    if (this.hasHead) this.expireNow()
+  }
+
   /** Goes on with what is left of the chunk. @internal */
   advance(): number {
     if (this.isReleased) return RESPONSE_FAILED
@@ -380,6 +390,7 @@ export class ResponseReader implements ResponseSource {
   /** @internal */
   set streaming(value: boolean) {
     this.set(INCOMING_STREAMING, value ? 1 : 0)
+    if (this.isUnlimited) this.set(INCOMING_MAX_BODY, value ? BODY_UNLIMITED : SIZE_MAX)
   }
 
   /** Has any byte of the response under way arrived? @internal */
@@ -464,6 +475,11 @@ export class ResponseReader implements ResponseSource {
     return this.word(INCOMING_FRAMING) !== BODY_UNTIL_CLOSE
   }
 
+  /** Bytes of the body that have come. @internal */
+  get bodyLength(): number {
+    return this.passed + this.word(INCOMING_BODY_BYTES)
+  }
+
   /** Empty when it is streamed. @internal */
   get bodyBytes(): Uint8Array {
     if (this.heap !== null) return this.heap.view
@@ -481,6 +497,30 @@ export class ResponseReader implements ResponseSource {
     return this.text.utf8(bytes, hasMark ? start + 3 : start, end)
   }
 
+  /** The last response is stale from here on. */
+  private expireNow(): void {
+    this.serial = (this.serial + 1) & SERIAL_MASK
+    this.cached = null
+    this.heap = null
+    this.passed = 0
+    this.hasHead = this.isComplete = this.taken = false
+  }
+
+  private get isUnlimited(): boolean {
+    return this.limits.maxBody === Number.POSITIVE_INFINITY
+  }
+
+  /** Keeps what the record counts of a streamed body without limit within its words. */
+  private passPiece(): void {
+    this.passed += this.word(INCOMING_BODY_BYTES)
+    this.set(INCOMING_BODY_BYTES, 0)
+    if (this.word(INCOMING_FRAMING) === BODY_LENGTH) this.set(INCOMING_REMAINING, Math.min(this.contentLength - this.passed, SIZE_MAX))
+  }
+
+  private get contentLength(): number {
+    return this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true)
+  }
+
   /** What the WASM step led to. */
   private settle(code: number): number {
     if (code === RESPONSE_COMPLETE) {
@@ -496,11 +536,17 @@ export class ResponseReader implements ResponseSource {
       this.append(this.dataAddress, this.dataLength)
       code = this.exports.incomingParse(this.record)
     }
-    if (code === RESPONSE_HEAD) this.hasHead = true
+    if (code === RESPONSE_HEAD) this.onHead()
+    else if (code === RESPONSE_DATA && this.isUnlimited) this.passPiece()
     else if (code === RESPONSE_COMPLETE) this.hasHead = this.isComplete = true
     else if (code === RESPONSE_INTERIM) this.latest = this.takeInterim()
     else if (code === RESPONSE_FAILED) this.failure ??= this.makeError()
     return code
+  }
+
+  private onHead(): void {
+    this.hasHead = true
+    if (this.isUnlimited && this.streaming) this.view.setFloat64(this.record + INCOMING_BYTES + CHUNKED_LIMIT, Number.POSITIVE_INFINITY, true)
   }
 
   /** A chunk of nothing, or one that comes while something of the chunk before it is still there. */
@@ -518,7 +564,7 @@ export class ResponseReader implements ResponseSource {
     if (this.heap === null) {
       // The length was checked against maxBodySize before it got here.
       const isKnown = this.word(INCOMING_FRAMING) === BODY_LENGTH
-      this.heap = new HeapBody(isKnown ? this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true) : this.limits.maxBody, isKnown)
+      this.heap = new HeapBody(isKnown ? this.contentLength : Math.min(this.limits.maxBody, SIZE_MAX), isKnown)
     }
     this.heap.append(this.u8.subarray(address, address + length))
   }

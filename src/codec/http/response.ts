@@ -1,21 +1,24 @@
 /** Responses: borrowed ones that point into the reader's memory, owned ones that keep their data. */
 
-import { HEAD_REASON, HEAD_REASON_LENGTH, HEAD_STATUS, INCOMING_BODY_BYTES } from '../../../assembly/abi.ts'
+import { HEAD_REASON, HEAD_REASON_LENGTH, HEAD_STATUS } from '../../../assembly/abi.ts'
 import { UsageError } from '../../errors.ts'
 import { namesOf, showsItself } from '../../printing.ts'
+import { textOf } from '../inputs.ts'
+import { noField } from '../reader-errors.ts'
 import { BorrowedHead, type HeadSource, type HttpVersion } from './borrowed-head.ts'
 
 /** Where borrowed responses get their data from: the response reader. */
 export interface ResponseSource extends HeadSource {
   trailers(): [name: string, value: string][]
   readonly isEndVerified: boolean
+  readonly bodyLength: number
   readonly bodyBytes: Uint8Array
   bodyText(): string
 }
 
 /**
- * A borrowed response. It is valid until the next send (or `begin`, or `next`) on the same reader; using it later throws `StaleResponse`. What it
- * returns by value (strings, numbers, pairs, `toOwned()`) stays yours; `body` and `headerBytes` are views that are not guarded: kept for longer, they show other data, of other connections
+ * A borrowed response. It is valid until the next send (or `begin`, or `next`) on the same reader, and until its slot is released; using it later throws
+ * `StaleResponse`. What it returns by value (strings, numbers, pairs, `toOwned()`) stays yours; `body` and `headerBytes` are views that are not guarded: kept for longer, they show other data, of other connections
  * too, and so does their `buffer`.
  *
  * ```ts
@@ -59,7 +62,7 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
 
   /** Bytes of the body; of one that is streamed, those that have come so far. */
   get bodyLength(): number {
-    return this.check().word(INCOMING_BODY_BYTES)
+    return this.check().bodyLength
   }
 
   /**
@@ -90,7 +93,7 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
   protected override stale(): UsageError {
     return new UsageError(
       'StaleResponse',
-      'this response is no longer valid: its memory may hold another one. Use it before the next send on the same reader, or keep toOwned()',
+      'this response is no longer valid: its memory may hold another one. Use it before the next send and before its slot is released, or keep toOwned()',
     )
   }
 }
@@ -129,7 +132,7 @@ export class OwnedResponse {
 
   /** Value of the first field of that name, whatever the case of either; null when there is none. */
   header(name: string): string | null {
-    const wanted = name.toLowerCase()
+    const wanted = textOf('name', name).toLowerCase()
     return this.fields.find(([each]) => each.toLowerCase() === wanted)?.[1] ?? null
   }
 
@@ -180,8 +183,8 @@ export class OwnedResponse {
   }
 
   private field(index: number): readonly [name: string, value: string] {
-    const field = this.fields[index]
-    if (field === undefined) throw new RangeError(`field ${index} is outside the response's ${this.fields.length} fields`)
+    const field = Number.isInteger(index) ? this.fields[index] : undefined
+    if (field === undefined) throw noField(index, this.fields.length)
     return field
   }
 }

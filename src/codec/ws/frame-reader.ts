@@ -118,6 +118,8 @@ export class FrameReader implements MessageSource {
   private isRetired = false
   /** … and whoever asks for anything is told so. */
   private isReleased = false
+  /** Released, or with a large message that was put together: {@link FrameReader.beforeParsing} has something to do. */
+  private isUnusual = false
   private spareView: Uint8Array | null = null
   /** Address of the read target when there is just one, else 0. */
   private onlyTarget = 0
@@ -309,7 +311,7 @@ export class FrameReader implements MessageSource {
    */
   release(): void {
     this.retire()
-    this.isReleased = true
+    this.isReleased = this.isUnusual = true
   }
 
   /** As {@link release}, for a stream, whose end may be asked after for ever: there is just nothing more to come. @internal */
@@ -437,9 +439,9 @@ export class FrameReader implements MessageSource {
 
   /** Everything parsed has been taken: parses what came since. True when that gave something. */
   private parse(): boolean {
-    this.checkReleased()
+    // One test for all that is rare: with more in it, engines no longer put this method into those that call it.
+    if (this.isUnusual) this.beforeParsing()
     this.held.live = null
-    if (this.parts.isLarge) this.parts.rest()
     if (this.unparsed) {
       this.blockEnd = 0
       const count = this.exports.readerParse(this.record)
@@ -450,6 +452,12 @@ export class FrameReader implements MessageSource {
     }
     this.makeWay()
     return false
+  }
+
+  private beforeParsing(): void {
+    this.checkReleased()
+    this.isUnusual = false
+    this.parts.rest()
   }
 
   /** Control frames and parts. */
@@ -510,6 +518,7 @@ export class FrameReader implements MessageSource {
   private append(offset: number, length: number): void {
     // The low word of what remains: the limits are below 2^31.
     this.parts.append(this.u8.subarray(offset, offset + length), this.get(READER_REMAINING))
+    if (this.parts.isLarge) this.isUnusual = true
   }
 
   /** Frees what has been consumed, when it is free of charge or due. */

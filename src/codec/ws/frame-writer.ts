@@ -3,9 +3,9 @@
 import { MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../../assembly/abi.ts'
 import { EncodeError, UsageError } from '../../errors.ts'
 import { nameValue } from '../../naming.ts'
-import { checkInteger, type Family, integer, SIZE_MAX } from '../../option-rules.ts'
+import { checkInteger, type Family, integer, refused, SIZE_MAX } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
-import { type BytesInit, bytesOf, copyInto, plainLength, textOf, within } from '../inputs.ts'
+import { type BytesInit, bytesOf, checkFill, copyInto, plainLength, textOf, within } from '../inputs.ts'
 import { align, type Codec, type Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
 import { released } from '../reader-errors.ts'
@@ -109,6 +109,7 @@ export class FrameWriter {
 
   /** Encoded length of a frame with `payload` bytes. */
   encodedLength(payload: number): number {
+    checkInteger('payload', payload, 0, Number.MAX_SAFE_INTEGER, 'bytes')
     return (payload < 126 ? 2 : payload < 65_536 ? 4 : 10) + (this.masked ? 4 : 0) + payload
   }
 
@@ -169,6 +170,8 @@ export class FrameWriter {
    * Nothing is encoded when `fill` throws. Throws `InvalidOption` for a length that is not a whole number.
    */
   encodeWith(kind: 'text' | 'binary', length: number, fill: (payload: Uint8Array) => void): boolean {
+    if (kind !== 'text' && kind !== 'binary') throw refused('kind', "'text' or 'binary'", kind)
+    checkFill(fill)
     // A length below 0 would be one near 2^32 to the codec, which would mask the memory of every other connection.
     checkInteger('length', length, 0, SIZE_MAX, 'bytes')
     if (length > this.room) return this.full()

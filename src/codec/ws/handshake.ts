@@ -14,15 +14,15 @@ import {
 } from '../../../assembly/abi.ts'
 import { EncodeError, HandshakeError, type HandshakeResponse, type HttpError, UsageError } from '../../errors.ts'
 import { nameFault, nameValue } from '../../naming.ts'
-import { checkInteger, refused, SIZE_MAX } from '../../option-rules.ts'
+import { checkInteger, isBag, refused, SIZE_MAX } from '../../option-rules.ts'
 import { namesOf, showsItself } from '../../printing.ts'
 import { type Fields, type FieldsInit, pairsOf } from '../http/fields.ts'
 import { injectedField, injectedLine, injection } from '../http/injection.ts'
 import { RequestReader } from '../http/request-reader.ts'
 import { ResponseReader } from '../http/response-reader.ts'
-import { bytesOf } from '../inputs.ts'
-import type { FrameReader } from './frame-reader.ts'
-import type { FrameWriter } from './frame-writer.ts'
+import { bytesOf, textOf } from '../inputs.ts'
+import { FrameReader } from './frame-reader.ts'
+import { FrameWriter } from './frame-writer.ts'
 import { findField, listMembers, responseFault, type UpgradeFault, type UpgradeHead, upgradeFault } from './upgrade.ts'
 
 export { findField, type UpgradeHead } from './upgrade.ts'
@@ -237,6 +237,13 @@ export class ClientHandshake {
    * @param maxHeaders most fields of it, 1 to 1,000
    */
   constructor(reader: FrameReader, writer: FrameWriter, hello: ClientHello, maxHead: number, maxHeaders: number = MAX_FIELDS) {
+    checkParts(reader, writer, maxHead, maxHeaders)
+    if (!isBag(hello)) throw refused('hello', 'an object like { target, host, headers, protocols, nonce }', hello)
+    textOf('hello.target', hello.target)
+    textOf('hello.host', hello.host)
+    checkFields('hello.headers', hello.headers)
+    if (!Array.isArray(hello.protocols)) throw refused('hello.protocols', 'a list of tokens', hello.protocols)
+    listProtocols(hello.protocols)
     const out = new HeadWriter(reader, writer)
     this.reader = reader
     this.offered = hello.protocols
@@ -390,6 +397,7 @@ export class ServerHandshake {
     private readonly maxHead: number,
     private readonly maxHeaders: number = MAX_FIELDS,
   ) {
+    checkParts(reader, writer, maxHead, maxHeaders)
     this.reader = reader
     this.writer = writer
     this.out = new HeadWriter(reader, writer)
@@ -416,7 +424,11 @@ export class ServerHandshake {
 
   /** Judges a request whose head was read elsewhere. */
   take(head: UpgradeHead): ServerHello {
+    if (!isBag(head)) throw refused('head', 'an object like { method, target, version, headers }', head)
     const { headers, target } = head
+    textOf('head.method', head.method)
+    textOf('head.target', target)
+    checkFields('head.headers', headers)
     const fault = upgradeFault(head)
     this.key = fault === null ? (findField(headers, 'sec-websocket-key') as string) : null
     return {
@@ -431,6 +443,8 @@ export class ServerHandshake {
   /** Writes the 101 response. Throws `NotOpen` when no valid request has been received. */
   accept(protocol: string, headers: Fields): void {
     const { out } = this
+    textOf('protocol', protocol)
+    checkFields('headers', headers)
     if (this.key === null) throw new UsageError('NotOpen', 'there is no valid request to accept: receive() has not given one')
     out.begin()
     out.switching(this.key)
@@ -446,7 +460,10 @@ export class ServerHandshake {
    */
   refuse(status: number, reason: string, headers: Fields, body: string): Uint8Array<ArrayBuffer> {
     const { out } = this
-    const content = new TextEncoder().encode(body)
+    checkInteger('status', status, 100, 999, '(three digits)')
+    textOf('reason', reason)
+    checkFields('headers', headers)
+    const content = new TextEncoder().encode(textOf('body', body))
     out.begin()
     out.statusLine(status, reason)
     for (const [name, value] of headers) out.field(name, value)
@@ -465,6 +482,21 @@ export class ServerHandshake {
   release(): void {
     this.request?.release()
   }
+}
+
+/** Throws `InvalidOption`. */
+function checkParts(reader: unknown, writer: unknown, maxHead: number, maxHeaders: number): void {
+  if (!(reader instanceof FrameReader)) throw refused('reader', 'a FrameReader', reader)
+  if (!(writer instanceof FrameWriter)) throw refused('writer', 'a FrameWriter', writer)
+  checkInteger('maxHead', maxHead, 16, 1024 * 1024, 'bytes')
+  checkInteger('maxHeaders', maxHeaders, 1, 1_000, 'fields')
+}
+
+/** Throws `InvalidOption` for what is no list of pairs of strings. */
+function checkFields(name: string, fields: unknown): void {
+  const isList =
+    Array.isArray(fields) && fields.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every((part) => typeof part === 'string'))
+  if (!isList) throw refused(name, "a list of pairs like [['X-Key', 'value']]", fields)
 }
 
 /** The request reader refuses such a request as a whole, as every server must (RFC 9112 section 3.2). */

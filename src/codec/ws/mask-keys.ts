@@ -1,6 +1,6 @@
 /** Masking keys (RFC 6455 section 5.3: unpredictable), drawn from the source in blocks. */
 
-import { type Rule, rule } from '../../option-rules.ts'
+import { checkInteger, type Rule, refused, rule } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 
 /** Fills `bytes` with random ones. The default is the platform's CSPRNG; another makes a run reproducible. */
@@ -13,6 +13,11 @@ export const cryptoRandom: RandomSource = (bytes) => {
 
 const KEYS_PER_BLOCK = 1_024
 
+/** Throws `InvalidOption`. */
+export function checkRandom(random: unknown): void {
+  if (typeof random !== 'function') throw refused('random', 'a function like (bytes) => crypto.getRandomValues(bytes)', random)
+}
+
 /** A stream of 32-bit masking keys. */
 export class MaskKeys {
   static {
@@ -22,7 +27,10 @@ export class MaskKeys {
   private readonly keys = new Int32Array(KEYS_PER_BLOCK)
   private used = KEYS_PER_BLOCK
 
-  constructor(private readonly random: RandomSource = cryptoRandom) {}
+  /** Throws `InvalidOption` for what is no function. */
+  constructor(private readonly random: RandomSource = cryptoRandom) {
+    checkRandom(random)
+  }
 
   /** The next key, as its four bytes lie in memory. */
   next(): number {
@@ -36,8 +44,9 @@ export class MaskKeys {
     return key
   }
 
-  /** `count` random bytes, for the handshake's nonce. */
+  /** `count` random bytes, 0 to 65,536, for the handshake's nonce. */
   bytes(count: number): Uint8Array<ArrayBuffer> {
+    checkInteger('count', count, 0, 65_536, 'bytes')
     const bytes = new Uint8Array(count)
     this.random(bytes)
     return bytes

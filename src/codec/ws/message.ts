@@ -44,7 +44,8 @@ export const ASSEMBLED = 32
 
 /**
  * A borrowed message. It is valid until the next `next`, `recv` or `readable` on the same connection (sending does not end it);
- * using it later throws `StaleMessage`. What it returns by value (strings, numbers, `toOwned()`) stays yours.
+ * using it later throws `StaleMessage`. What it returns by value (strings, numbers, `toOwned()`) stays yours. Eight objects take turns: one that is kept over
+ * eight further messages, or a multiple of that, is the later message, and shows its bytes.
  *
  * ```ts
  * for (let m; (m = ws.next()) !== null; ) {

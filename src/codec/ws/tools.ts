@@ -6,7 +6,7 @@ import { nameValue } from '../../naming.ts'
 import { checkInteger } from '../../option-rules.ts'
 import { type BytesInit, bytesOf, copyInto, textOf, within } from '../inputs.ts'
 import type { Codec, Region } from '../memory.ts'
-import { cryptoRandom, type RandomSource } from './mask-keys.ts'
+import { checkRandom, cryptoRandom, type RandomSource } from './mask-keys.ts'
 
 /** Bytes that pass through linear memory at a time; a multiple of four, so that each piece begins at the first byte of the key. */
 const PIECE = 64 * 1024
@@ -36,6 +36,7 @@ export class CodecTools {
 
   /** A fresh `Sec-WebSocket-Key`: 16 random bytes as 24 base64 characters. */
   generateKey(random: RandomSource = cryptoRandom): string {
+    checkRandom(random)
     const nonce = new Uint8Array(HANDSHAKE_NONCE_BYTES)
     random(nonce)
     const { memory, start } = this.memory()

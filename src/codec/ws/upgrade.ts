@@ -3,6 +3,7 @@
 import { HandshakeError, type HandshakeErrorCode, type HandshakeResponse } from '../../errors.ts'
 import type { HttpVersion } from '../http/borrowed-head.ts'
 import type { Fields } from '../http/fields.ts'
+import { textOf } from '../inputs.ts'
 
 /** A request head, whoever read it: the request reader, or a server of the platform's. */
 export interface UpgradeHead {
@@ -31,7 +32,7 @@ function valuesOf(fields: Fields, name: string): string[] {
 
 /** First value of a field, whatever its case. */
 export function findField(fields: Fields, name: string): string | undefined {
-  const wanted = name.toLowerCase()
+  const wanted = textOf('name', name).toLowerCase()
   return fields.find(([each]) => each.toLowerCase() === wanted)?.[1]
 }
 

@@ -4,7 +4,7 @@ import type { Request } from '../../codec/http/request.ts'
 import { RequestWriter } from '../../codec/http/request-writer.ts'
 import { RestResponse } from '../../codec/http/response.ts'
 import { type RequestSent, RestError, UsageError } from '../../errors.ts'
-import { checkInteger, checkSignal, checkTimeLimit, TIMER_MAX } from '../../option-rules.ts'
+import { checkInteger, checkOptions, type Family, isBag, refused, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
 import type { ResponseTimings } from '../response.ts'
@@ -26,6 +26,7 @@ import {
   claimWriter,
   giveBack,
   HELD,
+  LEASE_MASK,
   POOL_CLOSED,
   POOL_THREADS,
   passOn,
@@ -39,7 +40,7 @@ import {
   take,
   unsubmit,
 } from './handover.ts'
-import { PoolMemory, type PoolPlan } from './layout.ts'
+import { checkPlan, PoolMemory, type PoolPlan } from './layout.ts'
 import { METHODS, type SlotMessage } from './messages.ts'
 import { ReceivedResponse } from './posted-response.ts'
 import type { WorkerLike } from './remote-slots.ts'
@@ -54,6 +55,9 @@ export interface AtomicSendOptions {
   /** Abandons the request. A thread that blocks in `sendSync` learns of nothing meanwhile: there, it only counts if it is aborted before. */
   signal?: AbortSignal | undefined
 }
+
+/** What they may be. */
+export const ATOMIC_SEND_OPTIONS: Family<AtomicSendOptions> = { timeout: timeLimit(), signal }
 
 /** What is true of a request that the owner has not taken. */
 const NOT_SENT = { requestSent: 'nothing', phase: 'queue', elapsed: 0 } as const
@@ -117,6 +121,7 @@ export class Attachments {
 
   /** Makes a pool known. Harmless when it is. Pools that have been closed meanwhile are forgotten. */
   attach(plan: PoolPlan): void {
+    checkPlan('plan', plan)
     if (this.pools.has(plan.id)) return
     for (const [id, pool] of this.pools) if (pool.isClosed) this.pools.delete(id)
     this.pools.set(plan.id, new Attachment(this.runtime, plan, this.thread))
@@ -151,7 +156,8 @@ export class Attachments {
 
   /** Throws `NotAttached`. */
   get(message: SlotMessage): Attachment {
-    if (message.plan !== undefined) this.attach(message.plan)
+    if (!isBag(message) || typeof message.nexusSlot !== 'string') throw refused('message', 'what handOff returned', message)
+    if (message.plan !== undefined) this.attach(checkPlan('message.plan', message.plan))
     const attachment = this.pools.get(message.nexusSlot)
     if (attachment !== undefined) return attachment
     throw new UsageError(
@@ -213,7 +219,8 @@ export class AtomicClientSlot {
   ) {
     const { cells, memory, plan } = attachment
     const block = checkInteger('the block of a slot message', message.block, 0, plan.blocks - 1, '')
-    const { lease, index } = message
+    const lease = checkInteger('the lease of a slot message', message.lease, 0, LEASE_MASK, '')
+    const index = checkInteger('the index of a slot message', message.index, 0, plan.blocks - 1, '')
     this.cells = cells
     this.pool = memory.pool
     this.at = memory.cellsOf(block)
@@ -239,7 +246,7 @@ export class AtomicClientSlot {
    * forgotten when the thread attaches to another one.
    */
   static detach<Self extends AtomicClientSlot>(this: AtomicClientSlotClass<Self>, plan: PoolPlan): void {
-    this.threads.detach(plan.id)
+    this.threads.detach(checkPlan('plan', plan).id)
   }
 
   /**
@@ -256,8 +263,8 @@ export class AtomicClientSlot {
    * the owner does not answer within a second of the limit.
    */
   async send(request: Request, options: AtomicSendOptions = {}): Promise<AtomicResponse> {
-    const signal = checkSignal('signal', options.signal)
     const { since, end } = this.begin(request, options)
+    const signal = options.signal ?? undefined
     const outcome = await this.answered(end, signal)
     if (outcome === 'aborted') this.abort(since, signal)
     else if (outcome === 'late') this.abandon(TIMED_OUT)
@@ -384,8 +391,9 @@ export class AtomicClientSlot {
   /** HELD to SUBMITTED. */
   private begin(request: Request, options: AtomicSendOptions): { since: number; end: number } {
     const { cells, at, attachment, writer } = this
-    const signal = checkSignal('signal', options.signal)
-    const timeout = options.timeout === undefined ? attachment.plan.timeout : checkTimeLimit('timeout', options.timeout)
+    checkOptions(ATOMIC_SEND_OPTIONS, options)
+    const { timeout = attachment.plan.timeout } = options
+    const signal = options.signal ?? undefined
     if (signal?.aborted) {
       throw abandonedRequest('RequestAborted', 'the request was aborted before it was sent', NOT_SENT, signal.reason)
     }

@@ -110,7 +110,7 @@ export const LEFT = 7
 
 const PHASE_BITS = 3
 const PHASE_MASK = 7
-const LEASE_MASK = 0x0fff_ffff
+export const LEASE_MASK: number = 0x0fff_ffff
 
 /** The state word of a lease in a phase. */
 export function stateOf(lease: number, phase: number): number {

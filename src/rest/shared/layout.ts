@@ -4,6 +4,7 @@ import type { Fields } from '../../codec/http/fields.ts'
 import type { ResponseReaderOptions } from '../../codec/http/limits.ts'
 import { PREFIX_BYTES, RequestWriter, type RequestWriterOptions } from '../../codec/http/request-writer.ts'
 import { align, CodecMemory, FIRST_REGION, Region } from '../../codec/memory.ts'
+import { isBag, refused } from '../../option-rules.ts'
 import { BLOCK_CELLS, poolCells } from './handover.ts'
 import { responseBytes } from './posted-response.ts'
 import { TICKET_CELLS, TICKETS } from './tickets.ts'
@@ -29,6 +30,12 @@ export interface PoolPlan {
   readonly timeout: number
   // How long a thread looks for what it expects before it sleeps, in ms.
   readonly spin: number
+}
+
+/** What a thread is given to attach with. Throws `InvalidOption`. */
+export function checkPlan(name: string, plan: unknown): PoolPlan {
+  if (isBag(plan) && typeof plan['id'] === 'string' && plan['memory'] instanceof WebAssembly.Memory) return plan as unknown as PoolPlan
+  throw refused(name, 'the pool.plan of an AtomicClientPool, posted as it is', plan)
 }
 
 /** The pool's own cells, and the tickets. */

@@ -174,6 +174,10 @@ export class ReceivedResponse implements ResponseSource {
     return list
   }
 
+  get bodyLength(): number {
+    return this.word(INCOMING_BODY_BYTES)
+  }
+
   get bodyBytes(): Uint8Array {
     const start = this.text + this.word(INCOMING_START_LENGTH)
     return this.u8.subarray(start, start + this.word(INCOMING_BODY_BYTES))

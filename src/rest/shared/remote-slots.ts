@@ -8,7 +8,7 @@
  */
 
 import { RestError, UsageError } from '../../errors.ts'
-import { TIMER_MAX } from '../../option-rules.ts'
+import { type Family, flag, readOptions, TIMER_MAX } from '../../option-rules.ts'
 import type { HeldPool, Holders } from '../holders.ts'
 import type { HttpResponse } from '../response.ts'
 import { abandonedRequest } from '../rest-errors.ts'
@@ -54,6 +54,8 @@ export interface WorkerLike {
   off?(event: 'exit', listener: () => void): unknown
 }
 
+const HAND_OFF_OPTIONS: Family<{ isAttached?: boolean }> = { isAttached: flag(false) }
+
 /** A request of another thread that is under way, as this thread knows it. */
 interface Trip {
   /** Its number: what a cancel has to name. */
@@ -91,7 +93,8 @@ export class SharedSlot extends Slot {
     return this.holders.sendAway(this, worker, isAttached)
   }
 
-  protected override makeHandle(): ClientSlot {
+  override hold(): ClientSlot {
+    this.lease++
     return new OwnedSlot(this)
   }
 }
@@ -111,6 +114,7 @@ export class OwnedSlot extends ClientSlot {
    * @param options `isAttached`: the thread has attached to this pool before (`pool.plan`), so the message need not tell how
    */
   handOff(worker?: WorkerLike, options: { isAttached?: boolean } = {}): SlotMessage {
+    const { isAttached = false } = readOptions(HAND_OFF_OPTIONS, options)
     if (!this.held) {
       throw new RestError('SlotReleased', 'this slot was released, or handed off: it may belong to somebody else now', {
         fault: 'local',
@@ -118,8 +122,8 @@ export class OwnedSlot extends ClientSlot {
         phase: 'send',
       })
     }
-    const message = this.slot.sendAway(worker, options.isAttached === true)
-    this.held = false
+    const message = this.slot.sendAway(worker, isAttached)
+    this.end()
     return message
   }
 }
@@ -343,7 +347,7 @@ export class RemoteSlots implements Holders {
         writer: slot.writer,
         stream: null,
       }
-      sending = this.core.send(slot, request, { timeout })
+      sending = slot.send(request, { timeout })
     } catch (error) {
       this.onCorruption(slot, error)
       return

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../../clock.ts'
 import { RestError, UsageError } from '../../errors.ts'
-import { checkSignal, checkTimeLimit } from '../../option-rules.ts'
+import { checkOptions, type Family, signal, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import { type AtomicClientSlot, type Attachments, GRACE } from './atomic-slot.ts'
 import { type SharedCells, stayAlive } from './cells.ts'
@@ -37,6 +37,9 @@ export interface SharedAcquireOptions {
   /** Ends the wait, with `RequestAborted`. In `acquireSync` it only counts if it is aborted before: a thread that blocks learns of nothing. */
   signal?: AbortSignal | undefined
 }
+
+/** What they may be. */
+export const SHARED_ACQUIRE_OPTIONS: Family<SharedAcquireOptions> = { timeout: timeLimit(DEFAULT_TIMEOUT), signal }
 
 /** Makes a slot of a message: `AtomicClientSlot`. */
 export interface SlotReceiver {
@@ -89,8 +92,8 @@ export class SharedAcquirer {
    * `OwnerGone` when the owner does not even answer within a second of the limit.
    */
   async acquire(options: SharedAcquireOptions = {}): Promise<AtomicClientSlot> {
-    const signal = checkSignal('signal', options.signal)
-    const wait = this.begin({ ...options, signal })
+    const wait = this.begin(options)
+    const signal = options.signal ?? undefined
     const ended = stayAlive(this.threads.of(this.plan).clock)
     let onAbort = (): void => {}
     const aborted = new Promise<'aborted'>((resolve) => {
@@ -117,7 +120,7 @@ export class SharedAcquirer {
     if (this.threads.owns(this.plan)) {
       throw new UsageError('InvalidOption', 'acquireSync would block the thread that owns the sockets: use acquire there')
     }
-    const wait = this.begin({ ...options, signal: checkSignal('signal', options.signal) })
+    const wait = this.begin(options)
     while (wait.isWaiting()) {
       if (wait.block(wait.left()) !== 'timed-out' || !wait.abandon()) continue
       if (wait.block(GRACE) === 'timed-out' && wait.isAbandoned()) throw ownerGone(wait.elapsed())
@@ -126,8 +129,9 @@ export class SharedAcquirer {
     return this.end(wait)
   }
 
-  private begin({ timeout: given, signal }: SharedAcquireOptions): Wait {
-    const timeout = checkTimeLimit('timeout', given ?? DEFAULT_TIMEOUT)
+  private begin(options: SharedAcquireOptions): Wait {
+    checkOptions(SHARED_ACQUIRE_OPTIONS, options)
+    const { timeout = DEFAULT_TIMEOUT, signal } = options
     if (signal?.aborted) throw waitAborted(signal.reason, 0)
     const { cells, memory, clock } = this.threads.of(this.plan)
     if (cells.load(memory.pool + POOL_CLOSED) !== 0) throw closed()

@@ -169,7 +169,7 @@ export class TicketDesk {
     known.isQueued = false
     known.leave = null
     const { slots } = this
-    const slot = handle.takeOver() as LentSlot
+    const slot = handle.end() as LentSlot
     const lease = slots.lend(slot, known.thread)
     known.granted = slot
     if (grant(this.cells, this.memory.ticketAt(ticket), known.number, slot.block, slot.index, lease)) return

@@ -6,7 +6,20 @@
 import { type Clock, systemClock } from '../../clock.ts'
 import type { EndProof } from '../../end-proof.ts'
 import { TransportError } from '../../errors.ts'
-import { checkInteger, checkNumber, flag, TIMER_MAX } from '../../option-rules.ts'
+import {
+  checkInteger,
+  type Family,
+  flag,
+  integer,
+  isBag,
+  number,
+  readOptions,
+  refused,
+  rule,
+  TIMER_MAX,
+  text,
+  withDefaults,
+} from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import type { Transport, TransportHandler, WriteProgress } from '../transport.ts'
 import { type Link, Pipe, type PipeReader, type PipeWriter } from './pipe.ts'
@@ -58,19 +71,41 @@ export interface MemoryTransport extends Transport {
   thaw(): void
 }
 
-/** Two transports, each the other's peer. */
-export function memoryPair(options: MemoryOptions = {}): [MemoryTransport, MemoryTransport] {
+const MEMORY_OPTIONS: Family<MemoryOptions> = {
+  maxDelivery: integer(1, 2 ** 31, 'bytes'),
+  seed: integer(0, 2 ** 32 - 1, ''),
+  latency: number(0, TIMER_MAX, 'ms', 0),
+  clock: rule(
+    'a Clock, with now, set and clear',
+    (value) => isBag(value) && ['now', 'set', 'clear'].every((name) => typeof value[name] === 'function'),
+  ),
+  capacity: integer(1, 2 ** 31, 'bytes', 65_536),
+  deferWrites: flag(false),
+  deliverInResume: flag(false),
+  targetCount: rule<1 | 2>('1 or 2', (value) => value === 1 || value === 2, 1),
+  isSecure: flag(false),
+  alpnProtocol: text,
+  remoteAddress: text,
+}
+
+/** Two transports, each the other's peer. Throws `InvalidOption`. */
+export function memoryPair(options?: MemoryOptions): [MemoryTransport, MemoryTransport] {
+  const all = withDefaults(MEMORY_OPTIONS, readOptions(MEMORY_OPTIONS, options))
   const link: Link = {
-    maxDelivery: options.maxDelivery === undefined ? Infinity : checkInteger('maxDelivery', options.maxDelivery, 1, 2 ** 31, 'bytes'),
-    latency: checkNumber('latency', options.latency ?? 0, 0, TIMER_MAX, 'ms'),
-    capacity: checkInteger('capacity', options.capacity ?? 65_536, 1, 2 ** 31, 'bytes'),
-    seed: options.seed === undefined ? null : checkInteger('seed', options.seed, 0, 2 ** 32 - 1, ''),
-    clock: options.clock ?? systemClock,
-    deferWrites: options.deferWrites ?? false,
-    deliverInResume: options.deliverInResume ?? false,
+    maxDelivery: all.maxDelivery ?? Infinity,
+    latency: all.latency as number,
+    capacity: all.capacity as number,
+    seed: all.seed ?? null,
+    clock: all.clock ?? systemClock,
+    deferWrites: all.deferWrites as boolean,
+    deliverInResume: all.deliverInResume as boolean,
   }
-  const { targetCount = 1, alpnProtocol, remoteAddress } = options
-  const facts = { targetCount, isSecure: flag().read('isSecure', options.isSecure ?? false), alpnProtocol, remoteAddress }
+  const facts = {
+    targetCount: all.targetCount as 1 | 2,
+    isSecure: all.isSecure as boolean,
+    alpnProtocol: all.alpnProtocol,
+    remoteAddress: all.remoteAddress,
+  }
   const there = new Pipe(link, 1)
   const back = new Pipe(link, 2)
   const first = new MemoryEnd(facts, back, there)
@@ -165,6 +200,8 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
   }
 
   cut(afterBytes: number, how: 'reset' | 'end' = 'reset'): void {
+    checkInteger('afterBytes', afterBytes, 0, Number.MAX_SAFE_INTEGER, 'bytes')
+    if (how !== 'reset' && how !== 'end') throw refused('how', "'reset' or 'end'", how)
     this.outgoing.cut(afterBytes, how === 'end' ? 'cut' : 'reset')
   }
 

@@ -10,12 +10,13 @@ import { Duplex } from 'node:stream'
 import type tls from 'node:tls'
 import { UsageError } from '../../errors.ts'
 import { nameValue } from '../../naming.ts'
-import { checkInteger } from '../../option-rules.ts'
+import { byteArray, type Family, integer, isBag, readOptions, refused, rule } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import { connectError } from '../connect-errors.ts'
+import { DIAL_OPTIONS } from '../dial-options.ts'
 import type { TlsConfig } from '../tls-config.ts'
 import { checkTlsConfig, type TlsSettings } from '../tls-options.ts'
-import type { TlsSessions } from '../tls-sessions.ts'
+import { TlsSessions } from '../tls-sessions.ts'
 import { EndWitness, startEngine } from './tls-engine.ts'
 
 /** Where plaintext goes: a `FrameReader`, a `ResponseReader`, or anything with their two methods. */
@@ -38,6 +39,14 @@ export interface TlsCodecOptions {
   readonly plaintextLimit?: number | undefined
   /** Most bytes that {@link TlsCodec.encrypt} takes before they are on the wire: 1 KiB to 1 GiB. Default 64 KiB. */
   readonly bufferLimit?: number | undefined
+}
+
+const TLS_CODEC_OPTIONS: Family<TlsCodecOptions> = {
+  tls: DIAL_OPTIONS.tls,
+  settings: rule('the settings of a TlsConfig', isBag),
+  sessions: rule('the sessions of a pool', (value): value is TlsSessions => value instanceof TlsSessions),
+  plaintextLimit: integer(1_024, 2 ** 24, 'bytes'),
+  bufferLimit: integer(1_024, 2 ** 30, 'bytes'),
 }
 
 /** Most ciphertext taken in one step: four full records. */
@@ -124,13 +133,14 @@ export class TlsCodec {
     if (typeof hostname !== 'string' || !/^[^\s:/]+$|^[0-9a-f:.]+$/i.test(hostname)) {
       throw new UsageError('InvalidOption', `hostname must be a name or an IP address without port, but is ${nameValue(hostname)}`)
     }
+    const { tls, settings, sessions, plaintextLimit = STEP, bufferLimit = STEP } = readOptions(TLS_CODEC_OPTIONS, options)
     this.hostname = hostname
-    this.plaintextLimit = checkInteger('plaintextLimit', options.plaintextLimit ?? STEP, 1_024, 2 ** 24, 'bytes')
-    this.bufferLimit = checkInteger('bufferLimit', options.bufferLimit ?? STEP, 1_024, 2 ** 30, 'bytes')
+    this.plaintextLimit = plaintextLimit
+    this.bufferLimit = bufferLimit
     const { wire } = this
     wire.onChange = () => this.tell()
     wire.on('error', () => {})
-    this.engine = startEngine(wire, hostname, options.settings ?? checkTlsConfig(options.tls), options.sessions)
+    this.engine = startEngine(wire, hostname, settings ?? checkTlsConfig(tls), sessions)
     this.witness = new EndWitness(this.engine, wire)
     this.engine.on('error', (error) => this.fail(error))
     this.engine.on('secureConnect', () => {
@@ -200,8 +210,8 @@ export class TlsCodec {
 
   /** Takes ciphertext. Returns how many bytes were taken, at most 64 KiB; 0 when there is no room: drain the plaintext first. They are copied. */
   readTls(bytes: Uint8Array): number {
-    if (bytes.length === 0 || !this.wantsRead) return 0
-    const part = bytes.subarray(0, STEP)
+    const part = byteArray.read('bytes', bytes).subarray(0, STEP)
+    if (part.length === 0 || !this.wantsRead) return 0
     if (!this.wire.push(Buffer.from(part))) this.wire.isOpen = false
     return part.length
   }
@@ -215,6 +225,9 @@ export class TlsCodec {
 
   /** Copies plaintext into the sink's spare room, once. Returns how many bytes; 0 when there are none, or there is no room. */
   drainPlaintextInto(sink: PlaintextSink): number {
+    if (typeof sink?.spare !== 'function' || typeof sink.filled !== 'function') {
+      throw refused('sink', 'a reader, or anything with spare() and filled(length)', sink)
+    }
     if (this.plaintextBytes === 0) return 0
     const length = this.readPlaintext(sink.spare())
     if (length > 0) sink.filled(length)
@@ -223,11 +236,12 @@ export class TlsCodec {
 
   /** Copies plaintext to the beginning of `target`. Returns how many bytes. */
   readPlaintext(target: Uint8Array): number {
+    const room = byteArray.read('target', target)
     let length = 0
-    while (this.plaintext.length > 0 && length < target.length) {
+    while (this.plaintext.length > 0 && length < room.length) {
       const chunk = this.plaintext[0] as Uint8Array
-      const part = chunk.subarray(0, target.length - length)
-      target.set(part, length)
+      const part = chunk.subarray(0, room.length - length)
+      room.set(part, length)
       length += part.length
       if (part.length === chunk.length) this.plaintext.shift()
       else this.plaintext[0] = chunk.subarray(part.length)
@@ -238,8 +252,9 @@ export class TlsCodec {
 
   /** Takes plaintext. Returns how many bytes were taken; 0 when `bufferLimit` of it are waiting to be fetched as ciphertext. They are copied. */
   encrypt(bytes: Uint8Array): number {
+    const given = byteArray.read('bytes', bytes)
     if (this.error !== null || this.engine.writableEnded || this.destroyed) return 0
-    const part = bytes.slice(0, Math.max(0, this.bufferLimit - this.unsent))
+    const part = given.slice(0, Math.max(0, this.bufferLimit - this.unsent))
     if (part.length > 0) this.encryptInPlace(part, () => {})
     return part.length
   }
@@ -256,10 +271,11 @@ export class TlsCodec {
 
   /** Copies ciphertext to the beginning of `target`. Returns how many bytes, 0 when there are none. */
   writeTlsTo(target: Uint8Array): number {
+    const room = byteArray.read('target', target)
     const first = this.peekTls()
     if (first === null) return 0
-    const part = first.subarray(0, target.length)
-    target.set(part)
+    const part = first.subarray(0, room.length)
+    room.set(part)
     this.advanceTls(part.length)
     return part.length
   }

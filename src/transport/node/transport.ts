@@ -6,6 +6,7 @@
  */
 
 import type { EndProof } from '../../end-proof.ts'
+import { byteArray, isBag, refused } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import { lostError } from '../connect-errors.ts'
 import { Inbox, type InboxSource } from '../inbox.ts'
@@ -264,6 +265,12 @@ class AcceptedTransport extends NodeTransport {
  * @param head bytes that were already read from it
  */
 export function nodeTransport(socket: NodeSocket, head?: Uint8Array): Transport {
+  if (!isSocket(socket)) throw refused('socket', 'a socket of node:net or node:tls', socket)
+  if (head !== undefined) byteArray.read('head', head)
   socket.setNoDelay?.(true)
   return new AcceptedTransport(socket, head)
+}
+
+function isSocket(value: unknown): boolean {
+  return isBag(value) && (['on', 'write', 'end', 'destroy', 'pause', 'resume'] as const).every((name) => typeof value[name] === 'function')
 }

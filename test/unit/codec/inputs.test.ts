@@ -3,6 +3,9 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
+import { DEFLATE_TEXT } from '../../../src/codec/deflate/binary.ts'
+import { Deflater } from '../../../src/codec/deflate/deflater.ts'
+import { Inflater } from '../../../src/codec/deflate/inflater.ts'
 import { ChunkedDecoder } from '../../../src/codec/http/chunked-decoder.ts'
 import { HttpMessages } from '../../../src/codec/http/messages.ts'
 import { RequestReader } from '../../../src/codec/http/request-reader.ts'
@@ -16,7 +19,13 @@ import { FrameWriter } from '../../../src/codec/ws/frame-writer.ts'
 import { ClientHandshake } from '../../../src/codec/ws/handshake.ts'
 import { CodecTools } from '../../../src/codec/ws/tools.ts'
 
-const makeCodec = (): Codec => new Codec(() => CODEC_TEXT, webTextDecoding())
+const makeCodec = (): Codec =>
+  new Codec(
+    () => CODEC_TEXT,
+    webTextDecoding(),
+    undefined,
+    () => DEFLATE_TEXT,
+  )
 
 class Liar extends Uint8Array {
   override get length(): number {
@@ -125,6 +134,11 @@ const TAKERS: readonly (readonly [name: string, parameter: string, take: (value:
   ],
   ['ChunkedDecoder.decode, input', 'input', (value, codec) => void new ChunkedDecoder(codec).decode(value, new Uint8Array(1))],
   ['ChunkedDecoder.decode, output', 'output', (value, codec) => void new ChunkedDecoder(codec).decode(new Uint8Array(1), value)],
+  ['Inflater.inflate, input', 'input', (value, codec) => void new Inflater(codec, 'gzip').inflate(value, new Uint8Array(1))],
+  ['Inflater.inflate, output', 'output', (value, codec) => void new Inflater(codec, 'gzip').inflate(new Uint8Array(1), value)],
+  ['Deflater.deflate, input', 'input', (value, codec) => void new Deflater(codec, 'gzip').deflate(value, new Uint8Array(1))],
+  ['Deflater.deflate, output', 'output', (value, codec) => void new Deflater(codec, 'gzip').deflate(new Uint8Array(1), value)],
+  ['Deflater.deflateAll', 'input', (value, codec) => new Inflater(codec, 'gzip').inflateAll(new Deflater(codec, 'gzip').deflateAll(value))],
   ['applyMask', 'bytes', (value, codec) => void new CodecTools(codec).applyMask(value, new Uint8Array(4))],
   ['applyMask, key', 'key', (value, codec) => void new CodecTools(codec).applyMask(new Uint8Array(1), value)],
   ['writeRequest', 'output', (value, codec) => void new HttpMessages(codec).writeRequest('A', '/', {}, value)],

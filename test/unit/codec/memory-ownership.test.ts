@@ -4,6 +4,9 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
+import { DEFLATE_TEXT } from '../../../src/codec/deflate/binary.ts'
+import { Deflater } from '../../../src/codec/deflate/deflater.ts'
+import { Inflater } from '../../../src/codec/deflate/inflater.ts'
 import { ChunkedDecoder } from '../../../src/codec/http/chunked-decoder.ts'
 import { HttpMessages } from '../../../src/codec/http/messages.ts'
 import type { RequestHead } from '../../../src/codec/http/request-reader.ts'
@@ -29,7 +32,7 @@ setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc') as () => void
 
 const module = compileCodec(CODEC_TEXT)
-const open = (): Codec => new Codec(module, webTextDecoding())
+const open = (): Codec => new Codec(module, webTextDecoding(), undefined, () => DEFLATE_TEXT)
 
 /** Collects garbage until `isDone`; false when that has not come of it. */
 async function collectUntil(isDone: () => boolean): Promise<boolean> {
@@ -90,6 +93,8 @@ const owners: Record<string, (codec: Codec) => object> = {
   'a request builder': (codec) => new RequestWriter(codec, 'a').get('/'),
   'a request': (codec) => new RequestWriter(codec, 'a').get('/').finish(),
   'a chunked decoder': (codec) => new ChunkedDecoder(codec),
+  'an inflater': (codec) => new Inflater(codec, 'gzip'),
+  'a deflater': (codec) => new Deflater(codec, 'gzip'),
   'the single steps of masking': (codec) => {
     const tools = new CodecTools(codec)
     tools.applyMask(new Uint8Array(8), new Uint8Array(4))

@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs'
 import ts from 'typescript-5.7'
 import { describe, expect, test } from 'vitest'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
+import { DEFLATE_TEXT } from '../../../src/codec/deflate/binary.ts'
+import { Deflater } from '../../../src/codec/deflate/deflater.ts'
+import { Inflater } from '../../../src/codec/deflate/inflater.ts'
 import { ChunkedDecoder } from '../../../src/codec/http/chunked-decoder.ts'
 import { RequestReader } from '../../../src/codec/http/request-reader.ts'
 import { RequestWriter } from '../../../src/codec/http/request-writer.ts'
@@ -24,6 +27,8 @@ const CLASSES: readonly (readonly [file: string, name: string, make: (codec: Cod
   ['http/request-reader', 'RequestReader', (codec) => new RequestReader(codec, { capacity: 1_024 })],
   ['http/response-reader', 'ResponseReader', (codec) => new ResponseReader(codec, { capacity: 1_024 })],
   ['http/chunked-decoder', 'ChunkedDecoder', (codec) => new ChunkedDecoder(codec)],
+  ['deflate/inflater', 'Inflater', (codec) => new Inflater(codec, 'gzip')],
+  ['deflate/deflater', 'Deflater', (codec) => new Deflater(codec, 'gzip')],
 ]
 
 /** What is known without the memory, and stays readable. */
@@ -34,6 +39,8 @@ const KNOWN = new Set([
   'error',
   'isDone',
   'totalDecoded',
+  'totalInflated',
+  'totalDeflated',
   'bodyRemaining',
   'FrameWriter.length',
   'FrameWriter.room',
@@ -46,6 +53,7 @@ const VALUES: Readonly<Record<string, unknown>> = {
   code: 1_000,
   count: 0,
   fill: () => {},
+  flush: 'none',
   from: 0,
   input: new Uint8Array(3),
   kind: 'binary',
@@ -97,7 +105,12 @@ describe.each(CLASSES)('%s', (file, className, make) => {
   })
 
   test.each(members.map((member) => [member.name, member] as const))('%s', (name, { isGetter, parameters }) => {
-    const codec = new Codec(() => CODEC_TEXT, webTextDecoding())
+    const codec = new Codec(
+      () => CODEC_TEXT,
+      webTextDecoding(),
+      undefined,
+      () => DEFLATE_TEXT,
+    )
     const old = make(codec)
     old.release()
     old.release()

@@ -209,6 +209,84 @@ describe('a slot', () => {
     expect(pool.available).toBe(1)
   })
 
+  test('that was released does nothing to whoever has it later, however often it has changed hands', async () => {
+    const { pool, world } = await openPool()
+    const old = pool.tryAcquire() as ClientSlot
+    old.release()
+    for (let lease = 0; lease < 300; lease++) {
+      const held = pool.tryAcquire() as ClientSlot
+      old.release()
+      expect([lease, pool.available, old === held, old.connection]).toEqual([lease, 0, false, null])
+      for (const part of ['writer', 'reader'] as const) expect(() => old[part]).toThrow(expect.objectContaining({ code: 'SlotReleased' }))
+      if (lease % 100 === 99) {
+        const sending = held.send(held.writer.get('/').finish())
+        old.release()
+        await world.settle()
+        expect((await sending).status).toBe(200)
+      }
+      held.release()
+    }
+    expect(pool.stats).toMatchObject({ idle: 1, lost: 0, requests: 3 })
+  })
+
+  test.each([
+    ['in place', 10],
+    ['on the heap', 100_000],
+    ['streamed', 10],
+  ] as const)('takes its response along when it is released: %s', async (what, size) => {
+    const { pool, world } = await openPool()
+    world.server.respond = () => ok('x'.repeat(size))
+    const slot = pool.tryAcquire() as ClientSlot
+    const request = slot.writer.get('/').finish()
+    const sending = what === 'streamed' ? slot.sendStreaming(request).then(({ head }) => head) : slot.send(request)
+    await world.settle()
+    const response = await sending
+    expect(response.status).toBe(200)
+    const owned = response.toOwned()
+    slot.release()
+    for (const use of [
+      () => response.status,
+      () => response.reason,
+      () => response.version,
+      () => response.header('content-length'),
+      () => response.headers(),
+      () => response.fieldName(0),
+      () => response.trailers(),
+      () => response.body,
+      () => response.bytes(),
+      () => response.bodyLength,
+      () => response.text(),
+      () => response.isEndVerified,
+      () => response.timings,
+      () => response.toOwned(),
+    ]) {
+      expect(use).toThrow(expect.objectContaining({ code: 'StaleResponse', message: expect.stringContaining('released') }))
+    }
+    expect(owned.bodyLength).toBe(what === 'streamed' ? 0 : size)
+  })
+
+  test('that is released in the moment in which its response comes is still counted, and no error escapes', async () => {
+    const events: unknown[] = []
+    const uncaught = await uncaughtDuring(async () => {
+      const { pool, world } = await openPool({ observer: { onRequest: ({ status, error }) => events.push([status, error]) } })
+      const slot = pool.tryAcquire() as ClientSlot
+      const sending = slot.send(slot.writer.get('/').finish())
+      const { connection } = slot
+      const onRead = connection?.onRead.bind(connection)
+      Object.assign(connection as object, {
+        onRead: (index: number, length: number) => {
+          onRead?.(index, length)
+          slot.release()
+        },
+      })
+      await world.settle()
+      const response = await sending
+      expect(() => response.status).toThrow(expect.objectContaining({ code: 'StaleResponse' }))
+      expect(pool.stats).toMatchObject({ idle: 1, requests: 1 })
+    })
+    expect([events, uncaught]).toEqual([[[null, null]], []])
+  })
+
   test('that is released while its request is under way is replaced, and the response reaches nobody', async () => {
     const { pool, world } = await openPool()
     world.server.respond = ({ path }, peer) => {

@@ -153,6 +153,78 @@ describe('a backlog', () => {
     expect(await closed).toMatchObject({ code: 1001, wasClean: true })
   })
 
+  describe.each(['sendText', 'sendBinary'] as const)('with a limit of 50,000 bytes, %s', (send) => {
+    // A frame of the server's with this much has a header of 4 bytes, or of 10.
+    const sizes = [49_995, 49_996, 49_997, 50_000, 500_000]
+    const options = { maxBufferedAmount: 50_000, writeBufferCapacity: 4_096 }
+
+    test.each(sizes)('takes a message of %i bytes when nothing waits, and it leaves whole', async (size) => {
+      const world = makeWorld()
+      const { ws, peer } = await openServerTo(world, options, { capacity: 1_000 })
+      peer.reading = false
+      await world.settle()
+      const sent = ws[send]((send === 'sendText' ? 'x'.repeat(size) : new Uint8Array(size).fill(120)) as never)
+      expect(ws.bufferedAmount).toBeGreaterThan(size - 1_000)
+      // What follows has something in front of it.
+      expect(() => ws.sendBinary(new Uint8Array(50_000))).toThrow(expect.objectContaining({ code: 'SendBufferFull', max: 50_000 }))
+      peer.resume()
+      await sent
+      await world.settle()
+      expect([ws.bufferedAmount, wireFrames(peer.received).map(({ payload }) => payload.length)]).toEqual([0, [size]])
+      ws.destroy()
+    })
+
+    test.each(sizes)('judges a message of %i bytes behind one of 10 that waits', async (size) => {
+      const world = makeWorld()
+      const { ws, peer } = await openServerTo(world, options, { capacity: 1 })
+      peer.reading = false
+      await world.settle()
+      ws.sendText('1234567890')
+      const waiting = ws.bufferedAmount
+      const total = waiting + size + (size < 65_536 ? 4 : 10)
+      const sending = (): unknown => ws[send]((send === 'sendText' ? 'x'.repeat(size) : new Uint8Array(size)) as never)
+      if (total <= 50_000) sending()
+      else expect(sending).toThrow(expect.objectContaining({ code: 'SendBufferFull', size: total, max: 50_000 }))
+      expect(ws.bufferedAmount).toBe(total <= 50_000 ? total : waiting)
+      ws.destroy()
+    })
+  })
+
+  test.each([49_971, 49_972, 49_973])('at its limit to the byte: %i behind 24', async (size) => {
+    const world = makeWorld()
+    const { ws, peer } = await openServerTo(world, { maxBufferedAmount: 50_000, writeBufferCapacity: 4_096 }, { capacity: 1 })
+    peer.reading = false
+    await world.settle()
+    ws.sendText('1234567890')
+    ws.sendText('1234567890')
+    expect(ws.bufferedAmount).toBe(24)
+    const sending = (): unknown => ws.sendBinary(new Uint8Array(size))
+    if (size + 4 + 24 <= 50_000) sending()
+    else expect(sending).toThrow(expect.objectContaining({ code: 'SendBufferFull', size: 50_001 }))
+    ws.destroy()
+  })
+
+  test('bufferedAmount of a large message goes down as its bytes leave', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openServerTo(world, { maxMessageSize: 4 * 1024 * 1024 }, { capacity: 10_000 })
+    const sent = ws.sendBinary(new Uint8Array(4 * 1024 * 1024)) as Promise<void>
+    const amounts: number[] = []
+    const { onRead } = peer as unknown as { onRead: (index: number, length: number) => void }
+    Object.assign(peer, {
+      onRead: (index: number, length: number) => {
+        if (amounts.at(-1) !== ws.bufferedAmount) amounts.push(ws.bufferedAmount)
+        onRead.call(peer, index, length)
+      },
+    })
+    await sent
+    await world.settle()
+    // A piece of 128 KiB at a time, the first one with the header.
+    expect(amounts.length).toBeGreaterThanOrEqual(32)
+    expect(amounts).toEqual([...amounts].sort((a, b) => b - a))
+    for (const [i, amount] of amounts.entries()) if (i > 0) expect((amounts[i - 1] as number) - amount).toBeLessThanOrEqual(128 * 1024 + 10)
+    ws.destroy()
+  })
+
   test('pings count too, so that they cannot fill the heap', async () => {
     const world = makeWorld()
     const { ws, peer } = await openServerTo(world, { maxBufferedAmount: 10_000, writeBufferCapacity: 4_096 }, { capacity: 1 })

@@ -61,6 +61,7 @@ describe('options', () => {
     for (const options of [
       { capacity: 1_024, maxHeadSize: 16, maxHeaders: 1, maxBodySize: 0, maxTrailerSize: 0, maxChunkExtension: 0 },
       { maxHeadSize: 32 * 1024, maxHeaders: 1_000, maxBodySize: 2 ** 31 - 1, maxTrailerSize: 65_536, maxChunkExtension: 65_536 },
+      { maxBodySize: Number.POSITIVE_INFINITY },
     ]) {
       const reader = arrived('HTTP/1.1 204\r\n\r\n', 'GET', options)
       expect(reader.response.status).toBe(204)
@@ -430,6 +431,76 @@ describe('steps', () => {
     expect(reader.error).toBeNull()
     expect(reader.advance()).toBe(RESPONSE_FAILED)
     expect(reader.error?.code).toBe('MalformedChunk')
+  })
+  describe('a body without limit', () => {
+    const CAPACITY = 16 * 1024 * 1024
+    const unlimited = (): ResponseReader => new ResponseReader({ capacity: CAPACITY, maxBodySize: Number.POSITIVE_INFINITY })
+
+    /** Passes `total` bytes of body behind a head, in chunks as large as a target, of which nobody looks at the bytes. */
+    const pass = (reader: ResponseReader, head: string, total: number): number => {
+      reader.begin('GET')
+      reader.streaming = true
+      let index: 0 | 1 = 0
+      expect(commit(reader, index, head)).toBe(RESPONSE_HEAD)
+      let step = reader.advance()
+      for (let left = total; left > 0 && step === RESPONSE_MORE; ) {
+        index = index === 0 ? 1 : 0
+        const length = Math.min(left, CAPACITY)
+        step = reader.commit(index, length)
+        if (step !== RESPONSE_DATA) return step
+        expect(reader.dataLength).toBe(length)
+        left -= length
+        step = reader.advance()
+      }
+      return step
+    }
+    const total = 2 ** 32 + CAPACITY + 5
+
+    test('that is streamed may be longer than 32 bits count, however it is framed', () => {
+      const reader = unlimited()
+      expect(pass(reader, `${OK}Content-Length: ${total}\r\n\r\n`, total)).toBe(RESPONSE_COMPLETE)
+      expect([reader.response.bodyLength, reader.reusable, reader.surplus]).toEqual([total, true, 0])
+      expect(pass(reader, `${OK}Transfer-Encoding: chunked\r\n\r\n${total.toString(16)}\r\n`, total)).toBe(RESPONSE_MORE)
+      expect(commit(reader, 0, '\r\n3\r\nabc\r\n0\r\n\r\n')).toBe(RESPONSE_DATA)
+      expect(reader.advance()).toBe(RESPONSE_COMPLETE)
+      expect([reader.response.bodyLength, reader.reusable]).toEqual([total + 3, true])
+      expect(pass(reader, `${OK}\r\n`, total)).toBe(RESPONSE_MORE)
+      expect([reader.end(), reader.response.bodyLength]).toEqual([RESPONSE_COMPLETE, total])
+      reader.release()
+    })
+    test('that is cut says how much has come, and a byte too many belongs to nothing', () => {
+      const reader = unlimited()
+      expect(pass(reader, `${OK}Content-Length: ${2 ** 40}\r\n\r\n`, total)).toBe(RESPONSE_MORE)
+      expect([reader.end(), reader.error?.message]).toEqual([
+        RESPONSE_FAILED,
+        `the connection ended in the body of the response, after ${total} of ${2 ** 40} bytes`,
+      ])
+      reader.reset()
+      expect(pass(reader, `${OK}Content-Length: ${2 ** 31}\r\n\r\n`, 2 ** 31 - 3)).toBe(RESPONSE_MORE)
+      expect([commit(reader, 0, 'abcd'), reader.dataLength, reader.advance(), reader.surplus]).toEqual([RESPONSE_DATA, 3, RESPONSE_COMPLETE, 1])
+      reader.release()
+    })
+    test.each([2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1])('is for streams: a whole one of %i bytes has the limit of what can be kept', (length) => {
+      const reader = unlimited()
+      // Behind a streamed one, whose limit is not its.
+      expect(pass(reader, `${OK}Content-Length: 5\r\n\r\n`, 5)).toBe(RESPONSE_COMPLETE)
+      reader.begin('GET')
+      reader.streaming = false
+      expect(commit(reader, 0, `${OK}Content-Length: ${length}\r\n\r\n`)).toBe(length < 2 ** 31 ? RESPONSE_MORE : RESPONSE_FAILED)
+      if (length >= 2 ** 31) expect(reader.error).toMatchObject({ code: 'BodyTooLarge', max: 2 ** 31 - 1, size: length })
+      reader.reset()
+      reader.begin('GET')
+      expect(commit(reader, 1, hello)).toBe(RESPONSE_COMPLETE)
+      expect([reader.response.bodyLength, reader.response.text()]).toEqual([5, 'hello'])
+      reader.release()
+    })
+    test.each([2 ** 31 - 2, 2 ** 31 - 1, 2 ** 31])('a stream of %i bytes has the largest limit that is one', (length) => {
+      const reader = new ResponseReader({ maxBodySize: 2 ** 31 - 1 })
+      reader.begin('GET')
+      reader.streaming = true
+      expect(commit(reader, 0, `${OK}Content-Length: ${length}\r\n\r\n`)).toBe(length < 2 ** 31 ? RESPONSE_HEAD : RESPONSE_FAILED)
+      reader.release()
+    })
   })
   test('streaming is for one response', () => {
     const reader = new ResponseReader()

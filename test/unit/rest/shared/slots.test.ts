@@ -3,6 +3,7 @@
 import { EventEmitter, once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import * as nexus from '../../../../src/entry/node.ts'
 import { AtomicClientPool, AtomicClientSlot, SharedAcquirer } from '../../../../src/entry/node.ts'
 import type { RestError } from '../../../../src/errors.ts'
 import { Attachments } from '../../../../src/rest/shared/atomic-slot.ts'
@@ -10,6 +11,7 @@ import { BLOCK_STATE, POOL_CLOSED } from '../../../../src/rest/shared/handover.t
 import { PoolMemory } from '../../../../src/rest/shared/layout.ts'
 import { TICKETS } from '../../../../src/rest/shared/tickets.ts'
 import type { ThreadedRuntime } from '../../../../src/runtime.ts'
+import { refuseAll, threadCalls } from '../../../integration/wrong-arguments.ts'
 
 /** What the server was sent. */
 const seen: string[] = []
@@ -166,6 +168,63 @@ describe('a slot is not lost', () => {
     expect(pool.stats).toMatchObject({ idle: 1, leased: 0 })
     expect(seen.includes(path)).toBe(isTaken)
   })
+})
+
+test('a handle of an old lease does nothing to whoever has the slot later, on either side', async () => {
+  const pool = await open()
+  const released = await pool.acquire()
+  released.release()
+  const handedOff = await pool.acquire()
+  const first = AtomicClientSlot.receive(handedOff.handOff())
+  first.release()
+  for (let lease = 0; lease < 100; lease++) {
+    const slot = await hold(pool)
+    first.release()
+    released.release()
+    handedOff.release()
+    expect(() => first.renew()).toThrow(expect.objectContaining({ code: 'SlotReleased' }))
+    expect(() => handedOff.handOff()).toThrow(expect.objectContaining({ code: 'SlotReleased' }))
+    if (lease % 50 === 49) {
+      const sending = slot.send(slot.writer.get('/').finish())
+      first.release()
+      expect((await sending).status).toBe(200)
+    }
+    slot.release()
+  }
+  expect(pool.stats).toMatchObject({ idle: 1, lost: 0, requests: 2 })
+})
+
+describe('a response is stale', () => {
+  test('from the release of its slot on, and when that is handed on', async () => {
+    const pool = await open()
+    const owned = await pool.acquire()
+    const here = await owned.send(owned.writer.get('/').finish())
+    expect(here.status).toBe(200)
+    const slot = AtomicClientSlot.receive(owned.handOff())
+    expect(() => here.status).toThrow(expect.objectContaining({ code: 'StaleResponse' }))
+    const there = await slot.send(slot.writer.get('/').finish())
+    expect(there.status).toBe(200)
+    const next = AtomicClientSlot.receive(slot.handOff())
+    expect(() => there.bodyLength).toThrow(expect.objectContaining({ code: 'StaleResponse' }))
+    const last = await next.send(next.writer.get('/').finish())
+    expect(last.timings.requests).toBe(3)
+    next.release()
+    for (const use of [() => last.status, () => last.text(), () => last.headers(), () => last.timings]) {
+      expect(use).toThrow(expect.objectContaining({ code: 'StaleResponse' }))
+    }
+  })
+})
+
+test('every argument that it may not be is refused by its name, and the slots stay where they are', async () => {
+  const pool = await open({ connections: 2 })
+  const owned = await pool.acquire()
+  const slot = await hold(pool)
+  await refuseAll(threadCalls(nexus, pool, owned, slot))
+  expect(pool.stats).toMatchObject({ idle: 0, leased: 2, waiting: 0, requests: 0 })
+  expect((await slot.send(slot.writer.get('/').finish())).status).toBe(200)
+  slot.release()
+  owned.release()
+  expect(pool.stats).toMatchObject({ idle: 2, lost: 0 })
 })
 
 describe('tickets', () => {

@@ -1,0 +1,359 @@
+// Inflate (RFC 1951): blocks in, bytes out.
+//
+// Rule 1: all state lives in the record; a call may stop at any byte of input or output, and the next one goes on.
+// Rule 2: between two steps fewer than eight bits are held. Only in the middle of a step that needs more input there can be more, and the step needs
+//         all of them; so what follows a stream is never taken.
+// Rule 3: nothing is read before `floor`, nothing is written at or behind `outputEnd`, whatever a caller says of it: the area is in the record.
+//
+//   area                          floor                              output           outputEnd        areaEnd
+//   │ …                           │ history │ message (a view)       │ free           │                │
+
+import {
+  DEFLATED_CONTINUES, DEFLATE_ERROR_BLOCK_TYPE, DEFLATE_ERROR_CODE_LENGTHS, DEFLATE_ERROR_DISTANCE_CODE, DEFLATE_ERROR_LITERAL_CODE,
+  DEFLATE_ERROR_NO_END_OF_BLOCK, DEFLATE_ERROR_NONE, DEFLATE_ERROR_REPEAT, DEFLATE_ERROR_STORED_LENGTH, DEFLATE_ERROR_TOO_MANY_CODES,
+  INFLATE_AREA, INFLATE_AREA_END, INFLATE_BYTES, INFLATE_DONE, INFLATE_ERROR, INFLATE_FAILED, INFLATE_FLAGS, INFLATE_FLOOR, INFLATE_FULL,
+  INFLATE_INPUT, INFLATE_MORE, INFLATE_OUTPUT, INFLATE_TABLES, INFLATE_WINDOW,
+} from "../abi";
+import {
+  CODES_MADE, LITERAL_SYMBOLS, LITERALS_WRONG, makePrecode, TABLE_PRECODE, useLengths,
+} from "./codes";
+import { decodeSymbols } from "./symbols";
+
+// States.
+const HEAD: u32 = 0;
+const STORED_LENGTH: u32 = 1;
+const STORED: u32 = 2;
+const COUNTS: u32 = 3;
+const PRECODE: u32 = 4;
+const LENGTHS: u32 = 5;
+const CODES: u32 = 6;
+export const DONE: u32 = 7;
+export const FAILED: u32 = 8;
+
+/** What is under way inside a block. */
+export const NOTHING: u32 = 0;
+export const ONE_LITERAL: u32 = 1;
+export const A_MATCH: u32 = 2;
+
+/** More than all codes may have: 286 and 30, and one repeat that passes their end is seen before it is written. */
+const LENGTHS_ROOM: usize = 320;
+
+@unmanaged
+export class Inflate {
+  hold: u64; //           0  bits that were taken from the input and not used
+  bits: u32; //           8  how many
+  state: u32; //         12
+  input: u32; //         16  where the last call stopped reading …
+  output: u32; //        20  … and writing
+  inputEnd: u32; //      24
+  outputEnd: u32; //     28
+  area: u32; //          32  memory of history and output, set by the caller, as are …
+  areaEnd: u32; //       36
+  floor: u32; //         40  the first byte that a match may reach
+  window: u32; //        44  how far back it may reach, in bytes
+  tables: u32; //        48
+  flags: u32; //         52
+  error: u32; //         56
+  isLast: u32; //        60  the block is the last one
+  isFixed: u32; //       64  its code is the fixed one
+  pending: u32; //       68  a literal or a match that the output had no room for …
+  length: u32; //        72  … its value or its length; of a stored block the bytes that are still to come
+  distance: u32; //      76
+  literals: u32; //      80  counts of a dynamic block's head
+  distances: u32; //     84
+  precodes: u32; //      88
+  at: u32; //            92  code lengths that have been read
+  check: u32; //         96  of the member so far
+  total: u32; //        100  bytes of it, modulo 2^32
+  stage: u32; //        104  of the container
+  counted: u32; //      108  bytes of that stage
+  headCheck: u32; //    112
+  headFlags: u32; //    116
+  members: u32; //      120  that are complete
+  word: u32; //         124  of the trailer
+  precode0: u64; //     128  lengths of the code lengths' code, 32 bytes
+  precode1: u64;
+  precode2: u64;
+  precode3: u64;
+  //                    160  320 code lengths: 288 of literals and lengths, 32 of distances
+}
+
+const PRECODE_LENGTHS: usize = 128;
+export const CODE_LENGTHS: usize = 160;
+
+/** Compile-time proof that the record is where abi.ts says it is. */
+export function checkInflateLayout(): void {
+  if (
+    CODE_LENGTHS + LENGTHS_ROOM != INFLATE_BYTES || offsetof<Inflate>() != CODE_LENGTHS || offsetof<Inflate>("precode0") != PRECODE_LENGTHS ||
+    offsetof<Inflate>("input") != INFLATE_INPUT || offsetof<Inflate>("output") != INFLATE_OUTPUT || offsetof<Inflate>("area") != INFLATE_AREA ||
+    offsetof<Inflate>("areaEnd") != INFLATE_AREA_END || offsetof<Inflate>("floor") != INFLATE_FLOOR ||
+    offsetof<Inflate>("window") != INFLATE_WINDOW || offsetof<Inflate>("tables") != INFLATE_TABLES ||
+    offsetof<Inflate>("flags") != INFLATE_FLAGS || offsetof<Inflate>("error") != INFLATE_ERROR
+  ) {
+    ERROR("assembly/abi.ts and the Inflate record differ");
+  }
+}
+
+/** The order in which the lengths of the code lengths' code come (section 3.2.7). */
+// prettier-ignore
+const ORDER: usize = memory.data<u8>([16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]);
+
+/** Back to the first byte of a stream, with no history. */
+export function resetBlocks(r: Inflate): void {
+  r.hold = 0;
+  r.bits = 0;
+  r.state = HEAD;
+  r.error = DEFLATE_ERROR_NONE;
+  r.pending = NOTHING;
+  r.output = r.area;
+  r.floor = r.area;
+}
+
+export function fail(r: Inflate, error: u32): u32 {
+  r.state = FAILED;
+  r.error = error;
+  return INFLATE_FAILED;
+}
+
+/** Holds at least `count` bits, 32 at the most. False when the input does not have them: what there is, is held. */
+// @ts-ignore: decorator
+@inline
+function need(r: Inflate, count: u32): bool {
+  while (r.bits < count) {
+    if (r.input >= r.inputEnd) return false;
+    r.hold |= (<u64>load<u8>(r.input++)) << r.bits;
+    r.bits += 8;
+  }
+  return true;
+}
+
+// @ts-ignore: decorator
+@inline
+function take(r: Inflate, count: u32): u32 {
+  const value = <u32>r.hold & ((1 << count) - 1);
+  r.hold >>= count;
+  r.bits -= count;
+  return value;
+}
+
+/** A block has ended: what comes next. */
+function endBlock(r: Inflate): void {
+  r.state = HEAD;
+  if (r.isLast == 0) return;
+  r.hold = 0;
+  r.bits = 0;
+  if ((r.flags & DEFLATED_CONTINUES) == 0) r.state = DONE;
+}
+
+/** The stream may end here: between blocks, with no bit held. */
+export function isBetweenBlocks(r: Inflate): bool {
+  return r.state == HEAD && r.bits == 0;
+}
+
+/** What is missing to that is exactly the lengths of an empty stored block: what a sender of whole messages leaves out (RFC 7692 section 7.2.1). */
+export function isBeforeEmptyBlock(r: Inflate): bool {
+  return r.state == STORED_LENGTH && r.bits == 0;
+}
+
+/** Goes on as if that had come. */
+export function skipEmptyBlock(r: Inflate): void {
+  endBlock(r);
+}
+
+/** Inflates from `input` to `output` as far as it goes. Returns an INFLATE number. */
+export function inflateBlocks(r: Inflate): u32 {
+  for (;;) {
+    switch (r.state) {
+      case HEAD: {
+        if (!need(r, 3)) return INFLATE_MORE;
+        r.isLast = take(r, 1);
+        const type = take(r, 2);
+        if (type == 0) {
+          r.hold = 0;
+          r.bits = 0;
+          r.state = STORED_LENGTH;
+        } else if (type == 1) {
+          r.isFixed = 1;
+          r.state = CODES;
+        } else if (type == 2) {
+          r.isFixed = 0;
+          r.state = COUNTS;
+        } else return fail(r, DEFLATE_ERROR_BLOCK_TYPE);
+        break;
+      }
+      case STORED_LENGTH: {
+        if (!need(r, 32)) return INFLATE_MORE;
+        const word = <u32>r.hold;
+        r.hold = 0;
+        r.bits = 0;
+        if ((word & 0xffff) != (word >> 16 ^ 0xffff)) return fail(r, DEFLATE_ERROR_STORED_LENGTH);
+        r.length = word & 0xffff;
+        r.state = STORED;
+        break;
+      }
+      case STORED: {
+        const some = min(r.length, min(r.inputEnd - r.input, r.outputEnd - r.output));
+        if (some != 0) {
+          memory.copy(r.output, r.input, some);
+          r.input += some;
+          r.output += some;
+          r.length -= some;
+        }
+        if (r.length != 0) return r.input == r.inputEnd ? INFLATE_MORE : INFLATE_FULL;
+        endBlock(r);
+        break;
+      }
+      case COUNTS: {
+        if (!need(r, 14)) return INFLATE_MORE;
+        r.literals = take(r, 5) + 257;
+        r.distances = take(r, 5) + 1;
+        r.precodes = take(r, 4) + 4;
+        if (r.literals > 286 || r.distances > 30) return fail(r, DEFLATE_ERROR_TOO_MANY_CODES);
+        r.precode0 = 0;
+        r.precode1 = 0;
+        r.precode2 = 0;
+        r.precode3 = 0;
+        r.at = 0;
+        r.state = PRECODE;
+        break;
+      }
+      case PRECODE: {
+        const lengths = changetype<usize>(r) + PRECODE_LENGTHS;
+        while (r.at < r.precodes) {
+          if (!need(r, 3)) return INFLATE_MORE;
+          store<u8>(lengths + load<u8>(ORDER + r.at), <u8>take(r, 3));
+          r.at++;
+        }
+        if (!makePrecode(r.tables, lengths)) return fail(r, DEFLATE_ERROR_CODE_LENGTHS);
+        r.at = 0;
+        r.state = LENGTHS;
+        const result = readLengths(r);
+        if (result != INFLATE_DONE) return result;
+        break;
+      }
+      case LENGTHS: {
+        // Another decoder may have used the tables since.
+        makePrecode(r.tables, changetype<usize>(r) + PRECODE_LENGTHS);
+        const result = readLengths(r);
+        if (result != INFLATE_DONE) return result;
+        break;
+      }
+      case CODES: {
+        if (r.isFixed == 0) {
+          const lengths = changetype<usize>(r) + CODE_LENGTHS;
+          const made = useLengths(r.tables, lengths, literalBitsFor(r.inputEnd - r.input));
+          if (made != CODES_MADE) return fail(r, made == LITERALS_WRONG ? DEFLATE_ERROR_LITERAL_CODE : DEFLATE_ERROR_DISTANCE_CODE);
+        }
+        const result = decodeSymbols(r);
+        if (result != INFLATE_DONE) return result;
+        endBlock(r);
+        break;
+      }
+      case DONE:
+        return INFLATE_DONE;
+      default:
+        return INFLATE_FAILED;
+    }
+  }
+  return unreachable();
+}
+
+/** Bits of the first table: a large one is worth its making where there is much to decode. */
+// @ts-ignore: decorator
+@inline
+function literalBitsFor(input: u32): u32 {
+  return input < 1024 ? 9 : input < 4096 ? 10 : 11;
+}
+
+/** Reads the code lengths of a dynamic block (section 3.2.7), and judges them. */
+function readLengths(r: Inflate): u32 {
+  const table = <usize>r.tables + TABLE_PRECODE;
+  const lengths = changetype<usize>(r) + CODE_LENGTHS;
+  const count = r.literals + r.distances;
+  const end = r.inputEnd;
+  let hold = r.hold;
+  let bits = r.bits;
+  let input = r.input;
+  let at = r.at;
+  while (at < count) {
+    let entry: u32;
+    if (bits < 14 && input + 8 <= end) {
+      hold |= load<u64>(input) << bits;
+      const more = (63 - bits) >> 3;
+      input += more;
+      bits += more << 3;
+    }
+    for (;;) {
+      entry = load<u32>(table + ((<usize>hold & 127) << 2));
+      // Symbols 16 to 18 have 2, 3 and 7 bits behind them.
+      const symbol = entry >> 16;
+      const used = (entry & 63) + (symbol < 16 ? 0 : symbol == 18 ? 7 : symbol - 14);
+      if (used <= bits) break;
+      if (input >= end) {
+        r.hold = hold;
+        r.bits = bits;
+        r.input = input;
+        r.at = at;
+        return INFLATE_MORE;
+      }
+      hold |= (<u64>load<u8>(input++)) << bits;
+      bits += 8;
+    }
+    const own = entry & 63;
+    const symbol = entry >> 16;
+    hold >>= own;
+    bits -= own;
+    if (symbol < 16) {
+      store<u8>(lengths + at, <u8>symbol);
+      at++;
+      continue;
+    }
+    let value: u32 = 0;
+    let times: u32;
+    let extra: u32;
+    if (symbol == 16) {
+      if (at == 0) return fail(r, DEFLATE_ERROR_REPEAT);
+      value = load<u8>(lengths + at - 1);
+      extra = 2;
+      times = 3 + (<u32>hold & 3);
+    } else if (symbol == 17) {
+      extra = 3;
+      times = 3 + (<u32>hold & 7);
+    } else {
+      extra = 7;
+      times = 11 + (<u32>hold & 127);
+    }
+    hold >>= extra;
+    bits -= extra;
+    if (at + times > count) return fail(r, DEFLATE_ERROR_REPEAT);
+    for (const stop = at + times; at < stop; at++) store<u8>(lengths + at, <u8>value);
+  }
+  // Whole bytes that were taken too early go back: all of them are of this call.
+  const back = bits >> 3;
+  bits &= 7;
+  r.input = input - back;
+  r.bits = bits;
+  r.hold = hold & ((1 << bits) - 1);
+
+  if (load<u8>(lengths + 256) == 0) return fail(r, DEFLATE_ERROR_NO_END_OF_BLOCK);
+  // Distances to their place; zeros to the rest.
+  const literals = <usize>r.literals;
+  let distances0: u64 = 0;
+  let distances1: u64 = 0;
+  let distances2: u64 = 0;
+  let distances3: u64 = 0;
+  const from = lengths + literals;
+  for (let i = r.distances; i != 0; i--) {
+    distances3 = (distances3 << 8) | (distances2 >> 56);
+    distances2 = (distances2 << 8) | (distances1 >> 56);
+    distances1 = (distances1 << 8) | (distances0 >> 56);
+    distances0 = (distances0 << 8) | load<u8>(from + i - 1);
+  }
+  memory.fill(from, 0, <usize>LITERAL_SYMBOLS - literals);
+  store<u64>(lengths + LITERAL_SYMBOLS, distances0);
+  store<u64>(lengths + LITERAL_SYMBOLS, distances1, 8);
+  store<u64>(lengths + LITERAL_SYMBOLS, distances2, 16);
+  store<u64>(lengths + LITERAL_SYMBOLS, distances3, 24);
+  r.state = CODES;
+  return INFLATE_DONE;
+}

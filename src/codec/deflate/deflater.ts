@@ -1,0 +1,224 @@
+/** Bytes in, compressed data out. */
+
+import {
+  COMPRESS_BUFFER,
+  COMPRESS_BUFFER_END,
+  COMPRESS_BYTES,
+  COMPRESS_CHAINS,
+  COMPRESS_DEPTH,
+  COMPRESS_FLAGS,
+  COMPRESS_HASH_BITS,
+  COMPRESS_HASHES,
+  COMPRESS_INPUT,
+  COMPRESS_OUTPUT,
+  COMPRESS_TABLES,
+  COMPRESS_TOKENS,
+  COMPRESS_TOKENS_END,
+  COMPRESS_WINDOW,
+  DEFLATE_DONE,
+  DEFLATE_FULL,
+  FLUSH_FINISH,
+  FLUSH_NONE,
+  FLUSH_SYNC,
+} from '../../../assembly/abi.ts'
+import { UsageError } from '../../errors.ts'
+import { nameChoice } from '../../naming.ts'
+import { type Family, integer, withDefaults } from '../../option-rules.ts'
+import { showsItself } from '../../printing.ts'
+import { type BytesInit, bytesOf, copyInto, type DecodeStep, within } from '../inputs.ts'
+import { align, type Codec, type Region } from '../memory.ts'
+import { released } from '../reader-errors.ts'
+import { type CompressionFormat, formatNumber } from './format.ts'
+
+/** Options of a {@link Deflater}. */
+export interface DeflaterOptions {
+  /** How far back a match may reach, as a power of two; 8 to 15. Default 15. Memory goes by it: about 170 KiB for 15, 80 KiB for 9. */
+  windowBits?: number
+}
+
+/** What a {@link Deflater} may be given. */
+export const DEFLATER_OPTIONS: Family<DeflaterOptions> = {
+  windowBits: integer(8, 15, 'bits', 15),
+}
+
+/**
+ * How much of what was put in a step writes: as much as is worth it (`none`), all of it, with an empty stored block behind it that ends at a byte
+ * (`sync`), or all of it and the end of the data (`finish`).
+ */
+export type Flush = 'none' | 'sync' | 'finish'
+
+/** Bytes that pass through linear memory at a time; also the most that a block covers beyond the window. */
+const PIECE = 16 * 1024
+/** A block of 8,192 literals, whatever they are, and the tail of a stored one. */
+const OUTPUT = 18 * 1024
+/** Places that are compared for a match. */
+const DEPTH = 4
+
+/**
+ * Compresses bytes into one of the formats of the Compression Streams standard, synchronously: one level, about as dense as zlib's first.
+ *
+ * ```ts
+ * const { consumed, produced } = deflater.deflate(input, output, 'finish')
+ * send(output.subarray(0, produced)) // and again with what was not consumed, until `deflater.isDone`
+ * ```
+ */
+export class Deflater {
+  static {
+    showsItself(this.prototype, (it) => ({ format: it.format, totalDeflated: it.deflated, isDone: it.isDone, released: it.isReleased }))
+  }
+
+  private readonly region: Region
+  private readonly record: number
+  private readonly piece: number
+  private readonly made: number
+  /** The memory at `piece` and nothing else: what is copied into it can't pass its end. */
+  private readonly buffer: Uint8Array<ArrayBuffer>
+  /** Bytes at `made` that had no room: from … */
+  private from = 0
+  /** … up to here. */
+  private to = 0
+  /** A flush that is not written whole. */
+  private isUnfinished = false
+  /** Nothing was put in since the last sync flush was written. */
+  private isFlushed = false
+  private ended = false
+  private deflated = 0
+  private isReleased = false
+
+  constructor(
+    codec: Codec,
+    /** What the data is. */
+    readonly format: CompressionFormat,
+    options: DeflaterOptions = {},
+  ) {
+    const number = formatNumber(format)
+    const { windowBits } = withDefaults(DEFLATER_OPTIONS, options) as Required<DeflaterOptions>
+    const window = 1 << windowBits
+    const hashBits = Math.min(13, windowBits)
+    const parts = [COMPRESS_BYTES, window + PIECE, 2 << hashBits, 2 * window, PIECE, PIECE, OUTPUT]
+    this.region = codec.deflateRegion(parts.reduce((sum, bytes) => sum + align(bytes), 0))
+    const carve = (bytes: number): number => this.region.carve(bytes)
+    const record = carve(COMPRESS_BYTES)
+    const buffer = carve(window + PIECE)
+    const hashes = carve(2 << hashBits)
+    const chains = carve(2 * window)
+    const tokens = carve(PIECE)
+    const piece = carve(PIECE)
+    const made = carve(OUTPUT)
+    this.record = record
+    this.piece = piece
+    this.made = made
+    const { u8, view, deflateTables } = this.region.memory
+    this.buffer = u8.subarray(piece, piece + PIECE)
+    for (const [offset, value] of [
+      [COMPRESS_BUFFER, buffer],
+      [COMPRESS_BUFFER_END, buffer + window + PIECE],
+      [COMPRESS_HASHES, hashes],
+      [COMPRESS_CHAINS, chains],
+      [COMPRESS_TOKENS, tokens],
+      [COMPRESS_TOKENS_END, tokens + PIECE],
+      [COMPRESS_TABLES, deflateTables],
+      [COMPRESS_WINDOW, window],
+      [COMPRESS_HASH_BITS, hashBits],
+      [COMPRESS_DEPTH, DEPTH],
+      [COMPRESS_FLAGS, number],
+    ] as const) {
+      view.setUint32(record + offset, value, true)
+    }
+    this.reset()
+  }
+
+  /**
+   * Compresses `input` to `output`, until the one is used up and what `flush` asks for is written, or the other is full: then `produced` is all of it,
+   * and the call is made again with what was not consumed and the same `flush`. Once done it does nothing. Throws `InvalidOption` for what is no
+   * `ArrayBuffer` and no view of one, and for an unknown `flush`; `Released` after {@link Deflater.release}.
+   */
+  deflate(input: BytesInit, output: BytesInit, flush: Flush = 'none'): DecodeStep {
+    this.checkUsable()
+    const from = bytesOf('input', input)
+    const to = bytesOf('output', output)
+    const asked = flushNumber(flush)
+    const { view, u8, deflate } = this.region.memory
+    const { record, piece, made } = this
+    let consumed = 0
+    let produced = 0
+    for (;;) {
+      const some = Math.min(this.to - this.from, to.length - produced)
+      to.set(u8.subarray(made + this.from, made + this.from + some), produced)
+      this.from += some
+      this.deflated += some
+      produced += some
+      if (this.from < this.to || this.ended) return { consumed, produced }
+      const length = Math.min(PIECE, from.length - consumed)
+      const isWritten = asked === FLUSH_NONE || (asked === FLUSH_SYNC && this.isFlushed)
+      if (length === 0 && isWritten && !this.isUnfinished) return { consumed, produced }
+      copyInto(this.buffer, 0, from.subarray(consumed, consumed + length), length)
+      const now = consumed + length === from.length ? asked : FLUSH_NONE
+      view.setUint32(record + COMPRESS_OUTPUT, made, true)
+      const result = deflate.deflate(record, piece, piece + within(length, PIECE), made + OUTPUT, now)
+      consumed += view.getUint32(record + COMPRESS_INPUT, true) - piece
+      this.from = 0
+      this.to = view.getUint32(record + COMPRESS_OUTPUT, true) - made
+      this.isUnfinished = result === DEFLATE_FULL
+      this.isFlushed = now === FLUSH_SYNC && result !== DEFLATE_FULL
+      this.ended = result === DEFLATE_DONE
+    }
+  }
+
+  /** Compresses bytes that are all there, from a fresh start, and ends the data; returns bytes of the caller's own. */
+  deflateAll(input: BytesInit): Uint8Array<ArrayBuffer> {
+    this.reset()
+    let rest = bytesOf('input', input)
+    let output = new Uint8Array(64 + (rest.length >>> 1))
+    let length = 0
+    for (;;) {
+      const { consumed, produced } = this.deflate(rest, output.subarray(length), 'finish')
+      rest = rest.subarray(consumed)
+      length += produced
+      if (this.isDone) return output.slice(0, length)
+      const longer = new Uint8Array(2 * output.length)
+      longer.set(output)
+      output = longer
+    }
+  }
+
+  /** The end of the data is written: `flush` was `finish`, and all of it had room. */
+  get isDone(): boolean {
+    return this.ended && this.from === this.to
+  }
+
+  /** Bytes that have come out since the start or the last reset. */
+  get totalDeflated(): number {
+    return this.deflated
+  }
+
+  /** Back to the first byte of data, with no history. */
+  reset(): void {
+    this.checkUsable()
+    this.region.memory.deflate.deflateReset(this.record)
+    this.deflated = 0
+    this.from = 0
+    this.to = 0
+    this.isUnfinished = false
+    this.isFlushed = false
+    this.ended = false
+  }
+
+  /** Gives the memory back: what is used afterwards throws `Released`. A second call does nothing. */
+  release(): void {
+    if (this.isReleased) return
+    this.isReleased = true
+    this.region.release()
+  }
+
+  private checkUsable(): void {
+    if (this.isReleased) throw released('deflater')
+  }
+}
+
+function flushNumber(flush: unknown): number {
+  if (flush === 'none') return FLUSH_NONE
+  if (flush === 'sync') return FLUSH_SYNC
+  if (flush === 'finish') return FLUSH_FINISH
+  throw new UsageError('InvalidOption', `flush must be 'none', 'sync' or 'finish', but is ${nameChoice(flush)}`)
+}
