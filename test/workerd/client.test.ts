@@ -26,6 +26,7 @@ const GAPS: Readonly<Record<string, string>> = {
   'requests and pools through an HTTPS proxy: plain and TLS, healed through it, too': 'OptionUnsupported',
   'requests and pools through a SOCKS5 proxy: plain and TLS, healed through it, too': 'OptionUnsupported',
   'credentials for a proxy: taken, refused, or missing, and said so': 'OptionUnsupported',
+  'plain requests that a proxy forwards: bodies, pools and their healing; credentials; what is refused': 'OptionUnsupported',
   'a proxy that cannot be reached, or cannot reach the server: who it was is said': 'OptionUnsupported',
   'a certificate is checked through a proxy as it is without one': 'OptionUnsupported',
   'TLS over a connection of the caller’s: connectWith takes wss: and https:': 'nodeTransport is not a function',
