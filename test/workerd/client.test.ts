@@ -70,11 +70,15 @@ describe('what only workerd has', () => {
 })
 
 describe('client on workerd', () => {
-  test.each(checks.map(({ name }) => name).filter((name) => !NEEDS_A_PEER_BESIDE.test(name)))('%s', { timeout: CHECK_LIMIT + 10_000 }, async (name) => {
-    const environment = { ...peers.environment, isTrusted: true }
-    const error = await workerd.run(name, environment)
-    const gap = gapOf(name)
-    if (gap === undefined) expect(error).toBe(null)
-    else expect(error).toContain(gap)
-  })
+  test.each(checks.map(({ name }) => name).filter((name) => !NEEDS_A_PEER_BESIDE.test(name)))(
+    '%s',
+    { timeout: CHECK_LIMIT + 10_000 },
+    async (name) => {
+      const environment = { ...peers.environment, isTrusted: true }
+      const error = await workerd.run(name, environment)
+      const gap = gapOf(name)
+      if (gap === undefined) expect(error).toBe(null)
+      else expect(error).toContain(gap)
+    },
+  )
 })
