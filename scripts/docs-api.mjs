@@ -43,7 +43,7 @@ const PLACES = [
   [/^src\/(?:rest\/shared\/|entry\/node\.ts#(?:AtomicClient|SharedAcquirer))/, 'threads'],
   [/^src\/(?:ws\/|backoff\.ts|codec\/ws\/message\.ts|entry\/node(?:-server)?\.ts#(?:WsStream|UpgradeIncoming)$)/, 'websocket'],
   [/^src\/(?:rest\/|codec\/http\/(?:request|request-phases|response)\.ts#|entry\/node(?:-diagnostics)?\.ts#)/, 'rest'],
-  [/^src\/(?:codec\/|entry\/(?:codec|compression)\.ts#)/, 'codec'],
+  [/^src\/(?:codec\/|option-rules\.ts#|entry\/(?:codec|compression)\.ts#)/, 'codec'],
   [/^src\/(?:testing\/|transport\/memory\/|clock\.ts)/, 'testing'],
   [/^src\/transport\//, 'transports'],
 ]

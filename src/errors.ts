@@ -232,6 +232,7 @@ export type RestErrorCode =
   | 'SlotReleased'
   | 'OwnerGone'
   | 'SharedMemoryCorrupt'
+  | 'ProxyAuthRequired'
 
 /** A response that a request failed with. */
 export interface RestErrorResponse {

@@ -18,6 +18,17 @@ export const SIZE_MAX: number = 2 ** 31 - 1
 
 const NO_LIMIT = 'ms (0 is no limit)'
 
+/** What a header field or query parameter may be: numbers and booleans are written as `String` does; undefined leaves it out. */
+export type FieldValue = string | number | boolean | undefined
+
+/**
+ * Header fields: an object, or pairs in order (a `Headers`, a `Map`, an array of pairs). A value that is a list gives one field line for each of its
+ * members.
+ */
+export type FieldsInit =
+  | Readonly<Record<string, FieldValue | readonly FieldValue[]>>
+  | Iterable<readonly [name: string, value: FieldValue | readonly FieldValue[]]>
+
 /** One option: what it may be, and the judge of it. */
 export interface Rule<T> {
   /** What is expected, as errors say it and the guides' tables show it: `10 to 2,147,483,647 ms`. */

@@ -6,7 +6,7 @@ import { nameValue } from './naming.ts'
 /** Where a URL leads. */
 export interface ServerUrl {
   /** Name or IP address, IPv6 without brackets; port, the scheme's own when the URL has none. */
-  readonly address: { readonly hostname: string; readonly port: number; readonly secure: boolean }
+  readonly address: { readonly hostname: string; readonly port: number; readonly secure: boolean; readonly speaksHttp?: boolean }
   /** Value of `Host`: with the port when it is not the scheme's, IPv6 in brackets. */
   readonly host: string
   /** Path and query. */

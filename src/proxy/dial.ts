@@ -1,6 +1,7 @@
 /** Connecting through a proxy, on any runtime that can open a connection and secure one. */
 
 import type { Clock } from '../clock.ts'
+import { AbsoluteForm } from '../codec/http/forwarding.ts'
 import { HttpMessages } from '../codec/http/messages.ts'
 import { ConnectTunnel, SocksTunnel, type TunnelRequest } from '../codec/http/tunnel.ts'
 import type { Codec } from '../codec/memory.ts'
@@ -10,6 +11,7 @@ import { printAddress } from '../transport/connect-errors.ts'
 import { checkSocketPath } from '../transport/dial-options.ts'
 import { checkTlsConfig, type TlsSettings } from '../transport/tls-options.ts'
 import type { Address, Dial, DialOptions, Secure, Transport } from '../transport/transport.ts'
+import { ForwardTransport } from './forward.ts'
 import { type Environment, type ProxySettings, resolveProxy } from './settings.ts'
 import { TunnelTransport } from './tunnel.ts'
 
@@ -33,18 +35,21 @@ export interface ProxyParts {
  */
 export function dialThroughProxy(parts: ProxyParts): Dial {
   const messages = new HttpMessages(parts.codec)
-  return async (address, options) => {
+  return async (address, options, sessions) => {
     const proxy = resolveProxy(options.proxy, address, parts.environment)
-    if (proxy === null) return parts.dial(address, options)
+    if (proxy === null) return parts.dial(address, options, sessions)
     checkSocketPath(options)
+    const name = `the proxy ${printAddress(proxy.address)}`
+    if (proxy.forwards && address.speaksHttp === true && !address.secure) {
+      const form = new AbsoluteForm(parts.codec, hostOf(address), proxy.headers)
+      const forward = async (attempt: Attempt): Promise<Transport> => new ForwardTransport(await reach(parts.dial, proxy, options, attempt), form)
+      return makeConnection(parts.clock, address, options, forward, () => name)
+    }
     const tls = address.secure ? checkTlsConfig(options.tls) : null
     if (tls !== null) parts.checkTls(tls)
     const request = tunnelRequest(parts.codec, messages, address, proxy)
-    // The peer that it waits for: we do not dial the server, and the proxy does so only after it was asked.
-    const silent = (): string => {
-      const name = `the proxy ${printAddress(proxy.address)}`
-      return request.isOpen ? `${printAddress(address)}, through ${name},` : name
-    }
+    // Whom it waits for: the server is not dialled by us, and not before the proxy has been asked to.
+    const silent = (): string => (request.isOpen ? `${printAddress(address)}, through ${name},` : name)
     try {
       return await makeConnection(
         parts.clock,
@@ -53,7 +58,7 @@ export function dialThroughProxy(parts: ProxyParts): Dial {
         async (attempt) => {
           const below = await reach(parts.dial, proxy, options, attempt)
           const tunnel = await TunnelTransport.open(below, request)
-          return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls)
+          return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls, sessions)
         },
         silent,
       )
@@ -69,6 +74,12 @@ function tunnelRequest(codec: Codec, messages: HttpMessages, address: Address, {
   return kind === 'socks5'
     ? new SocksTunnel(hostname, port, credentials)
     : new ConnectTunnel(codec, messages, printAddress({ hostname, port }), headers)
+}
+
+/** As `Host` names it (RFC 9110 section 7.2): without the port of `http:`. */
+function hostOf({ hostname, port }: Address): string {
+  const host = printAddress({ hostname, port })
+  return port === 80 ? host.slice(0, -':80'.length) : host
 }
 
 /** The connection to the proxy. */

@@ -224,8 +224,8 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
    * reader's buffer is an array on the heap, which nothing overwrites.
    *
    * Rejects with a {@link RestError}, whose `requestSent` says how far the request got: `RequestTimeout`, `RequestAborted`, `ConnectionClosed`,
-   * `ConnectionReset`, `TransportFailed`, `ResponseInvalid` (its `cause` is an {@link HttpError}), `RequestBodyFailed`. The connection is
-   * poisoned then. `ConnectionBusy` and `ConnectionPoisoned` mean that nothing was sent at all. So does a {@link UsageError}, after which nothing has
+   * `ConnectionReset`, `TransportFailed`, `ResponseInvalid` (its `cause` is an {@link HttpError}), `RequestBodyFailed`, `ProxyAuthRequired`. The connection is
+   * poisoned then. `ConnectionBusy` and `ConnectionPoisoned` say that nothing was sent at all. A {@link UsageError} says so too, and that nothing has
    * changed: `InvalidOption`, `RequestOutOfOrder` for a request whose `finish` was forgotten, `StaleRequest` for one whose writer has begun another.
    *
    * @param reader where the response is read, when not in the connection's own reader: costs one copy
@@ -383,10 +383,10 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
       reject(refusedRequest(this.poisoned ? 'ConnectionPoisoned' : 'ConnectionBusy', this.failure))
       return
     }
-    // An exception here is the caller's mistake and rejects the promise; nothing has begun.
-    exchange.begin(request, reader, options, this.defaults, streaming, resolve, reject)
+    // What it throws is the caller's mistake, which rejects the promise; nothing has begun.
+    const head = exchange.begin(request, reader, options, this.defaults, streaming, resolve, reject)
     try {
-      exchange.write(request)
+      exchange.write(head, request.writer)
     } catch (error) {
       this.onFault(error)
     }

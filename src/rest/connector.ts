@@ -2,6 +2,7 @@
 
 import { sleep } from '../clock.ts'
 import type { Runtime } from '../runtime.ts'
+import { TlsSessions } from '../transport/tls-sessions.ts'
 import type { Address, Transport } from '../transport/transport.ts'
 import { HttpConnection } from './connection.ts'
 import type { ClientPoolOptions } from './options.ts'
@@ -11,6 +12,8 @@ import type { Slot } from './slot.ts'
 /** Makes the connections of one pool. */
 export class Connector {
   private readonly controller = new AbortController()
+  /** Of TLS, from one connection to the next. */
+  private readonly sessions = new TlsSessions()
 
   constructor(
     private readonly runtime: Runtime,
@@ -34,7 +37,7 @@ export class Connector {
     // The dial function adds its own listener to the signal that it is given.
     const attempt = this.signals.child(signal)
     try {
-      return await this.runtime.dial(this.address, { ...this.options, signal: attempt.signal })
+      return await this.runtime.dial(this.address, { ...this.options, signal: attempt.signal }, this.sessions)
     } finally {
       attempt.leave()
     }

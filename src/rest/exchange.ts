@@ -14,12 +14,12 @@ import { type InterimResponse, ResponseReader } from '../codec/http/response-rea
 import { type RequestSent, RestError, UsageError } from '../errors.ts'
 import { checkOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
-import type { Transport } from '../transport/transport.ts'
+import type { Forwarding, Transport } from '../transport/transport.ts'
 import { Alarm } from './alarm.ts'
 import { SEND_OPTIONS, type SendOptions } from './options.ts'
 import { RequestBody } from './request-body.ts'
 import { HttpResponse, type ResponseTimings } from './response.ts'
-import { abandonedRequest, type Outcome, REFUSED, unexpectedData, unusableResponse } from './rest-errors.ts'
+import { abandonedRequest, type Outcome, REFUSED, unauthenticated, unexpectedData, unusableResponse } from './rest-errors.ts'
 import { checkRequest, type SendableRequest } from './sendable.ts'
 import type { Abortable, Signals } from './signals.ts'
 import { StreamedResponse } from './streamed-response.ts'
@@ -49,6 +49,8 @@ const FIRST_BYTE = 1
 const COMPLETED = 2
 const READ = 3
 
+const PROXY_AUTHENTICATION_REQUIRED = 407
+
 /** One exchange at a time. */
 export class Exchange implements Abortable {
   /** Requests that were answered. */
@@ -58,7 +60,9 @@ export class Exchange implements Abortable {
   private readonly times = new Float64Array(4)
   private readonly alarm: Alarm
   private readonly grace: WriteGrace
-  /** Counts the exchanges, so that a callback of an ended exchange is recognized. */
+  /** How requests are written when a proxy reads them. */
+  private readonly forwarding: Forwarding | undefined
+  /** Counts the exchanges: a callback of one that has ended is told apart. */
   private serial = 0
   /** Where the response is read: the connection's own reader, or one that was given with the request. Null when no exchange is under way. */
   private reader: ResponseReader | null = null
@@ -89,6 +93,7 @@ export class Exchange implements Abortable {
     private readonly signals: Signals,
   ) {
     this.clock = clock
+    this.forwarding = transport.forwarding
     this.alarm = new Alarm(clock, () => this.onTimeout())
     this.grace = new WriteGrace(clock, () => this.finish(false))
     this.openedAt = clock.now()
@@ -129,7 +134,7 @@ export class Exchange implements Abortable {
     return { requestSent, phase, elapsed: this.clock.now() - (this.times[STARTED] as number) }
   }
 
-  /** The way in. Throws, with everything as it was, for what can't be sent: not one byte has left. */
+  /** The way in: returns what is to be written first. Throws, with everything as it was, for what can't be sent: not one byte has left. */
   begin(
     request: SendableRequest,
     reader: ResponseReader,
@@ -138,14 +143,16 @@ export class Exchange implements Abortable {
     streaming: boolean,
     resolve: (response: never) => void,
     reject: (error: Error) => void,
-  ): void {
-    const head = checkRequest(request)
+  ): Uint8Array {
+    const given = checkRequest(request)
     const { stream = null } = request
     checkOptions(SEND_OPTIONS, options)
     const { timeout: limit = defaults.timeout, requireVerifiedEnd = defaults.requireVerifiedEnd, onInterim } = options
     // Null means no signal.
     const signal = options.signal ?? undefined
     if (signal?.aborted) throw new RestError('RequestAborted', 'the request was aborted before it was sent', { ...REFUSED, cause: signal.reason })
+    const { forwarding } = this
+    const head = forwarding === undefined ? given : forwarding.forward(given, request.method)
     const isOther = reader !== this.host.reader
     if (isOther) claimOther(reader, this)
     this.reader = reader
@@ -170,13 +177,14 @@ export class Exchange implements Abortable {
     this.times[FIRST_BYTE] = now
     this.limit = limit
     if (limit !== 0) this.alarm.set(now + limit)
+    return head
   }
 
-  /** The first bytes leave. */
-  write({ bytes, writer }: SendableRequest): void {
+  /** The first bytes leave. @param writer whose memory they may lie in */
+  write(head: Uint8Array, writer: RequestMemory): void {
     const { body } = this
     if (body === null) {
-      if (!this.transport.write(bytes)) this.lend(writer)
+      if (!this.transport.write(head)) this.lend(writer)
       return
     }
     this.lend(writer)
@@ -339,6 +347,7 @@ export class Exchange implements Abortable {
 
   /** The head of a response whose body is streamed. */
   private onHead(reader: ResponseReader): void {
+    if (this.isOfProxy(reader)) return
     const { serial } = this
     const resolve = this.resolve as ((response: StreamedResponse) => void) | null
     const isCurrent = (): boolean => this.serial === serial && this.isOpen
@@ -354,8 +363,16 @@ export class Exchange implements Abortable {
     resolve?.(this.streamed)
   }
 
-  /** The response is complete. */
+  /** A proxy that forwards requests wants credentials, or others (RFC 9110 section 15.5.8): the request fails as a tunnel would. */
+  private isOfProxy(reader: ResponseReader): boolean {
+    if (this.forwarding === undefined || reader.response.status !== PROXY_AUTHENTICATION_REQUIRED) return false
+    this.host.lose(unauthenticated(reader.response, this.outcome), false)
+    return true
+  }
+
+  /** The response is there. */
   private onComplete(reader: ResponseReader): void {
+    if (this.isOfProxy(reader)) return
     const isWhole = this.body === null || this.body.isWhole
     // Whether the source of a body has said that this was all does not matter now.
     if (this.body !== null && isWhole && this.transport.lastWrite === 'fully') this.endWriting()

@@ -149,6 +149,7 @@ export class PoolCore implements HeldPool, KeptPool {
     if (this.isClosing) return Promise.reject(poolClosed())
     const slot = this.take()
     if (slot !== null) return Promise.resolve(slot)
+    if (this.isBroken) return Promise.reject(poolBroken(this.lastFailure))
     const { maxQueue } = this.options
     if (this.waiters.length >= maxQueue) {
       const message = `no slot is free, and ${this.waiters.length} callers wait for one already (maxQueue)`
@@ -165,6 +166,7 @@ export class PoolCore implements HeldPool, KeptPool {
   /** Waits until a connection is open. */
   async ready(options: WaitOptions): Promise<void> {
     if (this.isClosing) throw poolClosed()
+    if (this.isBroken) throw poolBroken(this.lastFailure)
     if (!this.slots.some(({ connection }) => connection !== null && !connection.isPoisoned)) await this.opening.wait(options)
   }
 
@@ -373,10 +375,22 @@ export class PoolCore implements HeldPool, KeptPool {
   /** Connects a slot again: at once, then with pauses, without end. The slot's one task. */
   private heal(slot: Slot, reason: SlotUpEvent['reason']): void {
     this.move(slot, SlotState.Healing)
-    this.healing(slot, reason).catch(() => {
-      // Only the end of the pool ends it.
-      if (slot.state !== SlotState.Closed) this.move(slot, SlotState.Closed)
-    })
+    this.healing(slot, reason).catch((error) => this.giveUp(slot, error))
+  }
+
+  /** The task of a slot has ended: with the pool, or by what no further attempt can mend. Without its last slot the pool tells everybody why. */
+  private giveUp(slot: Slot, reason: unknown): void {
+    if (slot.state === SlotState.Closed) return
+    if (!this.isClosing) this.lastFailure = reason
+    this.move(slot, SlotState.Closed)
+    if (!this.isBroken) return
+    this.waiters.rejectAll(poolBroken(reason))
+    this.opening.rejectAll(poolBroken(reason))
+  }
+
+  /** No slot is left, though nobody has closed the pool. */
+  private get isBroken(): boolean {
+    return !this.isClosing && this.slots.every(({ state }) => state === SlotState.Closed)
   }
 
   private async healing(slot: Slot, reason: SlotUpEvent['reason']): Promise<void> {
@@ -451,6 +465,13 @@ export class PoolCore implements HeldPool, KeptPool {
       if (this.waiters.length === 0) this.holders.setWanted(false)
     }
   }
+}
+
+/** What everybody is told once a pool has lost its last slot, by what no attempt to connect can mend. */
+function poolBroken(cause: unknown): RestError {
+  const why = cause instanceof Error ? `: ${cause.message}` : ''
+  const message = `the pool has no slot left and can connect no more; make a new one${why}`
+  return new RestError('PoolClosed', message, { fault: 'local', requestSent: 'nothing', phase: 'queue', cause })
 }
 
 function notReady(timeout: number, cause: unknown): RestError {

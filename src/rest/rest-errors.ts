@@ -1,5 +1,6 @@
 /** Failures of requests as {@link RestError}s. */
 
+import type { RestResponse } from '../codec/http/response.ts'
 import { HttpError, NexusError, type RequestPhase, type RequestSent, RestError, type RestErrorCode, TransportError } from '../errors.ts'
 
 /** The fields of the error for a request that was refused before anything was done. */
@@ -42,7 +43,18 @@ export function unusableResponse(error: HttpError, outcome: Outcome): RestError 
   return new RestError(isEnd ? 'ConnectionClosed' : 'ResponseInvalid', message, { ...outcome, fault: 'remote', cause: error })
 }
 
-/** The error for bytes that answer no request. */
+/** A proxy that forwards requests has not forwarded this one, or so it says. */
+export function unauthenticated(response: RestResponse, outcome: Outcome): RestError {
+  const { status, reason } = response
+  const fields = response.headers()
+  return new RestError('ProxyAuthRequired', `the proxy wants other credentials, or any: it answered ${`${status} ${reason}`.trim()}`, {
+    ...outcome,
+    fault: 'transport',
+    response: { status, headers: () => fields },
+  })
+}
+
+/** Bytes that answer nothing. */
 export function unexpectedData(): HttpError {
   return new HttpError('UnexpectedData', 'the server sent bytes that no request had asked for: the connection is not used again')
 }

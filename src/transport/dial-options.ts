@@ -57,7 +57,7 @@ const PROXY_NAMES = ['url', 'headers', 'tls', 'plain']
 
 /** Its URL, fields and TLS are judged by `src/proxy`, which knows the kinds of proxies, before anything is dialled. */
 const proxy: Rule<ProxyOption> = {
-  expects: "a URL, { url, headers, tls }, 'environment' or null",
+  expects: "a URL, { url, headers, tls, plain }, 'environment' or null",
   read(name, value) {
     if (value === null || typeof value === 'string' || value instanceof URL) return value
     if (!isBag(value)) throw refused(name, this.expects, value)

@@ -13,6 +13,7 @@ import type { EndProof } from '../end-proof.ts'
 import type { ProxyOption } from './proxy-config.ts'
 import type { TlsConfig } from './tls-config.ts'
 import type { TlsSettings } from './tls-options.ts'
+import type { TlsSessions } from './tls-sessions.ts'
 
 /**
  * How much of a write has left this process. `nothing` is certain: no byte of it can have reached the peer. `partly` means that some may have;
@@ -37,6 +38,12 @@ export interface TransportHandler {
   onClosed(error: Error | null): void
 }
 
+/** How requests are written to a proxy that reads them and passes them on. */
+export interface Forwarding {
+  /** What is to be written instead of `request`: a whole one, or the head of one whose body follows. Valid until the next call. */
+  forward(request: Uint8Array, method: string): Uint8Array
+}
+
 /** An open connection. */
 export interface Transport {
   /** The least number of read targets: 2 when its runtime may read ahead into the next one. It fills all given targets in turn. */
@@ -53,7 +60,9 @@ export interface Transport {
   readonly remoteAddress?: string | undefined
   /** What proves the peer's end; read once `onEnd` was called. Default `unverified`. */
   readonly endProof?: EndProof | undefined
-  /** Gives the transport its read targets, at least {@link Transport.targetCount}, and its handler. Called once, before anything else. Nothing is read before `resume`. */
+  /** It leads to a proxy that reads requests, which are written by this. Without: to the server, whatever lies between. */
+  readonly forwarding?: Forwarding | undefined
+  /** Tells where to read to, at least {@link Transport.targetCount} targets, and whom to tell. Called once, before anything else. Nothing is read before `resume`. */
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void
   /** Everything delivered has been used: exactly one `onRead`, `onEnd` or `onClosed` will follow. A second call before that is harmless. */
   resume(): void
@@ -91,6 +100,8 @@ export interface Address {
   readonly port: number
   /** Speak TLS. */
   readonly secure: boolean
+  /** HTTP requests are all that is sent there, so that a proxy may forward them one by one. */
+  readonly speaksHttp?: boolean | undefined
 }
 
 /** The destination of a connection, as errors name it. */
@@ -99,13 +110,18 @@ export interface Destination extends Address {
   readonly socketPath?: string | undefined
 }
 
-/** Opens a connection. Rejects with TransportError, TlsError, UsageError or the signal's reason. */
-export type Dial = (address: Address, options: DialOptions) => Promise<Transport>
+/**
+ * Opens a connection. Rejects with TransportError, TlsError, UsageError or the signal's reason.
+ *
+ * @param sessions of TLS to the same server: one is resumed, where the runtime can, and new ones are kept in it
+ */
+export type Dial = (address: Address, options: DialOptions, sessions?: TlsSessions) => Promise<Transport>
 
 /**
  * Does a client's TLS handshake on an open connection, which belongs to the result from then on.
  *
- * @param hostname the name that the certificate has to be for, unless the settings give another
+ * @param hostname what the certificate has to be for, unless the settings say otherwise
+ * @param sessions as for {@link Dial}
  * @returns rejects with the runtime's own error; the connection is closed then
  */
-export type Secure = (transport: Transport, hostname: string, settings: TlsSettings) => Promise<Transport>
+export type Secure = (transport: Transport, hostname: string, settings: TlsSettings, sessions?: TlsSessions) => Promise<Transport>

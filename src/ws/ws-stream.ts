@@ -5,6 +5,7 @@ import { type Family, readOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
 import { checkTransport } from '../transport/dial-options.ts'
 import { secureOver } from '../transport/secure-over.ts'
+import { TlsSessions } from '../transport/tls-sessions.ts'
 import type { Transport } from '../transport/transport.ts'
 import { WsStreamBuilder } from './builder.ts'
 import { checkRequest, type Opened, openClient, openServer } from './opening.ts'
@@ -109,7 +110,8 @@ export class WsStream extends WsConnection {
     const { backoff, stableAfter, onOpen, onDown, shouldRetry, ...connect } = readOptions(SESSION_OPTIONS as Family<SessionOptions<Stream>>, options)
     resolveOptions(connect)
     checkRequest(connect)
-    const open = async (): Promise<Stream> => new this(this.runtime, await dialAndOpen(this.runtime, target, connect), true)
+    const tlsSessions = new TlsSessions()
+    const open = async (): Promise<Stream> => new this(this.runtime, await dialAndOpen(this.runtime, target, connect, tlsSessions), true)
     return sessions(this.runtime, open, { backoff, stableAfter, onOpen, onDown, shouldRetry, signal: connect.signal })
   }
 
@@ -120,6 +122,6 @@ export class WsStream extends WsConnection {
 }
 
 /** @param options that were read by their family */
-async function dialAndOpen(runtime: Runtime, target: WsTarget, options: ConnectOptions): Promise<Opened> {
-  return openClient(runtime, await runtime.dial(target.address, options), target, options)
+async function dialAndOpen(runtime: Runtime, target: WsTarget, options: ConnectOptions, tlsSessions?: TlsSessions): Promise<Opened> {
+  return openClient(runtime, await runtime.dial(target.address, options, tlsSessions), target, options)
 }

@@ -2,18 +2,9 @@
 
 import { UsageError } from '../../errors.ts'
 import { nameField, nameValue } from '../../naming.ts'
-import type { Rule } from '../../option-rules.ts'
+import type { FieldsInit, Rule } from '../../option-rules.ts'
 
-/** The value of a field or parameter: numbers and booleans are written as `String` does; undefined leaves it out. */
-export type FieldValue = string | number | boolean | undefined
-
-/**
- * Header fields: an object, or pairs in order (a `Headers`, a `Map`, an array of pairs). A value that is a list gives one field line for each of its
- * members.
- */
-export type FieldsInit =
-  | Readonly<Record<string, FieldValue | readonly FieldValue[]>>
-  | Iterable<readonly [name: string, value: FieldValue | readonly FieldValue[]]>
+export type { FieldsInit, FieldValue } from '../../option-rules.ts'
 
 /** Fields as they were received: in order, names in their own case. */
 export type Fields = readonly (readonly [name: string, value: string])[]

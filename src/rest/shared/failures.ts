@@ -33,6 +33,7 @@ const CODES: readonly RestErrorCode[] = [
   'SlotReleased',
   'OwnerGone',
   'SharedMemoryCorrupt',
+  'ProxyAuthRequired',
 ]
 const SENT: readonly RequestSent[] = ['nothing', 'partly', 'fully']
 const PHASES: readonly RequestPhase[] = ['queue', 'send', 'first byte', 'body']

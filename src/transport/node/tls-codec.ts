@@ -16,6 +16,7 @@ import { connectError } from '../connect-errors.ts'
 import { DIAL_OPTIONS } from '../dial-options.ts'
 import type { TlsConfig } from '../tls-config.ts'
 import { checkTlsConfig, type TlsSettings } from '../tls-options.ts'
+import { TlsSessions } from '../tls-sessions.ts'
 import { EndWitness, startEngine } from './tls-engine.ts'
 
 /** Where plaintext goes: a `FrameReader`, a `ResponseReader`, or anything with their two methods. */
@@ -32,7 +33,9 @@ export interface TlsCodecOptions {
   readonly tls?: TlsConfig | undefined
   /** The same, checked. @internal */
   readonly settings?: TlsSettings | undefined
-  /** Bytes of waiting plaintext at which no more ciphertext is taken: 1 KiB to 16 MiB. A single step may exceed it. Default 64 KiB. */
+  /** Those of connections to the same server before. @internal */
+  readonly sessions?: TlsSessions | undefined
+  /** Bytes of plaintext that wait, from which on no more ciphertext is taken: 1 KiB to 16 MiB. Default 64 KiB. One step may go over it by itself. */
   readonly plaintextLimit?: number | undefined
   /** Most bytes that {@link TlsCodec.encrypt} takes before they are on the wire: 1 KiB to 1 GiB. Default 64 KiB. */
   readonly bufferLimit?: number | undefined
@@ -41,6 +44,7 @@ export interface TlsCodecOptions {
 const TLS_CODEC_OPTIONS: Family<TlsCodecOptions> = {
   tls: DIAL_OPTIONS.tls,
   settings: rule('the settings of a TlsConfig', isBag),
+  sessions: rule('the sessions of a pool', (value): value is TlsSessions => value instanceof TlsSessions),
   plaintextLimit: integer(1_024, 2 ** 24, 'bytes'),
   bufferLimit: integer(1_024, 2 ** 30, 'bytes'),
 }
@@ -129,14 +133,14 @@ export class TlsCodec {
     if (typeof hostname !== 'string' || !/^[^\s:/]+$|^[0-9a-f:.]+$/i.test(hostname)) {
       throw new UsageError('InvalidOption', `hostname must be a name or an IP address without port, but is ${nameValue(hostname)}`)
     }
-    const { tls, settings, plaintextLimit = STEP, bufferLimit = STEP } = readOptions(TLS_CODEC_OPTIONS, options)
+    const { tls, settings, sessions, plaintextLimit = STEP, bufferLimit = STEP } = readOptions(TLS_CODEC_OPTIONS, options)
     this.hostname = hostname
     this.plaintextLimit = plaintextLimit
     this.bufferLimit = bufferLimit
     const { wire } = this
     wire.onChange = () => this.tell()
     wire.on('error', () => {})
-    this.engine = startEngine(wire, hostname, settings ?? checkTlsConfig(tls))
+    this.engine = startEngine(wire, hostname, settings ?? checkTlsConfig(tls), sessions)
     this.witness = new EndWitness(this.engine, wire)
     this.engine.on('error', (error) => this.fail(error))
     this.engine.on('secureConnect', () => {

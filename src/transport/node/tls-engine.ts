@@ -4,16 +4,20 @@ import type { Duplex } from 'node:stream'
 import type tls from 'node:tls'
 import type { EndProof } from '../../end-proof.ts'
 import { isIpAddress, serverNameFor, type TlsSettings } from '../tls-options.ts'
+import type { TlsSessions } from '../tls-sessions.ts'
 import { checkIdentity } from './identity.ts'
 import { nodeTls } from './tls-module.ts'
+import { resumption } from './tls-resumption.ts'
 
-/** Begins a client's handshake over `stream`. */
-export function startEngine(stream: Duplex, hostname: string, settings: TlsSettings): tls.TLSSocket {
+/** Begins a client's handshake over `stream`. @param sessions to resume one of, and to keep new ones in */
+export function startEngine(stream: Duplex, hostname: string, settings: TlsSettings, sessions?: TlsSessions): tls.TLSSocket {
   const { ca, identity, alpnProtocols, minVersion, dangerNoVerify } = settings
   const name = serverNameFor(hostname, settings)
   checkIdentity(settings)
-  return nodeTls().connect({
+  const { session, watch } = resumption(sessions, name, settings)
+  const engine = nodeTls().connect({
     socket: stream,
+    ...session,
     // The name that the certificate is checked against.
     host: name,
     ...(isIpAddress(name) ? {} : { servername: name }),
@@ -25,6 +29,8 @@ export function startEngine(stream: Duplex, hostname: string, settings: TlsSetti
     // biome-ignore lint/suspicious/noExplicitAny: `allowHalfOpen` is honoured by tls.connect, but missing in its types
     ...({ allowHalfOpen: true } as any),
   })
+  watch(engine)
+  return engine
 }
 
 /** Turns of the event loop that an engine has for its own end once it has taken everything: one is enough for those that there are. */

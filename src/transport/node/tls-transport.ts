@@ -261,9 +261,9 @@ function lost(cause: Error): TransportError {
 }
 
 /** Secures an open connection with the engine of `node:tls`. */
-export const secureWithNode: Secure = (transport, hostname, settings) =>
+export const secureWithNode: Secure = (transport, hostname, settings, sessions) =>
   new Promise((resolve, reject) => {
-    const codec = new TlsCodec(hostname, { settings })
+    const codec = new TlsCodec(hostname, { settings, sessions })
     let isDone = false
     const secured = new TlsTransport(transport, codec, (error) => {
       if (isDone) return
