@@ -161,13 +161,13 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     this: HttpConnectionClass<Self>,
     transport: Transport,
     second: string | URL | HttpOptions = {},
-    options: HttpOptions = {},
+    options?: HttpOptions,
   ): Self | Promise<Self> {
-    if (typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, second)
+    if (options === undefined && typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, second)
     let read!: HttpOptions
     const secured = secureOver(this.runtime, transport, () => {
       read = readOptions(HTTP_OPTIONS, options)
-      return { address: parseHttpUrl(second).address, options: read }
+      return { address: parseHttpUrl(second as string | URL).address, options: read }
     })
     return secured.then((open) => speakOver(this, open, read))
   }
