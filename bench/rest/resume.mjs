@@ -2,9 +2,10 @@
 // What a resumed TLS session saves when connections are made again: a server that ends each connection after its response, asked by a pool, which
 // resumes, and by single connections, which do not. `node bench/rest/resume.mjs` (Deno: `deno run -A`, Bun: `bun`); the server is Node.
 
-import { fork } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import https from 'node:https'
 import process from 'node:process'
+import { fileURLToPath } from 'node:url'
 import { makeCertificate } from '../lib/certificate.mjs'
 
 const ROUNDS = 500
@@ -25,7 +26,8 @@ async function serve() {
       })
       server.listen(0, '127.0.0.1', () => resolve(/** @type {import('node:net').AddressInfo} */ (server.address()).port))
     })
-  process.send?.({ ca, ports: { 'TLS 1.2': await listen('TLSv1.2'), 'TLS 1.3': await listen('TLSv1.3') } })
+  const ports = { 'TLS 1.2': await listen('TLSv1.2'), 'TLS 1.3': await listen('TLSv1.3') }
+  process.stdout.write(JSON.stringify({ ca, ports }))
 }
 
 /** @param {{ user: number, system: number }} after @param {{ user: number, system: number }} before */
@@ -75,10 +77,10 @@ async function measure({ ca, ports }) {
 if (process.argv[2] === 'server') {
   await serve()
 } else {
-  const child = fork(new URL(import.meta.url), ['server'], { execPath: 'node' })
-  child.once('message', async (peer) => {
+  const child = spawn('node', [fileURLToPath(import.meta.url), 'server'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  child.stdout.once('data', async (bytes) => {
     try {
-      await measure(/** @type {never} */ (peer))
+      await measure(JSON.parse(String(bytes)))
     } finally {
       child.kill()
     }

@@ -10,6 +10,7 @@
 import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
 import { notify, report } from '../callback.ts'
 import type { RequestMemory } from '../codec/http/request.ts'
+import type { RestResponse } from '../codec/http/response.ts'
 import { type InterimResponse, ResponseReader } from '../codec/http/response-reader.ts'
 import { type RequestSent, RestError, UsageError } from '../errors.ts'
 import { checkOptions } from '../option-rules.ts'
@@ -50,6 +51,11 @@ const COMPLETED = 2
 const READ = 3
 
 const PROXY_AUTHENTICATION_REQUIRED = 407
+
+/** Does a proxy say that it keeps the connection? Some close it after a response that says nothing of it, and the next request would be lost. */
+function saysKeepAlive(response: RestResponse): boolean {
+  return ['Connection', 'Proxy-Connection'].some((name) => /\bkeep-alive\b/i.test(response.header(name) ?? ''))
+}
 
 /** One exchange at a time. */
 export class Exchange implements Abortable {
@@ -397,7 +403,7 @@ export class Exchange implements Abortable {
     this.answered++
     const isSurplus = isFollowed || reader.surplus !== 0
     // A response that overtook its request leaves the server in the middle of reading it.
-    const reusable = reader.reusable && !isSurplus && this.writing === null
+    const reusable = reader.reusable && !isSurplus && this.writing === null && (this.forwarding === undefined || saysKeepAlive(reader.response))
     this.end()
     try {
       this.host.onAnswered(reusable, isSurplus, reader.keepAliveTimeout)

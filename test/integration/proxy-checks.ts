@@ -81,7 +81,13 @@ check('plain requests that a proxy forwards: bodies, pools and their healing; cr
   const writer = new nexus.RequestWriter(new URL(url).host)
   for (const wrong of [env.proxies.guardedConnect, env.proxies.guardedConnect.replace('://', '://user:not-this-one@')]) {
     const conn = await nexus.HttpConnection.connect(url, { proxy: forward(wrong) })
-    const error = await fails(conn.send(writer.get('/').finish()), 'RestError', 'ProxyAuthRequired')
+    const outcome: unknown = await conn.send(writer.get('/').finish()).catch((error) => error)
+    // tinyproxy answers 401 to wrong credentials, which can be the server's own word: a response.
+    if (!(outcome instanceof Error)) {
+      equal((outcome as Nexus.HttpResponse).status, 401)
+      continue
+    }
+    const error = isError(outcome, 'RestError', 'ProxyAuthRequired')
     equal(error.status, 407)
     ok(!error.message.includes('not-this-one'), 'no password in a message')
   }

@@ -16,6 +16,10 @@ const GAPS: Readonly<Record<string, string>> = {
   'TLS to a plain port is TlsHandshakeFailed': 'ConnectFailed',
   // Whom it trusts is its configuration's affair, not the Worker's.
   'a certificate of an unknown authority, or for another name, is CertificateRejected': 'it went well',
+  'a certificate for a name that its authority may not issue for is CertificateRejected': 'TlsOptionUnsupported',
+  'a certificate for a name that its authority may not issue for: the reason is told': 'TlsOptionUnsupported',
+  'a certificate with a weak key or hash is CertificateRejected': 'TlsOptionUnsupported',
+  'a certificate with a weak key or hash: the reason is told': 'TlsOptionUnsupported',
   'dangerNoVerify, ALPN and serverName do what they say': 'TlsOptionUnsupported',
   'the socket options are taken': 'OptionUnsupported',
   // How connections leave is the configuration's affair as well; and there is no other TLS than its own.

@@ -4,7 +4,10 @@ import { describe, expect, test } from 'vitest'
 import { dialThroughProxy } from '../../../src/proxy/dial.ts'
 import type { ProxyConfig } from '../../../src/transport/proxy-config.ts'
 import type { Address, Dial, Transport } from '../../../src/transport/transport.ts'
-import { codec, failure, makeRestWorld, makeWriter, ok, type RestWorld } from '../rest/harness.ts'
+import { codec, failure, makeRestWorld, makeWriter, ok as okWith, type RestWorld } from '../rest/harness.ts'
+
+/** A response of a proxy that keeps the connection. */
+const ok = (body: string): string => okWith(body, 'Connection: keep-alive\r\n')
 
 /** A world whose server is the proxy; `dialled` is whom its clients connected to. */
 function makeProxyWorld(): RestWorld & { dialled: Address[]; below: (transport: Transport) => void } {
@@ -79,6 +82,19 @@ describe('a proxy that forwards', () => {
     slot.release()
   })
 
+  test.each([
+    ['Connection: keep-alive\r\n', 'idle'],
+    ['Proxy-Connection: Keep-Alive\r\n', 'idle'],
+    ['', 'poisoned'],
+    ['Connection: close\r\n', 'poisoned'],
+  ])('that says %j: the connection is %s afterwards', async (field, state) => {
+    const { Connection, server } = makeProxyWorld()
+    const conn = await Connection.connect('http://server.test', { proxy: PROXY })
+    server.respond = () => okWith('x', field)
+    expect((await conn.send(makeWriter().get('/').finish())).status).toBe(200)
+    expect(conn.state).toBe(state)
+  })
+
   test('leaves a request as it is: the same one can go to the server itself', async () => {
     const { Connection, server } = makeProxyWorld()
     const [forwarded, direct] = await Promise.all([
@@ -86,6 +102,7 @@ describe('a proxy that forwards', () => {
       Connection.connect('http://server.test'),
     ])
     const request = makeWriter().get('/a').finish()
+    server.respond = ({ path }) => ok(path)
     for (const conn of [forwarded, direct, forwarded]) await conn.send(request)
     expect(server.requests.map(({ path }) => path)).toEqual(['http://server.test/a', '/a', 'http://server.test/a'])
     expect(request.target).toBe('/a')
