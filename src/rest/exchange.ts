@@ -9,9 +9,10 @@
 
 import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
 import { notify, report } from '../callback.ts'
+import type { InterimResponse } from '../codec/http/interim.ts'
 import type { RequestMemory } from '../codec/http/request.ts'
 import type { RestResponse } from '../codec/http/response.ts'
-import { type InterimResponse, ResponseReader } from '../codec/http/response-reader.ts'
+import { ResponseReader } from '../codec/http/response-reader.ts'
 import { type RequestSent, RestError, UsageError } from '../errors.ts'
 import { checkOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'

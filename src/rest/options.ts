@@ -2,10 +2,11 @@
 
 import { BACKOFF_OPTIONS, type BackoffOptions } from '../backoff.ts'
 import { type FieldsInit, fieldList } from '../codec/http/fields.ts'
+import type { InterimResponse } from '../codec/http/interim.ts'
 import { RESPONSE_READER_OPTIONS, type ResponseReaderOptions } from '../codec/http/limits.ts'
 import type { Request } from '../codec/http/request.ts'
 import { DEFAULT_REQUEST_CAPACITY, type RequestWriter } from '../codec/http/request-writer.ts'
-import type { InterimResponse, ResponseReader } from '../codec/http/response-reader.ts'
+import type { ResponseReader } from '../codec/http/response-reader.ts'
 import type { BytesInit } from '../codec/inputs.ts'
 import {
   bag,

@@ -18,6 +18,7 @@ import {
   HTTP_ERROR_UNSUPPORTED_VERSION,
 } from '../../../assembly/abi.ts'
 import { HttpError } from '../../errors.ts'
+import type { ResponseLimits } from './limits.ts'
 
 /**
  * @param what the kind of message, for the text: 'request' or 'response'
@@ -58,5 +59,19 @@ export function httpError(code: number, what: 'request' | 'response', size = 0, 
       return new HttpError('UnexpectedData', `${size} bytes were received that answer no request`, size)
     default:
       throw new RangeError(`unknown HTTP error ${code}`)
+  }
+}
+
+/** The error of a response: the codec says how much of what there was, `limits` what it may be where the codec counts without saying it. */
+export function responseError(code: number, size: number, max: number, limits: ResponseLimits): HttpError {
+  switch (code) {
+    case HTTP_ERROR_CHUNK_EXTENSION_TOO_LONG:
+      return httpError(code, 'response', size, limits.maxExtension)
+    case HTTP_ERROR_TRAILERS_TOO_LARGE:
+      return httpError(code, 'response', size, limits.maxTrailer)
+    case HTTP_ERROR_TOO_MANY_HEADERS:
+      return httpError(code, 'response', size, limits.maxHeaders)
+    default:
+      return httpError(code, 'response', size, max)
   }
 }

@@ -19,13 +19,8 @@ import {
   HEAD_FIELDS,
   HEAD_KEEP_ALIVE_MAX,
   HEAD_KEEP_ALIVE_TIMEOUT,
-  HEAD_REASON,
-  HEAD_REASON_LENGTH,
   HEAD_STATUS,
-  HTTP_ERROR_CHUNK_EXTENSION_TOO_LONG,
   HTTP_ERROR_NONE,
-  HTTP_ERROR_TOO_MANY_HEADERS,
-  HTTP_ERROR_TRAILERS_TOO_LARGE,
   HTTP_ERROR_UNEXPECTED_END,
   INCOMING_BODY_BYTES,
   INCOMING_BYTES,
@@ -75,19 +70,12 @@ import { align, type Codec, type CodecMemory, type Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
 import { bufferFull, released } from '../reader-errors.ts'
 import type { TextDecoding } from '../text.ts'
-import type { Fields } from './fields.ts'
 import { HeadFields, latin1 } from './head-fields.ts'
-import { httpError } from './http-error.ts'
+import { responseError } from './http-error.ts'
+import { type InterimResponse, readInterim } from './interim.ts'
 import { type ResponseLimits, type ResponseReaderOptions, responseLimits } from './limits.ts'
 import { type ResponseSource, RestResponse } from './response.ts'
 import { endFault } from './response-end.ts'
-
-/** An interim response (RFC 9110 section 15.2) other than 101: 100 Continue, 103 Early Hints and the like. Owned. */
-export interface InterimResponse {
-  readonly status: number
-  readonly reason: string
-  readonly headers: Fields
-}
 
 /** How to make room for more bytes. */
 const ROOM = 'Take the responses with next() first, or use a larger capacity'
@@ -539,7 +527,7 @@ export class ResponseReader implements ResponseSource {
     if (code === RESPONSE_HEAD) this.onHead()
     else if (code === RESPONSE_DATA && this.isUnlimited) this.passPiece()
     else if (code === RESPONSE_COMPLETE) this.hasHead = this.isComplete = true
-    else if (code === RESPONSE_INTERIM) this.latest = this.takeInterim()
+    else if (code === RESPONSE_INTERIM) this.latest = readInterim(this.fields, this.word(HEAD_STATUS))
     else if (code === RESPONSE_FAILED) this.failure ??= this.makeError()
     return code
   }
@@ -569,29 +557,9 @@ export class ResponseReader implements ResponseSource {
     this.heap.append(this.u8.subarray(address, address + length))
   }
 
-  private takeInterim(): InterimResponse {
-    const { fields } = this
-    fields.clear()
-    const headers = Array.from({ length: fields.count }, (_, i) => [fields.name(i), fields.value(i)] as const)
-    const interim = { status: this.word(HEAD_STATUS), reason: fields.textOf(HEAD_REASON, HEAD_REASON_LENGTH), headers }
-    fields.clear()
-    return interim
-  }
-
   private makeError(): HttpError {
-    const code = this.word(INCOMING_ERROR)
-    const { maxExtension, maxHeaders, maxTrailer } = this.limits
-    const size = this.view.getFloat64(this.record + INCOMING_ERROR_A, true)
-    switch (code) {
-      case HTTP_ERROR_CHUNK_EXTENSION_TOO_LONG:
-        return httpError(code, 'response', size, maxExtension)
-      case HTTP_ERROR_TRAILERS_TOO_LARGE:
-        return httpError(code, 'response', size, maxTrailer)
-      case HTTP_ERROR_TOO_MANY_HEADERS:
-        return httpError(code, 'response', size, maxHeaders)
-      default:
-        return httpError(code, 'response', size, this.view.getFloat64(this.record + INCOMING_ERROR_B, true))
-    }
+    const at = (offset: number): number => this.view.getFloat64(this.record + offset, true)
+    return responseError(this.word(INCOMING_ERROR), at(INCOMING_ERROR_A), at(INCOMING_ERROR_B), this.limits)
   }
 
   /** Bytes that fit behind those that have arrived. */

@@ -11,7 +11,7 @@ import { ClientPool, type PoolPlace, preparePool } from '../client-pool.ts'
 import { type AcquireOptions, type ClientPoolOptions, DEFAULT_TIMEOUT, POOL_OPTIONS } from '../options.ts'
 import { PoolCore } from '../pool-core.ts'
 import type { SlotOwner } from '../slot.ts'
-import type { Attachments } from './atomic-slot.ts'
+import type { Attachments } from './attachments.ts'
 import { PoolMemory, type PoolPlan, pagesOf, planBytes } from './layout.ts'
 import { type OwnedSlot, RemoteSlots, SharedSlot, type WorkerLike } from './remote-slots.ts'
 

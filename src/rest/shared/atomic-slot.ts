@@ -1,17 +1,16 @@
 /** `AtomicClientSlot`: a slot that is held by a thread which does not own the sockets. */
 
 import type { Request } from '../../codec/http/request.ts'
-import { RequestWriter } from '../../codec/http/request-writer.ts'
+import type { RequestWriter } from '../../codec/http/request-writer.ts'
 import { RestResponse } from '../../codec/http/response.ts'
 import { type RequestSent, RestError, UsageError } from '../../errors.ts'
-import { checkInteger, checkOptions, type Family, isBag, refused, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
+import { checkInteger, checkOptions, type Family, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
-import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
 import type { ResponseTimings } from '../response.ts'
 import { abandonedRequest } from '../rest-errors.ts'
 import { checkRequest } from '../sendable.ts'
-import { Answers } from './answers.ts'
-import { SharedCells } from './cells.ts'
+import type { Attachment, Attachments } from './attachments.ts'
+import type { SharedCells } from './cells.ts'
 import { takeFailure } from './failures.ts'
 import {
   ABORTED,
@@ -28,7 +27,6 @@ import {
   HELD,
   LEASE_MASK,
   POOL_CLOSED,
-  POOL_THREADS,
   passOn,
   phaseUnder,
   receive,
@@ -40,9 +38,9 @@ import {
   take,
   unsubmit,
 } from './handover.ts'
-import { checkPlan, PoolMemory, type PoolPlan } from './layout.ts'
+import { checkPlan, type PoolPlan } from './layout.ts'
 import { METHODS, type SlotMessage } from './messages.ts'
-import { ReceivedResponse } from './posted-response.ts'
+import type { ReceivedResponse } from './posted-response.ts'
 import type { WorkerLike } from './remote-slots.ts'
 
 /** How long after its limit, or after it was abandoned, a thread waits for the owner to end a request, in ms: the owner should have done so before. */
@@ -61,111 +59,6 @@ export const ATOMIC_SEND_OPTIONS: Family<AtomicSendOptions> = { timeout: timeLim
 
 /** The fields of the error for a request that the owner has not taken. */
 const NOT_SENT = { requestSent: 'nothing', phase: 'queue', elapsed: 0 } as const
-
-/** A thread's objects over the memory of one block; made when it first holds it. */
-interface BlockObjects {
-  readonly writer: RequestWriter
-  readonly response: ReceivedResponse
-}
-
-/** A pool that this thread has attached to. */
-class Attachment {
-  readonly memory: PoolMemory
-  readonly cells: SharedCells
-  readonly answers: Answers
-  /** Distinguishes the threads that use a pool, whatever their runtime calls them. */
-  readonly number: number
-  private readonly objects: (BlockObjects | undefined)[] = []
-
-  constructor(
-    readonly runtime: ThreadedRuntime,
-    readonly plan: PoolPlan,
-    thread: number,
-  ) {
-    this.memory = new PoolMemory(plan)
-    this.cells = new SharedCells(this.memory.memory.i32)
-    const turns = { clock: runtime.clock, immediately: runtime.threads.immediately }
-    this.answers = new Answers(this.cells, this.memory.pool, thread, turns, plan.spin)
-    this.number = this.cells.add(this.memory.pool + POOL_THREADS, 1) + 1
-  }
-
-  get isClosed(): boolean {
-    return this.cells.load(this.memory.pool + POOL_CLOSED) !== 0
-  }
-
-  /** The objects over a block, which this thread holds. */
-  objectsOf(block: number): BlockObjects {
-    const { plan, runtime } = this
-    let objects = this.objects[block]
-    if (objects === undefined) {
-      const region = this.memory.regionOf(block)
-      const { host, basePath, defaultHeaders, writeBufferCapacity } = plan
-      const writer = new RequestWriter(runtime.codec, host, { writeBufferCapacity, basePath, defaultHeaders }, region)
-      objects = { writer, response: new ReceivedResponse(runtime.codec, plan.reader) }
-      this.objects[block] = objects
-    }
-    return objects
-  }
-}
-
-/** The pools that a thread knows: each once, however many slots it receives. */
-export class Attachments {
-  private readonly pools = new Map<string, Attachment>()
-  private readonly owned = new Set<string>()
-
-  /** @param thread number of this thread, from 1 */
-  constructor(
-    private readonly runtime: ThreadedRuntime,
-    readonly thread: number,
-  ) {}
-
-  /** Makes a pool known. Harmless when it is. Pools that have been closed meanwhile are forgotten. */
-  attach(plan: PoolPlan): void {
-    checkPlan('plan', plan)
-    if (this.pools.has(plan.id)) return
-    for (const [id, pool] of this.pools) if (pool.isClosed) this.pools.delete(id)
-    this.pools.set(plan.id, new Attachment(this.runtime, plan, this.thread))
-  }
-
-  /** Forgets a pool, and its memory. Harmless when it is not known. */
-  detach(id: string): void {
-    this.pools.delete(id)
-  }
-
-  /** A pool is made on this thread, which then owns its sockets. */
-  own(plan: PoolPlan): void {
-    this.owned.add(plan.id)
-  }
-
-  /** It has been closed. */
-  disown(plan: PoolPlan): void {
-    this.owned.delete(plan.id)
-    this.detach(plan.id)
-  }
-
-  /** Whether this thread owns the sockets of a pool. The thread's number does not tell: several threads can have the same. */
-  owns(plan: PoolPlan): boolean {
-    return this.owned.has(plan.id)
-  }
-
-  /** What this thread knows of an attached pool. */
-  of(plan: PoolPlan): { readonly cells: SharedCells; readonly memory: PoolMemory; readonly clock: Runtime['clock'] } {
-    const { cells, memory } = this.pools.get(plan.id) as Attachment
-    return { cells, memory, clock: this.runtime.clock }
-  }
-
-  /** Throws `NotAttached`. */
-  get(message: SlotMessage): Attachment {
-    if (!isBag(message) || typeof message.nexusSlot !== 'string') throw refused('message', 'what handOff returned', message)
-    if (message.plan !== undefined) this.attach(checkPlan('message.plan', message.plan))
-    const attachment = this.pools.get(message.nexusSlot)
-    if (attachment !== undefined) return attachment
-    throw new UsageError(
-      'NotAttached',
-      'this thread does not know the pool: call AtomicClientSlot.attach(plan) first, or hand off without isAttached',
-    )
-  }
-}
 
 /** The class whose static method was called. */
 export interface AtomicClientSlotClass<Self extends AtomicClientSlot> {
