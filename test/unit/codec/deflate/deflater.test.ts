@@ -1,5 +1,5 @@
 import { gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type CompressionFormat, Deflater, type DeflaterOptions, type Flush, Inflater } from '../../../../src/entry/codec.ts'
 import { latin1Bytes, latin1Text } from '../../../reference/linear.ts'
 import { Random } from '../../../reference/random.ts'
@@ -67,6 +67,16 @@ describe.each(Object.entries(INPUTS))('%s', (name, bytes) => {
 test('noise grows by little', () => {
   const { noise } = INPUTS as { noise: Uint8Array }
   expect(new Deflater('deflate-raw').deflateAll(noise).length).toBeLessThan(1.002 * noise.length)
+})
+
+test('a byte is copied once on its way in, however often there is too little room', () => {
+  const { noise } = INPUTS as { noise: Uint8Array }
+  const output = new Uint8Array(2 * noise.length)
+  const set = vi.spyOn(Uint8Array.prototype, 'set')
+  const { consumed, produced } = new Deflater('deflate-raw').deflate(noise, output, 'finish')
+  const copied = set.mock.calls.reduce((sum, [bytes]) => sum + bytes.length, 0)
+  set.mockRestore()
+  expect([consumed, copied]).toEqual([noise.length, noise.length + produced])
 })
 
 describe('flushes', () => {
