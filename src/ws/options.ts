@@ -48,7 +48,7 @@ export interface DeflateOptions {
   serverMaxWindowBits?: number
   /** The same for the client's. Accepting, less than 15 declines a client that does not say that it can. Default 15. */
   clientMaxWindowBits?: number
-  /** Bytes from which on a message is sent compressed, 0 to 2^31 - 1; `compress` decides for one. Default 1,024. */
+  /** Bytes from which on a message is sent compressed, 0 to 2^31 - 1; `compress` decides for one. Default 1 KiB. */
   threshold?: number
 }
 
