@@ -1,13 +1,17 @@
 /** What a composition root (src/entry) puts together, and everything else is given: no file asks which runtime it is on. */
 
 import type { Clock } from './clock.ts'
-import type { Codec } from './codec/memory.ts'
+import type { ResponseReaderOptions } from './codec/http/limits.ts'
+import type { RequestWriter, RequestWriterOptions } from './codec/http/request-writer.ts'
+import type { ResponseReader } from './codec/http/response-reader.ts'
+import type { Codec, Region } from './codec/memory.ts'
 import type { MaskKeys } from './codec/ws/mask-keys.ts'
 import type { Dial, Secure } from './transport/transport.ts'
 
 /** A runtime: how to connect, what time it is, where random bytes come from, and the codec's memory. */
 export interface Runtime {
   readonly codec: Codec
+  readonly http: HttpClasses
   readonly dial: Dial
   /** How to secure a connection that is there. Missing where only the runtime itself can do so, when it makes one. */
   readonly secure?: Secure
@@ -17,6 +21,12 @@ export interface Runtime {
   readonly random: () => number
   /** What threads need that share memory. Missing where there are none. */
   readonly threads?: ThreadSupport
+}
+
+/** Over the codec's memory, and as the entry exports them: what the shells make by them is an instance of what a user imports. */
+export interface HttpClasses {
+  readonly RequestWriter: new (host: string, options: RequestWriterOptions, region?: Region) => RequestWriter
+  readonly ResponseReader: new (options: ResponseReaderOptions) => ResponseReader
 }
 
 /** What a runtime has for threads that share memory. */

@@ -1,19 +1,27 @@
 /** How a pool comes by connections: dialled, spoken over, and given up with the pool. */
 
 import { sleep } from '../clock.ts'
+import { MADE } from '../composition.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address, Transport } from '../transport/transport.ts'
-import { HttpConnection } from './connection.ts'
+import type { HttpConnection, HttpConnectionClass } from './connection.ts'
 import type { ClientPoolOptions } from './options.ts'
 import type { Signals } from './signals.ts'
 import type { Slot } from './slot.ts'
+
+/** What pools stand on. */
+export interface PoolGround {
+  readonly runtime: Runtime
+  /** What their connections are. */
+  readonly HttpConnection: HttpConnectionClass<HttpConnection>
+}
 
 /** Makes the connections of one pool. */
 export class Connector {
   private readonly controller = new AbortController()
 
   constructor(
-    private readonly runtime: Runtime,
+    private readonly ground: PoolGround,
     private readonly address: Address,
     private readonly options: ClientPoolOptions,
     private readonly signals: Signals,
@@ -34,7 +42,7 @@ export class Connector {
     // Whoever dials listens to what it is given.
     const attempt = this.signals.child(signal)
     try {
-      return await this.runtime.dial(this.address, { ...this.options, signal: attempt.signal })
+      return await this.ground.runtime.dial(this.address, { ...this.options, signal: attempt.signal })
     } finally {
       attempt.leave()
     }
@@ -44,7 +52,7 @@ export class Connector {
   async pause(ms: number): Promise<void> {
     const end = this.signals.child(this.stopped)
     try {
-      await sleep(this.runtime.clock, ms, end.signal)
+      await sleep(this.ground.runtime.clock, ms, end.signal)
     } finally {
       end.leave()
     }
@@ -53,7 +61,9 @@ export class Connector {
   /** A connection over `transport` that reads into the slot's reader. Throws, with the transport destroyed, when that is lost already. */
   speakOver(slot: Slot, transport: Transport): HttpConnection {
     try {
-      return new HttpConnection(this.runtime, transport, { ...this.options, reader: slot.reader }, this.signals)
+      const { signals, ground } = this
+      const { runtime, HttpConnection } = ground
+      return new HttpConnection({ [MADE]: true, runtime, transport, options: { ...this.options, reader: slot.reader }, signals })
     } catch (error) {
       transport.destroy()
       throw error

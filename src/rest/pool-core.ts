@@ -12,8 +12,8 @@ import { Backoff, type BackoffOptions } from '../backoff.ts'
 import { RestError, type RestErrorCode, TransportError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address, Transport } from '../transport/transport.ts'
-import type { HttpConnection } from './connection.ts'
-import { Connector } from './connector.ts'
+import { type HttpConnection, POOLED } from './connection.ts'
+import { Connector, type PoolGround } from './connector.ts'
 import { type HeldPool, type Holders, NO_HOLDERS } from './holders.ts'
 import { look } from './look.ts'
 import type { SlotUpEvent } from './observer.ts'
@@ -58,8 +58,10 @@ export class PoolCore implements HeldPool, KeptPool {
   isClosing = false
   private readonly closing: PoolClosing
 
+  readonly runtime: Runtime
+
   constructor(
-    readonly runtime: Runtime,
+    ground: PoolGround,
     address: Address,
     dialOptions: ClientPoolOptions,
     readonly options: ResolvedPoolOptions,
@@ -67,13 +69,15 @@ export class PoolCore implements HeldPool, KeptPool {
     /** Other threads that hold slots. */
     readonly holders: Holders = NO_HOLDERS,
   ) {
+    const { runtime } = ground
+    this.runtime = runtime
     this.observers = new Observers(runtime.clock)
     this.waiters = new WaiterQueue(runtime.clock, this.signals, SLOT_ERRORS)
     this.opening = new WaiterQueue(runtime.clock, this.signals, {
       ...SLOT_ERRORS,
       timedOut: (timeout) => notReady(timeout, this.lastFailure),
     })
-    this.connector = new Connector(runtime, address, dialOptions, this.signals)
+    this.connector = new Connector(ground, address, dialOptions, this.signals)
     this.upkeep = new Upkeep(this)
     if (dialOptions.observer !== undefined) this.observers.add(dialOptions.observer)
     for (let i = 0; i < options.connections; i++) {
@@ -276,7 +280,7 @@ export class PoolCore implements HeldPool, KeptPool {
     this.upkeep.onUp(slot)
     if (this.observers.any) this.observers.tell('onSlotUp', { slot: slot.index, attempts, outage, reason })
     // It may be lost already: bytes or an end that came with it. That is told, and judged, like any other loss.
-    connection.ownedBy({
+    connection[POOLED].ownedBy({
       onDown: (error, inUse) => this.onDown(slot, error, inUse),
       onKeepAlive: (timeout) => this.upkeep.onKeepAlive(slot, timeout),
     })
@@ -324,7 +328,7 @@ export class PoolCore implements HeldPool, KeptPool {
     const transport = slot.successor as Transport
     slot.successor = null
     // Both read into the slot's reader, as long as neither has a request.
-    old.lendReader()
+    old[POOLED].lendReader()
     const next = this.connector.trySpeaking(slot, transport)
     slot.candidate = next
     if (next !== null) await look(this.runtime.clock)
@@ -354,9 +358,9 @@ export class PoolCore implements HeldPool, KeptPool {
 
   /** The connection that serves has the reader for itself again. */
   private reject(slot: Slot, candidate: HttpConnection | null): void {
-    candidate?.lendReader()
+    candidate?.[POOLED].lendReader()
     candidate?.destroy()
-    slot.connection?.takeReaderBack()
+    slot.connection?.[POOLED].takeReaderBack()
   }
 
   /** Ends the connection of a slot without blaming anybody, and waits until its memory is free. */
@@ -365,7 +369,7 @@ export class PoolCore implements HeldPool, KeptPool {
     if (connection === null) return
     this.counters.requests += connection.requests
     slot.connection = null
-    connection.ownedBy(null)
+    connection[POOLED].ownedBy(null)
     connection.destroy()
     await connection.closed
   }
