@@ -1,14 +1,22 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { transform } from 'esbuild'
+import { minifySync } from 'rolldown/utils'
 
 /**
- * Without white space, and with the shorter of two ways to write the same: 15 % less to load and to parse. Names stay as they are, also in stack
- * traces, and the maps lead to lines and columns of the sources.
+ * Without white space, with the shorter of two ways to write the same, and with short names for what is local to a function: 25 % less to load and to
+ * parse. Classes, functions and members keep their names, also in stack traces, and the maps lead to lines and columns of the sources.
  */
-async function renderChunk(code) {
+async function shorten(code) {
   const minified = await transform(code, { minifyWhitespace: true, minifySyntax: true, charset: 'utf8', target: 'es2022', sourcemap: 'external' })
   return { code: minified.code, map: minified.map }
+}
+
+function shortenLocals(code, { fileName }) {
+  const mangle = { toplevel: false, keepNames: { function: true, class: true } }
+  const { code: shorter, map, errors } = minifySync(fileName, code, { compress: false, mangle, codegen: { removeWhitespace: true }, sourcemap: true })
+  if (errors.length > 0) throw new Error(errors[0].message)
+  return { code: shorter, map: { ...map, names: [] } }
 }
 
 const IMPORT = /^import \{([^}]*)\} from '(\.[^']*)';$/gm
@@ -42,7 +50,8 @@ export default {
       load: (id) => (existsSync(`${id}.map`) ? { code: readFileSync(id, 'utf8'), map: JSON.parse(readFileSync(`${id}.map`, 'utf8')) } : null),
     },
     { name: 'numbers', transform: foldNumbers },
-    { name: 'minification', renderChunk },
+    { name: 'shorter code', renderChunk: shorten },
+    { name: 'shorter names', renderChunk: (code, chunk) => shortenLocals(code, chunk) },
   ],
   input: Object.fromEntries(['node', 'deno', 'bun', 'workerd', 'codec', 'testing', 'cli'].map((name) => [name, `build/js/src/entry/${name}.js`])),
   external: [/^node:/, /^cloudflare:/, './codec.wasm'],

@@ -1,18 +1,21 @@
 // @ts-check
-// Writes docs/api from the docstrings: one page for each room of the public surface, and an index.
+// Writes docs/api from the docstrings, one page for each room of the public surface and an index, and the tables of options in the guides.
 //
-//     npm run docs:api                      docs/api
-//     node scripts/docs-api.mjs <folder>    elsewhere
+//     npm run docs:api                               docs/api, and the guides in docs
+//     node scripts/docs-api.mjs <folder> <folder>    elsewhere
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { readSurface } from './api-surface.mjs'
+import { renewTables } from './options-tables.mjs'
 
 /** @import { Doc, Member, Public } from './api-surface.mjs' */
 
-const target = resolve(process.argv[2] ?? fileURLToPath(new URL('../docs/api', import.meta.url)))
+const docs = fileURLToPath(new URL('../docs', import.meta.url))
+const target = resolve(process.argv[2] ?? join(docs, 'api'))
+const guidesTarget = resolve(process.argv[3] ?? docs)
 
 /** The pages in the order in which they are read. */
 const PAGES = [
@@ -40,7 +43,7 @@ const PLACES = [
   [/^src\/(?:rest\/shared\/|entry\/node\.ts#(?:AtomicClient|SharedAcquirer))/, 'threads'],
   [/^src\/(?:ws\/|backoff\.ts|codec\/ws\/message\.ts|entry\/node(?:-server)?\.ts#(?:WsStream|UpgradeIncoming)$)/, 'websocket'],
   [/^src\/(?:rest\/|codec\/http\/(?:request|request-phases|response)\.ts#|entry\/node(?:-diagnostics)?\.ts#)/, 'rest'],
-  [/^src\/(?:codec\/|entry\/(?:codec|compression)\.ts#)/, 'codec'],
+  [/^src\/(?:codec\/|option-rules\.ts#|entry\/(?:codec|compression)\.ts#)/, 'codec'],
   [/^src\/(?:testing\/|transport\/memory\/|clock\.ts)/, 'testing'],
   [/^src\/transport\//, 'transports'],
 ]
@@ -182,6 +185,12 @@ for (const { file, title, about } of PAGES) {
   index += `\n## [${title}](${file}.md)\n\n${about}\n${names.length > 0 ? `\n${names.join(' · ')}\n` : ''}`
 }
 writeFileSync(join(target, 'README.md'), index)
+
+const guides = readdirSync(docs)
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => /** @type {[string, string]} */ ([name, readFileSync(join(docs, name), 'utf8')]))
+mkdirSync(guidesTarget, { recursive: true })
+for (const [name, text] of await renewTables(surface, new Map(guides))) writeFileSync(join(guidesTarget, name), text)
 
 if (undocumented.length > 0) {
   process.stderr.write(`without a docstring:\n${undocumented.map((name) => `  ${name}\n`).join('')}`)

@@ -1,4 +1,4 @@
-/** Delays between attempts: exponential, with jitter, so that a thousand clients do not come back at once. */
+/** Delays between attempts: exponential, with jitter, so that a thousand clients do not reconnect at once. */
 
 import { checkNumber, type Family, number, TIMER_MAX } from './option-rules.ts'
 
@@ -6,11 +6,11 @@ import { checkNumber, type Family, number, TIMER_MAX } from './option-rules.ts'
 export interface BackoffOptions {
   /** First delay in ms, 1 to 2^31 - 1. Default 100. */
   initial?: number
-  /** Longest delay in ms. Default 30,000. */
+  /** Longest delay in ms, `initial` to 2^31 - 1. Default 30,000 in `sessions`, 5,000 in a pool. */
   max?: number
   /** Factor from one delay to the next, 1 to 10. Default 2. */
   factor?: number
-  /** Share of each delay that is random, 0 (none) to 1 (all of it). Default 0.5: a delay lies between half of its length and all of it. */
+  /** Share of each delay that is random, 0 (none) to 1 (all of it). Default 0.5: a delay is between half of its length and all of it. */
   jitter?: number
 }
 
@@ -22,7 +22,7 @@ export const BACKOFF_OPTIONS: Family<BackoffOptions> = {
   jitter: number(0, 1, 'of the delay'),
 }
 
-/** A sequence of delays that can begin anew. */
+/** A sequence of delays that can be restarted. */
 export class Backoff {
   private readonly initial: number
   private readonly max: number

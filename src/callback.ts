@@ -1,13 +1,13 @@
 /**
- * Callers' callbacks, and what becomes of what they throw.
+ * Callers' callbacks, and what happens with the errors that they throw.
  *
- * Rule 1: a callback that is only notified (`onDown`, observers) disturbs nobody. What it throws, or its promise rejects with, becomes an uncaught
- *         exception of its own, as if it were thrown in a timer.
- * Rule 2: a callback that is asked (`onOpen`, `onRequest`, `shouldRetry`), or that belongs to an operation which its caller awaits, fails what it was
- *         asked about.
+ * Rule 1: a callback that is only notified (`onDown`, observers) cannot disturb the operation. What it throws, or its promise rejects with, becomes an
+ *         uncaught exception, as if it were thrown in a timer.
+ * Rule 2: when the result of a callback is needed (`onOpen`, `onRequest`, `shouldRetry`), or the callback belongs to an operation which its caller awaits,
+ *         its error fails that operation.
  */
 
-/** Calls a callback, asynchronous ones too: `onThrow` is given what it throws, or what its promise rejects with. */
+/** Calls a callback, which may be asynchronous: `onThrow` receives what it throws, or what its promise rejects with. */
 export function notify(call: () => unknown, onThrow: (error: unknown) => void): void {
   try {
     const result = call()
@@ -17,7 +17,7 @@ export function notify(call: () => unknown, onThrow: (error: unknown) => void): 
   }
 }
 
-/** Makes an error an uncaught exception, without disturbing who calls. */
+/** Makes an error an uncaught exception, without disturbing the caller. */
 export function report(error: unknown): void {
   queueMicrotask(() => {
     throw error

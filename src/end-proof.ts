@@ -3,6 +3,6 @@
 /**
  * - `verified`: TLS proved that the peer sent the end (close_notify, RFC 8446 section 6.1): nothing is missing before it.
  * - `truncated`: the connection below TLS ended without a close_notify: anybody on the path may have cut it.
- * - `unverified`: nothing tells. So it is with every plain connection, whose FIN anybody can send, and where a runtime keeps the close_notify to itself.
+ * - `unverified`: nothing proves it, as on every plain connection, whose FIN anybody can send, and on runtimes that do not report the close_notify.
  */
 export type EndProof = 'verified' | 'unverified' | 'truncated'

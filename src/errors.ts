@@ -2,12 +2,12 @@
  * Every error of the package, with a stable `code`.
  *
  *     NexusError                    fault
- *     ├── ProtocolError             remote      the peer broke RFC 6455; `closeCode` is what it is told
- *     ├── HandshakeError            remote      no WebSocket came of the connection; `status`, `headers`, `body` when there was a response
- *     ├── HttpError                 remote      the peer broke HTTP/1.1 (RFC 9112), or went over a limit of ours
+ *     ├── ProtocolError             remote      the peer broke RFC 6455; `closeCode` is sent to it
+ *     ├── HandshakeError            remote      the opening handshake failed; `status`, `headers`, `body` when there was a response
+ *     ├── HttpError                 remote      the peer broke HTTP/1.1 (RFC 9112), or exceeded a limit of ours
  *     ├── RestError                 varies      a request failed; `requestSent` says how far it got, `cause` why
  *     ├── CompressionError          remote      compressed data is broken, or over a limit of ours
- *     ├── EncodeError               local       what was to be sent may not be sent; nothing was written
+ *     ├── EncodeError               local       the call tried to send what may not be sent; nothing was written
  *     ├── TransportError            transport   the connection could not be made, or was lost
  *     ├── TlsError                  transport   … while securing it, or a TLS option that this runtime cannot honour
  *     └── UsageError                local       a wrong option, URL, state or a stale message
@@ -37,7 +37,7 @@ export abstract class NexusError extends Error {
   }
 }
 
-/** What an error has beside its message; of a response, the names of its fields and how long its body is. */
+/** What an error shows beside its message; for a response, the names of its fields and the length of its body. */
 function detailsOf(error: NexusError): Shown {
   const { name: _, cause: __, headers, body, response: ___, ...details } = error as NexusError & Partial<HandshakeResponse> & { response?: unknown }
   const answer = error instanceof HandshakeError && error.response !== null ? { headers: namesOf(headers ?? []), bodyLength: body?.length ?? 0 } : {}
@@ -75,9 +75,9 @@ export interface ProtocolErrorDetail {
   readonly opcode?: number
   /** Declared payload length in bytes. */
   readonly size?: number
-  /** `MessageTooLarge`: payload bytes of the message up to and with the frame that was too much. */
+  /** `MessageTooLarge`: payload bytes of the message up to and including the frame that exceeded the limit. */
   readonly accumulated?: number
-  /** The limit that was passed, in bytes. */
+  /** The limit that was exceeded, in bytes. */
   readonly max?: number
   /** `InvalidCloseCode`: the close code. */
   readonly closeCodeReceived?: number
@@ -87,7 +87,7 @@ export interface ProtocolErrorDetail {
 export class ProtocolError extends NexusError {
   readonly fault = 'remote'
   /**
-   * @param closeCode what the peer is told in the close frame (RFC 6455 section 7.4.1)
+   * @param closeCode sent to the peer in the close frame (RFC 6455 section 7.4.1)
    * @param detail the numbers in question
    */
   constructor(
@@ -120,13 +120,13 @@ export type HandshakeErrorCode =
   | 'ClosedDuringHandshake'
   | 'UnexpectedBody'
 
-/** What came instead of an upgrade. */
+/** The response that was received instead of an upgrade. */
 export interface HandshakeResponse {
   /** Status code of the response. */
   readonly status: number
   /** Reason phrase. */
   readonly reason: string
-  /** Fields in the order and case in which they came. */
+  /** Fields in the order and case in which they were received. */
   readonly headers: readonly (readonly [name: string, value: string])[]
   /** The first bytes of the body, at most 4,096, as text. */
   readonly body: string
@@ -135,7 +135,7 @@ export interface HandshakeResponse {
 /** The opening handshake (RFC 6455 section 4) failed; no WebSocket exists. */
 export class HandshakeError extends NexusError {
   readonly fault = 'remote'
-  /** Status of the response, when one came. */
+  /** Status of the response, when one was received. */
   readonly status: number | undefined
   readonly #response: HandshakeResponse | null
   /** @param response what the server answered, when it did */
@@ -193,7 +193,7 @@ export class HttpError extends NexusError {
   readonly fault = 'remote'
   /**
    * @param size the size in question, when there is one (bytes or fields)
-   * @param max the limit that was passed
+   * @param max the limit that was exceeded
    */
   constructor(
     readonly code: HttpErrorCode,
@@ -232,6 +232,7 @@ export type RestErrorCode =
   | 'SlotReleased'
   | 'OwnerGone'
   | 'SharedMemoryCorrupt'
+  | 'ProxyAuthRequired'
 
 /** A response that a request failed with. */
 export interface RestErrorResponse {
@@ -239,7 +240,7 @@ export interface RestErrorResponse {
   headers(): readonly (readonly [name: string, value: string])[]
 }
 
-/** A request failed. The connection it was sent on is not used again, so a late response can't be taken for another's. */
+/** A request failed. The connection it was sent on is not used again, so a late response can't be taken for the answer to another request. */
 export class RestError extends NexusError {
   readonly fault: Fault
   /** How far the request got. */
@@ -248,7 +249,7 @@ export class RestError extends NexusError {
   readonly phase: RequestPhase
   /** Milliseconds from the call to the failure, when measured. */
   readonly elapsed: number | undefined
-  /** Status of the response, when one came that is of no use. */
+  /** Status of the response, when an unusable one was received. */
   readonly status: number | undefined
   readonly #response: RestErrorResponse | undefined
   constructor(
@@ -325,7 +326,7 @@ export type EncodeErrorCode =
   | 'HeaderInjection'
   | 'OutgoingHeadTooLarge'
 
-/** Something was asked to be sent that may not be sent. Not one byte of it was written; the connection is as it was. */
+/** The call tried to send something that may not be sent. Not one byte of it was written; the connection is as it was. */
 export class EncodeError extends NexusError {
   readonly fault = 'local'
   /**
@@ -403,10 +404,10 @@ export type UsageErrorCode =
   | 'NotAttached'
   | 'Released'
 
-/** The caller asked for what cannot be. */
+/** A mistake in the call: a wrong option, URL or state, or a stale object. */
 export class UsageError extends NexusError {
   readonly fault = 'local'
-  /** `BufferFull`: bytes that were to be put in. */
+  /** `BufferFull`: bytes that the call tried to put in. */
   readonly needed: number | undefined
   /** `BufferFull`: bytes that there was room for. */
   readonly available: number | undefined

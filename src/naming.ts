@@ -1,10 +1,10 @@
 /**
- * How an error names what it was given.
+ * How an error names the value that it is about.
  *
- * Rule: an error carries names and places, never a value that can be a secret. Errors are logged, sent to collectors and shown to users; header
- * values, queries, paths, subprotocols, user and password hold keys and tokens. So a value is named by its kind and size, text that has something
- * wrong in it by the place of that, a URL by scheme, host and port, a field by its name. Whatever came of reading such a value with the
- * platform's functions is no `cause` either: its message, or a field of its own, repeats the value.
+ * Rule: an error contains names and places, never a value that can be a secret. Errors are logged, sent to collectors and shown to users; header
+ * values, queries, paths, subprotocols, user and password hold keys and tokens. So a value is named by its kind and size, wrong text by the place of
+ * the fault, a URL by scheme, host and port, a field by its name. An error that a platform function threw while reading such a value is not used as
+ * `cause` either: its message, or one of its fields, repeats the value.
  */
 
 /** A value, as in "must be …, but is …": numbers and words of the language as they are, anything else by kind and size. */
@@ -24,7 +24,7 @@ export function nameValue(value: unknown): string {
   }
 }
 
-/** As {@link nameValue}, where a few words are allowed, and no secret can be expected: what could be meant as one is shown. */
+/** As {@link nameValue}, for an option that allows a few words and can hold no secret: a value that looks like such a word is shown. */
 export function nameChoice(value: unknown): string {
   return typeof value === 'string' && /^[\w.-]{1,16}$/.test(value) ? JSON.stringify(value) : nameValue(value)
 }
@@ -34,7 +34,7 @@ function nameKind(value: object): string {
   return typeof name === 'string' && /^\w{1,40}$/.test(name) && name !== 'Object' ? `an instance of ${name}` : 'an object'
 }
 
-/** Where `text` first has something that `allowed`, which matches one character, does not: "character 3 of 8 (U+0020)". */
+/** The first character of `text` that `allowed` does not match (`allowed` matches one character): "character 3 of 8 (U+0020)". */
 export function nameFault(text: string, allowed: RegExp): string {
   const at = text.split('').findIndex((character) => !allowed.test(character))
   if (at < 0) return nameValue(text)
@@ -42,7 +42,7 @@ export function nameFault(text: string, allowed: RegExp): string {
   return `character ${at + 1} of ${text.length} (U+${code})`
 }
 
-/** The name of a header field: as it is when it may be one, else what of it may, since a value may have slipped in behind it. */
+/** The name of a header field: unchanged when it is valid, otherwise its valid beginning, since a value may have slipped in behind it. */
 export function nameField(name: string): string {
   const [token = ''] = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{0,100}/.exec(name) ?? []
   return token === name ? JSON.stringify(name) : `${JSON.stringify(token)}…`
@@ -53,7 +53,7 @@ export function nameUrl({ protocol, host }: { readonly protocol: string; readonl
   return `${protocol}//${host}`
 }
 
-/** The name of an object's class; undefined for one that will not tell, such as a revoked proxy. */
+/** The name of an object's class; undefined for an object that does not reveal it, such as a revoked proxy. */
 function classOf(value: object): unknown {
   try {
     const { constructor: made } = value

@@ -1,10 +1,10 @@
 /**
- * What an option may be, said once: each family of options is a table of rules, and one function judges what a caller gave.
+ * What an option may be, said once: each family of options is a table of rules, and one function judges the caller's options.
  *
- * Rule 1: everything is judged before anything begins. What a caller gave is read once, into an object of ours.
- * Rule 2: `undefined` is absent. An unknown name is refused, with the right one where it can be guessed: an option that is ignored in silence
- *         (`rejectUnauthorized`, `agent`) is worse than an error.
- * Rule 3: an error names the option and what was expected, and of the value what `naming.ts` allows.
+ * Rule 1: everything is judged before anything begins. The caller's options are read once, into our own object.
+ * Rule 2: `undefined` is absent. An unknown name is refused, and the error gives the right name where it can be guessed: an option that is silently
+ *         ignored (`rejectUnauthorized`, `agent`) is worse than an error.
+ * Rule 3: an error names the option and what was expected, and says about the value only what `naming.ts` allows.
  */
 
 import { UsageError } from './errors.ts'
@@ -13,18 +13,29 @@ import { nameValue } from './naming.ts'
 /** Longest delay that the runtimes' timers take, in ms. */
 export const TIMER_MAX: number = 2 ** 31 - 1
 
-/** Most bytes that any one thing may have: lengths are signed 32-bit words to the codec. */
+/** Most bytes of any one object: lengths are signed 32-bit words for the codec. */
 export const SIZE_MAX: number = 2 ** 31 - 1
 
 const NO_LIMIT = 'ms (0 is no limit)'
 
+/** What a header field or query parameter may be: numbers and booleans are written as `String` does; undefined leaves it out. */
+export type FieldValue = string | number | boolean | undefined
+
+/**
+ * Header fields: an object, or pairs in order (a `Headers`, a `Map`, an array of pairs). A value that is a list gives one field line for each of its
+ * members.
+ */
+export type FieldsInit =
+  | Readonly<Record<string, FieldValue | readonly FieldValue[]>>
+  | Iterable<readonly [name: string, value: FieldValue | readonly FieldValue[]]>
+
 /** One option: what it may be, and the judge of it. */
 export interface Rule<T> {
-  /** What is expected, as an error and the guides say it: `10 to 2,147,483,647 ms`. */
+  /** What is expected, as errors say it and the guides' tables show it: `10 to 2,147,483,647 ms`. */
   readonly expects: string
-  /** What it is when it is not given; missing where that is nothing, or depends on other options. */
+  /** The default; missing where there is none, or where it depends on other options. */
   readonly fallback?: T
-  /** What the option means when it is given like this. Throws `InvalidOption`. */
+  /** What the given value means. Throws `InvalidOption`. */
   read(name: string, value: unknown): T
 }
 
@@ -34,7 +45,7 @@ export type Family<Options> = { readonly [Name in keyof Required<Options>]: Rule
 /**
  * The options that `given` sets, read once and judged by their family.
  *
- * @param place what they are options of, in front of each name: `'heartbeat.'`
+ * @param place written in front of each name: `'heartbeat.'`
  * @throws UsageError `InvalidOption`
  */
 export function readOptions<Options extends object>(family: Family<Options>, given: unknown, place = ''): Options {
@@ -43,7 +54,7 @@ export function readOptions<Options extends object>(family: Family<Options>, giv
   return read as Options
 }
 
-/** As {@link readOptions}, for a call that is made too often to copy its options: only judges. */
+/** As {@link readOptions}, for a call that is made too often to copy its options: it only judges them. */
 export function checkOptions<Options extends object>(family: Family<Options>, given: unknown, place = ''): void {
   judge(family, given, place, null)
 }
@@ -62,12 +73,12 @@ function judge(family: object, given: unknown, place: string, into: Record<strin
   }
 }
 
-/** Those of `given` that are options of `family`, for a set of options that several families share. */
+/** The members of `given` that are options of `family`, for a set of options that several families share. */
 export function only<Options extends object>(family: Family<Options>, given: object): Partial<Options> {
   return Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(family, name))) as Partial<Options>
 }
 
-/** The options with those that were not given at their defaults. */
+/** The options, with defaults for those that were not given. */
 export function withDefaults<Options extends object>(family: Family<Options>, given: Options): Options {
   const all: Record<string, unknown> = {}
   for (const name in family) {
@@ -146,13 +157,13 @@ export function callback<T>(example: string): Rule<T> {
   return rule(`a function like ${example}`, (value) => typeof value === 'function')
 }
 
-/** An `AbortSignal`; null is none, as `fetch` has it. */
+/** An `AbortSignal`; null means none, as in `fetch`. */
 export const signal: Rule<AbortSignal | undefined> = {
   expects: 'an AbortSignal',
   read: (name, value) => checkSignal(name, value),
 }
 
-/** A signal; null and undefined are none. Throws `InvalidOption`. */
+/** A signal; null and undefined mean none. Throws `InvalidOption`. */
 export function checkSignal(name: string, value: unknown): AbortSignal | undefined {
   if (value === undefined || value === null) return undefined
   if (isSignal(value)) return value
@@ -180,7 +191,7 @@ export function bag<Options extends object>(family: Family<Options>, required: r
   }
 }
 
-/** A value that is judged further where it is used, by rules of its own. */
+/** A rule that accepts or refuses a value as it is. */
 export function rule<T>(expects: string, accepts: (value: unknown) => boolean, fallback?: T): Rule<T> {
   return {
     expects,
@@ -207,7 +218,7 @@ function checkBag(given: unknown, place: string, family: object): asserts given 
   throw refused(place === '' ? 'options' : place.slice(0, -1), `an object like { ${Object.keys(family).slice(0, 4).join(', ')} }`, given)
 }
 
-/** What other clients call it, and what it is here. */
+/** Names that other clients use, and the option here. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   // node:tls, and clients that pass its options through
   rejectUnauthorized: 'tls.dangerNoVerify',
@@ -274,7 +285,7 @@ export function unknownOption(name: string, place: string, known: readonly strin
 }
 
 function hintFor(name: string, known: readonly string[]): string | null {
-  // A pool sends its fields with each request, and says so in their name.
+  // The pool's option is called defaultHeaders, because its fields are sent with each request.
   if ((name === 'headers' || name === 'defaultHeaders') && !known.includes(name)) {
     const other = name === 'headers' ? 'defaultHeaders' : 'headers'
     if (known.includes(other)) return `; did you mean ${other}?`

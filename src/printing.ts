@@ -1,6 +1,6 @@
 /**
  * What objects show of themselves: to `console.log` and `util.inspect` of Node, Deno and Bun, to `JSON.stringify` and to every logger that
- * asks for `toJSON`. Left to themselves they would show linear memory, in which other connections' data lies.
+ * asks for `toJSON`. Without this they would show linear memory, in which other connections' data lies.
  *
  * Rule: state, counts, sizes, ages, and the names of fields; never bytes of a payload, a value of a field, or anything else that may be a secret.
  */
@@ -8,10 +8,10 @@
 /** What is shown: numbers, truth values, short words, names, and objects that show themselves. */
 export type Shown = Readonly<Record<string, unknown>>
 
-/** As the runtimes hand it to an object: the function that prints values, which Deno gives first and the others last. */
+/** The function that prints values, as the runtimes pass it to an object: Deno as the first argument, the others as the last. */
 type Inspect = (value: unknown, options?: unknown) => string
 
-/** Has an object, or all objects with this prototype, show what `show` says, and nothing else. */
+/** Makes an object, or all objects with this prototype, show what `show` returns, and nothing else. */
 export function showsItself<Of extends object>(target: Of, show: (it: Of) => Shown): void {
   const print = (it: Of, options: unknown, inspect: Inspect | undefined): string => {
     const { name = 'Object' } = it.constructor ?? {}
@@ -30,7 +30,7 @@ export function showsItself<Of extends object>(target: Of, show: (it: Of) => Sho
   })
 }
 
-/** As {@link showsItself}, for errors: with their stack, and that of what caused them. */
+/** As {@link showsItself}, for errors: with their stack, and the stack of their cause. */
 export function showsItselfAsError<Of extends Error>(target: Of, show: (it: Of) => Shown): void {
   const print = (it: Of, options: unknown, inspect: Inspect | undefined): string => {
     const { cause, name: _, message: __, ...rest } = toJSON(it) as Record<string, unknown>
@@ -61,12 +61,12 @@ export function namesOf(fields: Iterable<readonly [name: string, value: unknown]
   return Array.from(fields, ([name]) => name)
 }
 
-/** Of an error of the runtime's: what it says, not what it carries. */
+/** What is shown of a runtime's own error: its message, not its fields. */
 function causeOf({ name, message, ...rest }: Error & { code?: unknown }): Shown {
   return { name, message, ...('code' in rest ? { code: rest.code } : {}) }
 }
 
-/** None of it counts when the object is copied, compared or walked. */
+/** Not enumerable, so it does not count when the object is copied, compared or walked. */
 function define<Of extends object>(target: Of, methods: Record<PropertyKey, unknown> & ThisType<Of>): void {
   for (const key of Reflect.ownKeys(methods)) Object.defineProperty(target, key, { value: methods[key], configurable: true, writable: true })
 }

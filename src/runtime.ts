@@ -1,4 +1,4 @@
-/** What a composition root (src/entry) puts together, and everything else is given: no file asks which runtime it is on. */
+/** What a composition root (src/entry) puts together and passes to everything else: no file asks which runtime it is on. */
 
 import type { Clock } from './clock.ts'
 import type { ResponseReaderOptions } from './codec/http/limits.ts'
@@ -13,13 +13,13 @@ export interface Runtime {
   readonly codec: Codec
   readonly http: HttpClasses
   readonly dial: Dial
-  /** How to secure a connection that is there. Missing where only the runtime itself can do so, when it makes one. */
+  /** Secures an existing connection with TLS. Missing where the runtime can only do so when it makes the connection. */
   readonly secure?: Secure
   readonly clock: Clock
   readonly maskKeys: MaskKeys
   /** 0 to just under 1, for the jitter of backoffs. */
   readonly random: () => number
-  /** What threads need that share memory. Missing where there are none. */
+  /** What threads that share memory need. Missing where there are no such threads. */
   readonly threads?: ThreadSupport
 }
 
@@ -33,7 +33,7 @@ export interface HttpClasses {
 export interface ThreadSupport {
   /** The codec over memory that threads share, compiled on first use. */
   sharedModule(): WebAssembly.Module
-  /** Calls back in the event loop's next turn, after a look at the sockets that waits for nothing. */
+  /** Calls back in the event loop's next turn, after the loop has read the sockets without waiting. */
   immediately(callback: () => void): void
 }
 

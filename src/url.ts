@@ -1,4 +1,4 @@
-/** URLs of servers: where they lead, and what a request to them says. */
+/** URLs of servers: host and port, and what a request to them says. */
 
 import { UsageError } from './errors.ts'
 import { nameValue } from './naming.ts'
@@ -6,7 +6,7 @@ import { nameValue } from './naming.ts'
 /** Where a URL leads. */
 export interface ServerUrl {
   /** Name or IP address, IPv6 without brackets; port, the scheme's own when the URL has none. */
-  readonly address: { readonly hostname: string; readonly port: number; readonly secure: boolean }
+  readonly address: { readonly hostname: string; readonly port: number; readonly secure: boolean; readonly speaksHttp?: boolean }
   /** Value of `Host`: with the port when it is not the scheme's, IPv6 in brackets. */
   readonly host: string
   /** Path and query. */
@@ -15,7 +15,7 @@ export interface ServerUrl {
   readonly authorization: string | undefined
 }
 
-/** Which URLs are meant. */
+/** Which URLs are accepted. */
 export interface UrlKind {
   /** Schemes without and with TLS, each with its colon; the first of each is the one that is named in messages. */
   readonly plain: readonly string[]
@@ -24,7 +24,7 @@ export interface UrlKind {
   readonly name: string
 }
 
-/** Takes a URL apart. Throws `InvalidUrl`, which says what was expected, and nothing of the URL but its scheme. */
+/** Takes a URL apart. Throws `InvalidUrl`, which says what was expected, and shows nothing of the URL except its scheme. */
 export function parseServerUrl(url: string | URL, kind: UrlKind): ServerUrl {
   const { plain, secure, name } = kind
   const parsed = readUrl(url)
@@ -47,7 +47,7 @@ export function parseServerUrl(url: string | URL, kind: UrlKind): ServerUrl {
   }
 }
 
-/** A URL read; or, as text that follows its name and has nothing of it, why it can't be. */
+/** The parsed URL; or why it can't be parsed, as text to follow its name, which shows nothing of it. */
 export function readUrl(url: unknown): URL | string {
   const text = textOf(url)
   if (text === null) return `must be a string or a URL, but is ${nameValue(url)}`
@@ -58,7 +58,7 @@ export function readUrl(url: unknown): URL | string {
   }
 }
 
-/** The scheme of a URL that was read, for messages. What stands before a colon alone may be a user, with the password behind it. */
+/** The scheme of a parsed URL, for messages. Text before a colon without `//` may be a user, followed by the password. */
 export function nameScheme({ protocol }: URL, url: unknown): string {
   const scheme = `${protocol}//`
   return textOf(url)?.trim().toLowerCase().startsWith(scheme) ? scheme : 'what this URL begins with'
@@ -86,7 +86,7 @@ function basicAuthorization(url: URL): string | undefined {
   return credentials === null ? undefined : basicCredentials(credentials)
 }
 
-/** A string, or what has an `href` as a URL has it, whichever realm it is from. */
+/** A string, or the `href` of a URL object, whichever realm it is from. */
 function textOf(url: unknown): string | null {
   if (typeof url === 'string') return url
   const href: unknown = typeof url === 'object' && url !== null ? (url as { href?: unknown }).href : undefined

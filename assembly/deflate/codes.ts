@@ -17,15 +17,13 @@
 // An entry is a word:
 //
 //   bits 0 to 5    bits that it uses: of its code, and of the extra bits behind it
-//   bit  6         it stands for two literals
-//   bit  7         it is a literal, or two
-//   bits 8 to 11   bits of its code, of two literals those of the first
+//   bit  7         it is a literal
+//   bits 8 to 11   bits of its code
 //   bit  12        none of the usual: with bit 13 another table, with bit 14 the end of the block, with neither of them a code that is not one
-//   bits 16 to 31  the literals, the first one below; the least length or distance; the index of the other table, its bits in bits 8 to 11
+//   bits 16 to 31  the literal; the least length or distance; the index of the other table, its bits in bits 8 to 11
 
 import { DEFLATE_TABLES_BYTES } from "../abi";
 
-export const PAIR: u32 = 0x40;
 export const LITERAL: u32 = 0x80;
 export const SPECIAL: u32 = 0x1000;
 export const ANOTHER_TABLE: u32 = 0x2000;
@@ -53,6 +51,10 @@ export const FIXED_LITERAL_BITS: u32 = 9;
 export const FIXED_DISTANCE_BITS: u32 = 5;
 export const PRECODE_BITS: u32 = 7;
 const DISTANCE_BITS: u32 = 8;
+
+/** The order of the lengths of the code lengths' code (RFC 1951 section 3.2.7). */
+// prettier-ignore
+export const PRECODE_ORDER: usize = memory.data<u8>([16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]);
 
 /** For the symbols from 256 on, an entry without its code: the end, 29 lengths, two that may not occur. */
 // prettier-ignore

@@ -6,7 +6,8 @@ import {
   INFLATE_FAILED, INFLATE_MORE,
 } from "../abi";
 import { adler32, crc32 } from "./checksum";
-import { fail, FAILED, Inflate, inflateBlocks, isBeforeEmptyBlock, isBetweenBlocks, resetBlocks, skipEmptyBlock } from "./inflate";
+import { inflateBlocks, isBeforeEmptyBlock, isBetweenBlocks, resetBlocks, skipEmptyBlock } from "./inflate";
+import { fail, FAILED, Inflate } from "./inflate-record";
 
 // Stages.
 const HEAD: u32 = 0;

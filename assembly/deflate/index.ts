@@ -3,8 +3,8 @@
 import { ABI_VERSION } from "../abi";
 import { makeCrcTables } from "./checksum";
 import { checkTablesLayout, resetTables } from "./codes";
-import { checkCompressLayout } from "./compress";
-import { checkInflateLayout } from "./inflate";
+import { checkCompressLayout } from "./compress-record";
+import { checkInflateLayout } from "./inflate-record";
 
 export { deflate, deflateReset } from "./compress";
 export { inflate, inflateEndMessage, inflateMayEnd, inflateReset, inflateSlide } from "./container";

@@ -5,16 +5,15 @@
 // Rule 3: what a match covers is known to lie between the floor and the output before a byte of it is copied.
 
 import {
-  DEFLATE_ERROR_DISTANCE_TOO_FAR, DEFLATE_ERROR_INVALID_DISTANCE, DEFLATE_ERROR_INVALID_LENGTH, INFLATE_DONE, INFLATE_FAILED, INFLATE_FULL,
-  INFLATE_MORE,
+  DEFLATE_ERROR_DISTANCE_TOO_FAR, DEFLATE_ERROR_INVALID_DISTANCE, DEFLATE_ERROR_INVALID_LENGTH, INFLATE_DONE, INFLATE_FULL, INFLATE_MORE,
 } from "../abi";
 import {
   ANOTHER_TABLE, distanceBits, END_OF_BLOCK, FIXED_DISTANCE_BITS, FIXED_LITERAL_BITS, LITERAL, literalBits, SPECIAL, TABLE_DISTANCES,
   TABLE_FIXED_DISTANCES, TABLE_FIXED_LITERALS, TABLE_LITERALS, TABLE_TAIL,
 } from "./codes";
-import { A_MATCH, fail, Inflate, NOTHING, ONE_LITERAL } from "./inflate";
+import { A_MATCH, fail, Inflate, NOTHING, ONE_LITERAL } from "./inflate-record";
 
-/** Bytes of input that one step may read ahead, and of output that it may write: six literals, the longest match, and a copy past its end. */
+/** Bytes of input that one step may read ahead, and of output that it may write: three literals, the longest match, and a copy past its end. */
 const INPUT_SLACK: u32 = 48;
 const OUTPUT_SLACK: u32 = 288;
 /** An end of an input that is this short goes one symbol at a time. */
@@ -120,23 +119,24 @@ function decodeQuickly(r: Inflate, from: u32, stop: u32): u32 {
     input += (63 - bits) >> 3;
     bits |= 56;
     let entry = load<u32>(literals + ((<usize>(<u32>hold & literalMask)) << 2));
+    // Three literals at most use 45 of the 56 bits that are held. The steps stand here one by one: a loop would count them.
     if ((entry & LITERAL) != 0) {
       hold >>= entry & 63;
       bits -= entry & 63;
-      store<u16>(output, <u16>(entry >> 16));
-      output += 1 + ((entry >> 6) & 1);
+      store<u8>(output, <u8>(entry >> 16));
+      output += 1;
       entry = load<u32>(literals + ((<usize>(<u32>hold & literalMask)) << 2));
       if ((entry & LITERAL) != 0) {
         hold >>= entry & 63;
         bits -= entry & 63;
-        store<u16>(output, <u16>(entry >> 16));
-        output += 1 + ((entry >> 6) & 1);
+        store<u8>(output, <u8>(entry >> 16));
+        output += 1;
         entry = load<u32>(literals + ((<usize>(<u32>hold & literalMask)) << 2));
         if ((entry & LITERAL) != 0) {
           hold >>= entry & 63;
           bits -= entry & 63;
-          store<u16>(output, <u16>(entry >> 16));
-          output += 1 + ((entry >> 6) & 1);
+          store<u8>(output, <u8>(entry >> 16));
+          output += 1;
           continue;
         }
       }
@@ -240,11 +240,10 @@ function decodeOne(r: Inflate): u32 {
     const own = (entry >> 8) & 15;
     if ((entry & ANOTHER_TABLE) == 0 && own <= bits) {
       if ((entry & LITERAL) != 0) {
-        // Of two, the first alone.
         r.hold = hold >> own;
         r.bits = bits - own;
         r.pending = ONE_LITERAL;
-        r.length = (entry >> 16) & 0xff;
+        r.length = entry >> 16;
         return finishPending(r) ? INFLATE_CONTINUES : INFLATE_FULL;
       }
       if ((entry & SPECIAL) != 0) {

@@ -28,15 +28,15 @@ const BARE = plain('')
 const TABLES = {
   receiving: [
     ['in memory, 40 B, `next()`, looked at', 'parse', 'binary40', 'next', 'rate', M],
-    ['in memory, 77 B text, made strings', 'parse', 'text77', 'next', 'rate', M],
+    ['in memory, 77 B text, as strings', 'parse', 'text77', 'next', 'rate', M],
     ['TCP, 40 B', 'flood', 'tcp-binary40', 'nexus', 'rate', M],
-    ['… reading the same bytes and looking at none', 'flood', 'tcp-binary40', 'raw', 'rate', M],
+    ['… reading the same bytes without looking', 'flood', 'tcp-binary40', 'raw', 'rate', M],
     ['… the `ws` package', 'flood', 'tcp-binary40', 'ws', 'rate', M],
     ['TCP, 512 B', 'flood', 'tcp-binary512', 'nexus', 'rate', M],
-    ['TCP, 77 B text, made strings', 'flood', 'tcp-text77', 'nexus', 'rate', M],
+    ['TCP, 77 B text, as strings', 'flood', 'tcp-text77', 'nexus', 'rate', M],
     ['TLS, 40 B', 'flood', 'tls-binary40', 'nexus', 'rate', M],
-    ['… reading and looking at none', 'flood', 'tls-binary40', 'raw', 'rate', M],
-    ['TLS, 77 B text, made strings', 'flood', 'tls-text77', 'nexus', 'rate', M],
+    ['… reading without looking', 'flood', 'tls-binary40', 'raw', 'rate', M],
+    ['TLS, 77 B text, as strings', 'flood', 'tls-text77', 'nexus', 'rate', M],
   ],
   sending: [
     ['40 B, masked, several a tick', 'send', 'binary40', 'nexus', 'rate', M],

@@ -1,4 +1,4 @@
-/** Command lines: the options of a command, what was given for them, and what is wrong with it. */
+/** Command lines: the options of a command, the given values, and their errors. */
 
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -7,7 +7,7 @@ import { UsageFailure } from './exit-codes.ts'
 /** An option of a command. */
 export interface Option {
   readonly short?: string
-  /** What stands behind it, as the help names it; a flag has nothing. */
+  /** Its value, as the help names it; a flag has none. */
   readonly value?: string
   /** May be given more than once. */
   readonly many?: boolean
@@ -17,9 +17,9 @@ export interface Option {
 /** Options by name. */
 export type Options = Readonly<Record<string, Option>>
 
-/** What was given. */
+/** The given options and operands. */
 export class Arguments {
-  /** What stands there without an option. */
+  /** The operands. */
   readonly operands: readonly string[]
   private readonly values: Readonly<Record<string, unknown>>
 
@@ -105,7 +105,7 @@ export class Arguments {
   }
 }
 
-/** What is wrong, in terms of what would be right. */
+/** The error, with the right form. */
 function complaint(error: Error & { code?: string }, options: Options): string {
   const given = /'(-[^' ]*)/.exec(error.message)?.[1] ?? ''
   if (error.code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return (error.message.split('\n')[0] as string).replace(/^Option '([^']*)'/, '$1')
@@ -113,7 +113,7 @@ function complaint(error: Error & { code?: string }, options: Options): string {
   return `there is no option ${given}${near === undefined ? '' : `; is it --${near}?`}`
 }
 
-/** What was meant, if it is at most two letters off. */
+/** The probable name, if it is at most two letters off. */
 export function nearest(word: string, names: readonly string[]): string | undefined {
   const [best] = names.map((name) => ({ name, off: distance(word, name) })).sort((a, b) => a.off - b.off)
   return best !== undefined && best.off <= 2 ? best.name : undefined

@@ -42,7 +42,7 @@ percentiles and a histogram. For ws: and wss: URLs it measures pings and their p
 interface Line {
   /** One round trip; what came back. */
   trip(): Promise<string>
-  /** Makes another connection if this one is used up. True: it did. */
+  /** Makes another connection if this one can't be used any more. True when it did. */
   renew(): Promise<boolean>
   close(): Promise<unknown>
   destroy(): void
@@ -51,7 +51,7 @@ interface Line {
 /** What was measured. */
 class Result {
   readonly times = new Histogram()
-  /** How often which status was answered, or which error came of it. */
+  /** How often each status was answered, or each error happened. */
   readonly answers = new Map<string, number>()
   errors = 0
   reconnects = 0
@@ -98,7 +98,7 @@ async function run(session: Session): Promise<number> {
   return args.has('fail') && [...result.answers.keys()].some((answer) => Number(answer) >= 400) ? Exit.status : Exit.ok
 }
 
-/** Asks until `requests` were made, by all who share the result, or until a time. */
+/** Sends requests until `requests` were made by all that share the result, or until a time. */
 async function exchange(line: Line, result: Result, requests: number, until: number, stop: AbortSignal): Promise<void> {
   while (result.begun < requests && !stop.aborted && performance.now() < until) {
     result.begun++
@@ -117,7 +117,7 @@ async function exchange(line: Line, result: Result, requests: number, until: num
   }
 }
 
-/** What makes connections to the URL of the command line. */
+/** A function that makes connections to the URL of the command line. */
 function lineMaker({ args, stop }: Session): () => Promise<Line> {
   const [url = ''] = args.operands
   const options = { ...dialOptions(args), signal: stop }

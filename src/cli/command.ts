@@ -4,11 +4,11 @@ import type { DialOptions } from '../entry/node.ts'
 import type { Arguments, Options } from './arguments.ts'
 import type { Output } from './output.ts'
 
-/** What a command works with. */
+/** The context of a command. */
 export interface Session {
   readonly args: Arguments
   readonly output: Output
-  /** Aborted by SIGINT, by SIGTERM, and when nobody reads stdout any more: end in good order. */
+  /** Aborted by SIGINT, by SIGTERM, and when the reader of stdout has gone: the command should end in order. */
   readonly stop: AbortSignal
 }
 

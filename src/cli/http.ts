@@ -10,7 +10,7 @@ import { COMMON_OPTIONS, CONNECTION_OPTIONS, type Command, dialOptions, type Ses
 import { Exit, UsageFailure } from './exit-codes.ts'
 import { ms } from './format.ts'
 
-/** Bytes of a request that is not streamed, beside its body. */
+/** Bytes of a request that is not streamed, in addition to its body. */
 const HEAD_ROOM = 32_768
 /** The longest body that the library takes. */
 const MAX_BODY = 2 ** 31 - 1
@@ -143,7 +143,7 @@ async function run({ args, output, stop }: Session): Promise<number> {
   return Exit.status
 }
 
-/** Status line and fields as they came, byte for byte as far as the library tells. */
+/** Status line and fields as received, byte for byte as far as the library reports them. */
 function headText(head: HttpResponse, isTerminal: boolean): string {
   const text = `HTTP/${head.version} ${head.status} ${head.reason}\r\n${head
     .headers()

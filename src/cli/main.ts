@@ -25,13 +25,13 @@ export async function main(argv: readonly string[], manifest: URL): Promise<neve
   const output = new Output(stdout, stderr, !env['NO_COLOR'] && env['TERM'] !== 'dumb', () => stop.abort())
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      // Who asks twice does not want to wait.
+      // A second signal means that the user does not want to wait.
       if (stop.signal.aborted) process.exit(Exit.interrupted)
       stop.abort()
     })
   }
   let exit = await attempt(argv, output, stop.signal, manifest)
-  // What was written has left, or nobody wants it.
+  // The written bytes have left, or the reader has gone.
   if (!output.isBroken) await new Promise<void>((done) => stdout.write('', () => done()))
   if (output.failure !== null) {
     output.fail(output.failure.message)

@@ -1,6 +1,6 @@
-/** Where a command writes: results to stdout, all else to stderr. */
+/** Where a command writes: results to stdout, everything else to stderr. */
 
-/** A stream of the process, or what stands in for it. */
+/** A stream of the process, or a substitute for tests. */
 export interface Sink {
   readonly isTTY?: boolean | undefined
   write(data: string | Uint8Array): boolean
@@ -14,14 +14,14 @@ const COLOURS = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 } as
 /** A colour, or a weight. */
 export type Colour = keyof typeof COLOURS
 
-/** What would steer a terminal, or make it show one thing as another: control characters, what turns the direction of writing, further line breaks. */
+/** Characters that would steer a terminal, or make text look different: control characters, changes of the direction of writing, further line breaks. */
 const STEERING = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
 
 function hexadecimal(character: string, digits: number): string {
   return character.charCodeAt(0).toString(16).padStart(digits, '0')
 }
 
-/** What a peer has sent, without what would steer a terminal: that is spelled out, but for line breaks and tabs. */
+/** Text from a peer, with every character that would steer a terminal spelled out, except line breaks and tabs. */
 export function printable(text: string): string {
   return text.replace(STEERING, (character) => {
     if (character === '\n' || character === '\t') return character
@@ -29,20 +29,20 @@ export function printable(text: string): string {
   })
 }
 
-/** A value as a line of JSON, with its line break. What would steer a terminal is escaped, as JSON has it, so the value stays what it is. */
+/** A value as a line of JSON, with its line break. Characters that would steer a terminal are escaped as JSON allows, so the value does not change. */
 export function jsonLine(value: unknown): string {
   return `${JSON.stringify(value).replace(STEERING, (character) => `\\u${hexadecimal(character, 4)}`)}\n`
 }
 
 /** Both streams of a process. */
 export class Output {
-  /** Results are read by somebody, not by a program. */
+  /** A person reads the results, not a program. */
   readonly isTerminal: boolean
-  /** Somebody reads the notes as they come. */
+  /** A person reads the notes as they are written. */
   readonly hasReader: boolean
   /** Nothing more can be written to stdout. */
   isBroken = false
-  /** Why, unless nobody reads it any more, which is no failure. */
+  /** Why, unless the reader has gone, which is no failure. */
   failure: Error | null = null
 
   /** @param onBroken called when nothing more can be written to stdout */
@@ -62,12 +62,12 @@ export class Output {
     stderr.on('error', () => {})
   }
 
-  /** What a peer has sent, as stdout gets it: printable on a terminal, else as it is. */
+  /** Text from a peer, as stdout gets it: printable on a terminal, otherwise unchanged. */
   shown(text: string): string {
     return this.isTerminal ? printable(text) : text
   }
 
-  /** Writes a result. A promise: stdout is slower than what comes, so await it before the next one. */
+  /** Writes a result. Returns a promise when stdout is slower than the results: await it before the next one. */
   write(data: string | Uint8Array): undefined | Promise<void> {
     if (this.isBroken || this.stdout.write(data)) return undefined
     return new Promise((resolve) => {
@@ -79,17 +79,17 @@ export class Output {
     })
   }
 
-  /** Tells what nobody has to know. */
+  /** Writes a note that is not essential. */
   note(text: string, always = false): void {
     if (always || this.hasReader) this.stderr.write(`${printable(text)}\n`)
   }
 
-  /** Replaces the line that was written this way before; an empty one ends them. Only where somebody watches. */
+  /** Replaces the line that was written this way before; an empty one ends them. Only on a terminal. */
   progress(text: string): void {
     if (this.hasReader) this.stderr.write(`\r\x1b[K${printable(text)}`)
   }
 
-  /** Tells what went wrong. */
+  /** Writes an error. */
   fail(text: string): void {
     const name = 'nexus-async-net:'
     this.stderr.write(`${this.hasReader && this.useColours ? colour('red', name) : name} ${printable(text)}\n`)

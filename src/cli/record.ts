@@ -43,10 +43,10 @@ function base64({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('base64')
 }
 
-/** Messages are nobody else's business. */
+/** Only the owner may read a recording. */
 const OWNER_ONLY = 0o600
 
-/** A file to record to, for its owner alone. It is written at once, so a slow disk slows the connection instead of filling memory. */
+/** A file to record to, which only its owner can read. It is written at once, so a slow disk slows the connection instead of filling memory. */
 export class Recorder {
   private readonly file: number
   private lines = ''
@@ -55,7 +55,7 @@ export class Recorder {
   constructor(path: string) {
     try {
       this.file = openSync(path, 'w', OWNER_ONLY)
-      // One that was there before may have been for everybody; a device or a pipe stays what it is.
+      // A file that existed before may have been readable for all; a device or a pipe is not changed.
       if (fstatSync(this.file).isFile()) fchmodSync(this.file, OWNER_ONLY)
     } catch (error) {
       throw new UsageFailure(`--record: ${(error as Error).message}`)
@@ -82,7 +82,7 @@ export class Recorder {
   }
 }
 
-/** Opens a recording, so that one that is not there is known before anything is connected. */
+/** Opens a recording, so that a missing file is noticed before anything is connected. */
 export function openRecording(path: string): number {
   try {
     return openSync(path, 'r')
@@ -91,11 +91,11 @@ export function openRecording(path: string): number {
   }
 }
 
-/** What a recording sent, in order. Throws {@link UsageFailure} for what is none. */
+/** The outgoing messages of a recording, in order. Throws {@link UsageFailure} for a file that is not a recording. */
 export async function* sentIn(path: string, fd: number): AsyncGenerator<Entry, void, undefined> {
   const input = createReadStream(path, { fd })
   const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
-  // readline keeps the failures of what it reads to itself.
+  // readline does not report the failures of its input.
   let failure: Error | null = null
   input.on('error', (error) => {
     failure = error
@@ -106,7 +106,7 @@ export async function* sentIn(path: string, fd: number): AsyncGenerator<Entry, v
     number++
     if (line.trim() === '') continue
     const entry = parse(line)
-    if (entry === null) throw new UsageFailure(`--replay: line ${number} of ${path} is not of a recording, which --record would have made`)
+    if (entry === null) throw new UsageFailure(`--replay: line ${number} of ${path} is not a line of a recording made with --record`)
     if (entry.dir === 'out') yield entry
   }
   if (failure !== null) throw new UsageFailure(`--replay: ${(failure as Error).message}`)

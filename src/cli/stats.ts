@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks'
 import { bytes, count, counted, ms } from './format.ts'
 import { Histogram } from './histogram.ts'
 
-/** Tells our pings from others. */
+/** Distinguishes our pings from others. */
 const MARK = 'nexus-stats '
 
 /** One direction. */
@@ -61,7 +61,7 @@ export class Stats {
     return `${text}${this.trips.total === 0 ? '' : `  round trip ${ms(this.trips.percentile(0.5) / 1e4)}`}`
   }
 
-  /** All of it. */
+  /** The summary at the end. */
   summary(): string {
     const { received, sent, sizes, trips } = this
     const seconds = (performance.now() - this.started) / 1_000

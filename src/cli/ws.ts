@@ -15,7 +15,7 @@ import { Stats } from './stats.ts'
 
 /** Characters that are collected before they are written. */
 const BATCH = 65_536
-/** How long answers are waited for when there is nothing more to send, in ms. */
+/** How long to wait for answers when nothing more will be sent, in ms. */
 const LINGER = 500
 
 /** The command. */
@@ -149,7 +149,7 @@ class WsCommand {
     if (verbose) for (const [name, value] of headers) output.note(`${name}: ${value}`, true)
   }
 
-  /** A message has come. A promise: stdout has enough for now. */
+  /** A message was received. Returns a promise when stdout has enough for now. */
   private receive(message: Message): undefined | Promise<void> {
     const { args, output } = this.session
     const { kind } = message
@@ -165,7 +165,7 @@ class WsCommand {
     return undefined
   }
 
-  /** What is to be sent, with the time of each message in ms since the connection was open. */
+  /** The messages to send, with the time of each in ms since the connection was open. */
   private makeSource(): Source {
     const { args } = this
     const speed = args.factor('speed') ?? 1
@@ -211,7 +211,7 @@ class WsCommand {
     output.progress(this.stats?.line() ?? '')
   }
 
-  /** What the way in which it ended means. */
+  /** The exit code for the way in which the connection ended. */
   private judge({ code, reason, error }: CloseInfo): number {
     const { args, output } = this.session
     if (error !== null) throw error
@@ -231,7 +231,7 @@ class Printer {
 
   constructor(private readonly session: Session) {}
 
-  /** A promise: stdout has enough for now. */
+  /** Returns a promise when stdout has enough for now. */
   add(message: Message, line: string): undefined | Promise<void> {
     const { args, output } = this.session
     if (args.has('json')) this.text += line

@@ -1,18 +1,18 @@
-/** What linear memory can't hold, put together on the heap. */
+/** Bodies that linear memory can't hold, put together on the heap. */
 
-/** The first array, in bytes; less when there will never be as much. */
+/** The size of the first array, in bytes; less when the body can't be that large. */
 const FIRST = 4_096
 
-/** How much larger each array is than the one before. What is announced is believed a little: half as many moves. */
+/** How much larger each array is than the one before; more for an announced body, which then needs half as many moves. */
 const GROWTH = 2
 const GROWTH_ANNOUNCED = 4
 
 /**
- * An array with room for `needed` bytes that begins with the first `used` of `bytes`. It grows with what has arrived, never to what is only
- * announced: a peer says in a few bytes that gigabytes will follow. By a factor, so that each byte is moved once or twice on average.
+ * An array with room for `needed` bytes that begins with the first `used` of `bytes`. It grows with the bytes that have arrived, never to the announced
+ * size: a peer can announce gigabytes in a few bytes. It grows by a factor, so that each byte is moved once or twice on average.
  *
  * @param needed more than there is room for, and at most `most`
- * @param most what will never be exceeded: a limit, or what was announced
+ * @param most never exceeded: a limit, or the announced size
  */
 export function grown(bytes: Uint8Array, used: number, needed: number, most: number, isAnnounced: boolean): Uint8Array<ArrayBuffer> {
   const factor = isAnnounced ? GROWTH_ANNOUNCED : GROWTH
@@ -23,20 +23,20 @@ export function grown(bytes: Uint8Array, used: number, needed: number, most: num
 
 /** A body that is too large for linear memory. */
 export class HeapBody {
-  /** What there is of it, and free room behind that. */
+  /** The body so far, and free room after it. */
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0)
   private length = 0
 
   /**
-   * @param most what it never grows beyond; no more is ever appended
-   * @param isAnnounced that is what the peer has announced, not a limit
+   * @param most it never grows beyond this; no more is ever appended
+   * @param isAnnounced `most` is the size that the peer has announced, not a limit
    */
   constructor(
     private readonly most: number,
     private readonly isAnnounced: boolean,
   ) {}
 
-  /** What there is of it. */
+  /** The body so far. */
   get view(): Uint8Array<ArrayBuffer> {
     return this.bytes.length === this.length ? this.bytes : this.bytes.subarray(0, this.length)
   }

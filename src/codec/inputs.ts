@@ -1,11 +1,11 @@
 /**
- * What callers hand in, before any of it comes near linear memory.
+ * Checks of callers' values, before any of them gets near linear memory.
  *
- * All connections of a thread share memories, and a typed array believes whoever tells it a length: `{ length: -1 }`, parsed from a peer's
- * JSON, would read or write what belongs to another connection.
+ * All connections of a thread share memories, and a typed array trusts any length that it is given: `{ length: -1 }`, parsed from a peer's
+ * JSON, would read or write memory of another connection.
  *
- * Rule 1: bytes are an ArrayBuffer, a SharedArrayBuffer or a view of one. What merely looks like them is refused by name.
- * Rule 2: a length is taken once, from the platform's own getter; a property of the caller's object never counts.
+ * Rule 1: bytes are an ArrayBuffer, a SharedArrayBuffer or a view of one. An object that merely looks like one is refused by name.
+ * Rule 2: a length is read once, from the platform's own getter; a property of the caller's object never counts.
  * Rule 3: bytes are copied into a view of the region's own memory, so that a buffer that another thread grows meanwhile ends there.
  * Rule 4: every length on its way to WebAssembly passes {@link within}, also one that has been checked before.
  */
@@ -13,7 +13,7 @@
 import { UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
 
-/** Bytes, as all of the package takes them: a buffer, or any view of one (typed array, `DataView`, Node's `Buffer`) as the bytes that it covers. */
+/** Bytes, as the whole package takes them: a buffer, or any view of one (typed array, `DataView`, Node's `Buffer`), which stands for the bytes that it covers. */
 export type BytesInit = ArrayBufferLike | ArrayBufferView
 
 /** What one step of a decoder or an encoder did. */
@@ -35,8 +35,8 @@ const bufferLengths = [ArrayBuffer, typeof SharedArrayBuffer === 'undefined' ? u
   .map((each) => getter(each.prototype, 'byteLength'))
 
 /**
- * Bytes of `value` when it is a real `Uint8Array` that has some; -1 for everything else, which {@link bytesOf} judges. For hot paths: takes a
- * few nanoseconds, and makes nothing.
+ * The number of bytes of `value` when it is a real `Uint8Array` and not empty; -1 for everything else, which {@link bytesOf} judges. For hot paths: takes a
+ * few nanoseconds, and allocates nothing.
  */
 export function plainLength(value: unknown): number {
   if (ArrayBuffer.isView(value)) {
@@ -52,10 +52,10 @@ export function plainLength(value: unknown): number {
 }
 
 /**
- * The bytes of `value` as a view of fixed length that nobody else has: its members are the platform's. Throws `InvalidOption`, with the name of
- * the parameter and what was received, for what has no bytes.
+ * The bytes of `value` as a fresh view of fixed length, whose members are the platform's. Throws `InvalidOption`, with the name of
+ * the parameter and what was received, for a value that has no bytes.
  *
- * @param others what else the parameter may be, for the text
+ * @param others what else the parameter may be, for the message
  */
 export function bytesOf(name: string, value: unknown, others = ''): Uint8Array<ArrayBuffer> {
   try {
@@ -63,7 +63,7 @@ export function bytesOf(name: string, value: unknown, others = ''): Uint8Array<A
       const isArray = arrayTagOf.call(value) !== undefined
       const { buffer, byteOffset, byteLength } = isArray ? arrayParts : dataViewParts
       const length = byteLength.call(value) as number
-      // An array whose buffer has become too short says that it is empty; this throws for it.
+      // An array whose buffer has become too short reports that it is empty; this throws for it.
       if (isArray && length === 0) arrayKeys.call(value)
       return new Uint8Array(buffer.call(value) as ArrayBuffer, byteOffset.call(value) as number, length)
     }
@@ -95,8 +95,8 @@ export function within(length: number, room: number): number {
 }
 
 /**
- * Copies `bytes`, of which `length` were counted, to `at` in `target`: a view of memory that the region alone uses. Should another thread have
- * grown them since, what is copied still ends with `target`.
+ * Copies `bytes`, of which `length` were counted, to `at` in `target`: a view of memory that only the region uses. If another thread has grown
+ * the bytes since, the copy still ends with `target`.
  */
 export function copyInto(target: Uint8Array, at: number, bytes: Uint8Array, length: number): void {
   within(length, target.length - at)
@@ -112,7 +112,7 @@ function outside(length: number, room: number): RangeError {
   return new RangeError(`${String(length)} bytes are outside the ${String(room)} that there is room for`)
 }
 
-/** The platform's own getters: what a caller's object says of itself does not count. */
+/** The platform's own getters: properties of a caller's object do not count. */
 function partsOf(prototype: object): Record<'buffer' | 'byteOffset' | 'byteLength', () => unknown> {
   return { buffer: getter(prototype, 'buffer'), byteOffset: getter(prototype, 'byteOffset'), byteLength: getter(prototype, 'byteLength') }
 }

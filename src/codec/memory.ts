@@ -3,11 +3,11 @@
  *
  * Rule 1: a memory never grows after it is made: growing would detach the views that sockets read into.
  *         When one is full, a further one is made.
- * Rule 2: a region belongs to one connection until it is released; an empty memory is dropped, so that what a burst of
- *         connections took goes back to the system.
- * Rule 3: whoever can reach the bytes of a region holds its {@link Region}. It alone is watched: when it is garbage, nobody can reach the bytes any
- *         more, and they are given back. So there is no list of owners to keep.
- * Rule 4: what the system reads into or writes from is lent to it, and is not given back before the system is done.
+ * Rule 2: a region belongs to one connection until it is released; an empty memory is dropped, so that the memory of a burst of
+ *         connections goes back to the system.
+ * Rule 3: every object that can reach the bytes of a region holds its {@link Region}. Only the `Region` is watched: when it is garbage, nothing can reach
+ *         the bytes any more, and they are given back. So there is no list of owners to keep.
+ * Rule 4: memory that the system reads into or writes from is lent to it, and is not given back before the system is done.
  */
 
 import { DEFLATE_TABLES_BYTES } from '../../assembly/abi.ts'
@@ -22,9 +22,9 @@ const PAGE = 65_536
 export const FIRST_REGION = 4_096
 /** Regions begin on cache lines. */
 const ALIGNMENT = 64
-/** 64 MiB of address space a memory; pages that nobody touches cost nothing. V8 allows about 13,000 memories a process. */
+/** 64 MiB of address space per memory; untouched pages cost nothing. V8 allows about 13,000 memories per process. */
 const MEMORY_PAGES = 1_024
-/** 4 MiB for a thread's first memory: V8 counts all of one as its own, and would collect garbage because of 64 MiB while a program is still loading. */
+/** 4 MiB for a thread's first memory: V8 counts a whole memory as its own, and would collect garbage because of 64 MiB while a program is still loading. */
 const FIRST_MEMORY_PAGES = 64
 
 /** One linear memory with its codec instance and its whole-memory views. */
@@ -54,7 +54,7 @@ export class CodecMemory {
     private readonly deflateModule: () => WebAssembly.Module = noDeflate,
   ) {
     this.exports = instantiateCodec(module, memory)
-    // Views of shared memory are used like any other: what is written here is read there after an atomic store and load only (handover.ts).
+    // Views of shared memory are used like any other: another thread only reads them after an atomic store here and a load there (handover.ts).
     const buffer = memory.buffer as ArrayBuffer
     this.u8 = new Uint8Array(buffer)
     this.i32 = new Int32Array(buffer)
@@ -85,7 +85,7 @@ export class CodecMemory {
     return this.tables
   }
 
-  /** No region is out. */
+  /** No region is in use. */
   get isEmpty(): boolean {
     return this.used === 0
   }
@@ -124,14 +124,14 @@ function noDeflate(): never {
   throw new UsageError('OptionUnsupported', 'this codec was made without the binary for compressed data')
 }
 
-/** Where a region lies; it says nothing of who holds it. */
+/** Where a region lies; it says nothing about its holders. */
 interface Extent {
   readonly memory: CodecMemory
   readonly start: number
   readonly bytes: number
 }
 
-/** A run of linear memory that belongs to one connection. Keep it for as long as its bytes can be reached: it is what keeps them. */
+/** A run of linear memory that belongs to one connection. Keep it for as long as its bytes can be reached: it keeps them alive. */
 export class Region {
   static {
     showsItself(this.prototype, (it) => ({ bytes: it.bytes, released: it.released }))
@@ -144,7 +144,7 @@ export class Region {
     readonly memory: CodecMemory,
     readonly start: number,
     readonly bytes: number,
-    /** Gives the memory back; called once at the most. */
+    /** Gives the memory back; called at most once. */
     private readonly giveBack: (region: Region) => void,
   ) {
     this.cursor = start
@@ -169,7 +169,7 @@ export class Region {
     if (this.released && this.loans === 0) this.giveBack(this)
   }
 
-  /** Gives the memory back, as soon as it is lent to nobody. Harmless the second time. */
+  /** Gives the memory back, as soon as it is not lent. A second call is harmless. */
   release(): void {
     if (this.released) return
     this.released = true
@@ -205,7 +205,7 @@ export class Codec {
   constructor(
     private readonly source: WebAssembly.Module | (() => string),
     private decoding: TextDecoding,
-    /** Pages of each memory, but for the first one; more when one region needs more. */
+    /** Pages of each memory except the first one; more when one region needs more. */
     private readonly memoryPages: number = MEMORY_PAGES,
     /** The binary for compressed data: as `source`, and compiled when it is first needed. */
     private readonly deflateSource: WebAssembly.Module | (() => string) = noDeflate,
@@ -216,7 +216,7 @@ export class Codec {
     return this.decoding
   }
 
-  /** Replaces how bytes become strings, for readers that are made from now on. */
+  /** Replaces the way in which bytes become strings, for readers that are made from now on. */
   decodeWith(decoding: TextDecoding): this {
     this.decoding = decoding
     return this
@@ -238,7 +238,7 @@ export class Codec {
     return this.memories.length
   }
 
-  /** A fresh region of `bytes`, zeroed or not. It is given back when it is released, at the latest when it is garbage. */
+  /** A fresh region of `bytes`, not necessarily zeroed. It is given back when it is released, at the latest when it is garbage. */
   region(bytes: number): Region {
     return this.regionIn((memory) => memory.take(align(bytes)), align(bytes))
   }

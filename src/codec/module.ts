@@ -3,7 +3,7 @@
 import { ABI_VERSION } from '../../assembly/abi.ts'
 import { UsageError } from '../errors.ts'
 
-/** What the binary exports. Addresses and lengths are bytes of linear memory; nothing is written at or behind an `end`. */
+/** The exports of the binary. Addresses and lengths are bytes of linear memory; nothing is written at or after an `end`. */
 export interface CodecExports {
   abiVersion(): number
   maskCopy(target: number, source: number, length: number, key: number): void
@@ -46,7 +46,7 @@ export function compileCodec(text: string): WebAssembly.Module {
 
 /** A binary that ends as another one does: the codec over shared memory imports its memory in another way, and is the same code. */
 export interface DerivedBinary {
-  /** What comes before that, as text. */
+  /** The part before that, as text. */
   readonly head: string
   /** Bytes that it has in common with the end of the other one. */
   readonly tail: number
@@ -68,7 +68,7 @@ export function codecBytes(text: string): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
-/** Instantiates the codec over `memory`. Throws `CodecMismatch` when the binary is not the one these sources belong to. */
+/** Instantiates the codec over `memory`. Throws `CodecMismatch` when the binary does not belong to these sources. */
 export function instantiateCodec(module: WebAssembly.Module, memory: WebAssembly.Memory): CodecExports {
   const exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as CodecExports
   const version = exports.abiVersion()

@@ -3,7 +3,7 @@
 import { UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
 
-/** It is used after `release`. @param what it is: 'reader' */
+/** A use after `release`. @param what was used: 'reader' */
 export function released(what: string): UsageError {
   return new UsageError('Released', `the ${what} was released: its memory may belong to another connection`)
 }
@@ -13,7 +13,7 @@ export function noField(index: unknown, count: number): RangeError {
   return new RangeError(`field ${nameValue(index)} is outside the message's ${count} fields`)
 }
 
-/** @param advice what makes room, for the text */
+/** @param advice how to make room, for the message */
 export function bufferFull(needed: number, available: number, advice: string): UsageError {
   return new UsageError('BufferFull', `${nameValue(needed)} bytes do not fit: there is room for ${available}. ${advice}`, { needed, available })
 }

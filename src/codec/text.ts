@@ -1,8 +1,8 @@
-/** Bytes to strings, by the fastest way that a runtime has. */
+/** Bytes to strings, in the fastest way of each runtime. */
 
 /** How a runtime decodes. Both read `bytes[start..end)`. */
 export interface TextDecoding {
-  /** One character for each byte. Only ever asked for runs whose interesting parts are ASCII. */
+  /** One character for each byte. Only called for runs whose used parts are ASCII. */
   latin1(bytes: Uint8Array, start: number, end: number): string
   /** UTF-8 that the codec has already validated. */
   utf8(bytes: Uint8Array, start: number, end: number): string
@@ -11,7 +11,7 @@ export interface TextDecoding {
 /** Decoding with nothing but the web platform's `TextDecoder`. */
 export function webTextDecoding(): TextDecoding {
   const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
-  // WHATWG calls it windows-1252: every byte is one character, and ASCII is ASCII, which is all that is promised.
+  // WHATWG maps it to windows-1252: every byte is one character, and ASCII is ASCII; nothing more is needed.
   const latin1 = new TextDecoder('latin1')
   return {
     latin1: (bytes, start, end) => latin1.decode(bytes.subarray(start, end)),

@@ -1,4 +1,4 @@
-/** `nexus-async-net/codec`: the sans-IO codec alone, for anyone with an event loop of their own. No runtime API is imported. */
+/** `nexus-async-net/codec`: only the sans-IO codec, for programs with their own event loop. No runtime API is imported. */
 
 import { ChunkedDecoder as BaseChunkedDecoder, CHUNKED_DECODER_OPTIONS, type ChunkedDecoderOptions } from '../codec/http/chunked-decoder.ts'
 import type { FieldsInit } from '../codec/http/fields.ts'
@@ -24,11 +24,11 @@ import { threadCodec as codec } from './thread-codec.ts'
 
 export { BorrowedHead, type HttpVersion } from '../codec/http/borrowed-head.ts'
 export type { Fields, FieldsInit } from '../codec/http/fields.ts'
+export type { InterimResponse } from '../codec/http/interim.ts'
 export type { BodySource, Request } from '../codec/http/request.ts'
 export type { HeadersPhase, QueryPhase, QueryValue, ReadyPhase } from '../codec/http/request-phases.ts'
 export { type RequestFraming, RequestHead } from '../codec/http/request-reader.ts'
 export { OwnedResponse, RestResponse } from '../codec/http/response.ts'
-export type { InterimResponse } from '../codec/http/response-reader.ts'
 export type { DecodeStep } from '../codec/inputs.ts'
 export { ClientHandshake, type ClientHello, ServerHandshake, type ServerHello } from '../codec/ws/handshake.ts'
 export { MaskKeys, type RandomSource } from '../codec/ws/mask-keys.ts'
@@ -79,7 +79,7 @@ const messages = new HttpMessages(codec)
  * applyMask(payload, new Uint8Array([0x37, 0xfa, 0x21, 0x3d])) // 7f 9f 4d 51 58
  * ```
  *
- * @param offset place of the first byte in its payload, for one that comes in pieces. Default 0
+ * @param offset position of the first byte in its payload, for a payload in pieces. Default 0
  */
 export function applyMask(bytes: BytesInit, key: BytesInit, offset = 0): void {
   tools.applyMask(bytes, key, offset)
@@ -91,7 +91,7 @@ export function generateKey(random?: RandomSource): string {
 }
 
 /**
- * The `Sec-WebSocket-Accept` that answers a key (RFC 6455 section 4.2.2). Throws `InvalidOption` for what is no key.
+ * The `Sec-WebSocket-Accept` that answers a key (RFC 6455 section 4.2.2). Throws `InvalidOption` for an invalid key.
  *
  * ```ts
  * computeAcceptKey('dGhlIHNhbXBsZSBub25jZQ==') // 's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
@@ -122,9 +122,9 @@ export function pair(role: Role, options: FrameReaderOptions & FrameWriterOption
 
 /** What {@link pair} makes. */
 export interface FramePair {
-  /** Reads what the peer sends. */
+  /** Reads the peer's frames. */
   readonly reader: BaseFrameReader
-  /** Encodes what goes to the peer. */
+  /** Encodes frames for the peer. */
   readonly writer: BaseFrameWriter
   /** Gives the memory back; neither may be used afterwards. */
   release(): void
@@ -210,7 +210,7 @@ export class RequestWriter extends BaseRequestWriter {
 }
 
 /**
- * Reads HTTP/1.1 requests (RFC 9112) from bytes that arrive in any cut: the server's side, heads only, with the decision how the body is cut.
+ * Reads HTTP/1.1 requests (RFC 9112) from bytes that arrive in any cut: the server's side, heads only, with the framing of the body.
  *
  * ```ts
  * import { RequestReader } from 'nexus-async-net/codec'
@@ -258,7 +258,7 @@ export class ChunkedDecoder extends BaseChunkedDecoder {
  * ```
  *
  * @param target path and query, visible ASCII
- * @throws `HeaderInjection` for bytes that may not stand where they are, `BufferFull` when `output` is too short, `OutgoingHeadTooLarge` over 64 KiB
+ * @throws `HeaderInjection` for bytes that may not stand at their place, `BufferFull` when `output` is too short, `OutgoingHeadTooLarge` over 64 KiB
  */
 export function writeRequest(method: string, target: string, headers: FieldsInit | undefined, output: BytesInit): number {
   return messages.writeRequest(method, target, headers, output)

@@ -1,4 +1,4 @@
-/** What a pool does, on the channels of `node:diagnostics_channel`, which Deno and Bun have too. */
+/** The events of a pool on `node:diagnostics_channel`, which Deno and Bun have too. */
 
 import { channel } from 'node:diagnostics_channel'
 import { isBag, refused } from '../option-rules.ts'
@@ -24,7 +24,7 @@ const CHANNELS = {
 
 /**
  * Publishes the events of `pool` on `nexus-async-net:pool:slot-up`, `…:slot-down`, `…:attempt-failed`, `…:leak`, `…:wait`, `…:request`, `…:keep-warm-failed` and
- * `…:corruption`. A message is the event of {@link PoolObserver} with the pool's `origin`; where nobody listens, none is made. Returns what ends it.
+ * `…:corruption`. A message is the event of {@link PoolObserver} with the pool's `origin`; without a subscriber, none is made. Returns a function that stops publishing.
  *
  * ```ts
  * import { subscribe } from 'node:diagnostics_channel'

@@ -2,7 +2,7 @@
  * `nexus-async-net` in Cloudflare's `workerd`. The codec is a module import, as compiling at run time is forbidden there.
  *
  * Sockets belong to the request that made them, so connections and pools are made inside a handler and closed before it ends. There are no threads,
- * no TCP options and no certificates of one's own, and what needs them is not in this entry.
+ * no TCP options and no custom certificates, and this entry has nothing that needs them.
  */
 
 import { systemClock } from '../clock.ts'

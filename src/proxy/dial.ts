@@ -1,6 +1,7 @@
 /** Connecting through a proxy, on any runtime that can open a connection and secure one. */
 
 import type { Clock } from '../clock.ts'
+import { AbsoluteForm } from '../codec/http/forwarding.ts'
 import { HttpMessages } from '../codec/http/messages.ts'
 import { ConnectTunnel, SocksTunnel, type TunnelRequest } from '../codec/http/tunnel.ts'
 import type { Codec } from '../codec/memory.ts'
@@ -10,10 +11,11 @@ import { printAddress } from '../transport/connect-errors.ts'
 import { checkSocketPath } from '../transport/dial-options.ts'
 import { checkTlsConfig, type TlsSettings } from '../transport/tls-options.ts'
 import type { Address, Dial, DialOptions, Secure, Transport } from '../transport/transport.ts'
+import { ForwardTransport } from './forward.ts'
 import { type Environment, type ProxySettings, resolveProxy } from './settings.ts'
 import { TunnelTransport } from './tunnel.ts'
 
-/** What a runtime brings. */
+/** The functions of a runtime. */
 export interface ProxyParts {
   readonly codec: Codec
   /** Opens the connection to the proxy. */
@@ -29,22 +31,25 @@ export interface ProxyParts {
 
 /**
  * As `dial`, and through `options.proxy` when there is one. `connectTimeout` and `signal` cover all of it: proxy, tunnel and TLS. Rejects also
- * with `ProxyFailed`, `ProxyRefused` and `ProxyAuthRequired`. Nothing is dialled before all that can be wrong with the options was checked.
+ * with `ProxyFailed`, `ProxyRefused` and `ProxyAuthRequired`. Nothing is dialled before all options were checked.
  */
 export function dialThroughProxy(parts: ProxyParts): Dial {
   const messages = new HttpMessages(parts.codec)
-  return async (address, options) => {
+  return async (address, options, sessions) => {
     const proxy = resolveProxy(options.proxy, address, parts.environment)
-    if (proxy === null) return parts.dial(address, options)
+    if (proxy === null) return parts.dial(address, options, sessions)
     checkSocketPath(options)
+    const name = `the proxy ${printAddress(proxy.address)}`
+    if (proxy.forwards && address.speaksHttp === true && !address.secure) {
+      const form = new AbsoluteForm(parts.codec, hostOf(address), proxy.headers)
+      const forward = async (attempt: Attempt): Promise<Transport> => new ForwardTransport(await reach(parts.dial, proxy, options, attempt), form)
+      return makeConnection(parts.clock, address, options, forward, () => name)
+    }
     const tls = address.secure ? checkTlsConfig(options.tls) : null
     if (tls !== null) parts.checkTls(tls)
     const request = tunnelRequest(parts.codec, messages, address, proxy)
     // Whom it waits for: the server is not dialled by us, and not before the proxy has been asked to.
-    const silent = (): string => {
-      const name = `the proxy ${printAddress(proxy.address)}`
-      return request.isOpen ? `${printAddress(address)}, through ${name},` : name
-    }
+    const silent = (): string => (request.isOpen ? `${printAddress(address)}, through ${name},` : name)
     try {
       return await makeConnection(
         parts.clock,
@@ -53,7 +58,7 @@ export function dialThroughProxy(parts: ProxyParts): Dial {
         async (attempt) => {
           const below = await reach(parts.dial, proxy, options, attempt)
           const tunnel = await TunnelTransport.open(below, request)
-          return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls)
+          return tls === null ? tunnel : await parts.secure(tunnel, address.hostname, tls, sessions)
         },
         silent,
       )
@@ -63,7 +68,7 @@ export function dialThroughProxy(parts: ProxyParts): Dial {
   }
 }
 
-/** What the proxy is asked. Throws what its parts throw: a name too long for SOCKS5, a field that may not be sent. */
+/** The request to the proxy. Throws the errors of its parts: a name too long for SOCKS5, a field that may not be sent. */
 function tunnelRequest(codec: Codec, messages: HttpMessages, address: Address, { kind, headers, credentials }: ProxySettings): TunnelRequest {
   const { hostname, port } = address
   return kind === 'socks5'
@@ -71,10 +76,16 @@ function tunnelRequest(codec: Codec, messages: HttpMessages, address: Address, {
     : new ConnectTunnel(codec, messages, printAddress({ hostname, port }), headers)
 }
 
+/** As `Host` names it (RFC 9110 section 7.2): without the port of `http:`. */
+function hostOf({ hostname, port }: Address): string {
+  const host = printAddress({ hostname, port })
+  return port === 80 ? host.slice(0, -':80'.length) : host
+}
+
 /** The connection to the proxy. */
 async function reach(dial: Dial, proxy: ProxySettings, { noDelay, keepAlive }: DialOptions, attempt: Attempt): Promise<Transport> {
   try {
-    // The time and the caller's signal are watched from outside.
+    // The caller of this function watches the time and the signal.
     const below = await dial(proxy.address, { tls: proxy.tls, noDelay, keepAlive, connectTimeout: 0, signal: attempt.signal })
     attempt.hold(() => below.destroy())
     attempt.signal.throwIfAborted()

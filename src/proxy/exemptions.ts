@@ -1,11 +1,11 @@
-/** Whom `NO_PROXY` exempts from going through a proxy. */
+/** The servers that `NO_PROXY` exempts from the proxy. */
 
 import { printAddress } from '../transport/connect-errors.ts'
 import type { Address } from '../transport/transport.ts'
 
 /**
- * Is the server in the list? Entries are separated by commas or white space. `*` is everybody. A name includes those below it, with a dot or `*.`
- * before it or without; dots at the end of it, or of the server's, mean nothing (RFC 1034 section 3.1). An IP address is itself alone. Each may have a port.
+ * Whether the server is in the list. Entries are separated by commas or white space. `*` matches every server. A name includes the names below it, with or
+ * without a leading dot or `*.`; dots at its end, or at the end of the server's name, mean nothing (RFC 1034 section 3.1). An IP address only matches itself. Each may have a port.
  */
 export function isExempt({ hostname, port }: Address, list: string): boolean {
   const host = withoutRoot(hostname.toLowerCase())

@@ -1,8 +1,9 @@
 /** The `proxy` option, checked: the same mistake gets the same error everywhere. */
 
+import { pairsOf } from '../codec/http/fields.ts'
 import type { ProxyCredentials } from '../codec/http/tunnel.ts'
 import { UsageError } from '../errors.ts'
-import { nameValue } from '../naming.ts'
+import { nameChoice, nameValue } from '../naming.ts'
 import type { ProxyConfig, ProxyOption } from '../transport/proxy-config.ts'
 import type { TlsConfig } from '../transport/tls-config.ts'
 import type { Address } from '../transport/transport.ts'
@@ -16,6 +17,8 @@ export interface ProxySettings {
   readonly credentials: ProxyCredentials | null
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly tls: TlsConfig | undefined
+  /** It reads `http:` requests and passes them on. */
+  readonly forwards: boolean
 }
 
 /** A variable of the environment; undefined when it is not set. */
@@ -25,7 +28,7 @@ const KINDS: Readonly<Record<string, { readonly kind: ProxySettings['kind']; rea
   'http:': { kind: 'connect', port: 80, secure: false },
   'https:': { kind: 'connect', port: 443, secure: true },
   'socks5:': { kind: 'socks5', port: 1080, secure: false },
-  // What curl calls it when the proxy looks names up, which it always does here.
+  // curl's name for a proxy that looks names up, which it always does here.
   'socks5h:': { kind: 'socks5', port: 1080, secure: false },
 }
 
@@ -42,12 +45,12 @@ export function resolveProxy(option: ProxyOption | undefined, address: Address, 
   }
   if (typeof option === 'string' || option instanceof URL) return parse({ url: option }, 'proxy')
   if (typeof option !== 'object' || option.url === undefined) {
-    throw invalid(`proxy must be a URL, { url, headers, tls } or 'environment', but is ${nameValue(option)}`)
+    throw invalid(`proxy must be a URL, { url, headers, tls, plain } or 'environment', but is ${nameValue(option)}`)
   }
   return parse(option, 'proxy.url')
 }
 
-function parse({ url, headers, tls }: ProxyConfig, name: string): ProxySettings {
+function parse({ url, headers, tls, plain = 'tunnel' }: ProxyConfig, name: string): ProxySettings {
   const parsed = readUrl(url)
   if (typeof parsed === 'string') throw invalid(`${name} ${parsed}; expected something like http://proxy.example:3128 or socks5://proxy.example`)
   const kind = KINDS[parsed.protocol]
@@ -56,8 +59,13 @@ function parse({ url, headers, tls }: ProxyConfig, name: string): ProxySettings 
   if (!/^\/?$/.test(parsed.pathname) || parsed.search !== '' || parsed.hash !== '') throw invalid(`${name}: a proxy's URL ends after its port`)
   const credentials = readCredentials(parsed)
   if (credentials === undefined) throw invalid(`${name}: user or password are not valid percent-encoding`)
-  const fields: (readonly [string, string])[] = Object.entries(headers ?? {})
-  if (kind.kind === 'socks5' && (fields.length > 0 || tls !== undefined)) throw invalid(`${name}: a SOCKS5 proxy takes neither headers nor tls`)
+  const fields = pairsOf(headers, 'proxy.headers')
+  if (plain !== 'tunnel' && plain !== 'forward') throw invalid(`proxy.plain must be 'tunnel' or 'forward', but is ${nameChoice(plain)}`)
+  const forwards = plain === 'forward'
+  if (kind.kind === 'socks5') {
+    if (fields.length > 0 || tls !== undefined) throw invalid(`${name}: a SOCKS5 proxy takes neither headers nor tls`)
+    if (forwards) throw invalid("proxy.plain: a SOCKS5 proxy reads no requests, so it cannot 'forward' them: leave it out")
+  }
   if (credentials !== null && kind.kind === 'connect') fields.unshift(['Proxy-Authorization', basicCredentials(credentials)])
   return {
     kind: kind.kind,
@@ -69,6 +77,7 @@ function parse({ url, headers, tls }: ProxyConfig, name: string): ProxySettings 
     credentials,
     headers: fields,
     tls,
+    forwards,
   }
 }
 
@@ -94,8 +103,8 @@ function fromEnvironment(address: Address, environment: Environment): { name: st
 }
 
 /**
- * May a request that this process serves have set it? A CGI script finds the request's field `Proxy` in HTTP_PROXY (RFC 3875 section 4.1.18): whoever
- * sends one would choose the way of our requests. Only the variable in capitals is set so; where case makes no difference, it is found by either name.
+ * Whether a request that this process serves may have set it. A CGI script finds the request's field `Proxy` in HTTP_PROXY (RFC 3875 section 4.1.18): its
+ * sender would choose the proxy of our requests. Only the variable in capitals is set this way; where case makes no difference, it is found by either name.
  */
 function isOfRequest(value: string, variable: (name: string) => string): boolean {
   return value === variable('HTTP_PROXY') && variable('REQUEST_METHOD') !== ''

@@ -81,12 +81,12 @@ export class TunnelTransport implements Transport, TransportHandler, InboxSource
     this.below.destroy()
   }
 
-  // What the connection to the proxy tells.
+  // Events of the connection to the proxy.
 
   onRead(index: number, length: number): void {
     const bytes = (this.buffers[index] as Uint8Array).subarray(0, length)
     const { request } = this
-    // It stays where it is until all of it was asked for: only then is there another read.
+    // The bytes stay in place until all of them were asked for: only then is there another read.
     if (request === null) {
       this.inbox.push(bytes)
       return

@@ -1,11 +1,11 @@
 /**
- * One timer for many deadlines: a request that is answered in time costs no timer of its own.
+ * One timer for many deadlines: a request that is answered in time needs no timer of its own.
  *
- * Rule 1: a deadline that is met late is judged after a look at the sockets. A thread that stood still has its timers run before it hears from
- *         the system, where what it waits for may have lain for long.
+ * Rule 1: a deadline that is noticed late is judged after a look at the sockets. After a thread was blocked, its timers run before its sockets are
+ *         read, and the awaited bytes may have waited in the system for long.
  *
- * The timer is armed for the earliest deadline it was ever told of and left alone when that one is called off; when it fires early, it is
- * armed again for what is due then. So a deadline that moves on with every request is two stores, and still kept to the millisecond.
+ * The timer is armed for the earliest deadline that was ever set and stays armed when that deadline is cancelled; when it fires early, it is
+ * armed again for the next deadline. So a deadline that moves with every request costs two stores, and is still kept to the millisecond.
  */
 
 import type { Clock } from '../clock.ts'
@@ -41,7 +41,7 @@ export class Alarm {
     private readonly onDue: () => void,
   ) {}
 
-  /** Moves the deadline to `due`, in the clock's ms. `Infinity` calls it off. */
+  /** Moves the deadline to `due`, in the clock's ms. `Infinity` cancels it. */
   set(due: number): void {
     this.due = due
     this.looks.reset()
@@ -53,7 +53,7 @@ export class Alarm {
     if (due < this.due) this.set(due)
   }
 
-  /** Calls the deadline off and stops the timer: for the last time. */
+  /** Cancels the deadline and stops the timer, for good. */
   stop(): void {
     this.due = Number.POSITIVE_INFINITY
     if (this.timer !== null) this.clock.clear(this.timer)

@@ -1,4 +1,4 @@
-/** A request from a bag of options, for `pool.request` and `pool.fetch`. */
+/** A request from an object of options, for `pool.request` and `pool.fetch`. */
 
 import { pairsOf } from '../codec/http/fields.ts'
 import type { Request } from '../codec/http/request.ts'

@@ -88,7 +88,7 @@ abstract class CommonBuilder<Options extends HttpOptions | ClientPoolOptions> {
     return this.with({ signal } as Partial<Options>)
   }
 
-  /** A builder with these options besides. Throws `InvalidOption` for a value outside its range. */
+  /** A builder with these options in addition. Throws `InvalidOption` for a value outside its range. */
   protected abstract with(options: Partial<Options>): this
 }
 
@@ -171,7 +171,7 @@ export class ClientPoolBuilder<Pool> extends CommonBuilder<ClientPoolOptions> {
   basePath(path: string): this {
     return this.with({ basePath: path })
   }
-  /** Connections to open ahead and keep open. */
+  /** Connections to open ahead of time and keep open. */
   connections(count: number): this {
     return this.with({ connections: count })
   }
@@ -219,7 +219,7 @@ export class ClientPoolBuilder<Pool> extends CommonBuilder<ClientPoolOptions> {
   leakTimeout(ms: number): this {
     return this.with({ leakTimeout: ms })
   }
-  /** Told what happens. */
+  /** Notified of what happens in the pool. */
   observer(observer: PoolObserver): this {
     return this.with({ observer })
   }

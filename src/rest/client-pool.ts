@@ -1,4 +1,4 @@
-/** `ClientPool`: connections that are open before they are needed, and heal themselves. */
+/** `ClientPool`: connections that are opened before they are needed, and heal themselves. */
 
 import { pairsOf } from '../codec/http/fields.ts'
 import { RESPONSE_READER_OPTIONS } from '../codec/http/limits.ts'
@@ -64,7 +64,7 @@ export interface PoolPlace {
   readonly basePath: string
 }
 
-/** What every kind of pool makes of its URL and options before it connects. */
+/** What every kind of pool derives from its URL and options before it connects. */
 export interface PreparedPool {
   readonly address: Address
   readonly host: string
@@ -73,7 +73,7 @@ export interface PreparedPool {
   readonly defaultHeaders: [name: string, value: string][]
 }
 
-/** Checks all that can be checked without connecting. Throws `InvalidUrl` or `InvalidOption`. @param options that were read by their family */
+/** Checks everything that can be checked without connecting. Throws `InvalidUrl` or `InvalidOption`. @param options that were read by their family */
 export function preparePool(url: string | URL, options: ClientPoolOptions): PreparedPool {
   const { address, host, target, authorization } = parseHttpUrl(url)
   if (target.includes('?')) throw new UsageError('InvalidUrl', 'the URL of a pool has no query: give it with each request')
@@ -120,7 +120,7 @@ export class ClientPool {
   }
 
   /**
-   * Opens `connections` connections to the server of `url`, all at the same time. When one can't be made, the others are closed gracefully
+   * Opens `connections` connections to the server of `url`, all at the same time. When one fails, the others are closed gracefully
    * and the promise rejects: `InvalidUrl`, `InvalidOption`, a {@link TransportError}, a {@link TlsError}, or the signal's reason. With `lazy` it
    * resolves at once, and the connections are opened in the background: see {@link ClientPool.ready}.
    *
@@ -161,12 +161,12 @@ export class ClientPool {
     return this.stats.idle
   }
 
-  /** Counts as they are now. */
+  /** Current counts. */
   get stats(): PoolStats {
     return this[CORE].stats
   }
 
-  /** Has `observer` told what happens from now on. The function that is returned ends that. */
+  /** Notifies `observer` of everything from now on. The returned function ends that. */
   observe(observer: PoolObserver): () => void {
     return this[CORE].observers.add(observerRule.read('observer', observer))
   }
@@ -203,7 +203,7 @@ export class ClientPool {
    * Acquires, sends, copies the response out, releases. One `timeout` covers all of it.
    *
    * Rejects as {@link ClientPool.acquire} and `slot.send`, and with an {@link EncodeError} for what can't be sent. `requestSent` says whether
-   * the server can have seen the request; with `retryUnsent`, one that it cannot have seen is sent again.
+   * the server can have seen the request; with `retryUnsent`, a request that it cannot have seen is sent again.
    *
    * ```ts
    * const res = await pool.request('GET', '/ticker', { query: { symbol: 'BTC-USD' }, timeout: 500 })
@@ -217,7 +217,7 @@ export class ClientPool {
     return this.#run((writer) => buildRequest(writer, method, path, options), options)
   }
 
-  /** Acquires, sends what `build` makes, copies the response out, releases. @param options that were judged */
+  /** Acquires, sends the request that `build` makes, copies the response out, releases. @param options that were judged */
   async #run(build: (writer: RequestWriter) => HttpRequest, options: SendOptions & { retryUnsent?: number | undefined }): Promise<OwnedHttpResponse> {
     const { clock } = this[CORE].runtime
     const { timeout = this.#timeout, signal, onInterim, requireVerifiedEnd } = options
@@ -241,8 +241,8 @@ export class ClientPool {
   }
 
   /**
-   * As the global `fetch`, over this pool's connections: resolves to a standard `Response`. A path is one of this pool's, as for
-   * {@link ClientPool.request}; a URL must be of its server, and below its base path. Redirects are not followed. Rejects with a `TypeError` whose `cause` is the {@link RestError}, or with the signal's reason.
+   * As the global `fetch`, over this pool's connections: resolves to a standard `Response`. A path is relative to the base path, as for
+   * {@link ClientPool.request}; a URL must be of the pool's server, and below its base path. Redirects are not followed. Rejects with a `TypeError` whose `cause` is the {@link RestError}, or with the signal's reason.
    */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     const place = this.#place
@@ -251,10 +251,10 @@ export class ClientPool {
   }
 
   /**
-   * Ends the pool: nobody gets a slot any more, those who wait are told `PoolClosed`, free connections are closed gracefully now and the others
+   * Ends the pool: no more slots are given, waiting callers are rejected with `PoolClosed`, free connections are closed gracefully now and the others
    * when they are released. Resolves when all are closed.
    *
-   * @param options `timeout`: ms after which requests under way are cut; 0, the default, is never. Of several calls the earliest limit counts
+   * @param options `timeout`: ms after which requests under way are cut; 0, the default, is never. With several calls the earliest limit counts
    */
   close(options?: { timeout?: number | undefined }): Promise<void> {
     const { timeout = 0 } = readOptions(CLOSE_OPTIONS, options)

@@ -5,8 +5,8 @@
  *         a response that is complete, alone and reusable makes it usable again. So a late response can't be taken for another request's.
  * Rule 2: it always reads, also while idle: an end, a reset or bytes that nobody asked for are known when the next request comes,
  *         without a turn of the event loop.
- * Rule 3: there is one way out of use, `lose`; whoever waits is notified there.
- * Rule 4: what is under way is an `Exchange`. An exception anywhere leaves the connection idle, when nothing had begun, or poisoned.
+ * Rule 3: there is one way out of use, `lose`; waiting callers are notified there.
+ * Rule 4: a request under way is an `Exchange`. An exception anywhere leaves the connection idle, when nothing had begun, or poisoned.
  */
 
 import { RESPONSE_READER_OPTIONS } from '../codec/http/limits.ts'
@@ -51,11 +51,11 @@ export interface OpenConnection extends Made {
   readonly signals?: Signals
 }
 
-/** What a pool wants to know of its connections. */
+/** Notifies a pool of what happens to its connections. */
 export interface ConnectionOwner {
-  /** It is out of use; `inUse`: a request was under way. Called once, whenever that was: of one that was out of use already, at once. */
+  /** The connection is out of use; `inUse`: a request was under way. Called once; at once for a connection that is out of use already. */
   onDown(error: Error | null, inUse: boolean): void
-  /** The server has said something new about how long it keeps an idle connection, in ms. */
+  /** The server has changed how long it keeps an idle connection, in ms. */
   onKeepAlive(timeout: number): void
 }
 
@@ -76,7 +76,7 @@ export interface PooledConnection {
 
 const NO_OPTIONS: SendOptions = {}
 
-/** A connection of class `Class` over an open transport, which is closed when there comes none of it. */
+/** A connection of class `Class` over an open transport, which is closed when making the connection fails. */
 function speakOver<Self extends HttpConnection>(Class: HttpConnectionClass<Self>, transport: Transport, options: HttpOptions): Self {
   checkTransport(transport)
   try {
@@ -121,17 +121,17 @@ export class HttpConnection {
   readonly #pooled: PooledConnection
   readonly #clock: Runtime['clock']
   readonly #transport: Transport
-  /** Of requests that do not say it themselves. */
+  /** For requests without this option. */
   readonly #defaults: ExchangeDefaults
   readonly #closeTimeout: number
   readonly #targets: readonly Uint8Array[]
   readonly #exchange: Exchange
   #poisoned = false
-  /** What the server last said about how long it keeps an idle connection, in ms; -1 when nothing. */
+  /** How long the server keeps an idle connection, as it last said, in ms; -1 when it has not said. */
   #keepAlive = -1
   #owner: ConnectionOwner | null = null
   #isClosed = false
-  /** Its reader is lent to another connection: it can't send. */
+  /** The reader is lent to another connection: this one can't send. */
   #isAside = false
   #closeTimer: unknown = null
   #resolveClosed!: (error: Error | null) => void
@@ -149,7 +149,7 @@ export class HttpConnection {
     this.#closeTimeout = options.closeTimeout ?? 1_000
     this.reader = options.reader ?? new runtime.http.ResponseReader(only(RESPONSE_READER_OPTIONS, options))
     this.reader.claim(this)
-    // What it held is of another connection.
+    // What it held belongs to another connection.
     this.reader.reset()
     this.#events = {
       reader: this.reader,
@@ -185,7 +185,7 @@ export class HttpConnection {
   }
 
   /**
-   * Connects to the server of `url`, whose path is of no importance here.
+   * Connects to the server of `url`, whose path is not used.
    *
    * Rejects with `InvalidUrl`, `InvalidOption`, a {@link TransportError} (`ConnectRefused`, `HostNotFound`, `ConnectTimeout` …), a
    * {@link TlsError}, or the signal's reason.
@@ -203,7 +203,7 @@ export class HttpConnection {
 
   /** Speaks HTTP over a connection that the caller made, and owns it from then on. */
   static connectWith<Self extends HttpConnection>(this: HttpConnectionClass<Self>, transport: Transport, options?: HttpOptions): Promise<Self>
-  /** … and puts TLS over it first for an `https:` URL: with `options.tls` always, without unless it `isSecure` already, and for no other name. Closes it on failure. */
+  /** … and puts TLS over it first for an `https:` URL: always with `options.tls`, and without it unless the connection `isSecure` already, for the URL's host. Closes it on failure. */
   static connectWith<Self extends HttpConnection>(
     this: HttpConnectionClass<Self>,
     transport: Transport,
@@ -214,13 +214,13 @@ export class HttpConnection {
     this: HttpConnectionClass<Self>,
     transport: Transport,
     second: string | URL | HttpOptions = {},
-    options: HttpOptions = {},
+    options?: HttpOptions,
   ): Promise<Self> {
-    if (typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, second)
+    if (options === undefined && typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, second)
     let read!: HttpOptions
     const secured = await secureOver(this[GROUND], transport, () => {
       read = readOptions(HTTP_OPTIONS, options)
-      return { address: parseHttpUrl(second).address, options: read }
+      return { address: parseHttpUrl(second as string | URL).address, options: read }
     })
     return speakOver(this, secured, read)
   }
@@ -241,7 +241,7 @@ export class HttpConnection {
     return this.#poisoned ? 'poisoned' : this.#exchange.isOpen ? 'busy' : 'idle'
   }
 
-  /** The connection can't be used again: it was lost, or a request on it was not answered as it should be. */
+  /** The connection can't be used again: it was lost, or a request on it did not get a complete and valid response. */
   get isPoisoned(): boolean {
     return this.#poisoned
   }
@@ -266,7 +266,7 @@ export class HttpConnection {
     return this.#transport.alpnProtocol
   }
 
-  /** The peer's address, when the runtime tells. */
+  /** The peer's address, when the runtime reports it. */
   get remoteAddress(): string | undefined {
     return this.#transport.remoteAddress
   }
@@ -274,11 +274,11 @@ export class HttpConnection {
   /**
    * Sends a request and reads its response.
    *
-   * The response is borrowed: it is valid until the next request is sent on the same reader; `toOwned()` copies. A body that does not fit the
-   * reader's buffer is on the heap, and its own.
+   * The response is borrowed: it is valid until the next request is sent on the same reader; `toOwned()` copies it. A body that does not fit the
+   * reader's buffer is an array on the heap, which nothing overwrites.
    *
    * Rejects with a {@link RestError}, whose `requestSent` says how far the request got: `RequestTimeout`, `RequestAborted`, `ConnectionClosed`,
-   * `ConnectionReset`, `TransportFailed`, `ResponseInvalid` (its `cause` is an {@link HttpError}), `RequestBodyFailed`. The connection is
+   * `ConnectionReset`, `TransportFailed`, `ResponseInvalid` (its `cause` is an {@link HttpError}), `RequestBodyFailed`, `ProxyAuthRequired`. The connection is
    * poisoned then. `ConnectionBusy` and `ConnectionPoisoned` say that nothing was sent at all. A {@link UsageError} says so too, and that nothing has
    * changed: `InvalidOption`, `RequestOutOfOrder` for a request whose `finish` was forgotten, `StaleRequest` for one whose writer has begun another.
    *
@@ -289,8 +289,8 @@ export class HttpConnection {
   }
 
   /**
-   * As {@link HttpConnection.send}, but resolves when the head has come; the body is read piece by piece, and a reader that does not keep up stops
-   * the server. The connection is busy until the body has ended.
+   * As {@link HttpConnection.send}, but resolves when the head was received; the body is read piece by piece, and when the consumer does not keep up, the
+   * server has to wait. The connection is busy until the body has ended.
    */
   sendStreaming(request: SendableRequest, options: SendOptions = NO_OPTIONS): Promise<StreamedResponse> {
     return new Promise<StreamedResponse>((resolve, reject) => this.#start(request, this.reader, options, true, resolve, reject))
@@ -337,13 +337,13 @@ export class HttpConnection {
 
   #takeReaderBack(): void {
     this.#isAside = false
-    // What is lost does not read any more.
+    // A lost connection does not read any more.
     if (!this.#poisoned) this.reader.claim(this)
   }
 
   #onRead(index: number, length: number): void {
     try {
-      // Of what was lost it is only read to see the end; what comes instead must not land on a response that is still in use.
+      // A lost connection is only read to see its end; other bytes must not land on a response that is still in use.
       if (this.#poisoned) this.#transport.destroy()
       else if (this.#exchange.isOpen) this.#exchange.receive(index as 0 | 1, this.#targets[index] as Uint8Array, length)
       else this.#lose(unexpectedData(), false)
@@ -431,15 +431,15 @@ export class HttpConnection {
       return
     }
     // What it throws is the caller's mistake, which rejects the promise; nothing has begun.
-    exchange.begin(request, reader, options, this.#defaults, streaming, resolve, reject)
+    const head = exchange.begin(request, reader, options, this.#defaults, streaming, resolve, reject)
     try {
-      exchange.write(request)
+      exchange.write(head, request.writer)
     } catch (error) {
       this.#onFault(error)
     }
   }
 
-  /** Something threw that must not: the connection can't be trusted any more. What comes of a loss itself is for whoever called. */
+  /** Code threw that must not throw: the connection can't be trusted any more. An exception after a loss goes to the caller. */
   #onFault(error: unknown): void {
     if (this.#poisoned) throw error
     this.#lose(error instanceof Error ? error : new Error(String(error)), false)
@@ -453,7 +453,7 @@ export class HttpConnection {
       transport.destroy()
       return
     }
-    // The server's end is awaited, so that it gets to see ours (with TLS, the close_notify).
+    // Wait for the server's end, so that it sees ours (with TLS, the close_notify).
     this.#closeTimer = this.#clock.set(() => transport.destroy(), this.#closeTimeout)
     transport.resume()
   }

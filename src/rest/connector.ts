@@ -3,6 +3,7 @@
 import { sleep } from '../clock.ts'
 import { MADE } from '../composition.ts'
 import type { Runtime } from '../runtime.ts'
+import { TlsSessions } from '../transport/tls-sessions.ts'
 import type { Address, Transport } from '../transport/transport.ts'
 import type { HttpConnection, HttpConnectionClass } from './connection.ts'
 import type { ClientPoolOptions } from './options.ts'
@@ -19,6 +20,8 @@ export interface PoolGround {
 /** Makes the connections of one pool. */
 export class Connector {
   private readonly controller = new AbortController()
+  /** Of TLS, from one connection to the next. */
+  private readonly sessions = new TlsSessions()
 
   constructor(
     private readonly ground: PoolGround,
@@ -37,12 +40,12 @@ export class Connector {
     this.controller.abort(reason)
   }
 
-  /** A connection that nothing has been done with. Given up when `signal` is aborted: by default, when the pool is closed. */
+  /** Dials a new transport. Abandoned when `signal` is aborted: by default, when the pool is closed. */
   async dial(signal: AbortSignal = this.stopped): Promise<Transport> {
-    // Whoever dials listens to what it is given.
+    // The dial function adds its own listener to the signal that it is given.
     const attempt = this.signals.child(signal)
     try {
-      return await this.ground.runtime.dial(this.address, { ...this.options, signal: attempt.signal })
+      return await this.ground.runtime.dial(this.address, { ...this.options, signal: attempt.signal }, this.sessions)
     } finally {
       attempt.leave()
     }

@@ -1,4 +1,4 @@
-/** Which of many is due first: a binary heap of times, so that moving one costs a few steps, however many there are. */
+/** Which of many members is due first: a binary heap of times, so that moving one costs a few steps, however many there are. */
 
 /** Times of members 0 to n - 1, each of which has exactly one; `Infinity` is never. */
 export class DueQueue {
@@ -9,7 +9,7 @@ export class DueQueue {
   /** Where in the heap each member is. */
   private readonly places: Int32Array
 
-  /** Nobody is due. */
+  /** No member is ever due. */
   constructor(members: number) {
     this.times = new Float64Array(members).fill(Number.POSITIVE_INFINITY)
     this.heap = Int32Array.from({ length: members }, (_, i) => i)

@@ -1,25 +1,27 @@
 /**
  * A request and its response on one connection: an object that the connection has from its beginning, and uses again for each request.
  *
- * Rule 1: one way in, `begin`. Whatever can be refused is refused there, and what it had taken by then is let go: the connection stays idle.
- * Rule 2: one way out, `end`, whether the response is complete or the request failed. All that an exchange holds is let go there, so the
+ * Rule 1: one way in, `begin`. A request that can be refused is refused there, and what `begin` had taken by then is released: the connection stays idle.
+ * Rule 2: one way out, `end`, whether the response is complete or the request failed. Everything that an exchange holds is released there, so the
  *         connection is idle or poisoned afterwards, never half busy.
- * Rule 3: it never judges the connection: it says what became of the response, and the connection decides.
+ * Rule 3: it never judges the connection: it reports how the response ended, and the connection decides.
  */
 
 import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
 import { notify, report } from '../callback.ts'
+import type { InterimResponse } from '../codec/http/interim.ts'
 import type { RequestMemory } from '../codec/http/request.ts'
-import { type InterimResponse, ResponseReader } from '../codec/http/response-reader.ts'
+import type { RestResponse } from '../codec/http/response.ts'
+import { ResponseReader } from '../codec/http/response-reader.ts'
 import { type RequestSent, RestError, UsageError } from '../errors.ts'
 import { checkOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
-import type { Transport } from '../transport/transport.ts'
+import type { Forwarding, Transport } from '../transport/transport.ts'
 import { Alarm } from './alarm.ts'
 import { SEND_OPTIONS, type SendOptions } from './options.ts'
 import { RequestBody } from './request-body.ts'
 import { HttpResponse, type ResponseTimings } from './response.ts'
-import { abandonedRequest, type Outcome, REFUSED, unexpectedData, unusableResponse } from './rest-errors.ts'
+import { abandonedRequest, type Outcome, REFUSED, unauthenticated, unexpectedData, unusableResponse } from './rest-errors.ts'
 import { checkRequest, type SendableRequest } from './sendable.ts'
 import type { Abortable, Signals } from './signals.ts'
 import { StreamedResponse } from './streamed-response.ts'
@@ -29,7 +31,7 @@ import { WriteGrace } from './write-grace.ts'
 export interface ExchangeHost {
   /** The reader that the transport reads into. */
   readonly reader: ResponseReader
-  /** A response is complete. `keepAlive`: what the server says of how long it keeps an idle connection, in ms, or -1. */
+  /** A response is complete. `keepAlive`: how long the server says that it keeps an idle connection, in ms, or -1. */
   onAnswered(reusable: boolean, isFollowed: boolean, keepAlive: number): void
   /** Everything that was delivered has been used. */
   readOn(): void
@@ -37,7 +39,7 @@ export interface ExchangeHost {
   lose(error: Error | null, gracefully: boolean): void
 }
 
-/** What holds for a request that does not say it itself. */
+/** Defaults for a request without these options. */
 export interface ExchangeDefaults {
   readonly timeout: number
   readonly requireVerifiedEnd: boolean
@@ -49,6 +51,13 @@ const FIRST_BYTE = 1
 const COMPLETED = 2
 const READ = 3
 
+const PROXY_AUTHENTICATION_REQUIRED = 407
+
+/** Does a proxy say that it keeps the connection? Some close it after a response that says nothing of it, and the next request would be lost. */
+function saysKeepAlive(response: RestResponse): boolean {
+  return ['Connection', 'Proxy-Connection'].some((name) => /\bkeep-alive\b/i.test(response.header(name) ?? ''))
+}
+
 /** One exchange at a time. */
 export class Exchange implements Abortable {
   /** Requests that were answered. */
@@ -58,13 +67,15 @@ export class Exchange implements Abortable {
   private readonly times = new Float64Array(4)
   private readonly alarm: Alarm
   private readonly grace: WriteGrace
+  /** How requests are written when a proxy reads them. */
+  private readonly forwarding: Forwarding | undefined
   /** Counts the exchanges: a callback of one that has ended is told apart. */
   private serial = 0
   /** Where the response is read: the connection's own reader, or one that was given with the request. Null when no exchange is under way. */
   private reader: ResponseReader | null = null
   /** Which target of a reader that was given is filled next. */
   private otherTarget: 0 | 1 = 0
-  /** Pieces of a read are being passed on: nothing may come in between. */
+  /** Pieces of a read are being passed on: nothing may happen in between. */
   private passing = false
   /** Its limit in ms. */
   private limit = 0
@@ -74,10 +85,10 @@ export class Exchange implements Abortable {
   private body: RequestBody | null = null
   private onInterim: SendOptions['onInterim']
   private signal: AbortSignal | undefined
-  /** The response is complete, and waits for the system to tell that it took all of the request. */
+  /** The response is complete, and waits until the system reports that it took all of the request. */
   private held = false
   /**
-   * The writer of a request that the system has not taken all of: its memory is in use. That outlives an exchange whose connection is lost, until
+   * The writer of a request that the system has not fully taken: its memory is in use. When the connection is lost, this lasts beyond the exchange, until
    * the transport is done.
    */
   private writing: RequestMemory | null = null
@@ -89,6 +100,7 @@ export class Exchange implements Abortable {
     private readonly signals: Signals,
   ) {
     this.clock = clock
+    this.forwarding = transport.forwarding
     this.alarm = new Alarm(clock, () => this.onTimeout())
     this.grace = new WriteGrace(clock, () => this.finish(false))
     this.openedAt = clock.now()
@@ -122,14 +134,14 @@ export class Exchange implements Abortable {
     }
   }
 
-  /** How far the exchange under way has got. */
+  /** How far the current exchange has got. */
   get outcome(): Outcome {
     const requestSent = this.sent
     const phase = this.reader?.hasBegun ? 'body' : requestSent === 'fully' ? 'first byte' : 'send'
     return { requestSent, phase, elapsed: this.clock.now() - (this.times[STARTED] as number) }
   }
 
-  /** The way in. Throws, with everything as it was, for what can't be sent: not one byte has left. */
+  /** The way in: returns what is to be written first. Throws, with everything as it was, for what can't be sent: not one byte has left. */
   begin(
     request: SendableRequest,
     reader: ResponseReader,
@@ -138,14 +150,16 @@ export class Exchange implements Abortable {
     streaming: boolean,
     resolve: (response: never) => void,
     reject: (error: Error) => void,
-  ): void {
-    const head = checkRequest(request)
+  ): Uint8Array {
+    const given = checkRequest(request)
     const { stream = null } = request
     checkOptions(SEND_OPTIONS, options)
     const { timeout: limit = defaults.timeout, requireVerifiedEnd = defaults.requireVerifiedEnd, onInterim } = options
-    // Null is no signal.
+    // Null means no signal.
     const signal = options.signal ?? undefined
     if (signal?.aborted) throw new RestError('RequestAborted', 'the request was aborted before it was sent', { ...REFUSED, cause: signal.reason })
+    const { forwarding } = this
+    const head = forwarding === undefined ? given : forwarding.forward(given, request.method)
     const isOther = reader !== this.host.reader
     if (isOther) claimOther(reader, this)
     this.reader = reader
@@ -170,20 +184,21 @@ export class Exchange implements Abortable {
     this.times[FIRST_BYTE] = now
     this.limit = limit
     if (limit !== 0) this.alarm.set(now + limit)
+    return head
   }
 
-  /** The first bytes leave. */
-  write({ bytes, writer }: SendableRequest): void {
+  /** The first bytes leave. @param writer whose memory they may lie in */
+  write(head: Uint8Array, writer: RequestMemory): void {
     const { body } = this
     if (body === null) {
-      if (!this.transport.write(bytes)) this.lend(writer)
+      if (!this.transport.write(head)) this.lend(writer)
       return
     }
     this.lend(writer)
     body.start((error) => this.onBodyEnd(error))
   }
 
-  /** `length` bytes have come, to the beginning of target `index` of the connection's own reader. */
+  /** `length` bytes were received, at the beginning of target `index` of the connection's own reader. */
   receive(index: 0 | 1, target: Uint8Array, length: number): void {
     if (this.held) {
       this.finish(true)
@@ -196,17 +211,17 @@ export class Exchange implements Abortable {
     else this.passOn(reader, target.subarray(0, length))
   }
 
-  /** The server has ended: nothing more will come. Of an exchange that is not over then, the connection's end tells. */
+  /** The server has ended: it will send nothing more. When the exchange is not over then, the end of the connection decides. */
   receiveEnd(): void {
     const { reader } = this
     if (reader !== null && !this.held) this.take(reader, reader.end(this.transport.endProof))
     if (this.held) this.finish(false)
   }
 
-  /** The transport has let go of what it was given. */
+  /** The transport has released the bytes that it was given. */
   onWritten(): void {
     this.body?.onWritten()
-    // A response is held for a body that was given whole: this was the last of it.
+    // The response was held until the system took all of a whole body: this was the last of it.
     if (this.body === null || this.held) this.endWriting()
     if (this.held) this.finish(false)
   }
@@ -244,7 +259,7 @@ export class Exchange implements Abortable {
 
   // How it works inside.
 
-  /** How much of the request has left. A transport that fails to tell may have sent some of it. */
+  /** How much of the request has left. A transport that throws here may have sent some of it. */
   private get sent(): RequestSent {
     try {
       return this.body?.sent ?? this.transport.lastWrite
@@ -264,12 +279,12 @@ export class Exchange implements Abortable {
     this.writing = null
   }
 
-  /** Bytes for a reader that the system does not read into. */
+  /** Bytes for a reader that the system does not write into. */
   private passOn(reader: ResponseReader, bytes: Uint8Array): void {
     const targets = reader.targets()
     const { serial } = this
     let at = 0
-    // A transport may deliver what follows from inside `resume`: not before all of this has been used.
+    // A transport may deliver further bytes from inside `resume`: not before all of these have been used.
     this.passing = true
     do {
       const target = targets[this.otherTarget] as Uint8Array
@@ -290,7 +305,7 @@ export class Exchange implements Abortable {
     }
   }
 
-  /** Acts on what the reader made of the bytes that it was given. */
+  /** Acts on what the reader found in the bytes. */
   private take(reader: ResponseReader, outcome: number): void {
     const { serial } = this
     for (let progress = outcome; ; progress = reader.advance()) {
@@ -339,6 +354,7 @@ export class Exchange implements Abortable {
 
   /** The head of a response whose body is streamed. */
   private onHead(reader: ResponseReader): void {
+    if (this.isOfProxy(reader)) return
     const { serial } = this
     const resolve = this.resolve as ((response: StreamedResponse) => void) | null
     const isCurrent = (): boolean => this.serial === serial && this.isOpen
@@ -354,24 +370,32 @@ export class Exchange implements Abortable {
     resolve?.(this.streamed)
   }
 
+  /** A proxy that forwards requests wants credentials, or others (RFC 9110 section 15.5.8): the request fails as a tunnel would. */
+  private isOfProxy(reader: ResponseReader): boolean {
+    if (this.forwarding === undefined || reader.response.status !== PROXY_AUTHENTICATION_REQUIRED) return false
+    this.host.lose(unauthenticated(reader.response, this.outcome), false)
+    return true
+  }
+
   /** The response is there. */
   private onComplete(reader: ResponseReader): void {
+    if (this.isOfProxy(reader)) return
     const isWhole = this.body === null || this.body.isWhole
-    // That the source of a body still has to say that this was all matters to nobody now.
+    // Whether the source of a body has said that this was all does not matter now.
     if (this.body !== null && isWhole && this.transport.lastWrite === 'fully') this.endWriting()
     if (this.writing === null || !isWhole || reader.surplus !== 0) {
       this.finish(false)
       return
     }
-    // It nearly always is there because the server has read all of the request, and the system tells of that a moment later. A response that
-    // really overtakes its request, such as a 413, waits in vain.
+    // Nearly always the server has read all of the request, and the system reports that a moment later. A response that really overtakes its request,
+    // such as a 413, waits in vain.
     this.held = true
     this.alarm.set(Number.POSITIVE_INFINITY)
     this.grace.begin()
     this.readOn()
   }
 
-  /** The way out, with a response. `isFollowed`: bytes have come that belong to nothing. */
+  /** The way out, with a response. `isFollowed`: further bytes were received, which belong to nothing. */
   private finish(isFollowed: boolean): void {
     const { streamed, resolve } = this
     const reader = this.reader as ResponseReader
@@ -380,7 +404,7 @@ export class Exchange implements Abortable {
     this.answered++
     const isSurplus = isFollowed || reader.surplus !== 0
     // A response that overtook its request leaves the server in the middle of reading it.
-    const reusable = reader.reusable && !isSurplus && this.writing === null
+    const reusable = reader.reusable && !isSurplus && this.writing === null && (this.forwarding === undefined || saysKeepAlive(reader.response))
     this.end()
     try {
       this.host.onAnswered(reusable, isSurplus, reader.keepAliveTimeout)
@@ -408,7 +432,7 @@ export class Exchange implements Abortable {
     this.host.lose(new RestError('RequestBodyFailed', 'the source of the request body failed', options), false)
   }
 
-  /** Lets go of all that the exchange holds. */
+  /** Releases everything that the exchange holds. */
   private end(): void {
     const { reader, body, signal } = this
     this.reader = null
@@ -434,7 +458,7 @@ export class Exchange implements Abortable {
   }
 }
 
-/** A reader that was given with a request is this exchange's. Throws `InvalidOption`. */
+/** Takes a reader that was given with a request for this exchange. Throws `InvalidOption`. */
 function claimOther(reader: unknown, user: Exchange): void {
   if (!(reader instanceof ResponseReader)) throw new UsageError('InvalidOption', 'reader must be a ResponseReader: options come after it')
   reader.claim(user)

@@ -27,27 +27,27 @@ export interface FetchPlace {
 const NULL_BODY = new Set([101, 103, 204, 205, 304])
 /** Fetch standard, "redirect status". */
 const REDIRECT = new Set([301, 302, 303, 307, 308])
-/** Fields that the connection sees to itself. */
+/** Fields that the connection sets itself. */
 const OWN = new Set(['connection', 'host', 'content-length', 'transfer-encoding', 'keep-alive', 'expect', 'te', 'upgrade'])
-/** Members of an `init` that are passed on. What else the standard has is about browsers, and has no effect; what it does not have is ignored. */
+/** Members of an `init` that are passed on. The standard's other members concern browsers, and have no effect; unknown members are ignored. */
 const MEMBERS = ['method', 'headers', 'body', 'duplex'] as const
-/** Members, of the standard and of runtimes, that say whom to trust or which way to go: to ignore one would be to do without. */
+/** Members, of the standard and of runtimes, that say what to trust or which way to connect: ignoring one would silently drop a protection. */
 const REFUSED = ['integrity', 'dispatcher', 'agent', 'client', 'proxy', 'tls', 'unix'] as const
 
-/** What is to be sent. */
+/** The request to send. */
 interface Outgoing {
   readonly request: Request
   readonly redirect: string
   readonly signal: AbortSignal | null
   /** Without fragment. */
   readonly url: string
-  /** Behind the base path, with the query. */
+  /** The path after the base path, with the query. */
   readonly path: string
 }
 
 /**
- * Sends what `input` and `init` say, as the Fetch standard reads them, and makes a `Response` of the answer. Rejects as `fetch` does, with the
- * signal's reason or with a `TypeError`, whose `cause` is an error of this package wherever the fault is not the platform's to find.
+ * Sends the request that `input` and `init` describe, as the Fetch standard reads them, and turns the answer into a `Response`. Rejects as `fetch` does,
+ * with the signal's reason or with a `TypeError`, whose `cause` is an error of this package unless the platform itself found the fault.
  */
 export async function poolFetch(place: FetchPlace, input: string | URL | Request, init: RequestInit | undefined): Promise<Response> {
   const { clock, timeout } = place
@@ -82,7 +82,7 @@ function outgoing(place: FetchPlace, input: string | URL | Request, init: Reques
   const members: Record<string, unknown> = {}
   for (const name of MEMBERS) if (given[name] !== undefined) members[name] = given[name]
   if (members['headers'] !== undefined) members['headers'] = headersOf(members['headers'] as HeadersInit)
-  // The signal is left out: the request would listen to it for as long as it lives.
+  // The signal is left out: the request object would listen to it for as long as it lives.
   const request = isRequest(input) ? new Request(input, { ...members, signal: null }) : new Request(url, members)
   const { href, hash } = url
   const end = href.length - hash.length
@@ -94,7 +94,7 @@ function isRequest(input: unknown): input is Request {
   return input instanceof Request
 }
 
-/** Not left to the platform's `Request`: workerd's knows no `'error'`. */
+/** Not left to the platform's `Request`: workerd's does not accept `'error'`. */
 function redirectOf(input: string | URL | Request, given: unknown): string {
   const redirect = given ?? (isRequest(input) ? input.redirect : 'follow')
   if (redirect === 'follow' || redirect === 'error' || redirect === 'manual') return redirect
@@ -109,7 +109,7 @@ function signalOf(input: string | URL | Request, given: unknown): AbortSignal | 
   }
 }
 
-/** The URL that is meant, which has to be of this pool. */
+/** The requested URL, which has to be of this pool. */
 function urlOf({ origin, basePath }: FetchPlace, input: string | URL | Request): URL {
   const given = isRequest(input) ? input.url : typeof input === 'string' && /^(?:[/?]|$)/.test(input) ? origin + basePath + input : input
   const url = readUrl(given)
@@ -122,7 +122,7 @@ function urlOf({ origin, basePath }: FetchPlace, input: string | URL | Request):
   return url
 }
 
-/** The platform says what is wrong with a field by repeating its value. */
+/** The platform's error would repeat the value of the field. */
 function headersOf(init: HeadersInit): Headers {
   try {
     return new Headers(init)
@@ -143,7 +143,7 @@ function isField(pair: unknown): boolean {
   }
 }
 
-/** The whole body, within the signal and the limit of the request; the source of one that comes too slowly is told to stop. */
+/** The whole body, within the signal and the limit of the request; a source that is too slow is stopped. */
 async function readBody({ clock, timeout }: FetchPlace, { body }: Request, signal: AbortSignal | null): Promise<Uint8Array | undefined> {
   if (body === null) return undefined
   const since = clock.now()
@@ -153,7 +153,8 @@ async function readBody({ clock, timeout }: FetchPlace, { body }: Request, signa
     giveUp = reject
   })
   const onAbort = (): void => giveUp(signal?.reason)
-  const onTimeout = (): void => giveUp(bodyError('RequestTimeout', `the body of the request had not come within ${timeout} ms (timeout)`, timeout))
+  const onTimeout = (): void =>
+    giveUp(bodyError('RequestTimeout', `the source did not give the whole request body within ${timeout} ms (timeout)`, timeout))
   const timer = timeout === 0 ? null : clock.set(onTimeout, timeout)
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
@@ -186,7 +187,7 @@ function join(pieces: readonly Uint8Array[]): Uint8Array {
   return all
 }
 
-/** The request in a slot's memory. A body that has no room there goes out from where it is. */
+/** The request in a slot's memory. A body that has no room there is sent from where it is. */
 function buildFetch(writer: RequestWriter, request: Request, path: string, body: Uint8Array | undefined): HttpRequest {
   const begin = (): RequestBuilder => {
     const builder = writer.request(request.method, path) as RequestBuilder

@@ -4,31 +4,31 @@ import type { RestError } from '../errors.ts'
 import type { ClientSlot, Slot, SlotOwner } from './slot.ts'
 import type { WaitOptions } from './waiters.ts'
 
-/** What holders need of the pool. */
+/** What holders need from the pool. */
 export interface HeldPool extends SlotOwner {
   readonly slots: readonly Slot[]
   acquire(options: WaitOptions): Promise<ClientSlot>
-  /** Ends a slot that nobody can hold any more. */
+  /** Ends a slot that no thread can hold any more. */
   retire(slot: Slot): void
-  /** The memory that threads share was damaged: that of a slot, or what belongs to none. */
+  /** The memory that threads share was damaged: that of a slot, or memory that belongs to none. */
   onCorruption(slot: Slot | null, error: RestError): void
 }
 
-/** Those who hold slots of a pool on other threads. */
+/** The holders of a pool's slots on other threads. */
 export interface Holders {
   /** Called once, when the pool has its slots. */
   begin(pool: HeldPool): void
-  /** Takes back what they say they have returned, and sends what they have submitted. */
+  /** Takes back the slots that they have marked as returned, and sends the requests that they have submitted. */
   collect(): void
-  /** The same, and looks at each slot that is away, whatever they say. */
+  /** The same, and looks at each slot that is away, whether it is marked or not. */
   sweep(): void
-  /** Somebody waits for a slot on this thread, or nobody does any more: a return need ring only then. */
+  /** Whether a caller waits for a slot on this thread: a return has to ring only then. */
   setWanted(wanted: boolean): void
   /** A slot seems to have been forgotten. */
   onLeak(slot: Slot): void
 }
 
-/** Of a pool whose slots are all held on its own thread. */
+/** For a pool whose slots are all held on its own thread. */
 export const NO_HOLDERS: Holders = {
   begin: () => {},
   collect: () => {},

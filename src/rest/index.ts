@@ -3,12 +3,12 @@
 export type { BackoffOptions } from '../backoff.ts'
 export type { HttpVersion } from '../codec/http/borrowed-head.ts'
 export type { Fields, FieldsInit } from '../codec/http/fields.ts'
+export type { InterimResponse } from '../codec/http/interim.ts'
 export type { ResponseReaderOptions } from '../codec/http/limits.ts'
 export type { BodySource, Request } from '../codec/http/request.ts'
 export type { HeadersPhase, QueryPhase, QueryValue, ReadyPhase } from '../codec/http/request-phases.ts'
 export type { RequestWriterOptions } from '../codec/http/request-writer.ts'
 export { OwnedResponse, RestResponse } from '../codec/http/response.ts'
-export type { InterimResponse } from '../codec/http/response-reader.ts'
 export {
   HttpError,
   type HttpErrorCode,

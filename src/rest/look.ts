@@ -1,22 +1,22 @@
 /**
- * A look at the sockets: a few turns of the event loop, in which a thread hears what the system has for it. After it stood still, its timers run
- * first: a deadline that is long past says nothing of a peer whose bytes have lain in the system all the time.
+ * A look at the sockets: a few turns of the event loop, in which a thread reads the bytes that wait in the system. After it was blocked, its timers run
+ * first: a deadline that is long past says nothing about a peer whose bytes already waited in the system.
  */
 
 import type { Clock } from '../clock.ts'
 
-/** By how many ms a deadline is met late when the thread stood still; less is how timers are. */
+/** A deadline that is noticed more than so many ms late means that the thread was blocked; less is normal for timers. */
 const LATE = 2
-/** Turns: in one, Node and Bun have heard of all sockets; Deno takes two to hand over what it read. */
+/** Turns: Node and Bun read all sockets in one; Deno takes two to deliver what it read. */
 const TURNS = 4
-/** Milliseconds of one turn: the least that a timer takes. */
+/** Milliseconds of one turn: the shortest delay of a timer. */
 export const LOOK: number = 1
 
 /** The looks before one deadline. */
 export class Looks {
   private taken = 0
 
-  /** Is there to be another turn before a deadline is judged that is met `late` ms after its time? */
+  /** Whether another turn is needed before judging a deadline that is noticed `late` ms after its time. */
   isDue(late: number): boolean {
     if (this.taken === TURNS || (this.taken === 0 && late < LATE)) return false
     this.taken++
@@ -29,7 +29,7 @@ export class Looks {
   }
 }
 
-/** Resolves after a look at a socket of which nobody expects more than its end. */
+/** Resolves after a look at a socket on which only the end can arrive. */
 export async function look(clock: Clock): Promise<void> {
   for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => void clock.set(resolve, LOOK))
 }

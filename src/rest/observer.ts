@@ -1,4 +1,4 @@
-/** What a pool tells those who want to know: one method for each thing that happens. None is called for who does not ask. */
+/** Events of a pool: one method of an observer for each. A method that an observer does not have is not called. */
 
 import type { RestError } from '../errors.ts'
 
@@ -10,7 +10,7 @@ export interface SlotEvent {
 
 /** A connection was lost or given up. */
 export interface SlotDownEvent extends SlotEvent {
-  /** Why; null when the server ended it without an error. One that the pool renews is not lost: `onSlotUp` alone tells of it. */
+  /** Why; null when the server ended it without an error. A connection that the pool renews is not lost: only `onSlotUp` reports it. */
   readonly error: Error | null
   /** Was a request under way? */
   readonly inUse: boolean
@@ -20,9 +20,9 @@ export interface SlotDownEvent extends SlotEvent {
   readonly age: number
 }
 
-/** A connection is there. */
+/** A connection is open. */
 export interface SlotUpEvent extends SlotEvent {
-  /** Attempts that this took, the successful one counted. */
+  /** Attempts that this took, including the successful one. */
   readonly attempts: number
   /** Milliseconds without a connection; 0 for the first one and for a renewal. */
   readonly outage: number
@@ -56,23 +56,23 @@ export interface KeepWarmEvent extends SlotEvent {
   readonly error: unknown
 }
 
-/** The memory that threads share holds what no step of theirs writes. The block in question is not used again, and its slot gets another one. */
+/** The memory that threads share holds a value that no step of the protocol writes. The block in question is not used again, and its slot gets another one. */
 export interface CorruptionEvent {
   /** Number of the slot whose block it is; null for memory that belongs to no slot. */
   readonly slot: number | null
-  /** `SharedMemoryCorrupt`, and in its message which word. */
+  /** `SharedMemoryCorrupt`; its message says which word. */
   readonly error: RestError
 }
 
 /** Methods that a pool calls as things happen; each is optional. What one throws becomes an uncaught exception, and does not disturb the pool. */
 export interface PoolObserver {
-  /** A connection is there. */
+  /** A connection is open. */
   onSlotUp?(event: SlotUpEvent): void
   /** A connection was lost or given up. */
   onSlotDown?(event: SlotDownEvent): void
   /** An attempt to connect failed; another will be made. */
   onAttemptFailed?(event: SlotAttemptEvent): void
-  /** A slot has been held for `leakTimeout` without a request: did its holder forget to release it? */
+  /** A slot has been held for `leakTimeout` without a request: its holder may have forgotten to release it. */
   onLeak?(event: SlotEvent & { readonly heldFor: number }): void
   /** A caller has to wait for a slot; `waiting` counts it. */
   onWait?(event: { readonly waiting: number }): void
@@ -80,7 +80,7 @@ export interface PoolObserver {
   onRequest?(event: RequestEvent): void
   /** A `keepWarm` request failed. */
   onKeepWarmFailed?(event: KeepWarmEvent): void
-  /** A thread has written where it may not into the memory of an `AtomicClientPool`. */
+  /** A thread has damaged the memory of an `AtomicClientPool`. */
   onCorruption?(event: CorruptionEvent): void
 }
 

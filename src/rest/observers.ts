@@ -1,4 +1,4 @@
-/** Those who want to know what a pool does. */
+/** The observers of a pool. */
 
 import { notify, report } from '../callback.ts'
 import type { Clock } from '../clock.ts'
@@ -7,7 +7,7 @@ import type { PoolObserver } from './observer.ts'
 
 type EventOf<Name extends keyof PoolObserver> = Parameters<NonNullable<PoolObserver[Name]>>[0]
 
-/** A list of observers. Asking {@link Observers.any} first makes an event that nobody wants cost nothing. */
+/** A list of observers. Asking {@link Observers.any} first saves making an event that nobody wants. */
 export class Observers {
   private readonly list: PoolObserver[] = []
 
@@ -17,7 +17,7 @@ export class Observers {
     return this.list.length !== 0
   }
 
-  /** Adds `observer`; the function that is returned removes it. */
+  /** Adds `observer`; the returned function removes it. */
   add(observer: PoolObserver): () => void {
     this.list.push(observer)
     return () => {
@@ -33,7 +33,7 @@ export class Observers {
     }
   }
 
-  /** Tells how a request ends. */
+  /** Reports how a request ends. */
   watch(slot: number, sending: Promise<{ readonly status: number }>): void {
     if (!this.list.some((observer) => observer.onRequest !== undefined)) return
     const { clock } = this

@@ -2,10 +2,11 @@
 
 import { BACKOFF_OPTIONS, type BackoffOptions } from '../backoff.ts'
 import { type FieldsInit, fieldList } from '../codec/http/fields.ts'
+import type { InterimResponse } from '../codec/http/interim.ts'
 import { RESPONSE_READER_OPTIONS, type ResponseReaderOptions } from '../codec/http/limits.ts'
 import type { Request } from '../codec/http/request.ts'
 import { DEFAULT_REQUEST_CAPACITY, type RequestWriter } from '../codec/http/request-writer.ts'
-import type { InterimResponse, ResponseReader } from '../codec/http/response-reader.ts'
+import type { ResponseReader } from '../codec/http/response-reader.ts'
 import type { BytesInit } from '../codec/inputs.ts'
 import {
   bag,
@@ -34,78 +35,78 @@ export const DEFAULT_TIMEOUT: number = 30_000
 /** Options of one request. */
 export interface SendOptions {
   /**
-   * Milliseconds from the call until the response is complete, 1 to 2^31 - 1, or 0 for no limit. Covers sending, waiting and the body, and
-   * with `pool.request` the wait for a slot too. Default: the connection's `timeout`.
+   * Milliseconds from the call until the response is complete, 0 to 2^31 - 1; 0 is no limit. Covers sending, waiting and the body, and
+   * with `pool.request` also the wait for a slot. Default: the connection's `timeout`.
    */
   timeout?: number | undefined
   /** Abandons the request, with `RequestAborted`. The connection is not used again. */
   signal?: AbortSignal | undefined
   /**
    * Refuses a response whose body only the end of the connection delimits, unless TLS verified that end (RFC 9112 section 9.8): `ResponseInvalid`, with
-   * an {@link HttpError} `UnverifiedEnd` as its cause. Bodies with a length or chunks are not concerned. Default: the connection's `requireVerifiedEnd`.
+   * an {@link HttpError} `UnverifiedEnd` as its cause. Bodies with a length or in chunks are not affected. Default: the connection's `requireVerifiedEnd`.
    */
   requireVerifiedEnd?: boolean | undefined
-  /** Told of each interim response (RFC 9110 section 15.2: 100, 102, 103) before the final one. */
+  /** Called with each interim response (RFC 9110 section 15.2: 100, 102, 103) before the final one. What it throws, or rejects with, fails the request. */
   onInterim?: ((response: InterimResponse) => void) | undefined
 }
 
 /** Options of an {@link HttpConnection}. */
 export interface HttpOptions extends DialOptions, ResponseReaderOptions {
-  /** Milliseconds that a request may take when it does not say itself, 0 for no limit. Default 30,000. */
+  /** Milliseconds for a request that has no `timeout` of its own. Default 30,000. */
   timeout?: number | undefined
   /** Milliseconds that a graceful close waits for the server's end. Default 1,000. */
   closeTimeout?: number | undefined
-  /** For requests that do not say it themselves: refuse bodies whose end nothing verifies, see {@link SendOptions.requireVerifiedEnd}. Default false. */
+  /** For requests without this option: refuse bodies whose end nothing verifies, see {@link SendOptions.requireVerifiedEnd}. Default false. */
   requireVerifiedEnd?: boolean | undefined
-  /** Where responses are read; bytes go from the system straight into it. Default: one of its own, made with these options. */
+  /** Where responses are read; the system writes their bytes straight into it. Default: a new reader, made with these options. */
   reader?: ResponseReader | undefined
 }
 
 /** A request that keeps idle connections warm. */
 export interface KeepWarmOptions {
-  /** Milliseconds of idleness after which it is sent, 100 to 2^31 - 1. */
+  /** Milliseconds of idleness after which the request is sent, 100 to 2^31 - 1. */
   interval: number
-  /** Makes it: `(writer) => writer.head('/ping').finish()`. May be asynchronous: the slot is held meanwhile. */
+  /** Makes the request: `(writer) => writer.head('/ping').finish()`. May be asynchronous: the slot is held meanwhile. */
   request: (writer: RequestWriter) => Request | Promise<Request>
-  /** Milliseconds for its response. Default 5,000. */
+  /** Milliseconds for its response, 1 to 2^31 - 1. Default 5,000. */
   timeout?: number | undefined
 }
 
 /** Options of a {@link ClientPool}. */
 export interface ClientPoolOptions extends Omit<HttpOptions, 'reader' | 'signal'> {
-  /** Connections to open ahead and to keep open, 1 to 10,000. Default 1. */
+  /** Connections to open ahead of time and to keep open, 1 to 10,000. Default 1. */
   connections?: number | undefined
   /**
    * Do not wait for the server: `connect` resolves at once, and the connections are opened in the background, with the pauses of `backoff` for as long
-   * as it is away. `pool.ready()` waits for the first one. Default false.
+   * as the server is down. `pool.ready()` waits for the first one. Default false.
    */
   lazy?: boolean | undefined
   /** Put before each path. Default: the path of the URL. */
   basePath?: string | undefined
-  /** Sent with each request, in this order and case. */
+  /** Sent with each request, in this order and case. User and password of the URL become `Authorization`, unless that field is here. */
   defaultHeaders?: FieldsInit | undefined
-  /** Bytes of each slot's write buffer: the largest request, head and body. 1 KiB to 16 MiB. Default 32 KiB. */
+  /** Bytes of each slot's write buffer, 1 KiB to 16 MiB: the largest request, head and body. Default 32 KiB. */
   writeBufferCapacity?: number | undefined
   /** Pauses between attempts to reconnect; the first attempt is made at once. Default 100 ms doubling to 5,000 ms, half of it random. */
   backoff?: BackoffOptions | undefined
-  /** Milliseconds that `acquire` waits for a slot when it does not say itself, 0 for no limit. Default 30,000. */
+  /** Milliseconds that an `acquire` without a `timeout` waits for a slot. Default 30,000. */
   acquireTimeout?: number | undefined
-  /** Most callers that may wait for a slot; one more fails at once with `PoolQueueFull`. 0: nobody waits. Default 10,000. */
+  /** Most callers that may wait for a slot, 0 to 2^31 - 1; one more fails at once with `PoolQueueFull`. With 0, nobody waits. Default 10,000. */
   maxQueue?: number | undefined
-  /** Milliseconds after which a connection is renewed, however busy; up to a tenth is taken off at random. 0: never. Default 0. */
+  /** Milliseconds after which a connection is renewed, however busy it is; up to a tenth is taken off at random. 0 is never. Default 0. */
   maxAge?: number | undefined
-  /** Milliseconds of idleness after which a connection is renewed. 0: never. Default 0: as long as the server keeps it. */
+  /** Milliseconds of idleness after which a connection is renewed; 0 keeps it for as long as the server does. Default 0. */
   maxIdle?: number | undefined
   /**
    * Milliseconds by which a connection is renewed before the server's `Keep-Alive: timeout=` ends it; at most half of that time, and all of it when it is
    * a second or less: such a connection is not used again. Default 1,000.
    */
   keepAliveMargin?: number | undefined
-  /** Sends a request of yours on connections that are idle. Default off. */
+  /** Sends a request that you define on idle connections. Default off. */
   keepWarm?: KeepWarmOptions | undefined
-  /** Milliseconds that a slot may be held without a request before it is reported as leaked, 0 for never. Default 60,000. */
+  /** Milliseconds that a slot may be held without a request before it is reported as leaked; 0 is never. Default 60,000. */
   leakTimeout?: number | undefined
-  /** Told what happens. More can be added with `pool.observe`. */
+  /** Notified of what happens in the pool. `pool.observe` adds more observers. */
   observer?: PoolObserver | undefined
   /** Abandons connecting; later it has no effect. */
   signal?: AbortSignal | undefined
@@ -114,24 +115,24 @@ export interface ClientPoolOptions extends Omit<HttpOptions, 'reader' | 'signal'
 /** Options of one `pool.request`. */
 export interface PoolRequestOptions extends SendOptions {
   /**
-   * Appended to the path, percent-encoded (RFC 3986). An object, or pairs in order (a `URLSearchParams` too); numbers and booleans are written as
-   * `String` does, a list gives a parameter for each member, and `undefined` leaves the parameter out.
+   * Parameters that are appended to the path, percent-encoded (RFC 3986). An object, or pairs in order (also a `URLSearchParams`); numbers and booleans are
+   * written as `String` does, a list gives a parameter for each member, and `undefined` leaves the parameter out.
    */
   query?: FieldsInit | undefined
-  /** Fields of the request, in order and case. */
+  /** Fields of the request, in this order and case. */
   headers?: FieldsInit | undefined
   /** The body; a string is sent as UTF-8, a buffer or a view of one as the bytes that it covers. */
   body?: string | BytesInit | undefined
   /**
-   * How often the request may be sent again on another connection when not one byte of it has left (`requestSent` is `nothing`), whatever its
-   * method; 0 to 10. Such a request cannot have reached the server. Default 0.
+   * How often the request may be sent again on another connection when not one byte of it has left (`requestSent` is `'nothing'`), whatever its
+   * method, 0 to 10. Such a request cannot have reached the server. Default 0.
    */
   retryUnsent?: number | undefined
 }
 
 /** Options of {@link ClientPool.acquire}. */
 export interface AcquireOptions {
-  /** Milliseconds to wait, 1 to 2^31 - 1, or 0 for no limit. Default: the pool's `acquireTimeout`. */
+  /** Milliseconds to wait, 0 to 2^31 - 1; 0 is no limit. Default: the pool's `acquireTimeout`. */
   timeout?: number | undefined
   /** Leaves the queue, with `RequestAborted`. */
   signal?: AbortSignal | undefined
@@ -156,7 +157,7 @@ const reader: Rule<ResponseReader> = rule('a ResponseReader', (value) => isBag(v
 
 const OBSERVER_METHODS = ['onSlotUp', 'onSlotDown', 'onAttemptFailed', 'onLeak', 'onWait', 'onRequest', 'onKeepWarmFailed'] as const
 
-/** It may have other members: it can be an object of its user's. */
+/** It may have other members: it can be any object of the caller. */
 export const observer: Rule<PoolObserver> = rule(
   'an object with methods like onSlotDown',
   (value) => isBag(value) && OBSERVER_METHODS.every((name) => value[name] === undefined || typeof value[name] === 'function'),
@@ -180,7 +181,8 @@ export const HTTP_OPTIONS: Family<HttpOptions> = {
   reader,
 }
 
-const KEEP_WARM_OPTIONS: Family<KeepWarmOptions> = {
+/** What it may be. */
+export const KEEP_WARM_OPTIONS: Family<KeepWarmOptions> = {
   interval: number(100, TIMER_MAX, 'ms'),
   request: callback('(writer) => writer.head("/ping").finish()'),
   timeout: number(1, TIMER_MAX, 'ms', 5_000),

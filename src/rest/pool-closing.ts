@@ -10,7 +10,7 @@ export class PoolClosing {
   readonly over: Promise<void>
   private resolve!: () => void
   private isOver = false
-  /** When what is still in use is cut. */
+  /** When the slots that are still in use are cut. */
   private cutAt: number = Number.POSITIVE_INFINITY
   private timer: unknown = null
 
@@ -48,7 +48,7 @@ export class PoolClosing {
   }
 }
 
-/** What everybody is told once a pool has been closed. */
+/** The error of every call after a pool has been closed. */
 export function poolClosed(): RestError {
   return new RestError('PoolClosed', 'the pool was closed', { fault: 'local', requestSent: 'nothing', phase: 'queue' })
 }

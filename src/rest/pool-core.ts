@@ -1,9 +1,9 @@
 /**
- * The slots of a pool: who has them, who waits for one, and how a dead one comes back.
+ * The slots of a pool: who has them, who waits for one, and how a dead one is healed.
  *
  * Rule 1: a slot is always in exactly one state, and `move` is the only way from one to another.
- * Rule 2: a slot whose connection is gone is out of rotation at once, and one task, `heal`, owns it until it has a new one. Whoever is done with a
- *         slot, that task included, gives it to `place`, which alone decides what becomes of it.
+ * Rule 2: a slot whose connection is gone leaves the rotation at once, and one task, `heal`, owns it until it has a new one. A holder that is done with
+ *         its slot, and that task too, gives it to `place`, which alone decides what happens to it.
  * Rule 3: a free slot and a waiting caller never exist at the same time.
  * Rule 4: no request is ever sent a second time here.
  */
@@ -28,7 +28,7 @@ import { SLOT_ERRORS, WaiterQueue, type WaitOptions } from './waiters.ts'
 
 /** Delays between attempts to reconnect. */
 const HEAL_BACKOFF: Required<BackoffOptions> = { initial: 100, max: 5_000, factor: 2, jitter: 0.5 }
-/** A connection that answered nothing and did not last this long, in ms, was of no use. After two in a row the next attempt is not made at once. */
+/** A connection that answered nothing and did not last this long, in ms, counts as useless. After two in a row the next attempt waits for the backoff. */
 const PROVEN_AFTER = 1_000
 
 /** Failures that are the caller's decision, not the server's. */
@@ -39,7 +39,7 @@ export class PoolCore implements HeldPool, KeptPool {
   readonly slots: Slot[] = []
   readonly observers: Observers
   readonly counters: Counters = newCounters()
-  /** Those of callers, and the pool's own: each is listened to once, whatever follows it. */
+  /** Signals of callers, and the pool's own: each has one listener, however many follow it. */
   readonly signals: Signals = new Signals()
   readonly connector: Connector
   /** The free slots are its first `freeCount` entries, last used last. */
@@ -48,7 +48,7 @@ export class PoolCore implements HeldPool, KeptPool {
   private readonly waiters: WaiterQueue<ClientSlot>
   private readonly upkeep: Upkeep
   private readonly backoffs: Backoff[] = []
-  /** Slots whose connection makes room for its successor just now. */
+  /** Slots whose connection is being replaced by its successor. */
   private replacing = 0
   /** Callers that wait for the first connection. */
   private readonly opening: WaiterQueue<void>
@@ -95,7 +95,7 @@ export class PoolCore implements HeldPool, KeptPool {
   }
 
   /**
-   * Opens every connection, all at the same time. When one fails, those that were opened are closed gracefully, and the error is thrown. A lazy pool
+   * Opens all connections at the same time. When one fails, the opened ones are closed gracefully, and the error is thrown. A lazy pool
    * does not wait for them: they are opened as if they had been lost.
    */
   async connect(signal: AbortSignal | undefined): Promise<void> {
@@ -114,7 +114,7 @@ export class PoolCore implements HeldPool, KeptPool {
           try {
             return await this.connector.dial(attempts.signal)
           } catch (error) {
-            // The others need not go on; the first failure is the one that is told.
+            // The others need not go on; the first failure is the one that is thrown.
             attempts.abort(error)
             throw error
           }
@@ -153,6 +153,7 @@ export class PoolCore implements HeldPool, KeptPool {
     if (this.isClosing) return Promise.reject(poolClosed())
     const slot = this.take()
     if (slot !== null) return Promise.resolve(slot)
+    if (this.isBroken) return Promise.reject(poolBroken(this.lastFailure))
     const { maxQueue } = this.options
     if (this.waiters.length >= maxQueue) {
       const message = `no slot is free, and ${this.waiters.length} callers wait for one already (maxQueue)`
@@ -160,7 +161,7 @@ export class PoolCore implements HeldPool, KeptPool {
     }
     const waiting = this.wait(options)
     this.holders.setWanted(true)
-    // A slot may have come back just before.
+    // A slot may have been returned just before.
     this.holders.collect()
     if (this.observers.any) this.observers.tell('onWait', { waiting: this.waiters.length })
     return waiting
@@ -169,10 +170,11 @@ export class PoolCore implements HeldPool, KeptPool {
   /** Waits until a connection is open. */
   async ready(options: WaitOptions): Promise<void> {
     if (this.isClosing) throw poolClosed()
+    if (this.isBroken) throw poolBroken(this.lastFailure)
     if (!this.slots.some(({ connection }) => connection !== null && !connection.isPoisoned)) await this.opening.wait(options)
   }
 
-  /** Waits in line. A slot that has died between its hand-over and now goes back to be healed, and the caller waits on, at the end of the line. */
+  /** Waits in line. A slot that has died between its hand-over and now goes back to be healed, and the caller waits again, at the end of the line. */
   private async wait({ timeout, signal }: WaitOptions): Promise<ClientSlot> {
     const { clock } = this.runtime
     const since = clock.now()
@@ -184,7 +186,7 @@ export class PoolCore implements HeldPool, KeptPool {
     }
   }
 
-  /** Waits until everything is closed; after `timeout` ms what is still in use is cut, 0 is never. Of several calls the earliest limit counts. */
+  /** Waits until everything is closed; after `timeout` ms, slots that are still in use are cut, 0 is never. With several calls the earliest limit counts. */
   close(timeout: number): Promise<void> {
     if (!this.isClosing) this.beginClosing()
     this.closing.within(timeout)
@@ -231,7 +233,7 @@ export class PoolCore implements HeldPool, KeptPool {
     this.observers.tell('onCorruption', { slot: slot === null ? null : slot.index, error })
   }
 
-  /** What becomes of a slot that nobody holds any more: it is free, or on its way to another connection, or closed with the pool. */
+  /** Decides what happens to a slot that nobody holds any more: it is free, on its way to another connection, or closed with the pool. */
   private place(slot: Slot): void {
     const { connection } = slot
     if (slot.state === SlotState.Closed) {
@@ -243,7 +245,7 @@ export class PoolCore implements HeldPool, KeptPool {
     } else if (slot.successor !== null && this.replace(slot)) {
       return
     } else if (slot.trust === 0) {
-      // The server drops it as soon as it is idle: it would be dead before its next request.
+      // The server drops the connection as soon as it is idle: it would be dead before its next request.
       this.heal(slot, 'renewal')
     } else {
       if (slot.trust !== Number.POSITIVE_INFINITY) this.upkeep.onIdle(slot)
@@ -260,12 +262,12 @@ export class PoolCore implements HeldPool, KeptPool {
       const { requests = 0, age = 0 } = slot.connection ?? {}
       this.observers.tell('onSlotDown', { slot: slot.index, error, inUse, requests, age })
     }
-    // It may have been given back without our having looked. Whoever holds it will learn of it, and give it back.
+    // It may have been given back without our having looked. A holder learns of the loss, and gives it back.
     if (slot.state === SlotState.Leased) this.holders.collect()
     if (slot.state === SlotState.Idle) this.heal(slot, 'heal')
   }
 
-  /** A server that takes connections and drops them must not be dialled in a loop. What we cut ourselves says nothing of it. */
+  /** A server that takes connections and drops them must not be dialled in a loop. Connections that we cut ourselves do not count. */
   private judge(slot: Slot, error: Error | null): void {
     const { connection } = slot
     if (connection === null || connection.requests > 0 || connection.age >= PROVEN_AFTER) slot.shortLived = 0
@@ -279,7 +281,7 @@ export class PoolCore implements HeldPool, KeptPool {
     slot.connection = connection
     this.upkeep.onUp(slot)
     if (this.observers.any) this.observers.tell('onSlotUp', { slot: slot.index, attempts, outage, reason })
-    // It may be lost already: bytes or an end that came with it. That is told, and judged, like any other loss.
+    // It may be lost already, through bytes or an end that arrived with it. That loss is reported and judged like any other.
     connection[POOLED].ownedBy({
       onDown: (error, inUse) => this.onDown(slot, error, inUse),
       onKeepAlive: (timeout) => this.upkeep.onKeepAlive(slot, timeout),
@@ -294,20 +296,20 @@ export class PoolCore implements HeldPool, KeptPool {
     return slot.hold()
   }
 
-  /** How many connections may be renewed at a time: so many slots at the most cannot be had for it. */
+  /** How many connections may be renewed at a time: at most so many slots are unavailable because of it. */
   get mostRenewing(): number {
     return Math.max(1, this.slots.length >> 2)
   }
 
-  /** Has a successor take over the slot's connection: now if it is free, else when it is given back, and its turn has come. */
+  /** Lets a successor replace the slot's connection: now if the slot is free, otherwise when it is given back, and its turn has come. */
   succeed(slot: Slot, successor: Transport): void {
     slot.successor = successor
     if (slot.state === SlotState.Idle) this.replace(slot)
   }
 
   /**
-   * Puts the successor in the place of the connection, which serves on until the successor was seen alive. Only a slot that is so busy that this was
-   * broken off before, or that somebody waits for, cannot be had meanwhile. False when too many are being replaced just then.
+   * Puts the successor in the place of the connection, which serves until the successor was seen alive. Only a slot that is so busy that this was
+   * interrupted before, or that a caller waits for, is unavailable meanwhile. False when too many are being replaced just then.
    */
   private replace(slot: Slot): boolean {
     if (this.replacing >= this.mostRenewing) return false
@@ -327,7 +329,7 @@ export class PoolCore implements HeldPool, KeptPool {
     const old = slot.connection as HttpConnection
     const transport = slot.successor as Transport
     slot.successor = null
-    // Both read into the slot's reader, as long as neither has a request.
+    // Both connections read into the slot's reader, as long as neither has a request.
     old[POOLED].lendReader()
     const next = this.connector.trySpeaking(slot, transport)
     slot.candidate = next
@@ -347,7 +349,7 @@ export class PoolCore implements HeldPool, KeptPool {
     if (slot.state === SlotState.Healing) this.place(slot)
   }
 
-  /** The slot is needed, or lost, while its successor is being looked at: that one is dropped. The next one is not. */
+  /** The slot is needed, or lost, while its successor is being looked at: that successor is dropped. The next one is not. */
   private breakOff(slot: Slot): void {
     const { candidate } = slot
     slot.candidate = null
@@ -356,14 +358,14 @@ export class PoolCore implements HeldPool, KeptPool {
     if (!this.isClosing) this.upkeep.onBrokenOff(slot)
   }
 
-  /** The connection that serves has the reader for itself again. */
+  /** The serving connection has the reader for itself again. */
   private reject(slot: Slot, candidate: HttpConnection | null): void {
     candidate?.[POOLED].lendReader()
     candidate?.destroy()
     slot.connection?.[POOLED].takeReaderBack()
   }
 
-  /** Ends the connection of a slot without blaming anybody, and waits until its memory is free. */
+  /** Ends the connection of a slot without counting it as a loss, and waits until its memory is free. */
   private async discard(slot: Slot): Promise<void> {
     const { connection } = slot
     if (connection === null) return
@@ -374,13 +376,25 @@ export class PoolCore implements HeldPool, KeptPool {
     await connection.closed
   }
 
-  /** Brings a slot to a new connection: at once, then with pauses, for ever. Its one task. */
+  /** Connects a slot again: at once, then with pauses, without end. The slot's one task. */
   private heal(slot: Slot, reason: SlotUpEvent['reason']): void {
     this.move(slot, SlotState.Healing)
-    this.healing(slot, reason).catch(() => {
-      // Only the end of the pool ends it.
-      if (slot.state !== SlotState.Closed) this.move(slot, SlotState.Closed)
-    })
+    this.healing(slot, reason).catch((error) => this.giveUp(slot, error))
+  }
+
+  /** The task of a slot has ended: with the pool, or by what no further attempt can mend. Without its last slot the pool tells everybody why. */
+  private giveUp(slot: Slot, reason: unknown): void {
+    if (slot.state === SlotState.Closed) return
+    if (!this.isClosing) this.lastFailure = reason
+    this.move(slot, SlotState.Closed)
+    if (!this.isBroken) return
+    this.waiters.rejectAll(poolBroken(reason))
+    this.opening.rejectAll(poolBroken(reason))
+  }
+
+  /** No slot is left, though nobody has closed the pool. */
+  private get isBroken(): boolean {
+    return !this.isClosing && this.slots.every(({ state }) => state === SlotState.Closed)
   }
 
   private async healing(slot: Slot, reason: SlotUpEvent['reason']): Promise<void> {
@@ -440,7 +454,7 @@ export class PoolCore implements HeldPool, KeptPool {
     if (slot.state === SlotState.Idle) {
       if (slot.candidate !== null) this.breakOff(slot)
       this.freeCount--
-      // Nearly always the last one; the others close ranks.
+      // Nearly always the last one; the entries above it move down.
       if (free[this.freeCount] !== slot) free.copyWithin(free.indexOf(slot), free.indexOf(slot) + 1, this.freeCount + 1)
     }
     if (to !== SlotState.Idle) {
@@ -455,6 +469,13 @@ export class PoolCore implements HeldPool, KeptPool {
       if (this.waiters.length === 0) this.holders.setWanted(false)
     }
   }
+}
+
+/** What everybody is told once a pool has lost its last slot, by what no attempt to connect can mend. */
+function poolBroken(cause: unknown): RestError {
+  const why = cause instanceof Error ? `: ${cause.message}` : ''
+  const message = `the pool has no slot left and can connect no more; make a new one${why}`
+  return new RestError('PoolClosed', message, { fault: 'local', requestSent: 'nothing', phase: 'queue', cause })
 }
 
 function notReady(timeout: number, cause: unknown): RestError {

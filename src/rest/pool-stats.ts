@@ -20,7 +20,7 @@ export interface PoolStats {
   readonly failures: number
   /** Connections lost. */
   readonly lost: number
-  /** Connections made anew for one that was lost. */
+  /** Connections that replaced a lost one. */
   readonly healed: number
   /** Connections replaced for their age or idleness. */
   readonly renewed: number
@@ -28,7 +28,7 @@ export interface PoolStats {
   readonly failedAttempts: number
   /** Slots that were reported as leaked. */
   readonly leaks: number
-  /** Damages of the memory that threads share; always 0 for a `ClientPool`. */
+  /** Times that the memory of threads was found damaged; always 0 for a `ClientPool`. */
   readonly corruptions: number
 }
 

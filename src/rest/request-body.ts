@@ -1,4 +1,4 @@
-/** The body of a request that is made while it is sent: from an async iterable, in chunks (RFC 9112 section 7.1) or of a length told before. */
+/** The body of a request that is made while it is sent: from an async iterable, in chunks (RFC 9112 section 7.1) or with a length given in advance. */
 
 import type { RequestMemory, RequestStream } from '../codec/http/request.ts'
 import { type BytesInit, bytesOf } from '../codec/inputs.ts'
@@ -13,10 +13,10 @@ export class RequestBody {
   private abandoned = false
   private wake: (() => void) | null = null
   private bytes = 0
-  /** Each waits for the one before, so all but the last have left. */
+  /** Each write waits for the one before, so all but the last have left. */
   private writes = 0
   private ended = false
-  /** The source has said that this was all, or failed: it is not told to stop. */
+  /** The source has ended or failed: it need not be stopped. */
   private exhausted = false
 
   private constructor(
@@ -45,12 +45,12 @@ export class RequestBody {
     return this.writes > 1 || lastWrite !== 'nothing' ? 'partly' : 'nothing'
   }
 
-  /** The transport has been given all of the request; its source may still have to say that this was all. */
+  /** The transport has been given all of the request; its source may not have reported its end yet. */
   get isWhole(): boolean {
     return this.length === null ? this.ended : this.bytes === this.length
   }
 
-  /** @param onEnd everything is out (null), or the source failed. Not called after {@link RequestBody.abandon} */
+  /** @param onEnd called when everything is out (null), or the source failed. Not called after {@link RequestBody.abandon} */
   start(onEnd: (error: unknown) => void): void {
     this.run().then(
       () => {
@@ -62,21 +62,21 @@ export class RequestBody {
     )
   }
 
-  /** The transport has let go of what it was given. */
+  /** The transport has released the bytes that it was given. */
   onWritten(): void {
     const { wake } = this
     this.wake = null
     wake?.()
   }
 
-  /** Nothing more is to be sent. The source is told to stop. */
+  /** Nothing more will be sent: stops the source. */
   abandon(): void {
     if (this.abandoned) return
     this.abandoned = true
     this.onWritten()
     if (this.exhausted) return
     const stop = async (): Promise<unknown> => this.source.return?.()
-    // A source that fails while it stops has nobody left to tell.
+    // When a source fails while it stops, no caller is left to receive the error.
     stop().catch(() => {})
   }
 

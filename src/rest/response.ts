@@ -13,7 +13,7 @@ export interface ResponseTimings {
   readonly reused: boolean
   /** Age of the connection when the request was sent. */
   readonly connectionAge: number
-  /** Requests that the connection has answered, this one counted. */
+  /** Requests that the connection has answered, including this one. */
   readonly requests: number
 }
 
@@ -23,7 +23,7 @@ export interface PoolTimings extends ResponseTimings {
   readonly queued: number
 }
 
-/** Who measured. */
+/** The source of the times. */
 interface Timed {
   readonly timings: ResponseTimings
 }
@@ -45,7 +45,7 @@ export class HttpResponse extends RestResponse {
 
   /** How long it took, and on what connection. */
   get timings(): ResponseTimings {
-    // Throws when another request has been sent since: the times would be its.
+    // Throws when another request has been sent since: the times would be those of that request.
     void this.status
     return this.exchange.timings
   }

@@ -1,8 +1,9 @@
 /** Failures of requests as {@link RestError}s. */
 
+import type { RestResponse } from '../codec/http/response.ts'
 import { HttpError, NexusError, type RequestPhase, type RequestSent, RestError, type RestErrorCode, TransportError } from '../errors.ts'
 
-/** What is true of a request that was refused before anything was done. */
+/** The fields of the error for a request that was refused before anything was done. */
 export const REFUSED = { fault: 'local', requestSent: 'nothing', phase: 'send' } as const
 
 /** A request that the connection could not take. */
@@ -15,7 +16,7 @@ export function refusedRequest(code: 'ConnectionBusy' | 'ConnectionPoisoned', ca
   return new RestError(code, message, { ...REFUSED, fault, ...(cause === null ? {} : { cause }) })
 }
 
-/** What a caller has to know of a request that failed. */
+/** How much of a failed request was sent, for its message. */
 function tellSent(requestSent: RequestSent): string {
   if (requestSent === 'nothing') return 'nothing of the request was sent'
   if (requestSent === 'partly') return 'the request may have been sent in part'
@@ -29,17 +30,28 @@ export interface Outcome {
   readonly elapsed: number
 }
 
-/** A request that we gave up. */
+/** The error of a request that we abandoned. */
 export function abandonedRequest(code: 'RequestTimeout' | 'RequestAborted', message: string, outcome: Outcome, cause?: unknown): RestError {
   const fault = code === 'RequestTimeout' ? 'remote' : 'local'
   return new RestError(code, `${message}; ${tellSent(outcome.requestSent)}`, { ...outcome, fault, ...(cause === undefined ? {} : { cause }) })
 }
 
-/** A request whose response breaks off or can't be used. */
+/** The error of a request whose response breaks off or can't be used. */
 export function unusableResponse(error: HttpError, outcome: Outcome): RestError {
   const isEnd = error.code === 'UnexpectedEnd'
   const message = `${isEnd ? error.message : `the response can't be used: ${error.message}`}; ${tellSent(outcome.requestSent)}`
   return new RestError(isEnd ? 'ConnectionClosed' : 'ResponseInvalid', message, { ...outcome, fault: 'remote', cause: error })
+}
+
+/** A proxy that forwards requests has not forwarded this one, or so it says. */
+export function unauthenticated(response: RestResponse, outcome: Outcome): RestError {
+  const { status, reason } = response
+  const fields = response.headers()
+  return new RestError('ProxyAuthRequired', `the proxy wants other credentials, or any: it answered ${`${status} ${reason}`.trim()}`, {
+    ...outcome,
+    fault: 'transport',
+    response: { status, headers: () => fields },
+  })
 }
 
 /** Bytes that answer nothing. */
@@ -47,7 +59,7 @@ export function unexpectedData(): HttpError {
   return new HttpError('UnexpectedData', 'the server sent bytes that no request had asked for: the connection is not used again')
 }
 
-/** The failure of a request whose connection was lost. What is a RestError already stays as it is. */
+/** The error of a request whose connection was lost. An error that is a RestError already is returned unchanged. */
 export function lostRequest(error: Error | null, outcome: Outcome): RestError {
   if (error instanceof RestError) return error
   const [code, message] = describe(error)

@@ -1,4 +1,4 @@
-/** What a connection can send: a request that is whole, or one whose body is made while it is sent. */
+/** What a connection can send: a whole request, or one whose body is made while it is sent. */
 
 import { Request, type RequestMemory, type RequestStream } from '../codec/http/request.ts'
 import { RequestBuilder } from '../codec/http/request-builder.ts'
@@ -17,8 +17,8 @@ export interface SendableRequest {
 }
 
 /**
- * Its bytes, which are asked for before anything begins. Throws `RequestOutOfOrder` for a request whose `finish` was forgotten, `StaleRequest` for
- * one that its writer has superseded, and `InvalidOption` for what is no request.
+ * The request's bytes, which are read before anything begins. Throws `RequestOutOfOrder` for a request whose `finish` was forgotten, `StaleRequest` for
+ * one that its writer has superseded, and `InvalidOption` for a value that is no request.
  */
 export function checkRequest(request: SendableRequest): Uint8Array {
   if (request instanceof Request) return request.bytes

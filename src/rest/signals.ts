@@ -1,15 +1,15 @@
 /**
  * Callers' `AbortSignal`s: one listener on each, however many requests and waits it covers, and none once they have ended. A signal often lives as
- * long as its program; what listens to it would live as long.
+ * long as its program, and everything that listens to it would live as long.
  */
 
 /** What a signal can end. */
 export interface Abortable {
-  /** The signal that it follows was aborted; it follows it no more. Must not throw. */
+  /** The followed signal was aborted; it is no longer followed. Must not throw. */
   onAbort(reason: unknown): void
 }
 
-/** A signal of its own for one attempt, aborted with another one. */
+/** A separate signal for one attempt, aborted together with another signal. */
 export interface ChildSignal {
   readonly signal: AbortSignal
   /** The attempt is over. */
@@ -25,7 +25,7 @@ export class Signals {
     return this.followed.size
   }
 
-  /** Has `who` notified when `signal` is aborted, until it leaves. Of a signal that was aborted before, nobody is notified. */
+  /** Notifies `who` when `signal` is aborted, until it leaves. A signal that was aborted before notifies nobody. */
   follow(signal: AbortSignal, who: Abortable): void {
     let followers = this.followed.get(signal)
     if (followers === undefined) {
@@ -36,7 +36,7 @@ export class Signals {
     followers.all.add(who)
   }
 
-  /** Harmless for who does not follow it. */
+  /** Harmless for a caller that does not follow it. */
   leave(signal: AbortSignal, who: Abortable): void {
     const followers = this.followed.get(signal)
     if (followers === undefined) return
@@ -46,7 +46,7 @@ export class Signals {
     signal.removeEventListener('abort', followers)
   }
 
-  /** A signal of its own, for what listens by itself. */
+  /** A separate signal, for code that adds its own listener. */
   child(signal: AbortSignal): ChildSignal {
     const controller = new AbortController()
     if (signal.aborted) {
@@ -59,7 +59,7 @@ export class Signals {
   }
 }
 
-/** Those that follow one signal: the one listener that it has. */
+/** The followers of one signal, which share its one listener. */
 class Followers implements EventListenerObject {
   readonly all = new Set<Abortable>()
 

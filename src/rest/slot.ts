@@ -1,8 +1,8 @@
 /**
  * A slot of a pool: a writer, a reader, and the connection that they belong to for now; and the handle under which it is held.
  *
- * Rule 1: writer and reader live as long as the pool; connections come and go.
- * Rule 2: a handle stands for one lease, and no other ever: whatever is done with it after its release touches nobody.
+ * Rule 1: writer and reader live as long as the pool; connections are replaced.
+ * Rule 2: a handle stands for one lease and never for another: calls on it after its release affect no other holder.
  * Rule 3: a lease ends in one place, `end`, and the response that was read under it ends with it.
  */
 
@@ -33,9 +33,9 @@ export const SlotState = {
   Closed: 4,
 } as const
 
-/** What a slot asks of its pool. */
+/** What a slot needs from its pool. */
 export interface SlotOwner {
-  /** Who wants to know of its requests. */
+  /** Notified of its requests. */
   readonly observers: Observers
   /** The holder is done with it. */
   giveBack(slot: Slot): void
@@ -47,23 +47,23 @@ export class Slot {
   connection: HttpConnection | null = null
   /** Counts the leases. */
   lease = 0
-  /** When the connection is to be renewed for its age, in the clock's ms. */
+  /** When the connection has to be renewed for its age, in the clock's ms. */
   expiresAt: number = Number.POSITIVE_INFINITY
   /** How long the connection can be trusted once it is idle, in ms: less than the server keeps it. 0: not at all. */
   trust: number = Number.POSITIVE_INFINITY
   /** A successor of the connection is being made. */
   renewing = false
-  /** It is there, and takes over when the slot is given back. Nothing has been read from it. */
+  /** The open successor, which takes over when the slot is given back. Nothing has been read from it. */
   successor: Transport | null = null
-  /** It is being looked at, beside the connection that serves. */
+  /** The successor is being looked at, beside the connection that serves. */
   candidate: HttpConnection | null = null
-  /** The look at a successor was broken off: the slot cannot be had during the next one. */
+  /** The look at a successor was interrupted: during the next look the slot is out of rotation. */
   insists = false
   /** When renewing may be tried again after a failure, in the clock's ms. */
   renewAfter = 0
   /** … and keeping it warm. */
   warmAfter = 0
-  /** Connections in a row that the server dropped before they had been of any use. */
+  /** Consecutive connections that the server dropped before they had answered anything. */
   shortLived = 0
   /** What the last look for leaks saw. */
   readonly seen: { lease: number; activity: number; since: number; reported: boolean } = { lease: 0, activity: 0, since: 0, reported: false }
@@ -81,7 +81,7 @@ export class Slot {
     return this.renewing || this.successor !== null || this.candidate !== null
   }
 
-  /** Counts what the holder does: a slot where nothing happens may have been forgotten. */
+  /** Counts the holder's actions: a slot without any may have been forgotten. */
   get activity(): number {
     return this.connection?.requests ?? 0
   }
@@ -167,8 +167,8 @@ export class ClientSlot {
   }
 
   /**
-   * Gives the slot back; its response is stale from here on (`StaleResponse`). With a request under way, that is abandoned and the connection
-   * replaced. A second call does nothing, however much later, and whoever has the slot then.
+   * Gives the slot back; its response is stale from here on (`StaleResponse`). A request under way is abandoned and the connection
+   * replaced. A second call does nothing, however much later, even when another caller has the slot then.
    */
   release(): void {
     if (!this.held) return
@@ -181,7 +181,7 @@ export class ClientSlot {
     this.release()
   }
 
-  /** Ends this lease without giving the slot back: whoever calls has it now. @internal */
+  /** Ends this lease without giving the slot back: the caller has it now. @internal */
   end(): Slot {
     const { slot } = this
     this.held = false
@@ -191,7 +191,7 @@ export class ClientSlot {
 }
 
 function released(): RestError {
-  return new RestError('SlotReleased', 'this slot was released: it may belong to somebody else now', {
+  return new RestError('SlotReleased', 'this slot was released: another caller may have it now', {
     fault: 'local',
     requestSent: 'nothing',
     phase: 'send',

@@ -1,10 +1,10 @@
-/** A response whose body is read as it comes: pull-based, so a consumer that does not keep up stops the server, not the heap. */
+/** A response whose body is read as it arrives: pull-based, so when the consumer does not keep up, the server has to wait and the heap does not grow. */
 
 import { UsageError } from '../errors.ts'
 import { showsItself } from '../printing.ts'
 import type { HttpResponse } from './response.ts'
 
-/** What a streamed body asks of its connection. */
+/** What a streamed body needs from its connection. */
 export interface BodySource {
   /** The consumer has taken everything: read on. */
   more(): void
@@ -46,7 +46,7 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
     return this.head.status
   }
 
-  /** Reading on is worth while: nothing waits to be taken. @internal */
+  /** Nothing waits to be taken, so reading may go on. @internal */
   get wantsMore(): boolean {
     return this.#pieces.length === 0
   }
@@ -83,7 +83,7 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** Gives the rest of the body up. The connection is closed, as the rest would have to be read to use it again. */
+  /** Abandons the rest of the body. The connection is closed, as the rest would have to be read to use it again. */
   cancel(): void {
     this.#pieces.length = 0
     if (!this.#ended) this.#source.cancel()

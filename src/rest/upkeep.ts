@@ -1,12 +1,12 @@
 /**
- * What a pool does for its connections while nobody asks: renews them before the server drops them or they grow too old, keeps them warm, and
+ * What a pool does for its connections on its own: it renews them before the server drops them or they grow too old, keeps them warm, and
  * looks for slots that were never given back.
  *
- * One timer for all, armed for the earliest thing to do. A connection is replaced only when its successor is there, and one at a time in
- * four, so renewing never leaves the pool short.
+ * One timer for all, armed for the earliest task. A connection is replaced only when its successor is open, and at most a quarter of the slots
+ * at a time, so renewing never leaves the pool short.
  *
- * When a slot is due is kept in order, and only ever too early: what moves it on, such as a request, is not told. Who is found at the head of
- * the line too early is put back where it belongs. So nothing here looks at all slots but the look for leaks.
+ * The times at which slots are due are kept in order, and may be too early: events that postpone them, such as a request, do not update them. A slot
+ * that reaches the head of the line too early is put back at its right place. So only the look for leaks examines all slots.
  */
 
 import type { Runtime } from '../runtime.ts'
@@ -23,7 +23,7 @@ import { type ClientSlot, type Slot, SlotState } from './slot.ts'
 
 /** Pause after a renewal that failed, in ms: the old connection still serves. */
 const RENEW_RETRY = 1_000
-/** What is due for idle connections is looked at again after this many ms when the slot is held just then. */
+/** When a slot that is due is held just then, it is looked at again after this many ms. */
 const RECHECK = 100
 /** Unit of `Keep-Alive: timeout=`, in ms. */
 const COARSEST = 1_000
@@ -79,14 +79,14 @@ export class Upkeep {
     this.arm(0)
   }
 
-  /** The server has said something new about how long it keeps an idle connection. */
+  /** The server has changed how long it keeps an idle connection. */
   onKeepAlive(slot: Slot, timeout: number): void {
     slot.trust = this.trustIn(timeout)
     this.schedule(slot)
     this.arm(0)
   }
 
-  /** A slot is free whose connection is not trusted for ever: it may have been put off while it was held. */
+  /** A slot is free whose connection is trusted for a limited time: its renewal may have been postponed while it was held. */
   onIdle(slot: Slot): void {
     const due = this.renewalOf(slot)
     if (due >= this.renewals.of(slot.index)) return
@@ -94,7 +94,7 @@ export class Upkeep {
     this.arm(0)
   }
 
-  /** There is no successor for its connection, which serves on. */
+  /** No successor could be connected: the old connection continues to serve. */
   onRenewalFailed(slot: Slot, error: unknown): void {
     const { core } = this
     core.counters.failedAttempts++
@@ -102,7 +102,7 @@ export class Upkeep {
     if (core.observers.any) core.observers.tell('onAttemptFailed', { slot: slot.index, error, attempt: 1, retryIn: RENEW_RETRY })
   }
 
-  /** The look at a successor was broken off, as the slot was needed. */
+  /** The look at a successor was interrupted, as the slot was needed. */
   onBrokenOff(slot: Slot): void {
     this.putOff(slot, RECHECK)
   }
@@ -129,7 +129,7 @@ export class Upkeep {
     this.arm(now + 1)
   }
 
-  /** Sets the alarm for what is to be done next, not before `soonest`. What waits for others is seen to when they are done. */
+  /** Sets the alarm for the next task, not before `soonest`. Tasks that wait for other slots follow when those are done. */
   private arm(soonest: number): void {
     // An observer may have closed the pool.
     if (this.core.isClosing) return
@@ -149,7 +149,7 @@ export class Upkeep {
       const slot = core.slots[renewals.first] as Slot
       if (this.renewalOf(slot) > now) this.schedule(slot)
       else if (slot.state === SlotState.Idle || slot.expiresAt <= now) this.renew(slot)
-      // How long it was idle will count when it is.
+      // Its idleness counts from when it is given back.
       else renewals.set(slot.index, now + RECHECK)
     }
   }
@@ -162,30 +162,30 @@ export class Upkeep {
       const due = this.warmthOf(slot)
       if (due > now || connection === null) warmth.set(slot.index, due)
       else if (slot.state !== SlotState.Idle) warmth.set(slot.index, now + RECHECK)
-      // One whose renewal has to wait is not trusted with a request. When that is over it is scheduled anew.
+      // A connection whose renewal has to wait is not trusted with a request. After the renewal it is scheduled again.
       else if (this.renewalOf(slot) <= now) warmth.set(slot.index, Number.POSITIVE_INFINITY)
       else this.keepWarm(slot, connection)
     }
   }
 
-  /** When its connection is to be renewed, if it is idle until then; never while that is under way, and without a connection. */
+  /** When the slot's connection has to be renewed, if it is idle until then; never during a renewal, and without a connection. */
   private renewalOf(slot: Slot): number {
     const { connection } = slot
     if (connection === null || connection.state === 'poisoned' || slot.isRenewing) return Number.POSITIVE_INFINITY
     return Math.max(slot.renewAfter, Math.min(slot.expiresAt, connection[POOLED].lastUsed + slot.trust))
   }
 
-  /** For how long an idle connection can be trusted that the server keeps for `keepAlive` ms; -1: it has not said. */
+  /** How long to trust an idle connection that the server keeps for `keepAlive` ms; -1: it has not said. */
   private trustIn(keepAlive: number): number {
     const { maxIdle, keepAliveMargin } = this.core.options
     const ours = maxIdle === 0 ? Number.POSITIVE_INFINITY : maxIdle
     if (keepAlive < 0) return ours
-    // The server counts whole seconds: of one, nothing may be left.
+    // The server counts whole seconds: a single second may be over at once.
     const mostMargin = keepAlive <= COARSEST ? keepAlive : keepAlive / 2
     return Math.min(ours, keepAlive - Math.min(keepAliveMargin, mostMargin))
   }
 
-  /** When it is to be kept warm, if it is idle until then. */
+  /** When the slot needs a request to stay warm, if it is idle until then. */
   private warmthOf(slot: Slot): number {
     const { connection } = slot
     const { keepWarm } = this.core.options
@@ -193,7 +193,7 @@ export class Upkeep {
     return Math.max(slot.warmAfter, connection[POOLED].lastUsed + keepWarm.interval)
   }
 
-  /** Connects the successor while the old connection serves on. */
+  /** Connects the successor while the old connection continues to serve. */
   private renew(slot: Slot): void {
     slot.renewing = true
     this.renewing++
@@ -232,7 +232,7 @@ export class Upkeep {
       .then(() => keepWarm.request(slot.writer))
       .then((request) => connection.send(request, slot.reader, { timeout: keepWarm.timeout }))
       .catch((error: unknown) => {
-        // One that can't be built leaves the connection as it is, and is tried again as if it had been sent.
+        // A request that can't be built leaves the connection unchanged, and is tried again as if it had been sent.
         slot.warmAfter = core.runtime.clock.now() + keepWarm.interval
         core.observers.tell('onKeepWarmFailed', { slot: slot.index, error })
       })

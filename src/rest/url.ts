@@ -6,5 +6,6 @@ const HTTP: UrlKind = { plain: ['http:'], secure: ['https:'], name: 'HTTP' }
 
 /** Takes `http:` and `https:`. Throws `InvalidUrl`. */
 export function parseHttpUrl(url: string | URL): ServerUrl {
-  return parseServerUrl(url, HTTP)
+  const server = parseServerUrl(url, HTTP)
+  return { ...server, address: { ...server.address, speaksHttp: true } }
 }

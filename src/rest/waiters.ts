@@ -5,13 +5,13 @@ import { RestError } from '../errors.ts'
 import { LOOK, Looks } from './look.ts'
 import type { Abortable, Signals } from './signals.ts'
 
-/** What a caller that leaves without an item is told. */
+/** The errors for callers that leave without an item. */
 export interface WaiterErrors {
   timedOut(timeout: number): RestError
   aborted(cause: unknown, elapsed: number): RestError
 }
 
-/** Of callers that wait for a slot. */
+/** For callers that wait for a slot. */
 export const SLOT_ERRORS: WaiterErrors = {
   timedOut: (timeout) => {
     const message = `no slot became free within ${timeout} ms; nothing was sent. See pool.stats`
@@ -23,7 +23,7 @@ export const SLOT_ERRORS: WaiterErrors = {
   },
 }
 
-/** What a caller says of its wait. */
+/** The limits of a wait. */
 export interface WaitOptions {
   /** Milliseconds, 0 for no limit. */
   readonly timeout: number
@@ -46,7 +46,7 @@ export class WaiterQueue<T> {
     return this.count
   }
 
-  /** Waits for an item. Rejects with what the errors of this queue say, or what {@link WaiterQueue.rejectAll} says. */
+  /** Waits for an item. Rejects with an error of this queue, or with that of {@link WaiterQueue.rejectAll}. */
   wait({ timeout, signal }: WaitOptions): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (signal?.aborted) {
@@ -70,7 +70,7 @@ export class WaiterQueue<T> {
     waiter.resolve(item)
   }
 
-  /** Sends everybody away. */
+  /** Rejects all waiting callers. */
   rejectAll(error: Error): void {
     for (let waiter = this.first; waiter !== null; waiter = this.first) {
       this.remove(waiter)
@@ -84,7 +84,7 @@ export class WaiterQueue<T> {
     waiter.reject(this.errors.aborted(reason, this.clock.now() - waiter.since))
   }
 
-  /** A runtime's timer counts from the beginning of its turn, so it can fire before its time; and long after it, when the thread stood still. */
+  /** A runtime's timer counts from the beginning of its turn, so it can fire too early; and long after its time, when the thread was blocked. */
   private limit(waiter: Waiter<T>, timeout: number): void {
     const { clock } = this
     const looks = new Looks()

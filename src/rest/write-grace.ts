@@ -1,8 +1,8 @@
-/** The wait for the system to tell that it took all of a request whose response is there already. */
+/** The wait until the system reports that it took all of a request whose response is already complete. */
 
 import type { Runtime } from '../runtime.ts'
 
-/** So many turns of so many ms: a thread that stood still has its timers run before it hears from the system; between two turns it does hear. */
+/** So many turns of so many ms: after a thread was blocked, its timers run before its sockets are read; between two turns they are read. */
 const TURNS = 4
 const TURN = 5
 

@@ -1,4 +1,4 @@
-/** Time that passes when the test says so. */
+/** Time that passes only when a test advances it. */
 
 import type { Clock } from '../clock.ts'
 import { checkNumber, refused } from '../option-rules.ts'
@@ -29,7 +29,7 @@ export class VirtualClock implements Clock {
   /** The last advance; the next one waits for it. */
   private last: Promise<void> = Promise.resolve()
 
-  /** @param start what `now()` says at first, in ms. Default 0 */
+  /** @param start the first value of `now()`, in ms. Default 0 */
   constructor(start: number = 0) {
     this.time = checkNumber('start', start, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'ms')
   }
@@ -44,7 +44,7 @@ export class VirtualClock implements Clock {
     return this.time
   }
 
-  /** Calls `callback` once virtual time is `delay` ms on. Returns what `clear` takes. */
+  /** Calls `callback` once virtual time has advanced by `delay` ms. Returns a handle for `clear`. */
   set(callback: () => void, delay: number): unknown {
     if (typeof callback !== 'function') throw refused('callback', 'a function', callback)
     checkNumber('delay', delay, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 'ms')
@@ -60,8 +60,8 @@ export class VirtualClock implements Clock {
 
   /**
    * Lets `ms` milliseconds pass. Timers fire in the order of their times, those of one time in the order in which they were set, each
-   * with `now()` at its time. Before the first and after each, all promises that can settle without time or I/O do so; what they set
-   * for within the span fires too. Calls that overlap run one after the other.
+   * with `now()` at its time. Before the first and after each, all promises that can settle without time or I/O do so; timers that they set
+   * within the span fire too. Overlapping calls run one after the other.
    *
    * @returns rejects with what a timer's callback throws; the clock then stands at that timer's time
    */

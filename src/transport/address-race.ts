@@ -1,9 +1,9 @@
 /**
  * Overlapping attempts on the addresses of one name (RFC 8305, "Happy Eyeballs"): an address that does not answer costs a quarter of a second,
- * not the system's patience.
+ * not the system's time-out.
  *
  * Rule 1: the next attempt starts when one fails, or {@link ATTEMPT_DELAY} ms after the last one started, whichever is first.
- * Rule 2: the first connection wins; all others are given up, also those that come later.
+ * Rule 2: the first connection wins; all other attempts are abandoned, also those that succeed later.
  */
 
 import type { Clock } from '../clock.ts'
@@ -18,12 +18,12 @@ export interface ResolvedAddress {
 }
 
 /**
- * Starts connecting to `address`. Calls one of the functions, once; may return a function that gives the attempt up, which is called at most once
+ * Starts connecting to `address`. Calls one of the functions, once; may return a function that abandons the attempt, which is called at most once
  * and never after `done`.
  */
 export type StartAttempt<T, Place = string> = (address: Place, done: (connection: T) => void, failed: (error: unknown) => void) => () => void
 
-/** Families in turn, beginning with that of the first address (RFC 8305 section 4): the system's own order is kept within each. */
+/** Alternates between families, beginning with that of the first address (RFC 8305 section 4): the system's own order is kept within each. */
 export function interleaveFamilies(addresses: readonly ResolvedAddress[]): string[] {
   const first = addresses.filter(({ family }) => family === addresses[0]?.family)
   const others = addresses.filter(({ family }) => family !== addresses[0]?.family)
@@ -42,7 +42,7 @@ export function interleaveFamilies(addresses: readonly ResolvedAddress[]): strin
  *
  * @param done the first connection
  * @param failed every attempt has failed: the first failure, which is that of the preferred address
- * @returns gives all attempts up
+ * @returns a function that abandons all attempts
  */
 export function raceAddresses<T, Place = string>(
   addresses: readonly Place[],

@@ -1,26 +1,26 @@
-/** One connection being made, on any runtime: it can be given up at every step, and what it has got by then is closed. */
+/** One connection being made, on any runtime: it can be abandoned at every step, and everything opened by then is closed. */
 
 import type { Clock } from '../clock.ts'
 import { withDeadline } from './deadline.ts'
 import type { Address, DialOptions, Transport } from './transport.ts'
 
-/** What is known to whoever makes the connection. */
+/** The attempt, as the code that makes the connection sees it. */
 export class Attempt {
   private readonly abort = new AbortController()
   private close: (() => void) | null = null
 
-  /** Aborted when the attempt is given up. */
+  /** Aborted when the attempt is abandoned. */
   get signal(): AbortSignal {
     return this.abort.signal
   }
 
-  /** The attempt has got something that `close` closes when it is given up: at once, when it has been. In place of what it held before. */
+  /** The attempt has opened something, which `close` closes when the attempt is abandoned: at once, if it has been. Replaces what it held before. */
   hold(close: () => void): void {
     this.close = close
     if (this.signal.aborted) close()
   }
 
-  /** It has failed: what it holds is closed. */
+  /** The attempt has failed: closes what it holds. */
   discard(): void {
     this.close?.()
   }
@@ -32,10 +32,10 @@ export class Attempt {
 }
 
 /**
- * Makes a connection within `connectTimeout` and `signal`. What was opened for one that fails is closed, and one that comes after the attempt was given
- * up is destroyed. Rejects as {@link withDeadline}.
+ * Makes a connection within `connectTimeout` and `signal`. When it fails, everything that was opened for it is closed; a connection that opens after the
+ * attempt was abandoned is destroyed. Rejects as {@link withDeadline}.
  *
- * @param silent whom it waits for, when that is not the address
+ * @param silent the peer that it waits for, when that is not the address
  */
 export function makeConnection(
   clock: Clock,

@@ -1,8 +1,8 @@
 /**
- * What the runtimes throw, as our own errors: one code for one cause, whoever reports it.
+ * The runtimes' errors as our own errors: one code for one cause, whichever runtime reports it.
  *
- * Node and Bun name system errors by `code` (ECONNREFUSED) and certificate errors by OpenSSL's names; Deno has a class for each and tells
- * certificate errors apart by text alone. All are looked for along `cause` and, for an attempt on several addresses, in `errors`.
+ * Node and Bun name system errors by `code` (ECONNREFUSED) and certificate errors by OpenSSL's names; Deno has a class for each and distinguishes
+ * certificate errors only by text. All are searched along `cause` and, for an attempt on several addresses, in `errors`.
  */
 
 import { NexusError, TlsError, TransportError, type TransportErrorCode } from '../errors.ts'
@@ -15,7 +15,7 @@ export function connectError(error: unknown, address: Destination): Error {
   const facts = factsOf(error)
   const options = { cause: error }
   if (address.socketPath !== undefined && (facts.names.includes('ENOENT') || systemCode(facts) === 'ENOTFOUND')) {
-    return new TransportError('ConnectRefused', `${where} is not there: nobody listens, or the path is another one`, options)
+    return new TransportError('ConnectRefused', `${where} does not exist: nobody listens, or the path is wrong`, options)
   }
   if (/keys may not be consistent|KEY_VALUES_MISMATCH|key values mismatch/i.test(facts.text)) {
     return new TlsError('TlsOptionInvalid', 'tls.key does not belong to tls.cert', options)
@@ -35,7 +35,7 @@ export function connectError(error: unknown, address: Destination): Error {
       return new TransportError('ConnectTimeout', `${where} did not answer: the system gave up connecting`, options)
     case 'ECONNRESET':
       if (address.secure) {
-        const message = `${where}: the server closed the connection during the TLS handshake: it may not speak TLS on that port, or want a client certificate`
+        const message = `${where}: the server closed the connection during the TLS handshake: it may not speak TLS on that port, or may want a client certificate`
         return new TlsError('TlsHandshakeFailed', message, options)
       }
       return new TransportError('ConnectionReset', `${where} reset the connection while it was made`, options)
@@ -52,14 +52,14 @@ export function lostError(error: unknown): TransportError {
   return new TransportError(code, message, { cause: error })
 }
 
-/** `192.0.2.1:443`, `[2001:db8::1]:443`: an address as one writes it. Port 0: who made the connection knows it, we do not. */
+/** `192.0.2.1:443`, `[2001:db8::1]:443`: an address in its usual form. Port 0: only the code that made the connection knows it. */
 export function printAddress(address: { readonly hostname: string; readonly port: number; readonly socketPath?: string | undefined }): string {
   if (address.socketPath !== undefined) return address.socketPath
   if (address.port === 0) return address.hostname
   return address.hostname.includes(':') ? `[${address.hostname}]:${address.port}` : `${address.hostname}:${address.port}`
 }
 
-/** What an error says of itself and of the errors inside it. */
+/** The names and messages of an error and of the errors inside it. */
 interface Facts {
   /** Codes and class names, outermost first. */
   readonly names: readonly string[]
@@ -67,7 +67,7 @@ interface Facts {
   readonly text: string
 }
 
-/** How deep `cause` and `errors` are followed; deeper is a cycle or says nothing new. */
+/** How deep `cause` and `errors` are followed; anything deeper is a cycle or adds nothing. */
 const MAX_DEPTH = 4
 
 function factsOf(error: unknown): Facts {
@@ -89,7 +89,7 @@ function factsOf(error: unknown): Facts {
   return { names, text: texts.length > 0 ? texts.join('; ') : names.length > 0 ? names.join(' ') : 'the runtime gave no reason' }
 }
 
-/** The runtimes' names for one cause, the left the one that stands for all. */
+/** The runtimes' names for one cause; the first stands for all. */
 const SYSTEM_NAMES: readonly (readonly [code: string, ...also: string[]])[] = [
   ['ECONNREFUSED', 'ConnectionRefused'],
   ['ENOTFOUND', 'EAI_AGAIN', 'EAI_NONAME', 'EAI_NODATA', 'EAI_FAIL', 'DNS_ENOTFOUND', 'DNS_ENODATA', 'DNS_ESERVFAIL', 'NotFound'],
@@ -130,7 +130,7 @@ const CERTIFICATE_FAULTS: readonly (readonly [pattern: RegExp, advice: string])[
 
 function certificateFault(facts: Facts): string | null {
   const all = `${facts.names.join('\n')}\n${facts.text}`
-  if (/\balert\b|_ALERT_/i.test(all)) return null // the server speaks of our certificate, not we of its
+  if (/\balert\b|_ALERT_/i.test(all)) return null // the server rejected our certificate, not we its
   for (const [pattern, advice] of CERTIFICATE_FAULTS) if (pattern.test(all)) return advice === '' ? facts.text : `${advice} (${facts.text})`
   return null
 }
@@ -148,7 +148,7 @@ function tlsFault(facts: Facts): string | null {
     return `no TLS version or cipher in common; see tls.minVersion (${facts.text})`
   }
   if (/certificate.?required|handshake.?failure|bad.?certificate|unknown.?ca/i.test(all)) {
-    return `the server refused us, perhaps for want of a client certificate that it trusts: see tls.cert and tls.key (${facts.text})`
+    return `the server refused us, perhaps because it wants a client certificate that it trusts: see tls.cert and tls.key (${facts.text})`
   }
   if (/no.?application.?protocol/i.test(all)) return `no protocol in common: see tls.alpnProtocols (${facts.text})`
   if (/\bERR_SSL_|\bERR_TLS_|\bERR_OSSL|\bEPROTO\b|\bInvalidData\b|\balert\b|\btls\b|\bssl\b|handshake/i.test(all)) return facts.text

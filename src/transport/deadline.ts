@@ -1,4 +1,4 @@
-/** One attempt to connect against the clock and the caller's signal. What arrives too late is closed, never leaked. */
+/** One attempt to connect, limited by the clock and the caller's signal. A connection that opens too late is closed, never leaked. */
 
 import type { Clock } from '../clock.ts'
 import { TransportError } from '../errors.ts'
@@ -12,10 +12,10 @@ export const DEFAULT_CONNECT_TIMEOUT = 10_000
 /**
  * Runs `attempt` until it calls `done` or `failed`, the timeout passes or the signal is aborted; the first wins.
  *
- * @param attempt begins connecting. May return a function that gives up, which is called at most once, and only when nothing had come by then
- * @param discard closes a connection that came after the attempt had been given up
- * @param silent whom it waits for, when that is not the address
- * @returns rejects with what {@link connectError} makes of the failure, `ConnectTimeout`, or the signal's reason
+ * @param attempt begins connecting. May return a function that abandons it, which is called at most once, and only when it has not ended by then
+ * @param discard closes a connection that opened after the attempt had been abandoned
+ * @param silent the peer that it waits for, when that is not the address
+ * @returns rejects with the error that {@link connectError} makes of the failure, `ConnectTimeout`, or the signal's reason
  */
 export function withDeadline<T>(
   clock: Clock,

@@ -16,14 +16,14 @@ export function checkTransport(transport: unknown): Transport {
   throw refused('transport', `a Transport, with ${TRANSPORT_METHODS.join(', ')}`, transport)
 }
 
-/** Most bytes of a path: what is longer, the system cuts off (sockaddr_un), and reaches another socket. */
+/** Most bytes of a path: the system cuts off a longer one (sockaddr_un) and reaches another socket. */
 const SOCKET_PATH_MAX = 107
 
 function isSocketPath(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !value.includes('\0') && new TextEncoder().encode(value).length <= SOCKET_PATH_MAX
 }
 
-/** What the option `socketPath` says; null when it is not set. Throws `InvalidOption`. */
+/** The option `socketPath`; null when it is not set. Throws `InvalidOption`. */
 export function checkSocketPath({ socketPath, proxy }: DialOptions): string | null {
   if (socketPath === undefined) return null
   if (!isSocketPath(socketPath)) {
@@ -44,7 +44,7 @@ export interface TcpSettings {
 const KEEP_ALIVE_MIN = 1_000
 const KEEP_ALIVE_MAX = 32_767_000
 
-/** Judged with the same errors wherever it stands: `TlsOptionInvalid`. */
+/** Judged with the same error everywhere: `TlsOptionInvalid`. */
 const tls: Rule<TlsConfig> = {
   expects: 'an object like { ca, serverName }',
   read(_name, value) {
@@ -57,7 +57,7 @@ const PROXY_NAMES = ['url', 'headers', 'tls', 'plain']
 
 /** Its URL, fields and TLS are judged by `src/proxy`, which knows the kinds of proxies, before anything is dialled. */
 const proxy: Rule<ProxyOption> = {
-  expects: "a URL, { url, headers, tls }, 'environment' or null",
+  expects: "a URL, { url, headers, tls, plain }, 'environment' or null",
   read(name, value) {
     if (value === null || typeof value === 'string' || value instanceof URL) return value
     if (!isBag(value)) throw refused(name, this.expects, value)
@@ -68,7 +68,7 @@ const proxy: Rule<ProxyOption> = {
   },
 }
 
-/** How connections are made, whatever is spoken over them. */
+/** How connections are made, whatever protocol they carry. */
 export const DIAL_OPTIONS: Family<DialOptions> = {
   tls,
   proxy,

@@ -1,9 +1,9 @@
 /**
- * What has arrived on a connection and was not asked for yet, and the order in which the user of a transport learns of it: the same on every runtime.
+ * Bytes that have arrived on a connection and were not asked for yet, and the order in which the user of a transport receives events: the same on every runtime.
  *
  * Rule 1: bytes, then the peer's end, then the close. Bytes and end are delivered when they are asked for; a close as soon as nothing is left before it.
  * Rule 2: the target that was delivered last is left alone until the user asks again.
- * Rule 3: a user that asks from inside a delivery is served by the loop there: as often as there is something, without recursion.
+ * Rule 3: a user that asks from inside a delivery is served by the loop there, as long as something waits, without recursion.
  */
 
 import type { TransportHandler } from './transport.ts'
@@ -14,21 +14,21 @@ export interface InboxSource {
   readOn(): void
 }
 
-/** The receiving half of a transport: read targets, what waits, and whom to notify. */
+/** The receiving half of a transport: read targets, waiting bytes, and the handler to notify. */
 export class Inbox {
   private handler: TransportHandler | null = null
   private targets: readonly Uint8Array[] = []
-  /** Which target is filled next. */
+  /** The target that is filled next. */
   private filling = 0
   /** Bytes in the target before that one, not delivered yet. */
   private ahead = 0
-  /** Bytes that arrived where they could not stay, oldest first. */
+  /** Bytes that arrived in memory where they could not stay, oldest first. */
   private readonly spill: Uint8Array[] = []
   /** `resume` has asked and has not been answered. */
   private isAsked = false
   /** The loop of Rule 3 runs further up the stack. */
   private isAnswering = false
-  /** `serve` was called since `readOn` began, perhaps by what that did. */
+  /** `serve` was called since `readOn` began, perhaps from inside it. */
   private isServedAgain = false
   private hasEnd = false
   private isEndDelivered = false
@@ -36,12 +36,12 @@ export class Inbox {
   private isClosed = false
   private reason: Error | null = null
   private isLossNotified = false
-  /** The user has destroyed the transport: it wants to know nothing but that it is closed. */
+  /** The user has destroyed the transport: it is only notified of the close. */
   private isDropped = false
 
   constructor(private readonly source: InboxSource) {}
 
-  /** The user asks, and nothing waits that would answer it. */
+  /** The user asks, and nothing waits. */
   get wantsMore(): boolean {
     return this.isAsked && this.ahead === 0 && this.spill.length === 0
   }
@@ -56,7 +56,7 @@ export class Inbox {
     return this.ahead !== 0
   }
 
-  /** Bytes wait outside of the targets: what comes after them has to wait there, too. */
+  /** Bytes wait outside of the targets: later bytes have to wait there, too. */
   get hasSpill(): boolean {
     return this.spill.length !== 0
   }
@@ -85,7 +85,7 @@ export class Inbox {
     this.answer()
   }
 
-  /** The user has destroyed the transport: what waits is dropped. */
+  /** The user has destroyed the transport: waiting bytes are dropped. */
   drop(): void {
     if (this.isDropped) return
     this.isDropped = true
@@ -98,7 +98,7 @@ export class Inbox {
 
   // The runtime's side.
 
-  /** Something may have come that {@link InboxSource.readOn} gives. */
+  /** Bytes may be available that {@link InboxSource.readOn} gives. */
   serve(): void {
     this.isServedAgain = true
     this.answer()
@@ -119,7 +119,7 @@ export class Inbox {
     if (this.isAsked) this.answer()
   }
 
-  /** Bytes that are the runtime's own again when this returns: what the user does not ask for at once is copied. */
+  /** Bytes that belong to the runtime again when this returns: bytes that the user does not ask for at once are copied. */
   pass(bytes: Uint8Array): void {
     if (this.isDropped) return
     let used = 0
@@ -153,7 +153,7 @@ export class Inbox {
     this.answer()
   }
 
-  /** Nothing can be written any more, but what has arrived is still to be delivered. */
+  /** Nothing can be written any more, but bytes that have arrived will still be delivered. */
   notifyLoss(reason: Error): void {
     if (this.isLossNotified || this.isDropped) return
     this.isLossNotified = true
@@ -209,7 +209,7 @@ export class Inbox {
     return length
   }
 
-  /** It is closed: reports it, unless something is left before it. */
+  /** The connection is closed: reports it, unless something has to be delivered first. */
   private settle(): void {
     const { handler, reason } = this
     if (handler === null || this.isAnswering) return

@@ -8,13 +8,13 @@ import { checkTlsConfig } from './tls-options.ts'
 import type { Address, DialOptions, Secure, Transport } from './transport.ts'
 
 /**
- * The connection as its URL wants it: with TLS to the server, when that is to be and is not there yet. TLS that the connection has already counts
- * when it is the server's: when no `tls` asks for one, and it is not known to be for another name, such as that of a proxy which tunnels it.
+ * The connection as its URL requires it: with TLS to the server, when the URL asks for it and the connection does not have it yet. TLS that the connection
+ * already has counts as TLS to the server when `tls` is not given, and when it is not known to be for another name, such as that of a proxy with a tunnel.
  * Within `connectTimeout` and `signal`; closes the connection on failure. Rejects with what `check` throws, a TlsError, `ConnectTimeout` or
  * the signal's reason; `TlsOptionUnsupported` where there is no engine for it.
  *
- * @param runtime what does it, and the clock that measures the limit
- * @param check where the connection leads, and its options; throws for what is wrong with them
+ * @param runtime does the TLS, and has the clock that measures the limit
+ * @param check gives the destination and its options; throws when they are wrong
  */
 export async function secureOver(
   { secure, clock }: { readonly secure?: Secure | undefined; readonly clock: Clock },

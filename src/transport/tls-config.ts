@@ -14,6 +14,6 @@ export interface TlsConfig {
   readonly serverName?: string | undefined
   /** Oldest version to speak. Default `'1.2'`. */
   readonly minVersion?: '1.2' | '1.3' | undefined
-  /** DANGEROUS: accept any certificate from anyone. For tests only: whoever sits on the path reads and writes everything. */
+  /** DANGEROUS: accept any certificate from anyone. For tests only: anyone on the path can read and change everything. */
   readonly dangerNoVerify?: boolean | undefined
 }

@@ -24,7 +24,7 @@ const TLS_NAMES = ['ca', 'cert', 'key', 'alpnProtocols', 'serverName', 'minVersi
 /** A name that may go into SNI or be an IP address: no port, no brackets, no scheme, no spaces. */
 const NAME = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|[0-9A-Fa-f:.]{2,45})$/
 
-/** What the certificate has to be for, as certificates and SNI write it: without the dot of a fully qualified name (RFC 6066 section 3). */
+/** The name that the certificate has to be for, as certificates and SNI write it: without the dot of a fully qualified name (RFC 6066 section 3). */
 export function serverNameFor(hostname: string, { serverName }: TlsSettings): string {
   const name = serverName ?? hostname
   return name.endsWith('.') ? name.slice(0, -1) : name
@@ -63,7 +63,7 @@ export function checkTlsConfig(config: TlsConfig | undefined): TlsSettings {
 function checkAuthorities(ca: TlsConfig['ca']): readonly string[] | null {
   if (ca === undefined) return null
   const all: readonly unknown[] = Array.isArray(ca) ? ca : [ca]
-  if (all.length === 0) throw invalid('tls.ca is empty: nobody would be trusted; leave it out for the runtime’s own roots')
+  if (all.length === 0) throw invalid('tls.ca is empty: no certificate would be trusted; leave it out for the runtime’s own roots')
   return all.map((pem, i) => checkPem(Array.isArray(ca) ? `tls.ca[${i}]` : 'tls.ca', pem, 'CERTIFICATE'))
 }
 
@@ -105,13 +105,13 @@ function checkPem(option: string, pem: unknown, label: 'CERTIFICATE' | 'PRIVATE 
   if (!blocks.some((block) => block[1]?.endsWith(label))) {
     throw invalid(`${option} holds ${blocks.map((block) => block[1]).join(', ')} where a ${label} belongs`)
   }
-  // Joined without a line break in between, the second block would be overlooked, or the whole refused, as the runtime likes.
+  // If blocks are joined without a line break, a runtime overlooks the second one or refuses the whole text.
   if (blocks.length !== pem.split('-----BEGIN ').length - 1) throw invalid(`${option} holds a PEM block that is not on lines of its own`)
   for (const block of blocks) if (!isDer(block[2] ?? '')) throw invalid(`${option} holds a ${block[1]} whose content is damaged`)
   return pem
 }
 
-/** Base64 of one DER value (X.690) that is as long as it says. Each runtime would report a damaged one in its own way, some as a bad peer. */
+/** Base64 of one DER value (X.690) with the right length. Each runtime would report a damaged value in its own way, some as a fault of the peer. */
 function isDer(base64: string): boolean {
   let der: string
   try {

@@ -2,10 +2,10 @@
  * A connection as the shells see it: bytes in, bytes out, an end. One small interface; each runtime implements it in one file.
  *
  * Rule 1: reading is pulled. After `start`, and after each `onRead`, nothing is delivered until `resume` asks for it; a transport
- *         that cannot stop its runtime at once holds back what came too early, without touching the target last delivered.
+ *         that cannot stop its runtime at once holds back bytes that arrive too early, without touching the target last delivered.
  * Rule 2: `write` is given one run of bytes at a time, which stays untouched until it is written.
- * Rule 3: bytes, then the peer's end, then `onClosed`, which comes exactly once and nothing after it. What had arrived before a connection was lost
- *         is delivered first, to a user that asks for it. Neither targets nor bytes to write are touched any more after it.
+ * Rule 3: bytes, then the peer's end, then `onClosed`, which is called exactly once, as the last call. Bytes that had arrived before a connection was lost
+ *         are delivered first, to a user that asks for them. After `onClosed`, neither targets nor bytes to write are touched any more.
  * Rule 4: a transport keeps its handler for as long as it may touch targets or bytes to write: the handler owns their memory.
  */
 
@@ -13,6 +13,7 @@ import type { EndProof } from '../end-proof.ts'
 import type { ProxyOption } from './proxy-config.ts'
 import type { TlsConfig } from './tls-config.ts'
 import type { TlsSettings } from './tls-options.ts'
+import type { TlsSessions } from './tls-sessions.ts'
 
 /**
  * How much of a write has left this process. `nothing` is certain: no byte of it can have reached the peer. `partly` means that some may have;
@@ -20,44 +21,52 @@ import type { TlsSettings } from './tls-options.ts'
  */
 export type WriteProgress = 'nothing' | 'partly' | 'fully'
 
-/** What a transport tells its user. */
+/** Receives a transport's events. */
 export interface TransportHandler {
   /** `length` bytes (at least 1) lie at the beginning of `targets[index]`. May be called from inside `resume`. */
   onRead(index: number, length: number): void
   /** The peer will send no more (FIN, or TLS close_notify); everything before was delivered. May be called from inside `resume`. */
   onEnd(): void
-  /** The write that returned false is done: its bytes are out of the memory they were given in. */
+  /** The write that returned false is done: its memory is free again. */
   onWritten(): void
   /**
-   * The connection is lost, but bytes or an end that arrived before are still to be asked for; `onClosed` follows them. Nothing can be written any more: the
-   * write under way will not be answered. Not called when nothing waits.
+   * The connection is lost, but bytes or an end that arrived before can still be asked for; `onClosed` follows them. Nothing can be written any more: no
+   * `onWritten` follows for the write under way. Not called when nothing waits.
    */
   onLost?(error: Error): void
-  /** The connection is gone: with null after `destroy` or when both sides have ended, with what went wrong otherwise. */
+  /** The connection is gone: null after `destroy` or when both sides have ended, otherwise the error. */
   onClosed(error: Error | null): void
+}
+
+/** How requests are written to a proxy that reads them and passes them on. */
+export interface Forwarding {
+  /** What is to be written instead of `request`: a whole one, or the head of one whose body follows. Valid until the next call. */
+  forward(request: Uint8Array, method: string): Uint8Array
 }
 
 /** An open connection. */
 export interface Transport {
-  /** How many read targets it needs at least: 2 when its runtime may read ahead into the next one. It fills all that it is given, in turn. */
+  /** The least number of read targets: 2 when its runtime may read ahead into the next one. It fills all given targets in turn. */
   readonly targetCount: 1 | 2
-  /** How much of what the last `write` was given has left; still true once the connection is gone. */
+  /** How much of the last `write` has left; still valid once the connection is gone. */
   readonly lastWrite: WriteProgress
-  /** It is TLS already: what is written to it is encrypted. To whom, {@link Transport.serverName} says. */
+  /** It is TLS already: bytes that are written to it are encrypted, for {@link Transport.serverName}. */
   readonly isSecure?: boolean | undefined
-  /** The name that TLS was set up for (SNI, RFC 6066 section 3), when the runtime tells. */
+  /** The name that TLS was set up for (SNI, RFC 6066 section 3), when the runtime reports it. */
   readonly serverName?: string | undefined
   /** The protocol that TLS negotiated (ALPN), when it did. */
   readonly alpnProtocol?: string | undefined
-  /** The peer's address, when the runtime tells: `192.0.2.1:443`, `[2001:db8::1]:443`. */
+  /** The peer's address, when the runtime reports it: `192.0.2.1:443`, `[2001:db8::1]:443`. */
   readonly remoteAddress?: string | undefined
-  /** What proves the peer's end; asked for once `onEnd` was called. Default `unverified`. */
+  /** What proves the peer's end; read once `onEnd` was called. Default `unverified`. */
   readonly endProof?: EndProof | undefined
+  /** It leads to a proxy that reads requests, which are written by this. Without: to the server, whatever lies between. */
+  readonly forwarding?: Forwarding | undefined
   /** Tells where to read to, at least {@link Transport.targetCount} targets, and whom to tell. Called once, before anything else. Nothing is read before `resume`. */
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void
-  /** Everything delivered has been used: exactly one `onRead`, `onEnd` or `onClosed` will follow. Harmless when already asked for. */
+  /** Everything delivered has been used: exactly one `onRead`, `onEnd` or `onClosed` will follow. A second call before that is harmless. */
   resume(): void
-  /** Writes `bytes`. True: they are out, and their memory is free. False: `onWritten` will tell. Not called again before that. */
+  /** Writes `bytes`. True: they are out, and their memory is free. False: `onWritten` follows. Not called again before that. */
   write(bytes: Uint8Array): boolean
   /** Half-closes: the peer sees an end after what was written. Nothing may be written afterwards. Reading goes on. */
   end(): void
@@ -67,17 +76,17 @@ export interface Transport {
 
 /** Options of a connection, the same on every runtime. One that a runtime cannot honour is refused with `OptionUnsupported` or `TlsOptionUnsupported`. */
 export interface DialOptions {
-  /** TLS settings; used when the connection is to be secure. Default: the runtime's own roots and versions. */
+  /** TLS settings, for secure connections. Default: the runtime's own roots and versions. */
   tls?: TlsConfig | undefined
   /** The proxy to connect through. Default none. Not on workerd. */
   proxy?: ProxyOption | undefined
-  /** Connect to this Unix domain socket instead of the URL's host and port, which still say what is asked for. Not on workerd. */
+  /** Connect to this Unix domain socket instead of the URL's host and port, which still give `Host` and the name on the certificate. Not on workerd. */
   socketPath?: string | undefined
   /** Send small writes at once (TCP_NODELAY). Default true. */
   noDelay?: boolean | undefined
-  /** TCP keep-alive: false, or the idle time in ms before the first probe. Default false. */
+  /** TCP keep-alive: the idle time in ms before the first probe, 1,000 to 32,767,000, or false for no probes. Default false. */
   keepAlive?: false | number | undefined
-  /** Longest time for name lookup, TCP connect and TLS handshake together, in ms. Default 10,000; 0 is no limit. */
+  /** Milliseconds for name lookup, TCP connect and TLS handshake together. Default 10,000. */
   connectTimeout?: number | undefined
   /** Abandons the attempt. The rejection is the signal's reason. */
   signal?: AbortSignal | undefined
@@ -91,21 +100,28 @@ export interface Address {
   readonly port: number
   /** Speak TLS. */
   readonly secure: boolean
+  /** HTTP requests are all that is sent there, so that a proxy may forward them one by one. */
+  readonly speaksHttp?: boolean | undefined
 }
 
-/** Where a connection is made to, as errors name it. */
+/** The destination of a connection, as errors name it. */
 export interface Destination extends Address {
   /** A Unix domain socket, which stands in for host and port. */
   readonly socketPath?: string | undefined
 }
 
-/** Opens a connection. Rejects with TransportError, TlsError, UsageError or the signal's reason. */
-export type Dial = (address: Address, options: DialOptions) => Promise<Transport>
+/**
+ * Opens a connection. Rejects with TransportError, TlsError, UsageError or the signal's reason.
+ *
+ * @param sessions of TLS to the same server: one is resumed, where the runtime can, and new ones are kept in it
+ */
+export type Dial = (address: Address, options: DialOptions, sessions?: TlsSessions) => Promise<Transport>
 
 /**
  * Does a client's TLS handshake on an open connection, which belongs to the result from then on.
  *
  * @param hostname what the certificate has to be for, unless the settings say otherwise
+ * @param sessions as for {@link Dial}
  * @returns rejects with the runtime's own error; the connection is closed then
  */
-export type Secure = (transport: Transport, hostname: string, settings: TlsSettings) => Promise<Transport>
+export type Secure = (transport: Transport, hostname: string, settings: TlsSettings, sessions?: TlsSessions) => Promise<Transport>

@@ -2,13 +2,13 @@
 
 import type { FieldsInit } from '../codec/http/fields.ts'
 import type { MaskKeys } from '../codec/ws/mask-keys.ts'
-import { only, readOptions } from '../option-rules.ts'
+import { type Family, only, readOptions } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 import type { ProxyOption } from '../transport/proxy-config.ts'
 import type { TlsConfig } from '../transport/tls-config.ts'
 import type { Transport } from '../transport/transport.ts'
 import { ACCEPT_OPTIONS, type AcceptOptions, CONNECT_OPTIONS, type ConnectOptions, type HeartbeatOptions, resolveOptions } from './options.ts'
-import type { SessionOptions } from './sessions.ts'
+import { SESSION_OPTIONS, type SessionOptions } from './sessions.ts'
 
 /** What a builder builds with: the static methods of a `WsStream`. */
 export interface WsStreamFactory<Stream> {
@@ -47,7 +47,7 @@ export class WsStreamBuilder<Stream> {
   bufferCapacity(bytes: number): WsStreamBuilder<Stream> {
     return this.#with({ bufferCapacity: bytes })
   }
-  /** Most bytes that one read brings in. */
+  /** Most bytes of one read. */
   maxReadSize(bytes: number): WsStreamBuilder<Stream> {
     return this.#with({ maxReadSize: bytes })
   }
@@ -150,11 +150,12 @@ export class WsStreamBuilder<Stream> {
   }
   /** `WsStream.accept` with these options. */
   accept(transport: Transport, options: AcceptOptions = {}): Promise<Stream> {
-    return this.#factory.accept(transport, { ...only(ACCEPT_OPTIONS, this.options), ...options })
+    return this.#factory.accept(transport, { ...only(ACCEPT_OPTIONS, this.options), ...readOptions(ACCEPT_OPTIONS, options) })
   }
   /** `WsStream.sessions` with these options. */
   sessions(url: string | URL, options: SessionOptions<Stream> = {}): AsyncGenerator<Stream, void, undefined> {
-    return this.#factory.sessions(url, { ...this.options, ...options })
+    const read = readOptions(SESSION_OPTIONS as Family<SessionOptions<Stream>>, options)
+    return this.#factory.sessions(url, { ...this.options, ...read })
   }
 
   #with(options: ConnectOptions): WsStreamBuilder<Stream> {

@@ -1,10 +1,10 @@
 /**
- * How a WebSocket ends (RFC 6455 section 7). Pure: what happened goes in, what to do comes out.
+ * How a WebSocket ends (RFC 6455 section 7). Pure: its inputs are events, its outputs are actions.
  *
  * Rule 1: the first verdict counts. Nothing that happens later changes how a connection ended.
  * Rule 2: a close frame that was received before a loss is the verdict: the peer has said why it left.
  * Rule 3: an end without a close frame is a failure (1006), whatever brought it, unless this side cut the connection itself.
- * Rule 4: who has closed is not notified of a failure by receiving, only by `closed`: it has turned away.
+ * Rule 4: after its own close, a consumer learns of a failure only from `closed`; receiving just ends.
  */
 
 import { CloseCode } from '../codec/ws/message.ts'
@@ -18,14 +18,14 @@ export interface CloseInfo {
   readonly reason: string
   /** Both sides sent a close frame (RFC 6455 section 7.1.4). */
   readonly wasClean: boolean
-  /** Why the connection failed. Null after a close frame of the peer, and after `destroy()`. */
+  /** Why the connection failed. Null after a close frame from the peer, and after `destroy()`. */
   readonly error: Error | null
 }
 
 /** Where a connection stands. */
 export type ReadyState = 'open' | 'closing' | 'closed'
 
-/** What a close frame says. */
+/** The content of a close frame. */
 export interface CloseFrame {
   readonly code: number
   readonly reason: string
@@ -35,9 +35,9 @@ export interface CloseFrame {
  * What to do, in the order in which it is listed:
  *
  * - `send`: a close frame, {@link Closing.frame}
- * - `wait`: for the other side, `closeTimeout` at the longest
- * - `drop`: all messages that are in the reader and that will be
- * - `watch`: read on for the end of the connection alone; the last message stays as it is
+ * - `wait`: for the other side, at most `closeTimeout`
+ * - `drop`: all messages in the reader, and all later ones
+ * - `watch`: read on only to see the end of the connection; the last message stays valid
  * - `end`: end this side of the connection when everything is written (a server ends first, RFC 6455 section 7.1.1)
  * - `linger`: leave the peer time to read the close frame, then cut
  * - `cut`: end the connection at once
@@ -48,15 +48,15 @@ export type ClosingAction = 'send' | 'wait' | 'drop' | 'watch' | 'end' | 'linger
 
 const NOTHING: readonly ClosingAction[] = []
 
-/** The end of one connection. Every input is harmless when it comes too late. */
+/** The end of one connection. An input that arrives too late is harmless. */
 export class Closing {
   /** Where the connection stands. */
   readyState: ReadyState = 'open'
-  /** The close frame that `send` is to send. */
+  /** The close frame for `send`. */
   frame: CloseFrame = { code: CloseCode.Normal, reason: '' }
   /** No further message counts: this side has closed, or the peer's close frame was taken. */
   drops = false
-  /** The connection belongs to whoever lingers. */
+  /** The connection belongs to the lingering code. */
   lingers = false
   private sent = false
   private received: CloseFrame | null = null
@@ -67,7 +67,7 @@ export class Closing {
 
   /**
    * @param isServer a server ends the connection, a client waits for it
-   * @param isQuiet a failure ends receiving as a close does: for those who look at `closed` anyway
+   * @param isQuiet a failure ends receiving without an error, as a close does: for a caller that looks at `closed` anyway
    */
   constructor(
     private readonly isServer: boolean,
@@ -80,17 +80,17 @@ export class Closing {
     return { code, reason, wasClean: this.received !== null && this.sent && this.reason === null, error: this.reason }
   }
 
-  /** Why it failed; null while it has not, and after a close. */
+  /** Why it failed; null before a failure, and after a close. */
   get error(): Error | null {
     return this.reason
   }
 
-  /** What receiving rejects with; null: it ends. */
+  /** What receiving rejects with; null when it just ends. */
   get failure(): Error | null {
     return this.hasLeft || this.isQuiet ? null : this.reason
   }
 
-  /** It is lost, and whether the peer had closed it is not known yet. */
+  /** The connection is lost, and it is not known yet whether the peer had closed it. */
   get isUndecided(): boolean {
     return this.readyState === 'closed' && !this.isFinal
   }
@@ -152,14 +152,14 @@ export class Closing {
     return ['cut', 'judge']
   }
 
-  /** What was received before the loss, as far as it was looked through, has the peer's close frame. */
+  /** Among the messages that were received before the loss is the peer's close frame. */
   onCloseFrameAhead(frame: CloseFrame): readonly ClosingAction[] {
     if (!this.isUndecided) return NOTHING
     this.received = frame
     return this.decide(null)
   }
 
-  /** What was received before the loss has no close frame. */
+  /** Among the messages that were received before the loss is no close frame. */
   onNoneAhead(): readonly ClosingAction[] {
     return this.isUndecided ? this.decide(this.reason) : NOTHING
   }
@@ -175,7 +175,7 @@ export class Closing {
     return this.readyState === 'closed' ? NOTHING : this.finish(error)
   }
 
-  /** The peer broke the protocol: it is notified of why (RFC 6455 section 7.1.7). */
+  /** The peer broke the protocol: the close frame says why (RFC 6455 section 7.1.7). */
   onBroken(error: ProtocolError): readonly ClosingAction[] {
     if (this.isUndecided) return this.decide(error)
     if (this.readyState === 'closed') return NOTHING

@@ -1,4 +1,4 @@
-/** What a WebSocket stands on: one region of linear memory, its reader and sender, and the transport that fills and drains them. */
+/** The ground under a WebSocket: one region of linear memory, its reader and sender, and the transport that fills and drains them. */
 
 import type { Region } from '../codec/memory.ts'
 import { FrameReader } from '../codec/ws/frame-reader.ts'
@@ -10,13 +10,13 @@ import type { Transport, TransportHandler } from '../transport/transport.ts'
 import type { ResolvedOptions } from './options.ts'
 import { Sender } from './sender.ts'
 
-/** Who uses a connection: first the opening handshake, then the stream. */
+/** The user of a connection: first the opening handshake, then the stream. */
 export interface ConnectionUser {
-  /** Bytes have come and lie in the reader. */
+  /** Bytes were received and lie in the reader. */
   onBytes(): void
   /** The peer will send no more. */
   onEnd(): void
-  /** What could not be written at once now is. */
+  /** Bytes that could not be written at once are written. */
   onWritten(): void
   /** The transport is gone. */
   onClosed(error: Error | null): void
@@ -51,7 +51,7 @@ export class Connection implements TransportHandler {
     this.sender = new Sender(writer, transport, options.maxMessageSize, options.maxBufferedAmount)
     const { targetCount } = transport
     const { bufferCapacity, inPlace, maxReadSize } = options
-    // A transport with one target gets all that is left: some runtimes hand over chunks of 512 KiB.
+    // A transport with one target gets all the remaining room: some runtimes deliver chunks of 512 KiB.
     const size = targetCount === 1 ? bufferCapacity - inPlace : maxReadSize
     const targets = this.reader.targets(targetCount, size, inPlace)
     this.targets = targets.map((target) => target.byteOffset)
@@ -60,7 +60,7 @@ export class Connection implements TransportHandler {
     transport.start(this, targets)
   }
 
-  /** Hands the connection on. `user` learns of everything that happens from now on, and of a loss that came while its predecessor was done already. */
+  /** Hands the connection on. `user` is notified of everything from now on, and of a loss that happened when its predecessor was done already. */
   handTo(user: ConnectionUser): void {
     this.user = user
     if (!this.isClosed) return
@@ -102,7 +102,7 @@ export class Connection implements TransportHandler {
   }
 
   onLost(error: Error): void {
-    // What has arrived is still the user's to take; who waits for a write to leave waits in vain.
+    // The user may still take what has arrived; callers that wait for a write to leave wait in vain.
     this.sender.stop(error)
   }
 

@@ -1,17 +1,17 @@
 /**
- * When to ping, and when to give a peer up. Pure: time comes in, a decision goes out.
+ * When to ping, and when to give a peer up. Pure: its input is the time, its output a decision.
  *
- * Rule 1: only silence while we were reading counts. A consumer that does not read stops the clocks, so it cannot condemn its peer.
- * Rule 2: any byte from the peer shows that it lives; only text and binary messages show that it still has something to say.
- * Rule 3: a peer that takes bytes lives, too: a write that had to wait and is done is a sign of life, and the time of a pong begins when its ping
- *         has left. A ping that cannot leave condemns after `interval + timeout` without any sign.
- * Rule 4: before a verdict comes a look at the socket: a thread that was busy has not seen yet what arrived in time.
+ * Rule 1: only silence while we were reading counts. While the consumer does not read, the clocks stand still, so a slow consumer never makes its peer look dead.
+ * Rule 2: any byte from the peer shows that it lives; only text and binary messages show that it still sends data.
+ * Rule 3: a peer that takes bytes lives, too: a write that had to wait and is done is a sign of life, and the time for a pong begins when its ping
+ *         has left. When a ping cannot leave, the peer is given up after `interval + timeout` without any sign.
+ * Rule 4: before a verdict, the socket is read once more: a thread that was busy has not seen yet what arrived in time.
  */
 
-/** What is due. `look`: let the event loop look at the socket once, then ask again. */
+/** What is due. `look`: let the event loop read the socket once, then ask again. */
 export type HeartbeatAction = 'ping' | 'look' | 'heartbeat-timeout' | 'data-timeout' | 'nothing'
 
-/** Writes that are done within so many ms went into a buffer of the system, whether the peer lives or not. */
+/** Writes that are done within so many ms went into a system buffer, whether the peer lives or not. */
 const PROMPT = 5
 
 /** The clocks of one connection. All times are ms of one clock. */
@@ -19,14 +19,14 @@ export class Heartbeat {
   private pingAt: number
   /** `wanted`: due, but nothing can be written. `queued`: written, but it has not left. */
   private ping: 'none' | 'wanted' | 'queued' | 'left' = 'none'
-  /** From when on the silence that follows the ping counts. */
+  /** Since when the silence after the ping counts. */
   private silentSince = Number.NEGATIVE_INFINITY
-  /** Since when we have been waiting for bytes; infinite while the consumer holds what came. */
+  /** Since when we have been waiting for bytes; infinite while the consumer holds the last ones. */
   private waitingSince: number
-  /** When the last data was done with. */
+  /** When the consumer had finished with the last data. */
   private dataAt: number
   private holdsData = false
-  /** Since when a write has been waiting. */
+  /** Since when a write is waiting. */
   private blockedSince = Number.NaN
   /** When the peer was last seen to take bytes. */
   private takenAt = Number.NEGATIVE_INFINITY
@@ -35,7 +35,7 @@ export class Heartbeat {
   /**
    * @param interval ms between pings, 0 for none
    * @param timeout ms to wait for a sign of life after a ping
-   * @param dataTimeout ms without data that condemn the peer, 0 for no limit
+   * @param dataTimeout ms without data until the peer is given up, 0 for no limit
    */
   constructor(
     private readonly interval: number,
@@ -55,7 +55,7 @@ export class Heartbeat {
     this.holdsData = false
   }
 
-  /** Bytes came. */
+  /** Bytes were received. */
   onBytes(hasData: boolean): void {
     this.waitingSince = Number.POSITIVE_INFINITY
     this.holdsData = hasData || this.holdsData
@@ -74,7 +74,7 @@ export class Heartbeat {
     if (this.ping === 'queued') this.onPinged(now, true)
   }
 
-  /** A ping was due and could not be written. It may be, once nothing waits. */
+  /** A ping was due and could not be written. It may be written once nothing waits. */
   get wantsPing(): boolean {
     return this.ping === 'wanted'
   }

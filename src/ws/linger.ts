@@ -1,10 +1,10 @@
-/** The last moments of a connection that we give up: the peer is told, and gets a while to read it. */
+/** The last moments of a connection that we give up: the peer is notified, and gets some time to read why. */
 
 import type { Runtime } from '../runtime.ts'
 import type { Connection } from './connection.ts'
 
 /**
- * Sends what is written, ends our side, drops what still comes until the peer ends too or `timeout` ms have passed, and frees everything.
+ * Sends what is written, ends our side, drops what still arrives until the peer ends too or `timeout` ms have passed, and frees everything.
  * Closing at once instead would make the system answer unread bytes with a reset, which can destroy what the peer has not read yet.
  */
 export async function linger(runtime: Runtime, connection: Connection, timeout: number): Promise<void> {

@@ -1,4 +1,4 @@
-/** The opening handshake over a transport: either end, as straight-line async code. */
+/** The opening handshake over a transport, for both ends, as straight-line async code. */
 
 import { checkFields } from '../codec/http/injection.ts'
 import { ClientHandshake, findField, listFields, listProtocols, ServerHandshake, type ServerHello, type UpgradeHead } from '../codec/ws/handshake.ts'
@@ -32,7 +32,7 @@ export interface Opened extends Made {
   readonly protocol: string
   /** Client: fields of the response. @internal */
   readonly headers: readonly (readonly [string, string])[]
-  /** Server: what the client asked for. @internal */
+  /** Server: the client's opening request. */
   readonly request: UpgradeRequest | null
   /** A failure ends receiving as a close does: for those who look at `closed` anyway. Default false. @internal */
   readonly endsQuietly?: boolean
@@ -68,14 +68,14 @@ class HandshakeWaiter implements ConnectionUser {
     const woken = new Promise<void>((resolve) => {
       this.wake = resolve
     })
-    // What has come of the head stays, whatever the next read fills.
+    // The received part of the head stays, whatever the next read fills.
     connection.reader.makeWay()
     connection.resume()
     await woken
     this.check()
   }
 
-  /** Waits for `work` of the application's, within the same limits. */
+  /** Waits for `work` of the application, within the same limits. */
   async during<T>(work: T | Promise<T>): Promise<T> {
     const interrupted = new Promise<void>((resolve) => {
       this.wake = resolve
@@ -117,10 +117,10 @@ class HandshakeWaiter implements ConnectionUser {
   }
 }
 
-/** Milliseconds that the body of a refusal is waited for. */
+/** Milliseconds to wait for the body of a refusal. */
 const REFUSAL_WAIT = 1_000
 
-/** What can be judged of an opening request before there is a connection. Throws `InvalidOption` or `HeaderInjection`. */
+/** Judges an opening request as far as that is possible before there is a connection. Throws `InvalidOption` or `HeaderInjection`. */
 export function checkRequest({ headers, protocols }: ConnectOptions): void {
   checkFields(listFields(headers))
   listProtocols(protocols)
@@ -172,7 +172,7 @@ async function refusal(runtime: Runtime, connection: Connection, waiter: Handsha
   try {
     while (!handshake.refused.complete && !waiter.ended && !late) await waiter.wait(connection)
   } catch {
-    // The refusal itself tells more than how its body was lost.
+    // The refusal itself says more than how its body was lost.
   } finally {
     runtime.clock.clear(timer)
   }
@@ -182,7 +182,7 @@ async function refusal(runtime: Runtime, connection: Connection, waiter: Handsha
 /**
  * The server's opening handshake (RFC 6455 section 4.2). A refused request is answered and the connection closed.
  *
- * @param head of the request, when a server of the platform's has read it already
+ * @param head of the request, when a server of the platform has read it already
  */
 export async function openServer(runtime: Runtime, transport: Transport, options: AcceptOptions, head: UpgradeHead | null = null): Promise<Opened> {
   let connection: Connection | null = null
@@ -236,7 +236,7 @@ export async function openServer(runtime: Runtime, transport: Transport, options
       }
       answering.accept(protocol, [...fields, ...listFields(decision.headers)])
     } catch (error) {
-      // The application failed, not the client, who is told so.
+      // The application failed, not the client, which gets that answer.
       if (refused === null && !waiter.hasFailed) refuse(500, REASONS[500] as string, [], '')
       throw error
     }

@@ -23,13 +23,13 @@ import {
 import { DIAL_OPTIONS } from '../transport/dial-options.ts'
 import type { DialOptions } from '../transport/transport.ts'
 
-/** When to suspect a silent peer (RFC 6455 section 5.5.2). A consumer that does not read stops both clocks. */
+/** When a silent peer counts as dead (RFC 6455 section 5.5.2). While the consumer does not read, both clocks stand still. */
 export interface HeartbeatOptions {
   /** Milliseconds between pings, 10 to 2^31 - 1. */
   interval: number
   /**
-   * Milliseconds to wait for a sign of life after a ping has left, before the connection fails with `HeartbeatTimeout`: any byte received, or a write
-   * that had to wait and is done. While no ping can leave, `interval + timeout` without one. Default: the interval.
+   * Milliseconds to wait for a sign of life after a ping has left, 10 to 2^31 - 1, before the connection fails with `HeartbeatTimeout`. A sign of life is any
+   * byte received, or a write that had to wait and is done. While no ping can leave, the limit is `interval + timeout`. Default: the interval.
    */
   timeout?: number
 }
@@ -38,22 +38,22 @@ export interface HeartbeatOptions {
 export interface StreamOptions {
   /** Bytes of the read buffer, 4 KiB to 16 MiB. Default 1 MiB of address space; pages that are never touched cost nothing. */
   bufferCapacity?: number
-  /** Most bytes that one read brings in, 1 KiB to 3/8 of `bufferCapacity`. Default `bufferCapacity / 4`. Smaller: better tail latency under load; larger: fewer reads. */
+  /** Most bytes of one read, 1 KiB to 3/8 of `bufferCapacity`. Default `bufferCapacity / 4`. Smaller: better tail latency under load; larger: fewer reads. */
   maxReadSize?: number
   /**
-   * Share of `bufferCapacity` up to which an unfinished frame is compacted to just before the next read and completed in place,
-   * 0 to 1. A larger one is put together on the heap, as it comes. Default 1/64 (16 KiB); at most what `maxReadSize` leaves.
+   * Share of `bufferCapacity` up to which an unfinished frame is moved to just before the next read and completed in place, 0 to 1; at most what
+   * `maxReadSize` leaves. A larger frame is put together on the heap, as it arrives. Default 1/64 (16 KiB).
    */
   compactAt?: number
-  /** Longest payload of one received frame in bytes. Default 16 MiB. */
+  /** Longest payload of one received frame in bytes, 0 to 2^31 - 1. Default 16 MiB. */
   maxFrameSize?: number
-  /** Longest message, received or sent, in bytes. Default 16 MiB. */
+  /** Longest message, received or sent, in bytes, 0 to 2^31 - 1. Default 16 MiB. */
   maxMessageSize?: number
   /** Bytes of the write buffer, 4 KiB to 16 MiB. Default 64 KiB. */
   writeBufferCapacity?: number
   /**
-   * Most bytes that may wait to be sent when the caller does not await; a send beyond fails with `SendBufferFull`. With nothing waiting one message may be
-   * longer, up to `maxMessageSize`. Default 64 MiB.
+   * Most bytes that may wait to be sent when the caller does not await, 0 to 2^31 - 1; a further send fails with `SendBufferFull`. When nothing waits, a single
+   * message may be larger, up to `maxMessageSize`. Default 64 MiB.
    */
   maxBufferedAmount?: number
   /** Answer pings with pongs. Default true. */
@@ -62,27 +62,27 @@ export interface StreamOptions {
   heartbeat?: HeartbeatOptions | undefined
   /** Most milliseconds between two text or binary messages, 10 to 2^31 - 1, before the connection fails with `DataTimeout`: a peer that answers pings but sends nothing is dead too. Default off. */
   dataTimeout?: number | undefined
-  /** Milliseconds that a peer may neither answer a close frame nor take bytes that are queued before it, until the connection is cut. Default 5,000. */
+  /** Milliseconds in which a peer neither answers a close frame nor takes bytes that are queued before it, until the connection is cut. Default 5,000. */
   closeTimeout?: number
-  /** Longest head of the opening request or response that is read, in bytes, its blank line included; 16 to 1 MiB. Default 16 KiB. */
+  /** Longest head of the received opening request or response in bytes, its blank line included; 16 to 1 MiB. Default 16 KiB. */
   maxHeadSize?: number
   /** Most fields of that head, 1 to 1,000. Default 100. */
   maxHeaders?: number
-  /** Milliseconds for the opening handshake, once connected. Default 10,000; 0 is no limit. */
+  /** Milliseconds for the opening handshake, from the open connection to the complete response. Default 10,000. */
   handshakeTimeout?: number
-  /** Source of masking keys and nonces. Default: the platform's CSPRNG. One that is predictable is for tests only (RFC 6455 section 10.3). */
+  /** Source of masking keys and nonces. Default: the platform's CSPRNG. Use a predictable source for tests only (RFC 6455 section 10.3). */
   maskKeys?: MaskKeys
 }
 
 /** Options of a client's connection. */
 export interface ConnectOptions extends StreamOptions, DialOptions {
-  /** Further fields of the opening request, in this order and case. Those that the handshake itself sends are refused; `Host` replaces the default. */
+  /** Further fields of the opening request, in this order and case. Fields that the handshake itself sends are refused; `Host` replaces the default. */
   headers?: FieldsInit | undefined
   /** Subprotocols to offer, best first (RFC 6455 section 1.9). */
   protocols?: string | readonly string[] | undefined
 }
 
-/** What the opening request of a client said. */
+/** The opening request of a client. */
 export interface UpgradeRequest {
   /** Path and query, as sent. */
   readonly path: string
@@ -133,7 +133,8 @@ export interface ResolvedOptions {
 
 const MIB = 1024 * 1024
 
-const HEARTBEAT_OPTIONS: Family<HeartbeatOptions> = { interval: number(10, TIMER_MAX, 'ms'), timeout: number(10, TIMER_MAX, 'ms') }
+/** What it may be. */
+export const HEARTBEAT_OPTIONS: Family<HeartbeatOptions> = { interval: number(10, TIMER_MAX, 'ms'), timeout: number(10, TIMER_MAX, 'ms') }
 
 const protocolList: Rule<string | readonly string[]> = {
   expects: 'a token, or a list of tokens',

@@ -8,9 +8,9 @@ export class Overflow {
   bytes = 0
   private readonly chunks: Uint8Array[] = []
   private first = 0
-  /** Bytes of the first chunk that were taken away. */
+  /** Bytes of the first chunk that were removed. */
   private taken = 0
-  /** Bytes used of the last chunk, when it is one that more may be put in; else 0. */
+  /** Used bytes of the last chunk, when more may be put in; otherwise 0. */
   private open = 0
 
   /** Nothing waits. */
@@ -18,7 +18,7 @@ export class Overflow {
     return this.first === this.chunks.length
   }
 
-  /** Appends a frame, which is the queue's own from now on. */
+  /** Appends a frame, which belongs to the queue from now on. */
   push(frame: Uint8Array): void {
     this.bytes += frame.length
     const last = this.chunks[this.chunks.length - 1]
@@ -46,7 +46,7 @@ export class Overflow {
     return chunk.subarray(this.taken, this.taken + max)
   }
 
-  /** Takes away `length` bytes of what {@link Overflow.peek} gave. */
+  /** Removes `length` bytes of what {@link Overflow.peek} gave. */
   advance(length: number): void {
     this.bytes -= length
     this.taken += length

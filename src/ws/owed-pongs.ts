@@ -1,11 +1,11 @@
 /**
  * Pings that cannot be answered yet, because the transport has not taken what was written before.
  *
- * All of a burst are answered, in order. What a peer can make us keep is bounded: of those beyond the limit only the newest is answered, which is
- * enough for a peer that asks whether we live (RFC 6455 section 5.5.3).
+ * All pings of a burst are answered, in order. The number of pings that a peer can make us keep is bounded: beyond the limit only the newest is
+ * answered, which is enough for a peer that asks whether we live (RFC 6455 section 5.5.3).
  */
 
-/** Most pings that are kept, beside the newest: with 125 bytes each, under 8 KiB. */
+/** Most pings that are kept, in addition to the newest: with 125 bytes each, under 8 KiB. */
 export const MAX_OWED_PONGS = 64
 
 const NOTHING: readonly Uint8Array[] = []
@@ -19,7 +19,7 @@ export class OwedPongs {
     this.owed[Math.min(this.owed.length, MAX_OWED_PONGS)] = payload.slice()
   }
 
-  /** All that are owed, which are then no longer. */
+  /** Takes all owed pongs. */
   take(): readonly Uint8Array[] {
     if (this.owed.length === 0) return NOTHING
     const { owed } = this

@@ -13,8 +13,8 @@ export class Pacemaker implements WriteWatch {
   private timer: unknown = null
 
   /**
-   * @param closing only while that is open is anything due
-   * @param giveUp called with what the peer has failed to do
+   * @param closing pings and deadlines are only due while it is open
+   * @param giveUp called with the error when the peer counts as dead
    */
   constructor(
     private readonly clock: Clock,
@@ -70,14 +70,14 @@ export class Pacemaker implements WriteWatch {
     if (this.closing.readyState !== 'open') return
     switch (this.heartbeat.due(this.clock.now())) {
       case 'look':
-        // The event loop looks at the sockets before the next timer.
+        // The event loop reads the sockets before the next timer.
         this.timer = this.clock.set(() => this.beat(), 0)
         return
       case 'heartbeat-timeout':
         this.giveUp(new TransportError('HeartbeatTimeout', this.silence()))
         return
       case 'data-timeout':
-        this.giveUp(new TransportError('DataTimeout', `no text or binary message came within ${this.options.dataTimeout} ms`))
+        this.giveUp(new TransportError('DataTimeout', `no text or binary message was received within ${this.options.dataTimeout} ms`))
         return
       case 'ping':
         this.ping()
@@ -98,7 +98,7 @@ export class Pacemaker implements WriteWatch {
   private silence(): string {
     const { interval, timeout } = this.options.heartbeat as NonNullable<ResolvedOptions['heartbeat']>
     return this.heartbeat.wantsPing
-      ? `nothing came and the peer took no bytes for ${interval + timeout} ms: not even a ping can be sent`
-      : `nothing came within ${timeout} ms of a ping`
+      ? `nothing was received and the peer took no bytes for ${interval + timeout} ms: not even a ping can be sent`
+      : `nothing was received within ${timeout} ms of a ping`
   }
 }

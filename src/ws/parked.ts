@@ -1,21 +1,21 @@
 /**
- * Messages that were read although nobody receives yet, because somebody waits for the end of the connection, which lies behind them. They are
- * copies on the heap, bounded, and whoever receives later gets them first, in order.
+ * Messages that were read although nobody receives yet, because a caller waits for the end of the connection, which comes after them. They are
+ * copies on the heap, bounded, and a later receiver gets them first, in order.
  */
 
 import { DESCRIPTOR_ASCII } from '../../assembly/abi.ts'
 import { ASSEMBLED, Message, type MessageKind, type MessageSource } from '../codec/ws/message.ts'
 
-/** Bytes from which on nothing more is parked: the peer waits, as it does for every consumer that does not read. */
+/** Bytes after which nothing more is parked: the peer waits, as it does for every consumer that does not read. */
 export const PARKED_BYTES: number = 64 * 1024
-/** What a message counts beside its payload. */
+/** Bytes that a message counts in addition to its payload. */
 const ENTRY_BYTES = 64
 /** Set in the flags of a parked message: it was answered when it was parked. */
 export const ANSWERED: number = 128
 
 const NOTHING = new Uint8Array(0)
 
-/** What messages are taken from. */
+/** A source of messages. */
 export interface Source {
   next(): Message | null
   poll(): boolean
@@ -28,7 +28,7 @@ interface Parked {
   readonly closeCode: number
 }
 
-/** Parked messages, and behind them whatever the reader has. */
+/** Parked messages, and after them the messages of the reader. */
 export class ParkedMessages implements Source, MessageSource {
   readonly u8: Uint8Array = NOTHING
   readonly view: DataView = new DataView(NOTHING.buffer)
@@ -39,7 +39,7 @@ export class ParkedMessages implements Source, MessageSource {
   private held: Message | null = null
 
   /**
-   * @param reader what comes behind the parked messages
+   * @param reader has the messages after the parked ones
    * @param onEmpty all of them were taken
    */
   constructor(
@@ -47,7 +47,7 @@ export class ParkedMessages implements Source, MessageSource {
     private readonly onEmpty: () => void,
   ) {}
 
-  /** No more is to be parked. */
+  /** Nothing more may be parked. */
   get isFull(): boolean {
     return this.bytes >= PARKED_BYTES
   }

@@ -1,7 +1,7 @@
 /**
- * The outgoing half: frames to the transport, in as few writes as can be without delaying any.
+ * The outgoing half: frames to the transport, in as few writes as possible without delaying any.
  *
- * Rule 1: a send with nothing before it leaves at once; what follows in the same tick leaves together, when the tick ends.
+ * Rule 1: a send with nothing before it leaves at once; sends that follow in the same tick leave together, when the tick ends.
  * Rule 2: frames in the write buffer are older than those on the overflow queue, so the buffer goes first and the order is kept.
  * Rule 3: the caller's bytes are never referred to after its call has returned.
  */
@@ -18,7 +18,7 @@ const NOTHING = new Uint8Array(0)
 /** Most bytes of one write: progress with a large message is seen before its last byte. */
 const WRITE_BYTES = 128 * 1024
 
-/** Who wants to know how writing goes. */
+/** Notified of the progress of writing. */
 export interface WriteWatch {
   /** A write has to wait for the transport. */
   onBlocked(): void
@@ -30,12 +30,12 @@ export interface WriteWatch {
 export class Sender {
   /** Frames that the write buffer could not hold, oldest first, on the heap. */
   private readonly overflow = new Overflow()
-  /** Bytes that the transport has and has not let go of. */
+  /** Bytes that the transport has and has not released. */
   private inFlight = 0
   private inFlightOverflow = false
   /** Something was written in this tick. */
   private corked = false
-  /** Set when somebody wants to know. */
+  /** Set when the progress of writing is observed. */
   watch: WriteWatch | null = null
   /** Why nothing more will leave. */
   private loss: Error | null = null
@@ -67,16 +67,16 @@ export class Sender {
   text(text: string): undefined | Promise<void> {
     if (typeof text !== 'string') textOf('text', text)
     // Three bytes at most for each UTF-16 unit: mostly there is no need to count.
-    if (text.length * 3 <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeText(text)) return this.sent()
-    return this.large('text', new TextEncoder().encode(text))
+    if (text.length * 3 <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeText(text)) return this.frameEncoded()
+    return this.sendWithoutRoom('text', new TextEncoder().encode(text))
   }
 
   binary(bytes: BytesInit): undefined | Promise<void> {
     const length = plainLength(bytes)
     if (length > 0 && length <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeCounted('binary', bytes as Uint8Array, length)) {
-      return this.sent()
+      return this.frameEncoded()
     }
-    return this.large('binary', bytesOf('bytes', bytes))
+    return this.sendWithoutRoom('binary', bytesOf('bytes', bytes))
   }
 
   ping(bytes: BytesInit): undefined | Promise<void> {
@@ -92,8 +92,8 @@ export class Sender {
   }
 
   /**
-   * A heartbeat's ping: nobody would catch its failure, so it passes the limit. It is never queued behind what the transport has not taken: a peer
-   * that stays alive without reading would have one more queued for each interval. False when it has to wait; the heartbeat asks again.
+   * A heartbeat's ping: nobody would catch its failure, so the limit does not apply. It is never queued behind bytes that the transport has not taken: for
+   * a peer that stays alive without reading, one more would be queued in each interval. False when it has to wait; the heartbeat asks again.
    */
   ownPing(): boolean {
     if (this.isBlocked) return false
@@ -110,26 +110,26 @@ export class Sender {
     return this.control(OPCODE_CLOSE, closePayload(code, reason))
   }
 
-  /** Queues bytes as they are behind what is in the write buffer: the rest of a refusal's body. They are the queue's own from now on. */
+  /** Queues bytes unchanged after those in the write buffer: the rest of a refusal's body. They belong to the queue from now on. */
   append(bytes: Uint8Array): void {
     if (bytes.length > 0) this.overflow.push(bytes)
   }
 
-  /** Resolves when everything has left; rejects when the connection ends before, or ended before. */
+  /** Resolves when everything has left; rejects when the connection ends, or has ended, before that. */
   flushed(): Promise<void> {
     if (this.loss !== null) return this.hasDropped ? this.backlog() : TICK
     this.write()
     return this.bufferedAmount === 0 ? TICK : this.backlog()
   }
 
-  /** The transport has let go of what it was given. */
+  /** The transport has released the bytes that it was given. */
   onWritten(): void {
     this.watch?.onTaken()
     this.written()
     this.write()
   }
 
-  /** Nothing more will leave: what waits is dropped, and who waits for it is notified. A second call does nothing. */
+  /** Nothing more will leave: waiting bytes are dropped, and waiting callers are notified. A second call does nothing. */
   stop(error: Error): void {
     if (this.loss !== null) return
     this.loss = error
@@ -169,8 +169,8 @@ export class Sender {
   }
 
   /** A frame was put in the write buffer. */
-  private sent(): undefined | Promise<void> {
-    // Accepted, and lost: whoever awaits it is notified.
+  private frameEncoded(): undefined | Promise<void> {
+    // The frame was accepted and is lost: a caller that awaits it is notified.
     if (this.loss !== null) return this.backlog()
     if (!this.corked) {
       this.corked = true
@@ -179,12 +179,12 @@ export class Sender {
     } else if (this.writer.length > this.writer.capacity >> 1) {
       this.write()
     }
-    // From half a buffer on, the caller had better wait.
+    // From half a buffer on, the caller should wait.
     return !this.overflow.isEmpty || this.writer.room < this.writer.capacity >> 1 ? this.backlog() : undefined
   }
 
   /** A message that the write buffer has no room for now, or ever. */
-  private large(kind: 'text' | 'binary', payload: Uint8Array): undefined | Promise<void> {
+  private sendWithoutRoom(kind: 'text' | 'binary', payload: Uint8Array): undefined | Promise<void> {
     if (payload.length > this.maxMessageSize) {
       throw new EncodeError(
         'OutgoingMessageTooLarge',
@@ -195,7 +195,7 @@ export class Sender {
     }
     this.write()
     if (this.overflow.isEmpty && this.writer.encodeCounted(kind, payload, payload.length)) {
-      return this.sent()
+      return this.frameEncoded()
     }
     this.checkRoom(this.writer.encodedLength(payload.length))
     this.overflow.push(this.writer.encodeDetached(kind, payload))
@@ -206,9 +206,9 @@ export class Sender {
   /** A control frame, which is small enough to be worth a copy when the write buffer is full. */
   private control(opcode: number, payload: Uint8Array): undefined | Promise<void> {
     if (this.overflow.isEmpty) {
-      if (this.writer.encodeControl(opcode, payload)) return this.sent()
+      if (this.writer.encodeControl(opcode, payload)) return this.frameEncoded()
       this.write()
-      if (this.writer.encodeControl(opcode, payload)) return this.sent()
+      if (this.writer.encodeControl(opcode, payload)) return this.frameEncoded()
     }
     this.overflow.push(this.writer.detachedControl(opcode, payload))
     this.write()

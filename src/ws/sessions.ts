@@ -34,13 +34,13 @@ export interface SessionDown {
 export interface SessionOptions<Stream = WsConnection> extends ConnectOptions {
   /** Pauses between attempts. Default 100 ms, doubling to 30 s, half of each random. */
   backoff?: BackoffOptions | undefined
-  /** A session of at least so many ms begins the backoff anew. Default 10,000. */
+  /** Milliseconds: after a session that lasted so long, the pauses start again with the shortest. Default 10,000. */
   stableAfter?: number | undefined
-  /** Called with each stream before it is given out: the place to replay subscriptions. A session whose `onOpen` rejects is closed and counts as failed. */
+  /** Called with each stream before the loop receives it: the place to replay subscriptions. A session whose `onOpen` rejects is closed and counts as failed. */
   onOpen?: ((ws: Stream, info: SessionInfo) => void | Promise<void>) | undefined
-  /** Called after each end and each failed attempt. What it throws does not end the iteration: it is an uncaught error of the program. */
+  /** Called after each end and each failed attempt. What it throws does not end the iteration: it becomes an uncaught error of the program. */
   onDown?: ((down: SessionDown) => void) | undefined
-  /** May this failed attempt be followed by another? Default: yes, except for errors in the options. Returning false ends the iteration with the error, throwing with what is thrown. */
+  /** Decides whether another attempt follows this failed one. Default: yes, except after errors in the options. Returning false ends the iteration with the error, throwing ends it with what is thrown. */
   shouldRetry?: ((error: unknown, attempts: number) => boolean | Promise<boolean>) | undefined
 }
 
@@ -117,7 +117,7 @@ function onAbort(signal: AbortSignal | undefined, ws: WsConnection): () => void 
   return () => signal.removeEventListener('abort', cut)
 }
 
-/** Errors that another attempt cannot mend: what the caller wrote wrongly stays wrong. */
+/** Errors that another attempt cannot correct: a wrong call stays wrong. */
 const FINAL: ReadonlySet<string> = new Set([
   'InvalidUrl',
   'InvalidOption',

@@ -48,12 +48,12 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   readonly protocol: string
   /** Client: fields of the server's response, in order. */
   readonly headers: Fields
-  /** Server: what the client asked for; null on a client. */
+  /** Server: the client's opening request; null on a client. */
   readonly request: UpgradeRequest | null
 
   readonly #connection: Connection
   readonly #reader: FrameReader
-  /** What messages are taken from: the reader, after what was parked. */
+  /** Where messages are taken from: the parked ones, then the reader. */
   #source: Source
   readonly #transport: Transport
   readonly #options: ResolvedOptions
@@ -65,7 +65,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   #parked: ParkedMessages | null = null
   /** A `recv` is under way. */
   #receiving = false
-  /** A loop was begun and has not been left. */
+  /** A loop has begun and has not been left. */
   #looping = false
   #closeTimer: unknown = null
   #pacemaker: Pacemaker | null = null
@@ -108,9 +108,9 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   }
 
   /**
-   * Resolves when the connection is gone, however that came; never rejects. Asking for it is enough to find out: while nobody receives, the stream
-   * reads on by itself, answers pings and a close, and keeps messages for whoever receives later. What holds back the end then, as it holds back
-   * the peer, is a borrowed message that is still in use, or 64 KiB of messages that nobody takes: take them, or `close()`.
+   * Resolves when the connection has ended, whatever the reason; never rejects. Awaiting it is enough to learn of the end: while nobody receives, the
+   * stream reads on by itself, answers pings and a close, and keeps messages for a later receiver. A borrowed message that is still in use, or 64 KiB of
+   * messages that nobody takes, hold back the peer and the end: take them, or `close()`.
    */
   get closed(): Promise<CloseInfo> {
     if (this.#closing.readyState === 'open' && this.#waiter === null && !this.#reader.isHeld) this.#readAhead()
@@ -127,7 +127,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     return this.#transport.alpnProtocol
   }
 
-  /** The peer's address, when the runtime tells. */
+  /** The peer's address, when the runtime reports it. */
   get remoteAddress(): string | undefined {
     return this.#transport.remoteAddress
   }
@@ -135,8 +135,8 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   // Receiving.
 
   /**
-   * Waits until {@link WsConnection.next} has a message: true. False at the end: after a close frame of the peer, or a close of this side. Rejects
-   * when the connection failed (an end without a close frame is a failure, too), with the messages before the failure still delivered first, and
+   * Waits until {@link WsConnection.next} has a message: true. False at the end: after a close frame from the peer, or a close of this side. Rejects
+   * when the connection failed (an end without a close frame is a failure, too), after the messages that were received before the failure, and
    * with `ConcurrentReceive` while another receiver waits. Messages taken before are stale after this call, if it has to wait.
    */
   readable(): Promise<boolean> {
@@ -218,9 +218,9 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   // Sending.
 
   /**
-   * Sends a text message. `undefined`: it left, leaves when this tick ends, or follows what the transport is still writing. A promise: half of
-   * the write buffer waits, so await it before the next one; {@link WsConnection.flush} tells when everything is out. Sending does not make
-   * received messages stale. Throws `NotOpen`, `InvalidOption` (it is no string), `OutgoingMessageTooLarge` or `SendBufferFull`, and has then sent
+   * Sends a text message. Returns `undefined` when it has left, leaves when this tick ends, or follows what the transport is still writing. Returns a
+   * promise when half of the write buffer waits: await it before the next send; {@link WsConnection.flush} resolves when everything is out. Sending does
+   * not make received messages stale. Throws `NotOpen`, `InvalidOption` (not a string), `OutgoingMessageTooLarge` or `SendBufferFull`, and has then sent
    * nothing.
    */
   sendText(text: string): undefined | Promise<void> {
@@ -306,7 +306,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     this.#pacemaker?.onWritten()
   }
 
-  /** Does what the closing handshake asks for. */
+  /** Executes the actions of the closing handshake. */
   #act(actions: readonly ClosingAction[]): void {
     for (const action of actions) WsConnection.#actions[action](this)
   }
@@ -349,7 +349,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     waiter.resolve(true)
   }
 
-  /** Nothing more will come out of the reader. It is drained. */
+  /** The reader will give no more messages. It is drained. */
   #isOver(): boolean {
     this.#decide()
     return this.#closing.readyState === 'closed'
@@ -366,7 +366,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     return message
   }
 
-  /** What the last byte in the reader says of the end, once the reader is drained. */
+  /** Judges the end by the last byte in the reader, once the reader is drained. */
   #decide(): void {
     const { error } = this.#reader
     if (error !== null) this.#act(this.#closing.onBroken(error))
@@ -428,7 +428,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     this.#startCloseTimer()
   }
 
-  /** Drops what has arrived, looking for the peer's close frame only. */
+  /** Drops what has arrived, except for the peer's close frame. */
   #drop(): void {
     const reader = this.#reader
     this.#parked?.clear()

@@ -10,7 +10,7 @@ export interface WebSocketStreams {
   readonly readable: ReadableStream<OwnedMessage>
   /**
    * Strings become text messages, buffers and views binary ones; anything else errors the stream with `InvalidOption`. Closing closes the connection;
-   * aborting cuts it. A connection that fails is an error of it at once.
+   * aborting cuts it. When the connection fails, the stream is errored at once.
    */
   readonly writable: WritableStream<string | BytesInit>
 }

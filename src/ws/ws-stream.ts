@@ -1,4 +1,4 @@
-/** `WsStream`: the ways to come by a WebSocket. An entry point gives it its runtime. */
+/** `WsStream`: the ways to open a WebSocket. An entry point gives it its runtime. */
 
 import type { UpgradeHead } from '../codec/ws/upgrade.ts'
 import { GROUND } from '../composition.ts'
@@ -6,6 +6,7 @@ import { type Family, readOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
 import { checkTransport } from '../transport/dial-options.ts'
 import { secureOver } from '../transport/secure-over.ts'
+import { TlsSessions } from '../transport/tls-sessions.ts'
 import type { Transport } from '../transport/transport.ts'
 import { WsStreamBuilder } from './builder.ts'
 import { checkRequest, type Opened, openClient, openServer } from './opening.ts'
@@ -53,8 +54,8 @@ export class WsStream extends WsConnection {
   }
 
   /**
-   * Upgrades over a connection that the caller made: as {@link WsStream.connect}, whose URL then says `Host`, path, and whether TLS is to be put over
-   * the connection first: for `wss:`, with `options.tls` always, and without unless it `isSecure` already, and for no other name. Closes it on failure.
+   * Upgrades over a connection that the caller made, like {@link WsStream.connect}. The URL gives `Host`, path, and whether TLS is put over the connection
+   * first: for `wss:`, always with `options.tls`, and without it unless the connection `isSecure` already, for the URL's host. Closes it on failure.
    */
   static async connectWith<Stream extends WsStream>(
     this: WsStreamClass<Stream>,
@@ -84,9 +85,9 @@ export class WsStream extends WsConnection {
   }
 
   /**
-   * Streams, one after the other: when one ends, the next is opened after a pause (100 ms doubling to 30 s, jittered, anew after a stable
-   * session). Leave the loop or abort `signal` to stop. In these streams a lost connection ends receiving instead of throwing; why is in
-   * `await ws.closed` and in `onDown`.
+   * Streams, one after the other: when one ends, the next is opened after a pause (100 ms doubling to 30 s, jittered, starting again at 100 ms after a
+   * stable session). Leave the loop or abort `signal` to stop. In these streams a lost connection ends receiving instead of throwing; `await ws.closed` and
+   * `onDown` give the reason.
    *
    * ```ts
    * const onOpen = (ws) => ws.sendText('{"op":"subscribe","symbols":["BTC-USD"]}')
@@ -104,7 +105,8 @@ export class WsStream extends WsConnection {
     const { backoff, stableAfter, onOpen, onDown, shouldRetry, ...connect } = readOptions(SESSION_OPTIONS as Family<SessionOptions<Stream>>, options)
     resolveOptions(connect)
     checkRequest(connect)
-    const open = async (): Promise<Stream> => new this({ ...(await dialAndOpen(this[GROUND], target, connect)), endsQuietly: true })
+    const tlsSessions = new TlsSessions()
+    const open = async (): Promise<Stream> => new this({ ...(await dialAndOpen(this[GROUND], target, connect, tlsSessions)), endsQuietly: true })
     return sessions(this[GROUND], open, { backoff, stableAfter, onOpen, onDown, shouldRetry, signal: connect.signal })
   }
 
@@ -120,8 +122,8 @@ export class WsStream extends WsConnection {
 }
 
 /** @param options that were read by their family */
-async function dialAndOpen(runtime: Runtime, target: WsTarget, options: ConnectOptions): Promise<Opened> {
-  return openClient(runtime, await runtime.dial(target.address, options), target, options)
+async function dialAndOpen(runtime: Runtime, target: WsTarget, options: ConnectOptions, tlsSessions?: TlsSessions): Promise<Opened> {
+  return openClient(runtime, await runtime.dial(target.address, options, tlsSessions), target, options)
 }
 
 /** As {@link WsStream.accept}, for a request whose head a server of the platform's has read. */

@@ -334,7 +334,7 @@ describe('recordings', () => {
     const server = await serve()
     const { code, stderr } = await run(['ws', server.url, '--replay', file])
     expect(code).toBe(2)
-    expect(stderr).toContain(`--replay: line 2 of ${file} is not of a recording`)
+    expect(stderr).toContain(`--replay: line 2 of ${file} is not a line of a recording`)
     expect(await server.closed()).toBe(1000)
   })
 })

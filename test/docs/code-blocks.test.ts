@@ -83,6 +83,6 @@ describe(commandLine, () => {
 /** A block that speaks to the servers of this test. */
 function local(code: string): string {
   return code
-    .replace(/\b(ws|http)s:\/\/exchange\.example/g, `$1://127.0.0.1:${exchange.port}`)
+    .replace(/\b(ws|http)s?:\/\/exchange\.example/g, `$1://127.0.0.1:${exchange.port}`)
     .replace(/\b(http|socks5):\/\/proxy\.example:\d+/g, (_, kind: keyof typeof proxies) => `${kind}://127.0.0.1:${proxies[kind].port}`)
 }

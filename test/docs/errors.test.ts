@@ -63,10 +63,10 @@ describe.each(Object.keys(codes))('%s', (name) => {
   })
 })
 
-test('the codes that the page says stand in two classes are those that do', () => {
+test('the codes that the page says belong to two classes are those that do', () => {
   const all = Object.values(codes).flat()
   const twice = [...new Set(all.filter((code, i) => all.indexOf(code) !== i))]
-  const [, said = ''] = /A few codes stand in two classes\n\(([^)]*)\)/.exec(page) ?? []
+  const [, said = ''] = /A few codes belong to two classes\n\(([^)]*)\)/.exec(page) ?? []
   expect([...said.matchAll(/`(\w+)`/g)].map(([, code]) => code).sort()).toEqual(twice.sort())
 })
 

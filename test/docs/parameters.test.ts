@@ -31,6 +31,7 @@ const OURS = [
   'EncodeError',
   'HandshakeError',
   'ProtocolError',
+  'CompressionError',
 ]
 /** Whose parameters are judged elsewhere, or nowhere, and why. */
 const EXEMPT: Readonly<Record<string, string>> = {
@@ -61,9 +62,10 @@ function documented(): Set<string> {
     const text = readFileSync(new URL(page, folder), 'utf8')
     for (const section of text.split(/^(?=#+ )/m)) {
       const title = /^#### (.+\(\))$/m.exec(section)?.[1] ?? /^### (\w+)$/m.exec(section)?.[1]
-      // What stands before a signature is an example.
-      const block = [...section.matchAll(/^```ts\n([\s\S]*?)^```/gm)].at(-1)?.[1]
-      if (title === undefined || block === undefined || !(title.endsWith('()') || block.startsWith('function '))) continue
+      const blocks = Array.from(section.matchAll(/^```ts\n([\s\S]*?)^```/gm), ([, block = '']) => block)
+      // Others are examples.
+      const block = title?.endsWith('()') ? blocks[0] : blocks.find((each) => each.startsWith('function '))
+      if (title === undefined || block === undefined) continue
       const of = title.replace(/^static |^new |\(\)$/g, '')
       for (const signature of block.split('\n')) {
         const at = signature.indexOf('(')

@@ -43,6 +43,42 @@ interface Authority {
   readonly keys: CryptoKeyPair
 }
 
+/** A server's certificate that is to be refused, and the authority that a client trusts all the same. */
+export interface RefusedCertificate extends Identity {
+  readonly ca: string
+}
+
+/**
+ * Certificates for localhost whose chain is of a trusted authority and that must not be accepted: issued for a name that the authority may not issue for
+ * (RFC 5280 section 4.2.1.10), or too weak. A server has to lower its own security level to show the weak ones.
+ */
+export async function makeRefusedCertificates(): Promise<Readonly<Record<'notPermitted' | 'excluded' | 'weakKey' | 'weakHash', RefusedCertificate>>> {
+  x509.cryptoProvider.set(webcrypto as Crypto)
+  const authority = await makeAuthority('Test authority of weak certificates')
+  const weakKeys = (await webcrypto.subtle.generateKey(
+    { name: 'RSASSA-PKCS1-v1_5', modulusLength: 768, publicExponent: Uint8Array.of(1, 0, 1), hash: 'SHA-256' },
+    true,
+    ['sign', 'verify'],
+  )) as CryptoKeyPair
+  const of = async (by: Authority, leaf: Partial<Leaf> = {}): Promise<RefusedCertificate> => ({
+    ...(await issue(by, 'localhost', localNames, serverAuth, leaf)),
+    ca: by.certificate.toString('pem'),
+  })
+  return {
+    notPermitted: await of(await makeAuthority('Test authority for permitted.test', [nameConstraint(0, 'permitted.test')])),
+    excluded: await of(await makeAuthority('Test authority for all but localhost', [nameConstraint(1, 'localhost')])),
+    weakKey: await of(authority, { keys: weakKeys }),
+    weakHash: await of(authority, { signingAlgorithm: { ...algorithm, hash: 'SHA-1' } }),
+  }
+}
+
+/** The extension, with one DNS name: permitted ([0]) or excluded ([1]). */
+function nameConstraint(kind: 0 | 1, name: string): x509.Extension {
+  const tagged = (tag: number, ...content: number[]): number[] => [tag, content.length, ...content]
+  const general = tagged(0x82, ...Buffer.from(name))
+  return new x509.Extension('2.5.29.30', true, Uint8Array.from(tagged(0x30, ...tagged(0xa0 + kind, ...tagged(0x30, ...general)))))
+}
+
 /** Makes a new set; takes some tens of milliseconds. */
 export async function makeCertificates(): Promise<TestCertificates> {
   x509.cryptoProvider.set(webcrypto as Crypto)
@@ -52,14 +88,14 @@ export async function makeCertificates(): Promise<TestCertificates> {
     ca: authority.certificate.toString('pem'),
     server: await issue(authority, 'localhost', localNames, serverAuth),
     wrongName: await issue(authority, 'elsewhere.test', [{ type: 'dns', value: 'elsewhere.test' }], serverAuth),
-    expired: await issue(authority, 'localhost', localNames, serverAuth, -day),
+    expired: await issue(authority, 'localhost', localNames, serverAuth, { end: -day }),
     selfSigned: await issue(null, 'localhost', localNames, serverAuth),
     client: await issue(authority, 'client', [{ type: 'dns', value: 'client.test' }], clientAuth),
     strangerCa: stranger.certificate.toString('pem'),
   }
 }
 
-async function makeAuthority(name: string): Promise<Authority> {
+async function makeAuthority(name: string, extensions: readonly x509.Extension[] = []): Promise<Authority> {
   const keys = await makeKeys()
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: makeSerial(),
@@ -72,27 +108,35 @@ async function makeAuthority(name: string): Promise<Authority> {
       new x509.BasicConstraintsExtension(true, 0, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      ...extensions,
     ],
   })
   return { certificate, keys }
 }
 
-/** A leaf signed by `authority`, or by its own key for null; it ends `end` ms from now. */
+/** What is not the same for every leaf; it ends `end` ms from now. */
+interface Leaf {
+  readonly end: number
+  readonly keys: CryptoKeyPair
+  readonly signingAlgorithm: Algorithm & { readonly hash: string }
+}
+
+/** A leaf signed by `authority`, or by its own key for null. */
 async function issue(
   authority: Authority | null,
   name: string,
   names: x509.JsonGeneralNames,
   usage: string,
-  end: number = 10 * day,
+  { end = 10 * day, keys: given, signingAlgorithm = algorithm }: Partial<Leaf> = {},
 ): Promise<Identity> {
-  const keys = await makeKeys()
+  const keys = given ?? (await makeKeys())
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: makeSerial(),
     subject: `CN=${name}`,
     issuer: authority?.certificate.subject ?? `CN=${name}`,
     notBefore: new Date(Date.now() - 20 * day),
     notAfter: new Date(Date.now() + end),
-    signingAlgorithm: algorithm,
+    signingAlgorithm,
     publicKey: keys.publicKey,
     signingKey: authority?.keys.privateKey ?? keys.privateKey,
     extensions: [

@@ -1,4 +1,4 @@
-/** Proxies on loopback: HTTP `CONNECT` by `node:http`, and SOCKS5 byte by byte. They pass on ends and resets. */
+/** Proxies on loopback: HTTP, `CONNECT` and forwarding, by `node:http`, and SOCKS5 byte by byte. Their tunnels pass on ends and resets. */
 
 import http from 'node:http'
 import https from 'node:https'
@@ -27,14 +27,20 @@ export interface ProxyRules {
   readonly identity?: Identity
 }
 
-/** A proxy that does `CONNECT`. */
+/** A proxy that does `CONNECT`, and forwards requests whose target is in absolute form. */
 export async function startConnectProxy({ credentials, identity }: ProxyRules = {}): Promise<TestProxy> {
   const asked: Asked[] = []
   const server = identity === undefined ? http.createServer() : https.createServer({ ...identity })
+  const isWelcome = ({ headers }: http.IncomingMessage): boolean =>
+    credentials === undefined || headers['proxy-authorization'] === `Basic ${Buffer.from(credentials).toString('base64')}`
+  server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
+    asked.push({ authority: request.url ?? '', headers: request.headers })
+    if (isWelcome(request)) forward(request, response)
+    else response.writeHead(407, { 'Proxy-Authenticate': 'Basic realm="x"' }).end('no\n')
+  })
   server.on('connect', (request: http.IncomingMessage, client: net.Socket, head: Buffer) => {
     asked.push({ authority: request.url ?? '', headers: request.headers })
-    const given = request.headers['proxy-authorization']
-    if (credentials !== undefined && given !== `Basic ${Buffer.from(credentials).toString('base64')}`) {
+    if (!isWelcome(request)) {
       client.end('HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="x"\r\nContent-Length: 3\r\n\r\nno\n')
       return
     }
@@ -50,6 +56,34 @@ export async function startConnectProxy({ credentials, identity }: ProxyRules = 
     upstream.once('error', () => client.writable && client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'))
   })
   return listen(server, asked)
+}
+
+/** Passes a request on, and its response back (RFC 9110 section 7.6): nothing but an absolute `http:` target is taken, and `Host` is what that says. */
+function forward(request: http.IncomingMessage, response: http.ServerResponse): void {
+  const target = /^http:\/\/[^/]/.test(request.url ?? '') ? new URL(request.url as string) : null
+  if (target === null || request.headers.host !== target.host) {
+    response.writeHead(400).end('a proxy wants the absolute form\n')
+    return
+  }
+  const { connection: _, 'keep-alive': __, 'proxy-authorization': ___, ...headers } = request.headers
+  const { hostname, port, pathname, search } = target
+  const onward = http.request({
+    hostname: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? 80 : Number(port),
+    method: request.method ?? 'GET',
+    path: `${pathname}${search}`,
+    headers: { ...headers, via: '1.1 test' },
+    agent: false,
+  })
+  onward.on('response', (answer) => {
+    const { connection: ____, 'keep-alive': _____, 'transfer-encoding': ______, ...fields } = answer.headers
+    response.writeHead(answer.statusCode ?? 502, { ...fields, via: '1.1 test' })
+    answer.pipe(response)
+    answer.on('error', () => response.destroy())
+  })
+  onward.on('error', () => (response.headersSent ? response.destroy() : response.writeHead(502).end()))
+  response.on('close', () => onward.destroy())
+  request.pipe(onward)
 }
 
 /** A proxy that speaks SOCKS5 (RFC 1928), to names, IPv4 and IPv6 addresses. */

@@ -20,9 +20,13 @@ export interface Environment {
   readonly refused: string
   /** A certificate for another name. */
   readonly wrongName: string
+  /** Certificates of a trusted authority, given with each, that are to be refused, and by what fault. */
+  readonly refusedCertificates: readonly { readonly fault: string; readonly ca: string; readonly url: string }[]
   /** The authority of the peers' certificates, and one that signed none of them. */
   readonly ca: string
   readonly strangerCa: string
+  /** The peers' own, for a peer that a check makes; and a client's. */
+  readonly server: { readonly cert: string; readonly key: string }
   readonly client: { readonly cert: string; readonly key: string }
   /** Unix domain sockets: of `ws` without TLS and with it. */
   readonly sockets: { readonly plain: string; readonly secure: string }

@@ -1,8 +1,8 @@
 /** The way to a server: names, addresses, TLS, limits and options. */
 
 import type * as Nexus from '../../src/entry/node.ts'
-import { equal, fails, ok } from './assert.ts'
-import { ask, type Check, MIB, newId, open, recv, subject, within } from './check-tools.ts'
+import { type ErrorLike, equal, fails, ok } from './assert.ts'
+import { ask, type Check, type Context, MIB, newId, open, recv, subject, within } from './check-tools.ts'
 
 const { checks, check, checkBoth } = subject()
 
@@ -156,6 +156,34 @@ for (const tls of [
 ]) {
   check(`the TLS options ${JSON.stringify(tls)} are TlsOptionInvalid`, async (context) => {
     await fails(open(context, `${context.env.wss}/echo`, { tls } as unknown as Nexus.ConnectOptions), 'TlsError', 'TlsOptionInvalid')
+  })
+}
+
+/** What OpenSSL says of each. */
+const REASONS: Readonly<Record<string, RegExp>> = {
+  notPermitted: /permitted subtree violation/,
+  excluded: /excluded subtree violation/,
+  weakKey: /key too (?:weak|small)/,
+  weakHash: /digest algorithm too weak/,
+}
+
+for (const [kind, faults] of [
+  ['for a name that its authority may not issue for', ['notPermitted', 'excluded']],
+  ['with a weak key or hash', ['weakKey', 'weakHash']],
+] as const) {
+  const refusals = async (context: Context): Promise<[fault: string, error: ErrorLike][]> => {
+    const found: [string, ErrorLike][] = []
+    for (const { fault, ca, url } of context.env.refusedCertificates) {
+      if (!(faults as readonly string[]).includes(fault)) continue
+      found.push([fault, await fails(open(context, url, { tls: { ca }, handshakeTimeout: 300 }), 'TlsError', 'CertificateRejected')])
+    }
+    return found
+  }
+  check(`a certificate ${kind} is CertificateRejected`, async (context) => {
+    equal((await refusals(context)).length, 2)
+  })
+  check(`a certificate ${kind}: the reason is told`, async (context) => {
+    for (const [fault, { message }] of await refusals(context)) ok((REASONS[fault] as RegExp).test(message), `the reason is in: ${message}`)
   })
 }
 

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
-import { makeCertificates, type TestCertificates } from '../helpers/certificates.ts'
+import { makeCertificates, makeRefusedCertificates, type TestCertificates } from '../helpers/certificates.ts'
 import { startConnectProxy, startSocksProxy } from '../helpers/proxies.ts'
 import type { Environment } from './check-tools.ts'
 
@@ -68,6 +68,7 @@ class Records {
 /** Starts all peers on the loopback, each on a port of the system's choice. */
 export async function startPeers(): Promise<Peers> {
   const certificates = await makeCertificates()
+  const refusedCertificates = await makeRefusedCertificates()
   const records = new Records()
   const identity = { cert: certificates.server.cert, key: certificates.server.key }
 
@@ -77,6 +78,11 @@ export async function startPeers(): Promise<Peers> {
   // Whoever does not trust it goes in the middle of the handshake; this one notices.
   const wrongName = tls.createServer({ ...certificates.wrongName }, (socket) => socket.on('error', () => {}).resume())
   wrongName.on('tlsClientError', () => {})
+  const withRefused = Object.entries(refusedCertificates).map(([fault, { ca, cert, key }]) => {
+    const server = tls.createServer({ cert, key, ciphers: 'DEFAULT@SECLEVEL=0' }, (socket) => socket.on('error', () => {}).resume())
+    server.on('tlsClientError', () => {})
+    return { fault, ca, server }
+  })
   const web = http.createServer()
   for (const server of [plain, plain6, web]) serveWs(server, records)
 
@@ -91,6 +97,7 @@ export async function startPeers(): Promise<Peers> {
     servers.map((server) => listen(server, '127.0.0.1')),
   )) as [number, number, number, number, number, number, number, number]
   const plain6Port = await listen(plain6, '::1')
+  const refusedPorts = await Promise.all(withRefused.map(({ server }) => listen(server, '127.0.0.1')))
   await stop(refused)
   const folder = mkdtempSync(join(tmpdir(), 'nexus-'))
   const sockets = { plain: join(folder, 'plain'), secure: join(folder, 'secure') }
@@ -138,8 +145,10 @@ export async function startPeers(): Promise<Peers> {
       refused: `ws://127.0.0.1:${refusedPort}`,
       silent: `ws://127.0.0.1:${silentPort}`,
       wrongName: `wss://127.0.0.1:${wrongNamePort}`,
+      refusedCertificates: withRefused.map(({ fault, ca }, i) => ({ fault, ca, url: `wss://127.0.0.1:${refusedPorts[i]}` })),
       ca: certificates.ca,
       strangerCa: certificates.strangerCa,
+      server: certificates.server,
       client: certificates.client,
       sockets,
       proxies: {
@@ -153,7 +162,20 @@ export async function startPeers(): Promise<Peers> {
     },
     async close() {
       await Promise.all([connect, secureConnect, socks, guardedConnect, guardedSocks].map((proxy) => proxy.close()))
-      await Promise.all([plain, plain6, secure, raw, rawSecure, control, wrongName, silent, plainUnix, secureUnix].map(stop))
+      const servers = [
+        plain,
+        plain6,
+        secure,
+        raw,
+        rawSecure,
+        control,
+        wrongName,
+        silent,
+        plainUnix,
+        secureUnix,
+        ...withRefused.map(({ server }) => server),
+      ]
+      await Promise.all(servers.map(stop))
       rmSync(folder, { recursive: true, force: true })
     },
   }

@@ -59,6 +59,83 @@ for (const kind of ['connect', 'secureConnect', 'socks'] as const) {
   })
 }
 
+check('plain requests that a proxy forwards: bodies, pools and their healing; credentials; what is refused', async ({ nexus, env }) => {
+  const url = env.ws.replace('ws:', 'http:')
+  const forward = (proxy: string): Nexus.ProxyConfig => ({ url: proxy, plain: 'forward' })
+  const guarded = env.proxies.guardedConnect.replace('://', `://${env.proxies.credentials}@`)
+  for (const proxy of [env.proxies.connect, guarded]) {
+    const pool = await nexus.ClientPool.connect(url, { connections: 2, proxy: forward(proxy) })
+    try {
+      for (const body of ['', 'x'.repeat(20_000)]) {
+        const response = await pool.request('POST', '/any?query=1', { body, timeout: 10_000, retryUnsent: 5 })
+        // The peer speaks WebSocket alone, and says so; the proxy, that it passed it on.
+        equal([response.status, response.text()], [426, 'WebSockets only'])
+        ok(response.header('via') !== undefined, 'it was forwarded, not tunnelled')
+      }
+    } finally {
+      await pool.close({ timeout: 1_000 })
+    }
+    // What is not plain HTTP goes by CONNECT.
+    await echoes(await nexus.WsStream.connect(`${env.ws}/echo`, { proxy: forward(proxy) }), randomBytes(70_000))
+  }
+  const writer = new nexus.RequestWriter(new URL(url).host)
+  for (const wrong of [env.proxies.guardedConnect, env.proxies.guardedConnect.replace('://', '://user:not-this-one@')]) {
+    const conn = await nexus.HttpConnection.connect(url, { proxy: forward(wrong) })
+    const outcome: unknown = await conn.send(writer.get('/').finish()).catch((error) => error)
+    // tinyproxy answers 401 to wrong credentials, which can be the server's own word: a response.
+    if (!(outcome instanceof Error)) {
+      equal((outcome as Nexus.HttpResponse).status, 401)
+      continue
+    }
+    const error = isError(outcome, 'RestError', 'ProxyAuthRequired')
+    equal(error.status, 407)
+    ok(!error.message.includes('not-this-one'), 'no password in a message')
+  }
+  const away = nexus.HttpConnection.connect(url, { proxy: forward(env.refused.replace('ws:', 'http:')) })
+  isError((await fails(away, 'TransportError', 'ProxyFailed')).cause, 'TransportError', 'ConnectRefused')
+  await fails(nexus.HttpConnection.connect(url, { proxy: forward(env.proxies.socks) }), 'UsageError', 'InvalidOption')
+})
+
+check('a server that answers unasked and closes: dials back off, are counted and told, whatever lies between', async (context) => {
+  const { nexus, env } = context
+  const { createServer } = (await import('node:net')) as typeof import('node:net')
+  const { connect, socks, secureConnect } = env.proxies
+  for (const proxy of [null, connect, socks, ...(secureConnect === '' ? [] : [{ url: secureConnect, tls: trust(context) }])]) {
+    let dials = 0
+    const server = createServer((socket) => {
+      dials++
+      socket.on('error', () => {})
+      socket.end('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as { port: number }
+    let ups = 0
+    let downs = 0
+    let isLostTwice = (): void => {}
+    const lostTwice = new Promise<void>((resolve) => {
+      isLostTwice = resolve
+    })
+    const pool = await nexus.ClientPool.connect(`http://127.0.0.1:${port}`, {
+      proxy,
+      backoff: { initial: 60_000, max: 60_000, jitter: 0 },
+      observer: {
+        onSlotUp: () => ups++,
+        onSlotDown: () => ++downs === 2 && isLostTwice(),
+      },
+    })
+    try {
+      await lostTwice
+      // A pool that did not back off would dial on and on now.
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      const { lost, healing } = pool.stats
+      equal([dials, ups, downs, lost, healing], [2, 2, 2, 2, 1], `through ${typeof proxy === 'string' ? proxy : proxy?.url}`)
+    } finally {
+      await pool.close({ timeout: 100 })
+      server.close()
+    }
+  }
+})
+
 check('credentials for a proxy: taken, refused, or missing, and said so', async ({ nexus, env }) => {
   for (const url of [env.proxies.guardedConnect, env.proxies.guardedSocks]) {
     const connect = (credentials: string): Promise<Nexus.WsStream> =>
@@ -183,7 +260,7 @@ check('Unix domain sockets: WebSockets and pools, plain and TLS; one that is not
     for (let i = 0; i < 4; i++) equal((await pool.request('GET', '/', { timeout: 10_000, retryUnsent: 5 })).status, 426)
     await pool.close({ timeout: 1_000 })
     const missing = nexus.WsStream.connect(url, { ...options, socketPath: `${socketPath}-not` })
-    ok((await fails(missing, 'TransportError', 'ConnectRefused')).message.includes(`${socketPath}-not is not there`), 'the path is named')
+    ok((await fails(missing, 'TransportError', 'ConnectRefused')).message.includes(`${socketPath}-not does not exist`), 'the path is named')
   }
   for (const host of ['ws://elsewhere.test', 'wss://elsewhere.test']) {
     const path = host.startsWith('wss') ? env.sockets.secure : env.sockets.plain

@@ -65,12 +65,12 @@ export function streamCalls(nexus: typeof Nexus, ws: Nexus.WsStream, refused: st
   const { WsStream } = nexus
   const builder = WsStream.builder()
   return [
-    { name: 'WsStream.connect(url)', wrong: URLS, codes: URL_CODES, says: 'URL', call: (value) => WsStream.connect(value) },
+    { name: 'WsStream.connect(url)', wrong: URLS, codes: URL_CODES, says: '', call: (value) => WsStream.connect(value) },
     { name: 'WsStream.connectWith(transport)', wrong: TRANSPORT, call: (value) => WsStream.connectWith(value, refused) },
-    { name: 'WsStream.connectWith(url)', wrong: URLS, codes: URL_CODES, says: 'URL', call: (value) => WsStream.connectWith(fresh(), value) },
+    { name: 'WsStream.connectWith(url)', wrong: URLS, codes: URL_CODES, says: '', call: (value) => WsStream.connectWith(fresh(), value) },
     { name: 'WsStream.connectWith(options)', wrong: OPTIONS, says: '', call: (value) => WsStream.connectWith(fresh(), refused, value) },
     { name: 'WsStream.accept(transport)', wrong: TRANSPORT, call: (value) => WsStream.accept(value) },
-    { name: 'WsStream.sessions(url)', wrong: URLS, codes: URL_CODES, says: 'URL', call: (value) => WsStream.sessions(value).next() },
+    { name: 'WsStream.sessions(url)', wrong: URLS, codes: URL_CODES, says: '', call: (value) => WsStream.sessions(value).next() },
     { name: 'WsStream.sendText(text)', wrong: TEXT, call: (value) => ws.sendText(value) },
     { name: 'WsStream.sendBinary(bytes)', wrong: BYTES, call: (value) => ws.sendBinary(value) },
     { name: 'WsStream.sendPing(bytes)', wrong: OTHER_BYTES, call: (value) => ws.sendPing(value) },
@@ -82,12 +82,12 @@ export function streamCalls(nexus: typeof Nexus, ws: Nexus.WsStream, refused: st
       call: (value) => ws.close(value),
     },
     { name: 'WsStream.close(reason)', wrong: TEXT.slice(1), call: (value) => ws.close(1000, value) },
-    { name: 'WsStreamBuilder.connect(url)', wrong: URLS, codes: URL_CODES, says: 'URL', call: (value) => builder.connect(value) },
+    { name: 'WsStreamBuilder.connect(url)', wrong: URLS, codes: URL_CODES, says: '', call: (value) => builder.connect(value) },
     { name: 'WsStreamBuilder.connectWith(transport)', wrong: TRANSPORT, call: (value) => builder.connectWith(value, refused) },
-    { name: 'WsStreamBuilder.connectWith(url)', wrong: URLS, codes: URL_CODES, says: 'URL', call: (value) => builder.connectWith(fresh(), value) },
+    { name: 'WsStreamBuilder.connectWith(url)', wrong: URLS, codes: URL_CODES, says: '', call: (value) => builder.connectWith(fresh(), value) },
     { name: 'WsStreamBuilder.accept(transport)', wrong: TRANSPORT, call: (value) => builder.accept(value) },
     optionsOf('WsStreamBuilder.accept(options)', (value) => builder.accept(fresh(), value)),
-    { name: 'WsStreamBuilder.sessions(url)', wrong: URLS, codes: URL_CODES, says: 'URL', call: (value) => builder.sessions(value).next() },
+    { name: 'WsStreamBuilder.sessions(url)', wrong: URLS, codes: URL_CODES, says: '', call: (value) => builder.sessions(value).next() },
     optionsOf('WsStreamBuilder.sessions(options)', (value) => builder.sessions(refused, value).next()),
   ]
 }
@@ -126,18 +126,22 @@ export function builderCalls({ ClientPool, HttpConnection, WsStream }: typeof Ne
     'HttpConnection.connect': HttpConnection.builder(),
     'ClientPool.connect': ClientPool.builder(),
   }
-  return Object.entries(builders).flatMap(([fn, builder]) =>
-    Object.entries(OPTION_KINDS[fn] as Readonly<Record<string, Kind>>).map(([option, kind]): WrongCall => {
-      const set = Reflect.get(builder, option) as (value: unknown) => unknown
-      return {
-        name: `${builder.constructor.name}.${option}(value)`,
-        wrong: WRONG[kind],
-        codes: ['InvalidOption', 'TlsOptionInvalid'],
-        says: option,
-        call: (value) => set.call(builder, value),
-      }
-    }),
-  )
+  return Object.entries(builders).flatMap(([fn, builder]) => {
+    const kinds = Object.entries(OPTION_KINDS[fn] as Readonly<Record<string, Kind>>)
+    // A proxy is judged as a whole by what connects through it, before that: see wrong-values.ts.
+    return kinds
+      .filter(([option]) => option !== 'proxy')
+      .map(([option, kind]): WrongCall => {
+        const set = Reflect.get(builder, option) as (value: unknown) => unknown
+        return {
+          name: `${builder.constructor.name}.${option}(value)`,
+          wrong: WRONG[kind],
+          codes: ['InvalidOption', 'TlsOptionInvalid'],
+          says: option,
+          call: (value) => set.call(builder, value),
+        }
+      })
+  })
 }
 
 /** What connections, pools and their parts are asked for. Nothing of it may reach the server. */
@@ -151,7 +155,7 @@ export function restCalls(
   const { AtomicClientPool, ClientPool, HttpConnection } = nexus
   const builder = HttpConnection.builder()
   const get = (): Nexus.Request => slot.writer.get('/').finish()
-  const invalidUrl = (name: string, call: (value: never) => unknown): WrongCall => ({ name, wrong: URLS, codes: URL_CODES, says: 'URL', call })
+  const invalidUrl = (name: string, call: (value: never) => unknown): WrongCall => ({ name, wrong: URLS, codes: URL_CODES, says: '', call })
   return [
     invalidUrl('HttpConnection.connect(url)', (value) => HttpConnection.connect(value)),
     { name: 'HttpConnection.connectWith(transport)', wrong: TRANSPORT, call: (value) => HttpConnection.connectWith(value) },
@@ -159,10 +163,16 @@ export function restCalls(
       name: 'HttpConnection.connectWith(url)',
       wrong: ['', 'no url', 'ftp://127.0.0.1'],
       codes: URL_CODES,
-      says: 'URL',
+      says: '',
       call: (value) => HttpConnection.connectWith(fresh(), value),
     },
-    optionsOf('HttpConnection.connectWith(options)', (value) => HttpConnection.connectWith(fresh(), value)),
+    {
+      name: 'HttpConnection.connectWith(options)',
+      // A string is a URL.
+      wrong: OPTIONS.filter((value) => typeof value !== 'string'),
+      says: '',
+      call: (value) => HttpConnection.connectWith(fresh(), value),
+    },
     { name: 'HttpConnection.send(request)', wrong: REQUEST, call: (value) => conn.send(value) },
     { name: 'HttpConnection.send(reader)', wrong: [...OBJECT.slice(1), {}, []], call: (value) => conn.send(get(), value) },
     optionsOf('HttpConnection.send(options)', (value) => conn.send(get(), undefined, value)),
@@ -174,7 +184,7 @@ export function restCalls(
       name: 'HttpConnectionBuilder.connectWith(url)',
       wrong: URLS.slice(1),
       codes: URL_CODES,
-      says: 'URL',
+      says: '',
       call: (value) => builder.connectWith(fresh(), value),
     },
     invalidUrl('ClientPool.connect(url)', (value) => ClientPool.connect(value)),
@@ -338,6 +348,8 @@ export function codecCalls(codec: typeof Codec): WrongCall[] {
   requests.read(new TextEncoder().encode('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab'))
   const head = requests.next() as Codec.RequestHead
   const decoder = new codec.ChunkedDecoder()
+  const inflater = new codec.Inflater('gzip')
+  const deflater = new codec.Deflater('gzip')
   const room = new Uint8Array(1_024)
   const key = new Uint8Array(4)
   const keys = new codec.MaskKeys()
@@ -434,6 +446,17 @@ export function codecCalls(codec: typeof Codec): WrongCall[] {
     optionsOf('ChunkedDecoder(options)', (value) => new codec.ChunkedDecoder(value)),
     { name: 'ChunkedDecoder.decode(input)', wrong: BYTES, call: (value) => decoder.decode(value, room) },
     { name: 'ChunkedDecoder.decode(output)', wrong: BYTES, call: (value) => decoder.decode(room, value) },
+    { name: 'Inflater(format)', wrong: [...TEXT, '', 'zip', 'GZIP'], call: (value) => new codec.Inflater(value) },
+    optionsOf('Inflater(options)', (value) => new codec.Inflater('gzip', value)),
+    { name: 'Inflater.inflate(input)', wrong: BYTES, call: (value) => inflater.inflate(value, room) },
+    { name: 'Inflater.inflate(output)', wrong: BYTES, call: (value) => inflater.inflate(room, value) },
+    { name: 'Inflater.inflateAll(input)', wrong: BYTES, call: (value) => inflater.inflateAll(value) },
+    { name: 'Deflater(format)', wrong: [...TEXT, '', 'zip', 'GZIP'], call: (value) => new codec.Deflater(value) },
+    optionsOf('Deflater(options)', (value) => new codec.Deflater('gzip', value)),
+    { name: 'Deflater.deflate(input)', wrong: BYTES, call: (value) => deflater.deflate(value, room) },
+    { name: 'Deflater.deflate(output)', wrong: BYTES, call: (value) => deflater.deflate(room, value) },
+    { name: 'Deflater.deflate(flush)', wrong: [...TEXT.slice(1), '', 'full'], call: (value) => deflater.deflate(room, room, value) },
+    { name: 'Deflater.deflateAll(input)', wrong: BYTES, call: (value) => deflater.deflateAll(value) },
 
     { name: 'ClientHandshake(reader)', wrong: PARTS, call: (value) => new ClientHandshake(value, writer, hello, 16_384) },
     { name: 'ClientHandshake(writer)', wrong: PARTS, call: (value) => new ClientHandshake(reader, value, hello, 16_384) },

@@ -46,7 +46,7 @@ function roomOf(path: string): Room | null {
   if (path === 'src/runtime.ts') return 'runtime'
   if (/^src\/(?:cli\/.*|entry\/cli)\.ts$/.test(path)) return 'cli'
   if (/^src\/[a-z-]+\.ts$/.test(path)) return 'base'
-  if (/^src\/codec\/ws\/(?:handshake|upgrade)\.ts$/.test(path)) return 'handshake'
+  if (/^src\/codec\/ws\/(?:handshake|head-writer|upgrade)\.ts$/.test(path)) return 'handshake'
   const folder = /^src\/((?:codec|transport)\/[^/]+|codec|transport|ws|rest|proxy|testing|entry)\//.exec(path)?.[1]
   return folder !== undefined && folder in MAY_IMPORT ? (folder as Room) : null
 }

@@ -39,9 +39,10 @@ export class Workerd {
 
   /**
    * @param module TypeScript of the Worker
-   * @param authority PEM that its TLS trusts
+   * @param authority PEM that its TLS trusts; nobody when left out
+   * @param object class of a Durable Object that it exports, which it finds under the name in capitals
    */
-  static async start(module: URL, authority: string): Promise<Workerd> {
+  static async start(module: URL, authority?: string, object?: string): Promise<Workerd> {
     const folder = mkdtempSync(join(tmpdir(), 'nexus-workerd-'))
     const bundle = await rolldown({ input: fileURLToPath(module), external: [/nexus\/workerd\.js$/, /^node:/, /^cloudflare:/], platform: 'neutral' })
     await bundle.write({ file: join(folder, 'worker.js'), format: 'esm' })
@@ -53,6 +54,7 @@ export class Workerd {
       folder,
       names.map((name) => `nexus/${basename(name)}`),
       authority,
+      object,
     )
   }
 
@@ -60,10 +62,11 @@ export class Workerd {
    * @param folder with `worker.js` in it; it is gone when this stops
    * @param modules what else lies there for the Worker to import, as it names them
    * @param authority PEM that its TLS trusts; nobody when left out
+   * @param object as for {@link Workerd.start}
    */
-  static async serve(folder: string, modules: readonly string[], authority?: string): Promise<Workerd> {
+  static async serve(folder: string, modules: readonly string[], authority?: string, object?: string): Promise<Workerd> {
     if (authority !== undefined) writeFileSync(join(folder, 'ca.pem'), authority)
-    writeFileSync(join(folder, 'config.capnp'), configOf(modules, authority !== undefined))
+    writeFileSync(join(folder, 'config.capnp'), configOf(modules, authority !== undefined, object))
     const child = spawn(binary, ['serve', join(folder, 'config.capnp'), '--control-fd=3'], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
     const errors: string[] = []
     child.stderr?.on('data', (chunk: Buffer) => errors.push(chunk.toString()))
@@ -80,10 +83,15 @@ export class Workerd {
 
   /** Has the Worker run a check. What became of it: null, or how it failed. */
   async run(name: string, environment: object): Promise<string | null> {
-    const response = await fetch(this.url, { method: 'POST', body: JSON.stringify({ name, environment }) })
+    return (await this.ask<Outcome>({ name, environment })).error
+  }
+
+  /** Has the Worker do what `order` says; what it answers. */
+  async ask<Answer>(order: object): Promise<Answer> {
+    const response = await fetch(this.url, { method: 'POST', body: JSON.stringify(order) })
     const text = await response.text()
     if (response.status !== 200) throw new Error(`workerd answered ${response.status}: ${text}`)
-    return (JSON.parse(text) as Outcome).error
+    return JSON.parse(text) as Answer
   }
 
   /** What workerd has written to its standard error. */
@@ -99,7 +107,10 @@ export class Workerd {
   }
 }
 
-function configOf(names: readonly string[], hasAuthority: boolean): string {
+function configOf(names: readonly string[], hasAuthority: boolean, object: string | undefined): string {
+  const ofObject = `durableObjectNamespaces = [(className = "${object}", uniqueKey = "${object}")],
+  durableObjectStorage = (inMemory = void),
+  bindings = [(name = "${object?.toUpperCase()}", durableObjectNamespace = "${object}")],`
   const modules = ['worker.js', ...names].map((name) => `(name = "${name}", ${name.endsWith('.wasm') ? 'wasm' : 'esModule'} = embed "${name}")`)
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -118,6 +129,7 @@ const main :Workerd.Worker = (
   ],
   compatibilityDate = "2026-11-01",
   globalOutbound = "loopback",
+  ${object === undefined ? '' : ofObject}
 );
 `
 }

@@ -1,4 +1,4 @@
-/** What borrowed requests and responses have in common: a version, and fields that lie in a reader's memory. */
+/** The common part of borrowed requests and responses: a version, and fields that lie in a reader's memory. */
 
 import { HEAD_MINOR_VERSION } from '../../../assembly/abi.ts'
 import { namesOf, showsItself } from '../../printing.ts'
@@ -6,10 +6,10 @@ import { textOf } from '../inputs.ts'
 import { noField } from '../reader-errors.ts'
 import type { HeadFields } from './head-fields.ts'
 
-/** `HTTP/1.0` or `HTTP/1.1`, as which any later 1.x is read too. */
+/** `HTTP/1.0` or `HTTP/1.1`; any later 1.x is read as 1.1. */
 export type HttpVersion = '1.0' | '1.1'
 
-/** Where they get their data from: a reader. */
+/** The source of their data: a reader. */
 export interface HeadSource {
   /** Serial of the message that is valid now. */
   readonly serial: number
@@ -33,7 +33,7 @@ export abstract class BorrowedHead<Source extends HeadSource> {
     this.serial = source.serial
   }
 
-  /** It may not be used any more. @internal */
+  /** Makes it stale. @internal */
   get isStale(): boolean {
     return this.source.serial !== this.serial
   }
@@ -65,7 +65,7 @@ export abstract class BorrowedHead<Source extends HeadSource> {
     return index < 0 ? null : fields.bytes(index)
   }
 
-  /** All fields, in the order and case in which they came. */
+  /** All fields, in the order and case in which they were received. */
   headers(): [name: string, value: string][] {
     const { fields } = this.check()
     return Array.from({ length: fields.count }, (_, i) => [fields.name(i), fields.value(i)])
@@ -88,7 +88,7 @@ export abstract class BorrowedHead<Source extends HeadSource> {
     return source
   }
 
-  /** What is thrown when it no longer does. @internal */
+  /** The error when the source no longer holds this message. @internal */
   protected abstract stale(): Error
 
   private checkIndex(index: number): HeadFields {

@@ -33,13 +33,13 @@ import { type ChunkLimits, chunkLimits, RESPONSE_READER_OPTIONS } from './limits
 
 /** Options of a {@link ChunkedDecoder}. */
 export interface ChunkedDecoderOptions {
-  /** Longest body in bytes after decoding, 0 to 2^53 - 1. Default 2^53 - 1: it is the caller who keeps it. Checked from each chunk's size. */
+  /** Longest body in bytes after decoding, 0 to 2^53 - 1. Default 2^53 - 1: the caller keeps it. Checked from each chunk's size. */
   maxBodySize?: number
-  /** Longest trailer section in bytes, its blank line included; 0 to 64 KiB. Default 4 KiB; 0 refuses trailers. */
+  /** Longest trailer section in bytes, its blank line included; 0 to 64 KiB. 0 refuses trailers. Default 4 KiB. */
   maxTrailerSize?: number
   /** Most trailer fields, 1 to 1,000. Default 100. */
   maxHeaders?: number
-  /** Most bytes of extensions on one chunk's size line, 0 to 64 KiB. Default 256; nobody sends any. */
+  /** Most bytes of extensions on one chunk's size line, 0 to 64 KiB. Real servers send none. Default 256. */
   maxChunkExtension?: number
 }
 
@@ -59,8 +59,8 @@ interface Limits extends ChunkLimits {
 const PIECE = 16 * 1024
 
 /**
- * Decodes a chunked body from bytes that arrive in any cut. Strict: a byte of the framing that RFC 9112 does not have there is an error, and so is
- * white space around a size. A broken peer never makes it throw: it ends in `error`.
+ * Decodes a chunked body from bytes that arrive in any cut. Strict: a byte of the framing that RFC 9112 does not allow there is an error, and so is
+ * white space around a size. A broken peer never makes it throw: `error` is set.
  *
  * ```ts
  * while (!decoder.isDone && decoder.error === null) {
@@ -119,9 +119,9 @@ export class ChunkedDecoder {
   }
 
   /**
-   * Decodes from `input` to `output`, until the one is used up, the other is full, or the body ends; they may be the same array. Call it again
-   * with what was not consumed. Once done or failed it does nothing. Throws `InvalidOption` for what is no `ArrayBuffer` and no view of one,
-   * `Released` after {@link ChunkedDecoder.release}.
+   * Decodes from `input` to `output`, until `input` is used up, `output` is full, or the body ends; they may be the same array. Call it again
+   * with the bytes that were not consumed. Once done or failed it does nothing. Throws `InvalidOption` for a value that is neither an `ArrayBuffer` nor a
+   * view of one, `Released` after {@link ChunkedDecoder.release}.
    */
   decode(input: BytesInit, output: BytesInit): DecodeStep {
     this.checkUsable()
@@ -150,7 +150,7 @@ export class ChunkedDecoder {
     return { consumed, produced }
   }
 
-  /** The last chunk and the trailers have come; what follows them was not consumed. */
+  /** The last chunk and the trailers were received; bytes after them were not consumed. */
   get isDone(): boolean {
     return this.done
   }

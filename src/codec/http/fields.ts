@@ -2,27 +2,18 @@
 
 import { UsageError } from '../../errors.ts'
 import { nameField, nameValue } from '../../naming.ts'
-import type { Rule } from '../../option-rules.ts'
+import type { FieldsInit, Rule } from '../../option-rules.ts'
 
-/** What a field or parameter may be: numbers and booleans are written as `String` does; undefined leaves it out. */
-export type FieldValue = string | number | boolean | undefined
+export type { FieldsInit, FieldValue } from '../../option-rules.ts'
 
-/**
- * Header fields: an object, or pairs in order (a `Headers`, a `Map`, an array of pairs). A value that is a list gives one field line for each of its
- * members.
- */
-export type FieldsInit =
-  | Readonly<Record<string, FieldValue | readonly FieldValue[]>>
-  | Iterable<readonly [name: string, value: FieldValue | readonly FieldValue[]]>
-
-/** Fields as they arrived: in order, names in their own case. */
+/** Fields as they were received: in order, names in their own case. */
 export type Fields = readonly (readonly [name: string, value: string])[]
 
 /**
- * Pairs in order. What has no one meaning as text (null, an object, a pair that is not one) is refused by its name: as `[object Object]` or `null`
- * it would reach the server.
+ * Pairs in order. A value without a clear meaning as text (null, an object, something that is not a pair) is refused by its name: otherwise
+ * `[object Object]` or `null` would reach the server.
  *
- * @param what the option that they are, for errors: `headers`
+ * @param what the name of the option, for errors: `headers`
  * @throws UsageError `InvalidOption`
  */
 export function pairsOf(init: FieldsInit | undefined, what: string): [name: string, value: string][] {
@@ -46,7 +37,7 @@ export const fieldList: Rule<FieldsInit> = {
   read: (name, value) => pairsOf(value as FieldsInit, name),
 }
 
-/** One value as text, undefined when it is to be left out. Throws `InvalidOption` with `what`, never with the value. */
+/** One value as text, undefined to leave it out. Throws `InvalidOption` with `what`, never with the value. */
 export function fieldText(value: unknown, what: string): string | undefined {
   if (typeof value === 'string' || value === undefined) return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)

@@ -1,4 +1,4 @@
-/** The fields of a head, where they lie in linear memory: found without allocation, turned into text when asked for. */
+/** The fields of a head, where they lie in linear memory: found without allocation, made into strings when asked for. */
 
 import { FIELD_BYTES, HEAD_FIELD_COUNT, HEAD_FIELDS, INCOMING_START, INCOMING_START_LENGTH } from '../../../assembly/abi.ts'
 import type { CodecMemory } from '../memory.ts'
@@ -7,12 +7,12 @@ import type { TextDecoding } from '../text.ts'
 /** Longest head that is decoded as one string. Texts cut from it keep it alive, as {@link Message.text} does with its blocks. */
 const BLOCK = 2_048
 
-/** Runs up to this length are put together character by character, which is quicker than a call into the engine's decoder. */
+/** Runs up to this length are built character by character, which is quicker than a call into the engine's decoder. */
 const SHORT = 6
 
 /**
- * Bytes `[start, end)` as text, one character a byte (ISO 8859-1, as RFC 9110 section 5.5 has it for old values). A browser's `latin1` decoder is
- * windows-1252 in truth, so only ASCII is left to it.
+ * Bytes `[start, end)` as text, one character per byte (ISO 8859-1, as RFC 9110 section 5.5 describes it for old values). A browser's `latin1` decoder
+ * is really windows-1252, so it is only used for ASCII.
  */
 export function latin1(memory: CodecMemory, text: TextDecoding, start: number, end: number): string {
   const { u8 } = memory
@@ -22,7 +22,7 @@ export function latin1(memory: CodecMemory, text: TextDecoding, start: number, e
   return string
 }
 
-/** Does the run at `start` equal `name`, whatever the case of either? Allocates nothing. */
+/** Whether the run at `start` equals `name`, whatever the case of either. Allocates nothing. */
 export function equalsName(u8: Uint8Array, start: number, name: string): boolean {
   for (let i = 0; i < name.length; i++) {
     let wanted = name.charCodeAt(i)
@@ -56,7 +56,7 @@ export class HeadFields {
     this.table = this.word(HEAD_FIELDS) >> 2
   }
 
-  /** Another head has come, or will. */
+  /** Forgets the last head: another one was received, or will be. */
   clear(): void {
     this.decoded = false
   }

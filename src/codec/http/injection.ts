@@ -1,10 +1,10 @@
-/** What is refused because it would change how a message is read. It is named, not repeated, as it may be a secret. */
+/** Errors for input that would change how a message is read. They name the input and do not repeat it, as it may be a secret. */
 
 import { EncodeError } from '../../errors.ts'
 import { nameFault, nameField } from '../../naming.ts'
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-/** What a request target is made of: visible ASCII, but for the number sign. */
+/** The characters of a request target: visible ASCII except the number sign. */
 const TARGET_CHARACTER = /["!$-~]/
 
 /** @param what the part of the message, as in "… may not stand there" */
@@ -19,7 +19,7 @@ export function injectedField(name: string): EncodeError {
 /** A value as the codec takes it: no controls but tabs. */
 const VALUE = /^[\t\x20-\x7e\x80-\u{10ffff}]*$/u
 
-/** Judges fields before there is memory to write them to. Throws what writing them would. */
+/** Judges fields before there is memory to write them to. Throws the same errors as writing them. */
 export function checkFields(fields: readonly (readonly [name: string, value: string])[]): void {
   for (const [name, value] of fields) if (!TOKEN.test(name) || !VALUE.test(value)) throw injectedField(name)
 }
@@ -27,5 +27,5 @@ export function checkFields(fields: readonly (readonly [name: string, value: str
 /** @param target path and query */
 export function injectedLine(method: string, target: string): EncodeError {
   if (!TOKEN.test(method)) return injection('the method of a request is a token (RFC 9110 section 9.1): this one has characters that')
-  return injection(`the target of the request line has ${nameFault(target, TARGET_CHARACTER)}: it is to be percent-encoded, as it`)
+  return injection(`the target of the request line has ${nameFault(target, TARGET_CHARACTER)}: percent-encode it, as it`)
 }

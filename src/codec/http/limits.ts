@@ -1,4 +1,4 @@
-/** How large HTTP messages may be that come in: options, defaults and ranges. */
+/** How large incoming HTTP messages may be: options, defaults and ranges. */
 
 import { checkInteger, type Family, integer, type Rule, rule, SIZE_MAX, withDefaults } from '../../option-rules.ts'
 
@@ -15,8 +15,8 @@ export interface RequestReaderOptions {
 /** Options of a {@link ResponseReader}. */
 export interface ResponseReaderOptions {
   /**
-   * Bytes of one whole response, head and body, that is handed out as views of the reader's memory; a larger body goes on the heap. 1 KiB to
-   * 16 MiB. Default 32 KiB. It is also the size of a read.
+   * Bytes of one whole response, head and body, that is handed out as views of the reader's memory, 1 KiB to 16 MiB; a larger body goes on the heap.
+   * It is also the size of a read. Default 32 KiB.
    */
   capacity?: number
   /** Longest head in bytes, its blank line included; 16 to `capacity`. Default 16 KiB, or `capacity` when that is less; Node takes 16 KiB too. */
@@ -24,31 +24,31 @@ export interface ResponseReaderOptions {
   /** Most fields of a head, and most trailer fields; 1 to 1,000. Default 100, as h11 and Apache. */
   maxHeaders?: number
   /**
-   * Longest body in bytes after decoding, 0 to 2^31 - 1: 0 takes none, unlike a time limit of 0. Default 16 MiB. Checked from the head, and from each
-   * chunk's size. `Infinity`: a body that is streamed may have any length; a whole one, which is kept, 2^31 - 1 bytes.
+   * Longest body in bytes after decoding, 0 to 2^31 - 1; 0 accepts no byte, unlike a time limit of 0. With `Infinity`, a streamed body may have any length,
+   * and a whole one, which is kept, 2^31 - 1 bytes. Checked from the head, and from each chunk's size. Default 16 MiB.
    */
   maxBodySize?: number
-  /** Longest trailer section in bytes, its blank line included; 0 to 64 KiB. Default 4 KiB; 0 refuses trailers. */
+  /** Longest trailer section in bytes, its blank line included; 0 to 64 KiB. 0 refuses trailers. Default 4 KiB. */
   maxTrailerSize?: number
-  /** Most bytes of extensions on one chunk's size line, 0 to 64 KiB. Default 256; nobody sends any. */
+  /** Most bytes of extensions on one chunk's size line, 0 to 64 KiB. Real servers send none. Default 256. */
   maxChunkExtension?: number
 }
 
-/** What a reader of heads goes by. */
+/** The limits of a reader of heads. */
 export interface HeadLimits {
   readonly capacity: number
   readonly maxHead: number
   readonly maxHeaders: number
 }
 
-/** What a decoder of chunks goes by. */
+/** The limits of a decoder of chunks. */
 export interface ChunkLimits {
   readonly maxHeaders: number
   readonly maxTrailer: number
   readonly maxExtension: number
 }
 
-/** What a reader of responses goes by. */
+/** The limits of a reader of responses. */
 export interface ResponseLimits extends HeadLimits, ChunkLimits {
   /** `Infinity` is none, for a body that is streamed. */
   readonly maxBody: number

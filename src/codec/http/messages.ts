@@ -8,7 +8,7 @@ import type { Codec, Region } from '../memory.ts'
 import { type FieldsInit, pairsOf } from './fields.ts'
 import { injectedField, injectedLine, injection } from './injection.ts'
 
-/** Longest head; what the readers take at most by default is a quarter of it. */
+/** Longest head; the readers' default limit is a quarter of it. */
 const MAX_BYTES = 64 * 1024
 
 /** `HTTP/1.1` with its space and CRLF, on either kind of first line. */
@@ -16,7 +16,7 @@ const VERSION_BYTES = 11
 
 type Pair = readonly [name: string, value: string]
 
-/** The steps, over a region of their own that is made when the first is used. */
+/** The steps, over a separate region that is made when the first one is used. */
 export class HttpMessages {
   private region: Region | null = null
   private readonly encoder = new TextEncoder()

@@ -7,8 +7,8 @@ import { nameValue } from '../../naming.ts'
 const STANDARD: ReadonlySet<unknown> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'])
 
 /**
- * What is wrong with a method, null when nothing is. A standard one in another case is a slip: a server would not know it. Other tokens go as they
- * are; what is no token is refused by the codec.
+ * The fault of a method, null when it has none. A standard method in another case is a mistake: a server would not know it. Other tokens are sent
+ * unchanged; the codec refuses a method that is not a token.
  */
 export function methodFault(method: unknown): UsageError | null {
   if (STANDARD.has(method)) return null

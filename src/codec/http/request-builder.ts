@@ -14,11 +14,11 @@ import { climbsOut } from './path.ts'
 import { type BodySource, Request, type RequestMemory, type RequestStream, refusedField } from './request.ts'
 import type { QueryPhase, QueryValue } from './request-phases.ts'
 
-/** What a request is built into. */
+/** The memory that a request is built into. */
 export interface BuilderMemory extends RequestMemory {
   /** Bytes from {@link RequestMemory.address} on. */
   readonly capacity: number
-  /** Those bytes and nothing else: what is copied into them can't pass their end. */
+  /** Those bytes and nothing else: a copy into them can't go past their end. */
   readonly buffer: Uint8Array<ArrayBuffer>
   /** Memory of the fields that every request has, and their bytes. */
   readonly prefix: number
@@ -35,7 +35,7 @@ const PHASE_FINISHED = 3
 /** Strings up to this length are copied character by character; longer ones by `encodeInto`, which costs a view but not more with length.
  * The two meet at 44 characters on Node 20, 60 on Bun, 64 on Deno. */
 const LOOP_UP_TO = 48
-/** Bytes that every step leaves free, for what is written without asking for room: separators, line ends, `Content-Length: 0` (21 bytes). */
+/** Bytes that every step leaves free, for writes that do not check for room: separators, line ends, `Content-Length: 0` (21 bytes). */
 const SLACK = 32
 /** `Content-Length: `, ten digits and the blank line. */
 const LENGTH_FIELD = 16 + 4
@@ -51,7 +51,7 @@ const NO_BODY = 0
 const IN_BUFFER = 1
 const STREAMED = 2
 
-/** All phases in one object, of which each writer has a few that take turns. One that was not finished gets no further turn. */
+/** All phases in one object; each writer has a few of them, which take turns. A builder that was not finished gets no further turn. */
 export class RequestBuilder implements QueryPhase {
   static {
     showsItself(this.prototype, (it) => ({ method: it.method, superseded: it.serial !== it.writer.serial, length: it.at - it.start }))

@@ -1,4 +1,4 @@
-/** The server's receiving half of HTTP/1.1, sans IO: bytes in, request heads out; the body is for the caller to take. */
+/** The server's receiving half of HTTP/1.1, sans IO: bytes in, request heads out; the caller takes the body. */
 
 import {
   BODY_CHUNKED,
@@ -41,16 +41,16 @@ import { HeadFields } from './head-fields.ts'
 import { httpError } from './http-error.ts'
 import { headLimits, type RequestReaderOptions } from './limits.ts'
 
-/** How a request's body is cut (RFC 9112 section 6.3): there is none, it has a length, or it comes in chunks. */
+/** How a request's body is framed (RFC 9112 section 6.3): there is none, it has a length, or it is chunked. */
 export type RequestFraming = 'none' | 'length' | 'chunked'
 
 const ENDED = flag()
-/** What makes room for more bytes. */
+/** How to make room for more bytes. */
 const ROOM = 'Take the requests and their bodies first, or use a larger capacity'
 /** Serials stay small integers to every engine. */
 const SERIAL_MASK = 2 ** 30 - 1
 
-/** Where borrowed request heads get their data from. */
+/** The source of the data of borrowed request heads. */
 export interface RequestSource extends HeadSource {
   readonly contentLength: number | null
 }
@@ -70,23 +70,23 @@ export class RequestHead extends BorrowedHead<RequestSource> {
     return this.check().fields.textOf(HEAD_METHOD, HEAD_METHOD_LENGTH)
   }
 
-  /** The request target as it came, not decoded: mostly path and query (RFC 9112 section 3.2). */
+  /** The request target as received, not decoded: mostly path and query (RFC 9112 section 3.2). */
   get target(): string {
     return this.check().fields.textOf(HEAD_TARGET, HEAD_TARGET_LENGTH)
   }
 
-  /** How the body is cut. */
+  /** How the body is framed. */
   get framing(): RequestFraming {
     const framing = this.check().word(INCOMING_FRAMING)
     return framing === BODY_LENGTH ? 'length' : framing === BODY_CHUNKED ? 'chunked' : 'none'
   }
 
-  /** Bytes of the body as Content-Length has it, null without one. */
+  /** Bytes of the body according to Content-Length, null without one. */
   get contentLength(): number | null {
     return this.check().contentLength
   }
 
-  /** Does the client want to use the connection again (RFC 9112 section 9.3)? */
+  /** Whether the client wants to use the connection again (RFC 9112 section 9.3). */
   get keepAlive(): boolean {
     return this.check().word(HEAD_CONNECTION) !== 0
   }
@@ -99,11 +99,11 @@ export class RequestHead extends BorrowedHead<RequestSource> {
 
 /**
  * Reads HTTP/1.1 requests (RFC 9112) from bytes that arrive in any cut: the head is parsed and judged, the body is yours to take from
- * {@link RequestReader.remainder}. Strict, as the table in docs/architecture.md has it.
+ * {@link RequestReader.remainder}. Strict, as the table in docs/architecture.md describes it.
  *
  * Order of calls: `read(bytes)`, or `spare()` and `filled(n)`; then `next()`; when it gives a head, `remainder` and `consume(n)` until
  * `bodyRemaining` is 0 (a chunked body goes through a `ChunkedDecoder`, and the last `consume` says so); then `next()` again. Receiving never
- * throws for a broken peer: it ends in `error`, and no byte after it is interpreted. After {@link RequestReader.release} all methods throw `Released`.
+ * throws for a broken peer: `error` is set, and no byte after it is interpreted. After {@link RequestReader.release} all methods throw `Released`.
  */
 export class RequestReader {
   static {
@@ -165,13 +165,13 @@ export class RequestReader {
 
   /**
    * The next head. It is valid until `next` or `reset` is called. Null when more bytes are needed, and after a failure, which
-   * {@link RequestReader.error} tells apart. Throws `RequestOutOfOrder` while the body of the request before has not been consumed: it would be
+   * {@link RequestReader.error} shows. Throws `RequestOutOfOrder` while the body of the request before has not been consumed: it would be
    * taken for the next request.
    */
   next(): RequestHead | null {
     this.checkUsable()
     if (this.owed !== 0) {
-      throw new UsageError('RequestOutOfOrder', `consume() the body first: ${this.owed} bytes of it are left, and they are no request`)
+      throw new UsageError('RequestOutOfOrder', `consume() the body first: ${this.owed} bytes of it are left, which are not the next request`)
     }
     this.serial = (this.serial + 1) & SERIAL_MASK
     this.fields.clear()
@@ -185,21 +185,21 @@ export class RequestReader {
     return new RequestHead(this)
   }
 
-  /** Bytes behind the head that have arrived and are not consumed: body, then whatever follows. A view that is not guarded, valid until bytes are put in. */
+  /** Received bytes after the head that are not consumed: the body, then further bytes. A view that is not guarded, valid until bytes are put in. */
   get remainder(): Uint8Array {
     this.checkUsable()
     return this.u8.subarray(this.word(INCOMING_INPUT), this.word(INCOMING_TAIL))
   }
 
-  /** Bytes of the body still to be consumed; Infinity for a chunked one that has not ended, 0 when there is none (left). */
+  /** Bytes of the body that are not consumed yet; Infinity for a chunked one that has not ended, 0 when there is none (left). */
   get bodyRemaining(): number {
     return this.owed
   }
 
   /**
-   * The first `length` bytes of {@link RequestReader.remainder} were body. Throws `InvalidOption` for more than have come, or than the body has.
+   * The first `length` bytes of {@link RequestReader.remainder} were body. Throws `InvalidOption` for more than were received, or than the body has.
    *
-   * @param ended of a chunked body: these were its last. Ignored for others
+   * @param ended for a chunked body: these were its last bytes. Ignored for others
    */
   consume(length: number, ended = false): void {
     this.checkUsable()

@@ -17,7 +17,7 @@ import type { QueryPhase } from './request-phases.ts'
 
 /** Options of a {@link RequestWriter}. */
 export interface RequestWriterOptions {
-  /** Bytes of one whole request, head and body; 1 KiB to 16 MiB. Default 32 KiB. A streamed body passes through what the head leaves of it. */
+  /** Bytes of one whole request, head and body; 1 KiB to 16 MiB. A streamed body passes through the room that the head leaves. Default 32 KiB. */
   writeBufferCapacity?: number
   /** Put before each path: `/v3`. Default none. */
   basePath?: string
@@ -34,9 +34,9 @@ export const REQUEST_WRITER_OPTIONS: Family<RequestWriterOptions> = {
   defaultHeaders: fieldList,
 }
 
-/** Memory for what every request begins with; room for a few long tokens. It lies in front of the request. */
+/** Memory for the common beginning of all requests; room for a few long tokens. It lies in front of the request. */
 export const PREFIX_BYTES: number = 16 * 1024
-/** Builders of finished requests take turns, so that one kept too long is told apart from its successors. A power of two. */
+/** Builders of finished requests take turns, so that the use of an old one is detected. A power of two. */
 const BUILDERS = 4
 const SERIAL_MASK = 2 ** 30 - 1
 const SLASH = 0x2f
@@ -78,7 +78,7 @@ export class RequestWriter {
   readonly prefix: number
   /** @internal */ prefixLength = 0
 
-  /** The write buffer and nothing else: what is copied into it can't pass its end. @internal */
+  /** The write buffer and nothing else: a copy into it can't go past its end. @internal */
   readonly buffer: Uint8Array<ArrayBuffer>
 
   private readonly region: Region
@@ -132,8 +132,8 @@ export class RequestWriter {
   }
 
   /**
-   * Adds a field to every request from the next one on, behind those added before; `Host` replaces the writer's own. `undefined` adds none. Throws
-   * `InvalidOption` for null or an object, `HeaderInjection` for what may not stand in a field, and `OutgoingHeadTooLarge` when all default fields are over 16 KiB.
+   * Adds a field to every request from the next one on, after those added before; `Host` replaces the writer's own. `undefined` adds none. Throws
+   * `InvalidOption` for null or an object, `HeaderInjection` for bytes that may not stand in a field, and `OutgoingHeadTooLarge` when all default fields are over 16 KiB.
    */
   defaultHeader(name: string, value: FieldValue): this {
     this.checkUsable()
@@ -145,7 +145,7 @@ export class RequestWriter {
     return this
   }
 
-  /** What is put before each path from the next request on; trailing slashes are dropped, `''` is none. Throws `InvalidOption`. */
+  /** Sets the base path, which is put before each path from the next request on; trailing slashes are dropped, `''` is none. Throws `InvalidOption`. */
   setBasePath(path: string): this {
     this.checkUsable()
     const trimmed = withoutTrailingSlashes(textOf('path', path))
@@ -196,8 +196,8 @@ export class RequestWriter {
   }
 
   /**
-   * Begins a request with any method, in the case in which it is given (RFC 9110 section 9.1). The path begins with `/`, or is empty for the base path itself, and may have a query; what
-   * may not stand in it is reported by `finish`, as are `..` segments, also percent-encoded, that lead above where it begins, which is the base path. Throws `RequestOutOfOrder` while the request before it is being sent.
+   * Begins a request with any method, in the given case (RFC 9110 section 9.1). The path begins with `/`, or is empty for the base path itself, and may have a query; `finish`
+   * reports characters that may not stand in it, and `..` segments, also percent-encoded, that lead out of the base path. Throws `RequestOutOfOrder` while the request before it is being sent.
    */
   request(method: string, path: string): QueryPhase {
     this.checkUsable()
@@ -206,7 +206,7 @@ export class RequestWriter {
     this.chunks = 0
     const turn = this.serial & (BUILDERS - 1)
     let builder = this.builders[turn] as RequestBuilder
-    // Whoever holds a builder that was not finished may go on with it: it is never another request's.
+    // A caller may continue with a builder that was not finished: it never serves another request.
     if (!builder.isFinished) {
       builder = new RequestBuilder(this, this.exports, this.encoder)
       this.builders[turn] = builder
@@ -225,7 +225,7 @@ export class RequestWriter {
 
   // For requests and the shells that send them.
 
-  /** Its bytes are on their way by reference: another request would overwrite them. The shell sets and clears it. @internal */
+  /** Its bytes are being sent by reference: another request would overwrite them. The shell sets and clears it. @internal */
   get inUse(): boolean {
     return this.lent
   }
@@ -293,7 +293,7 @@ export class RequestWriter {
     this.render(this.defaults)
   }
 
-  /** Renders what every request begins with. When it throws, the memory is as it was. */
+  /** Renders the common beginning of all requests. When it throws, the memory is as it was. */
   private render(defaults: readonly (readonly [name: string, value: string])[]): void {
     const host = defaults.findLast(([name]) => name.toLowerCase() === 'host')?.[1] ?? this.host
     const before = this.u8.slice(this.prefix, this.prefix + this.prefixLength)
@@ -331,7 +331,7 @@ export class RequestWriter {
   }
 }
 
-/** uri-host and port (RFC 3986 section 3.2), loosely: what cannot be mistaken for anything else. */
+/** uri-host and port (RFC 3986 section 3.2), loosely: characters that cannot be mistaken for anything else. */
 const HOST_CHARACTER = /[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]/
 const HOST = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]+$/
 const BASE_PATH_CHARACTER = /[!-"$->@-~]/

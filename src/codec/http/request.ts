@@ -12,17 +12,17 @@ import { injectedField } from './injection.ts'
 const LF = 0x0a
 const COLON = 0x3a
 
-/** What a streamed body comes from: pieces in order, strings as UTF-8. */
+/** The source of a streamed body: pieces in order, strings as UTF-8. */
 export type BodySource = AsyncIterable<BytesInit | string>
 
 /** A body that is made while it is sent. */
 export interface RequestStream {
   readonly source: BodySource
-  /** Bytes that it was said to have; null when it goes out in chunks. */
+  /** Its announced length in bytes; null when it is sent in chunks. */
   readonly length: number | null
 }
 
-/** The memory that a request lies in, and what is sent behind its head: its writer, to all who do not begin requests. */
+/** The memory that a request lies in, and the chunks after its head: the part of its writer that is needed to send it. */
 export interface RequestMemory {
   readonly u8: Uint8Array<ArrayBuffer>
   readonly exports: CodecExports
@@ -74,7 +74,7 @@ export class Request {
     readonly stream: RequestStream | null,
   ) {}
 
-  /** Head and body as a view of the writer's memory, valid as long as the request: it is not guarded, nor is its `buffer`. Of a streamed request, the head. */
+  /** Head and body as a view of the writer's memory, valid as long as the request: it is not guarded, nor is its `buffer`. For a streamed request, the head. */
   get bytes(): Uint8Array<ArrayBuffer> {
     this.check()
     return this.writer.bytes(this.headLength + this.bodyLength)
@@ -100,9 +100,9 @@ export class Request {
   }
 
   /**
-   * Writes `value` over that of the first header called `name`, which must have the same length: a placeholder that was put in before what it
-   * depends on, such as a signature, was known. Nothing else moves. Throws `InvalidOption` when there is no such header or the lengths differ,
-   * `HeaderInjection` for what may not stand in a field, and for a field that is the writer's own (`Content-Length`, `Host` …).
+   * Writes `value` over that of the first header called `name`, which must have the same length: it was a placeholder, for example for a signature,
+   * until the rest of the request was known. Nothing else moves. Throws `InvalidOption` when there is no such header or the lengths differ,
+   * `HeaderInjection` for bytes that may not stand in a field, and for a field that the writer sets itself (`Content-Length`, `Host` …).
    */
   overwriteHeader(name: string, value: string): this {
     this.check()
@@ -120,7 +120,7 @@ export class Request {
     const before = u8.slice(start, end)
     for (let i = 0; i < value.length; i++) {
       const code = value.charCodeAt(i)
-      // One byte a character; NUL, which no field may have, for those that would need more.
+      // One byte per character; NUL, which no field may have, for those that would need more.
       u8[start + i] = code < 0x80 ? code : 0
     }
     const sealed = exports.sealField(start - name.length - 2, name.length, end, writer.address + this.headLength)
@@ -142,7 +142,7 @@ export class Request {
     throw new UsageError('InvalidOption', `the request has no header ${nameField(name)}`)
   }
 
-  /** Does the body come from a source while the request is sent? */
+  /** Whether the body comes from a source while the request is sent. */
   get isStreaming(): boolean {
     return this.stream !== null
   }

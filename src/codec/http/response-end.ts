@@ -4,24 +4,24 @@ import { BODY_LENGTH, BODY_UNTIL_CLOSE, INCOMING_IN_HEAD } from '../../../assemb
 import type { EndProof } from '../../end-proof.ts'
 import { HttpError } from '../../errors.ts'
 
-/** A response that is not whole. */
+/** A response that is not complete. */
 export interface UnfinishedResponse {
   /** INCOMING_IN_HEAD or INCOMING_IN_BODY. */
   readonly state: number
-  /** How the body is cut: a BODY number. */
+  /** How the body is framed: a BODY number. */
   readonly framing: number
-  /** Has any byte of it arrived? */
+  /** Whether any byte of it has arrived. */
   readonly hasBegun: boolean
   /** Bytes of the body that have arrived. */
   readonly received: number
-  /** Those that its Content-Length announced. */
+  /** Bytes that its Content-Length announced. */
   readonly announced: number
 }
 
 /**
- * Why the response fails; null when that end makes it whole: its body reaches until there (RFC 9112 section 6.3 item 8).
+ * Why the response fails; null when the end completes it: its body lasts until the end of the connection (RFC 9112 section 6.3 item 8).
  *
- * @param proof what is known of the end. One that cut TLS completes nothing (section 9.8)
+ * @param proof what is known of the end. An end that cut TLS completes nothing (section 9.8)
  * @param requiresVerifiedEnd an end that nothing verifies completes nothing either
  */
 export function endFault(response: UnfinishedResponse, proof: EndProof, requiresVerifiedEnd: boolean): HttpError | null {

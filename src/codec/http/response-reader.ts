@@ -19,13 +19,8 @@ import {
   HEAD_FIELDS,
   HEAD_KEEP_ALIVE_MAX,
   HEAD_KEEP_ALIVE_TIMEOUT,
-  HEAD_REASON,
-  HEAD_REASON_LENGTH,
   HEAD_STATUS,
-  HTTP_ERROR_CHUNK_EXTENSION_TOO_LONG,
   HTTP_ERROR_NONE,
-  HTTP_ERROR_TOO_MANY_HEADERS,
-  HTTP_ERROR_TRAILERS_TOO_LARGE,
   HTTP_ERROR_UNEXPECTED_END,
   INCOMING_BODY_BYTES,
   INCOMING_BYTES,
@@ -75,21 +70,14 @@ import { align, type Codec, type CodecMemory, type Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
 import { bufferFull, released } from '../reader-errors.ts'
 import type { TextDecoding } from '../text.ts'
-import type { Fields } from './fields.ts'
 import { HeadFields, latin1 } from './head-fields.ts'
-import { httpError } from './http-error.ts'
+import { responseError } from './http-error.ts'
+import { type InterimResponse, readInterim } from './interim.ts'
 import { type ResponseLimits, type ResponseReaderOptions, responseLimits } from './limits.ts'
 import { RestResponse } from './response.ts'
 import { endFault } from './response-end.ts'
 
-/** An interim response (RFC 9110 section 15.2) other than 101: 100 Continue, 103 Early Hints and the like. Owned. */
-export interface InterimResponse {
-  readonly status: number
-  readonly reason: string
-  readonly headers: Fields
-}
-
-/** What makes room for more bytes. */
+/** How to make room for more bytes. */
 const ROOM = 'Take the responses with next() first, or use a larger capacity'
 const END_PROOF = oneOf<EndProof>('verified', 'unverified', 'truncated')
 /** Serials stay small integers to every engine. */
@@ -101,7 +89,7 @@ const SERIAL_MASK = 2 ** 30 - 1
  *
  * Order of calls: `begin(method)` for each request, in the order in which they were sent; `read(bytes)`, or `spare()` and `filled(n)`; then
  * `next()` until it is null; then look at {@link ResponseReader.error}. `end()` when the peer has ended the connection. Receiving never throws
- * for a broken peer: it ends in `error`, and no byte after it is interpreted. After {@link ResponseReader.release} all methods throw `Released`.
+ * for a broken peer: `error` is set, and no byte after it is interpreted. After {@link ResponseReader.release} all methods throw `Released`.
  */
 export class ResponseReader {
   static {
@@ -115,7 +103,7 @@ export class ResponseReader {
   private user: object | null = null
   /** @internal */ readonly u8: Uint8Array<ArrayBuffer>
   /** @internal */ readonly fields: HeadFields
-  /** A body that ends with an end that nothing verifies fails. @internal */ requiresVerifiedEnd = false
+  /** A body whose end nothing verifies fails. @internal */ requiresVerifiedEnd = false
 
   private readonly limits: ResponseLimits
   private readonly memory: CodecMemory
@@ -148,7 +136,7 @@ export class ResponseReader {
   private passed = 0
   /** A body that the store could not hold. */
   private heap: HeapBody | null = null
-  /** The one of the two targets that bytes are put in by `spare` and `read`. */
+  /** The target that `spare` and `read` fill. */
   private current: number
   private spareView: Uint8Array<ArrayBuffer> | null = null
 
@@ -227,7 +215,7 @@ export class ResponseReader {
     i32[words + (INCOMING_INTERIM >> 2)] = 0
   }
 
-  /** The next response answers a request to upgrade: 101 is its end, and what follows is no longer HTTP. Its body comes in pieces. @internal */
+  /** The next response answers a request to upgrade: 101 is its end, and the bytes after it are no longer HTTP. Its body is given in pieces. @internal */
   beginUpgrade(): void {
     this.begin('GET')
     this.set(INCOMING_METHOD, METHOD_UPGRADE)
@@ -236,7 +224,7 @@ export class ResponseReader {
 
   /**
    * The next whole response; interim ones are skipped. It is valid until `begin` or `next` is called. Null when more bytes are needed, and after
-   * a failure, which {@link ResponseReader.error} tells apart.
+   * a failure, which {@link ResponseReader.error} shows.
    */
   next(): RestResponse | null {
     if (this.isReleased) throw released('reader')
@@ -287,11 +275,11 @@ export class ResponseReader {
   }
 
   /**
-   * The peer has ended the connection. RESPONSE_COMPLETE (4) when that ends a response that reaches until there, which `next` then gives, or when
-   * none was under way; else RESPONSE_FAILED (5) with `UnexpectedEnd`. Take what is whole with `next` first.
+   * The peer has ended the connection. Returns RESPONSE_COMPLETE (4) when that completes a response which lasts until the end, which `next` then gives, or
+   * when none was under way; otherwise RESPONSE_FAILED (5) with `UnexpectedEnd`. Take complete responses with `next` first.
    *
-   * @param proof what is known of that end. One that cut TLS (`truncated`) completes nothing (RFC 9112 section 9.8); only a `verified` one makes
-   * {@link RestResponse.isEndVerified} true for a response that reaches until there
+   * @param proof what is known of that end. An end that cut TLS (`truncated`) completes nothing (RFC 9112 section 9.8); only a `verified` end makes
+   * {@link RestResponse.isEndVerified} true for a response that lasts until the end
    */
   end(proof: EndProof = 'unverified'): number {
     if (this.isReleased) throw released('reader')
@@ -378,13 +366,13 @@ export class ResponseReader {
     if (this.hasHead) this.expireNow()
   }
 
-  /** Goes on with what is left of the chunk. @internal */
+  /** Continues with the rest of the chunk. @internal */
   advance(): number {
     if (this.isReleased) return RESPONSE_FAILED
     return this.settle(this.exports.incomingParse(this.record))
   }
 
-  /** Hand the body out in pieces? To be set between `begin` and the first byte. @internal */
+  /** Whether the body is given in pieces. Set it between `begin` and the first byte. @internal */
   get streaming(): boolean {
     return this.word(INCOMING_STREAMING) !== 0
   }
@@ -394,7 +382,7 @@ export class ResponseReader {
     if (this.isUnlimited) this.set(INCOMING_MAX_BODY, value ? BODY_UNLIMITED : SIZE_MAX)
   }
 
-  /** Has any byte of the response under way arrived? @internal */
+  /** Whether any byte of the current response has arrived. @internal */
   get hasBegun(): boolean {
     return this.begun && this.word(INCOMING_STATE) !== INCOMING_IDLE && this.word(INCOMING_STATE) !== INCOMING_DONE
   }
@@ -425,18 +413,18 @@ export class ResponseReader {
     return this.latest
   }
 
-  /** May the connection carry another request (RFC 9112 section 9.3)? Known once the response is complete. @internal */
+  /** Whether the connection may carry another request (RFC 9112 section 9.3). Known once the response is complete. @internal */
   get reusable(): boolean {
     return this.isComplete && this.failure === null && this.word(HEAD_CONNECTION) !== 0
   }
 
-  /** `Keep-Alive: timeout=` in ms, -1 when not told. @internal */
+  /** `Keep-Alive: timeout=` in ms, -1 when not sent. @internal */
   get keepAliveTimeout(): number {
     const seconds = this.word(HEAD_KEEP_ALIVE_TIMEOUT)
     return this.hasHead && seconds >= 0 ? seconds * 1_000 : -1
   }
 
-  /** `Keep-Alive: max=`, requests that the server still takes; -1 when not told. @internal */
+  /** `Keep-Alive: max=`, requests that the server still takes; -1 when not sent. @internal */
   get keepAliveMax(): number {
     return this.hasHead ? this.word(HEAD_KEEP_ALIVE_MAX) : -1
   }
@@ -455,7 +443,7 @@ export class ResponseReader {
     return this.i32[this.words + (offset >> 2)] as number
   }
 
-  /** Is there a table of trailers, though it may be empty? @internal */
+  /** Whether there is a table of trailers, which may be empty. @internal */
   get hasTrailers(): boolean {
     return this.isComplete && this.word(INCOMING_FRAMING) === BODY_CHUNKED
   }
@@ -471,7 +459,7 @@ export class ResponseReader {
     return list
   }
 
-  /** Is the body's end proved: by its own framing, or by TLS? @internal */
+  /** Whether the body's end is proved, by its own framing or by TLS. @internal */
   get isEndVerified(): boolean {
     return this.word(INCOMING_FRAMING) !== BODY_UNTIL_CLOSE
   }
@@ -522,7 +510,7 @@ export class ResponseReader {
     return this.view.getFloat64(this.record + HEAD_CONTENT_LENGTH, true)
   }
 
-  /** What the WASM step led to. */
+  /** Acts on the result of a WASM step. */
   private settle(code: number): number {
     if (code === RESPONSE_COMPLETE) {
       this.hasHead = this.isComplete = true
@@ -540,7 +528,7 @@ export class ResponseReader {
     if (code === RESPONSE_HEAD) this.onHead()
     else if (code === RESPONSE_DATA && this.isUnlimited) this.passPiece()
     else if (code === RESPONSE_COMPLETE) this.hasHead = this.isComplete = true
-    else if (code === RESPONSE_INTERIM) this.latest = this.takeInterim()
+    else if (code === RESPONSE_INTERIM) this.latest = readInterim(this.fields, this.word(HEAD_STATUS))
     else if (code === RESPONSE_FAILED) this.failure ??= this.makeError()
     return code
   }
@@ -570,29 +558,9 @@ export class ResponseReader {
     this.heap.append(this.u8.subarray(address, address + length))
   }
 
-  private takeInterim(): InterimResponse {
-    const { fields } = this
-    fields.clear()
-    const headers = Array.from({ length: fields.count }, (_, i) => [fields.name(i), fields.value(i)] as const)
-    const interim = { status: this.word(HEAD_STATUS), reason: fields.textOf(HEAD_REASON, HEAD_REASON_LENGTH), headers }
-    fields.clear()
-    return interim
-  }
-
   private makeError(): HttpError {
-    const code = this.word(INCOMING_ERROR)
-    const { maxExtension, maxHeaders, maxTrailer } = this.limits
-    const size = this.view.getFloat64(this.record + INCOMING_ERROR_A, true)
-    switch (code) {
-      case HTTP_ERROR_CHUNK_EXTENSION_TOO_LONG:
-        return httpError(code, 'response', size, maxExtension)
-      case HTTP_ERROR_TRAILERS_TOO_LARGE:
-        return httpError(code, 'response', size, maxTrailer)
-      case HTTP_ERROR_TOO_MANY_HEADERS:
-        return httpError(code, 'response', size, maxHeaders)
-      default:
-        return httpError(code, 'response', size, this.view.getFloat64(this.record + INCOMING_ERROR_B, true))
-    }
+    const at = (offset: number): number => this.view.getFloat64(this.record + offset, true)
+    return responseError(this.word(INCOMING_ERROR), at(INCOMING_ERROR_A), at(INCOMING_ERROR_B), this.limits)
   }
 
   /** Bytes that fit behind those that have arrived. */

@@ -18,7 +18,7 @@ export interface ResponseSource extends HeadSource {
 
 /**
  * A borrowed response. It is valid until the next send (or `begin`, or `next`) on the same reader, and until its slot is released; using it later throws
- * `StaleResponse`. What it returns by value (strings, numbers, pairs, `toOwned()`) stays yours; `body` and `headerBytes` are views that are not guarded: kept for longer, they show other data, of other connections
+ * `StaleResponse`. What it returns by value (strings, numbers, pairs, `toOwned()`) stays yours; `body` and `headerBytes` are views that are not guarded: kept for longer, they show other data, also of other connections,
  * too, and so does their `buffer`.
  *
  * ```ts
@@ -66,8 +66,8 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
   }
 
   /**
-   * False for a body that only the end of the connection delimits (neither a length nor chunks), unless TLS verified that end with a close_notify: whoever
-   * sits on the path may have cut it (RFC 9112 sections 8 and 9.8). True for every other response. Of a body that is streamed: once it has ended.
+   * False for a body that only the end of the connection delimits (neither a length nor chunks), unless TLS verified that end with a close_notify: anyone
+   * on the path may have cut it (RFC 9112 sections 8 and 9.8). True for every other response. For a streamed body, valid once it has ended.
    */
   get isEndVerified(): boolean {
     return this.check().isEndVerified

@@ -14,7 +14,7 @@ export interface TunnelRequest {
   /** From the next byte on the connection is the server's. */
   readonly isOpen: boolean
   /**
-   * Takes what has come. Returns how many of the bytes were the proxy's: once the tunnel is open, the rest are the server's. Throws `ProxyRefused`
+   * Takes received bytes. Returns how many of them were the proxy's: once the tunnel is open, the rest are the server's. Throws `ProxyRefused`
    * or `ProxyAuthRequired` with the proxy's reason, and `ProxyFailed` when it does not speak the protocol.
    */
   receive(bytes: Uint8Array): number
@@ -46,7 +46,7 @@ export class ConnectTunnel implements TunnelRequest {
     messages.writeRequest('CONNECT', authority, fields, this.outgoing)
     this.reader = new ResponseReader(codec, { capacity: 32_768 })
     this.reader.begin('CONNECT')
-    // The body of a refusal is of no use: its head says it all.
+    // The body of a refusal is not needed: its head says everything.
     this.reader.streaming = true
   }
 
@@ -80,9 +80,9 @@ export class ConnectTunnel implements TunnelRequest {
     const { status, reason } = this.reader.response
     if (status >= 200 && status <= 299) return
     const said = `${status} ${reason}`.trim()
-    // 401 is not for proxies to send, but tinyproxy does; to CONNECT nobody else can have answered.
+    // Proxies should not send 401, but tinyproxy does; only the proxy can have answered a CONNECT.
     if (status === 407 || status === 401)
-      throw new TransportError('ProxyAuthRequired', `the proxy wants other credentials, or any: it answered ${said}`)
+      throw new TransportError('ProxyAuthRequired', `the proxy wants credentials, or does not accept those it got: it answered ${said}`)
     throw new TransportError('ProxyRefused', `the proxy refused the tunnel: it answered ${said}`)
   }
 }
@@ -103,7 +103,7 @@ const REPLIES = [
   'the network cannot be reached',
   'the host cannot be reached',
   'the server refused the connection',
-  'the time of the connection ran out',
+  'the connection timed out',
   'it does not know this command',
   'it does not know this kind of address',
 ]
@@ -140,7 +140,7 @@ export class SocksTunnel implements TunnelRequest {
       const { received } = this
       const version = this.stage === 'password' ? 1 : SOCKS
       if (received[0] !== version) throw failed(`it does not speak SOCKS5: its message begins with ${received[0]}`)
-      // A refusal says it in its second byte; what follows is often left out, or makes no sense.
+      // The second byte shows a refusal; the bytes after it are often left out, or make no sense.
       if (this.stage === 'connect' && received.length === 2) judgeReply(received[1] as number)
       if (received.length < this.wanted()) continue
       this.received = []
@@ -172,7 +172,7 @@ export class SocksTunnel implements TunnelRequest {
         if (second === NO_AUTHENTICATION) this.connect()
         else if (second === USER_AND_PASSWORD && this.credentials !== null) this.identify(this.credentials)
         else if (second === NONE_ACCEPTED || second === USER_AND_PASSWORD) {
-          const offer = this.credentials === null ? 'wants credentials' : 'takes neither no authentication nor user and password'
+          const offer = this.credentials === null ? 'wants credentials' : 'accepts neither a client without authentication nor user and password'
           throw new TransportError('ProxyAuthRequired', `the SOCKS5 proxy ${offer}`)
         } else throw failed(`it chose the method ${second}, which was not offered`)
         return
@@ -232,5 +232,5 @@ function ipv6(text: string): number[] {
 }
 
 function failed(what: string, cause?: unknown): TransportError {
-  return new TransportError('ProxyFailed', `the proxy does not do its part: ${what}`, cause === undefined ? {} : { cause })
+  return new TransportError('ProxyFailed', `the proxy broke the protocol: ${what}`, cause === undefined ? {} : { cause })
 }

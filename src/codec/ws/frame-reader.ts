@@ -57,10 +57,10 @@ const KINDS: Readonly<Record<number, MessageKind>> = {
   [OPCODE_PONG]: 'pong',
 }
 
-/** What makes room for more bytes. */
+/** How to make room for more bytes. */
 const ROOM = 'Take the messages first, or use a larger bufferCapacity'
 const TABLE_ENTRIES = 1024
-/** Borrowed messages take turns, so that one kept too long is told apart from its successors. */
+/** Borrowed messages take turns, so that the use of an old one is detected. */
 const RING = 8
 /** ASCII texts are decoded in blocks of this size and cut with `substring`; see docs/architecture.md. */
 const TEXT_BLOCK = 2_048
@@ -69,7 +69,7 @@ const TEXT_BLOCK = 2_048
  * Reads WebSocket frames (RFC 6455 section 5) from bytes that arrive in any cut.
  *
  * Order of calls: `read(bytes)`, or `spare()` and `filled(n)`; then `next()` until it is null; then look at {@link FrameReader.error}.
- * Receiving never throws for a broken peer: it ends in `error`, after the messages before it. After {@link FrameReader.release} all methods
+ * Receiving never throws for a broken peer: `error` is set, after the messages before it. After {@link FrameReader.release} all methods
  * throw `Released`.
  */
 export class FrameReader {
@@ -96,7 +96,7 @@ export class FrameReader {
   private readonly slab: number
   /** The end of the read buffer; 0 when the memory is no longer ours, so that nothing is within it. */
   private limit: number
-  /** The read buffer and nothing else: what is copied into it can't pass its end. */
+  /** The read buffer and nothing else: a copy into it can't go past its end. */
   private readonly buffer: Uint8Array
   /** Word index of the record and of the descriptor table. */
   private readonly words: number
@@ -107,7 +107,7 @@ export class FrameReader {
   /** Word indexes of the next descriptor and of the end of those parsed. */
   private cursor = 0
   private end = 0
-  /** Bytes may lie unparsed that a parse could make something of. */
+  /** Unparsed bytes may contain more messages. */
   private unparsed = false
   private readonly parts: Parts
   private block = ''
@@ -116,12 +116,12 @@ export class FrameReader {
   private failure: ProtocolError | null = null
   /** The memory is no longer ours … */
   private isRetired = false
-  /** … and whoever asks for anything is told so. */
+  /** … and every method says so. */
   private isReleased = false
   /** Released, or with a large message that was put together: {@link FrameReader.beforeParsing} has something to do. */
   private isUnusual = false
   private spareView: Uint8Array | null = null
-  /** Address of the read target when there is just one, else 0. */
+  /** Address of the read target when there is only one, otherwise 0. */
   private onlyTarget = 0
 
   private readonly ownsRegion: boolean
@@ -177,7 +177,7 @@ export class FrameReader {
 
   /**
    * The next message, borrowed: valid until the next call of `next`, `poll`, `read`, `spare` or `reset`. Null when more bytes
-   * are needed, after a close message, and after a failure; {@link FrameReader.error} tells the last apart.
+   * are needed, after a close message, and after a failure, which {@link FrameReader.error} shows.
    */
   next(): Message | null {
     if (this.cursor === this.end && !this.parse()) return null
@@ -193,7 +193,7 @@ export class FrameReader {
     return message
   }
 
-  /** Is a whole message ready for `next`? Parses and joins what has arrived. */
+  /** Whether a whole message is ready for `next`. Parses and joins the bytes that have arrived. */
   poll(): boolean {
     for (;;) {
       if (this.cursor === this.end && !this.parse()) return false
@@ -246,7 +246,7 @@ export class FrameReader {
     return this.limit - this.get(READER_TAIL)
   }
 
-  /** Would {@link FrameReader.compact} be worth while? True from the `compactAt` share of the buffer on. */
+  /** Whether {@link FrameReader.compact} is worth it: true from the `compactAt` share of the buffer on. */
   get shouldCompact(): boolean {
     this.checkUsable()
     const consumed = this.get(READER_HEAD) - this.slab
@@ -280,8 +280,8 @@ export class FrameReader {
   }
 
   /**
-   * Copies `bytes` in, all or nothing. Throws `BufferFull` with `needed` and `available` when they do not fit, `InvalidOption` for what is no
-   * `ArrayBuffer` and no view of one.
+   * Copies `bytes` in, all or nothing. Throws `BufferFull` with `needed` and `available` when they do not fit, `InvalidOption` for a value that is
+   * neither an `ArrayBuffer` nor a view of one.
    */
   read(bytes: BytesInit): void {
     this.checkUsable()
@@ -306,7 +306,7 @@ export class FrameReader {
   }
 
   /**
-   * Gives the memory back. What is used afterwards throws `Released`, and its messages are stale, save a close message (and one that was put
+   * Gives the memory back. Every later use throws `Released`, and its messages are stale, except for a close message (and a message that was put
    * together on the heap), which stays valid. A second call does nothing.
    */
   release(): void {
@@ -314,7 +314,7 @@ export class FrameReader {
     this.isReleased = this.isUnusual = true
   }
 
-  /** As {@link release}, for a stream, whose end may be asked after for ever: there is just nothing more to come. @internal */
+  /** As {@link release}, for a stream, which may be asked at any later time: it just has no more messages. @internal */
   retire(): void {
     if (this.isRetired) return
     const kept = (this.held.flags & ASSEMBLED) !== 0 ? this.held.live : null
@@ -336,7 +336,7 @@ export class FrameReader {
 
   /**
    * Fixed read targets. Each has `room` bytes in front of it: a transport that reads ahead fills the one while the other's messages are in
-   * use. What an unfinished frame leaves is moved there, if the frame is at most `inPlace` bytes; of a larger one, the parts are assembled
+   * use. The beginning of an unfinished frame is moved there, if the frame is at most `inPlace` bytes; the parts of a larger one are assembled
    * on the heap. @internal
    */
   targets(count: 1 | 2, bytes: number, inPlace: number, room: number = inPlace): Uint8Array[] {
@@ -351,7 +351,7 @@ export class FrameReader {
   }
 
   /**
-   * Moves what is not parsed out of the way of the next read, which with a single target goes where it lies. `next` does so when it
+   * Moves the unparsed bytes out of the way of the next read, which with a single target goes to the place where they lie. `next` does so when it
    * returns null; before the first frame, the opening handshake must. With two targets, `commit` is early enough. @internal
    */
   makeWay(): void {
@@ -364,12 +364,12 @@ export class FrameReader {
     this.unparsed = true
   }
 
-  /** Did the last parse find anything but control frames? @internal */
+  /** Whether the last parse found anything except control frames. @internal */
   get sawData(): boolean {
     return this.end - this.table > this.get(READER_CONTROLS) * (DESCRIPTOR_BYTES >> 2) || this.get(READER_STATE) === STATE_PARTS
   }
 
-  /** The close frame among what has arrived and was not taken; undefined when not all of that is parsed. @internal */
+  /** The close frame among the received messages that were not taken; undefined when not everything is parsed. @internal */
   get closeAhead(): { code: number; reason: string } | null | undefined {
     if (this.isRetired) return null
     for (let at = this.cursor; at !== this.end; at += 2) {
@@ -437,7 +437,7 @@ export class FrameReader {
     return ascii ? this.text.latin1(this.parts.bytes, 0, length) : this.text.utf8(this.parts.bytes, 0, length)
   }
 
-  /** Everything parsed has been taken: parses what came since. True when that gave something. */
+  /** Everything parsed has been taken: parses the bytes received since. True when that gave a message. */
   private parse(): boolean {
     // One test for all that is rare: with more in it, engines no longer put this method into those that call it.
     if (this.isUnusual) this.beforeParsing()
@@ -473,13 +473,13 @@ export class FrameReader {
       return this.deliver(0, size, (kind === KIND_END_TEXT ? OPCODE_TEXT : OPCODE_BINARY) | (word & DESCRIPTOR_ASCII) | ASSEMBLED)
     }
     if (kind !== OPCODE_CLOSE) return this.deliver(offset, length, kind)
-    // Reading goes on behind a close message, to see the connection end, and then its memory goes: the reason is kept apart.
+    // Reading goes on after a close message, to see the connection end, and then the memory is released: the reason is kept separately.
     this.parts.bytes = this.u8.slice(offset + 2, offset + length)
     const status = length < 2 ? CloseCode.NoStatus : this.view.getUint16(offset)
     return this.deliver(0, this.parts.bytes.length, kind | ASSEMBLED, status)
   }
 
-  /** Copies in bytes whose length has been judged. */
+  /** Copies in bytes whose length has been checked. */
   private take(bytes: Uint8Array, length: number): void {
     if (length > this.remaining) this.makeRoom()
     if (length > this.remaining && this.isDrained) this.compact()
@@ -516,12 +516,12 @@ export class FrameReader {
   }
 
   private append(offset: number, length: number): void {
-    // The low word of what remains: the limits are below 2^31.
+    // The low word of the remaining length: the limits are below 2^31.
     this.parts.append(this.u8.subarray(offset, offset + length), this.get(READER_REMAINING))
     if (this.parts.isLarge) this.isUnusual = true
   }
 
-  /** Frees what has been consumed, when it is free of charge or due. */
+  /** Frees consumed bytes, when that costs nothing or is due. */
   private makeRoom(): void {
     if (!this.isDrained) return
     this.held.live = null

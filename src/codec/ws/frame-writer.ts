@@ -40,8 +40,8 @@ const STAGE_BYTES = 16 * 1024
 const CONTROL_AT = 512
 
 /**
- * Encodes frames (RFC 6455 section 5.2) one behind the other in a fixed buffer; take them out with `data()` and `advance(n)`.
- * Every encoder returns false, having written nothing, when the frame does not fit in what is free. After {@link FrameWriter.release} all
+ * Encodes frames (RFC 6455 section 5.2) one after the other in a fixed buffer; take them out with `data()` and `advance(n)`.
+ * Every encoder returns false, having written nothing, when the frame does not fit in the free room. After {@link FrameWriter.release} all
  * methods throw `Released`.
  */
 export class FrameWriter {
@@ -62,7 +62,7 @@ export class FrameWriter {
   private readonly region: Region
   private readonly stage: number
   private readonly stageView: Uint8Array
-  /** The write buffer and nothing else: what is copied into it can't pass its end. */
+  /** The write buffer and nothing else: a copy into it can't go past its end. */
   private readonly buffer: Uint8Array
   private readonly start: number
   private end: number
@@ -113,10 +113,10 @@ export class FrameWriter {
     return (payload < 126 ? 2 : payload < 65_536 ? 4 : 10) + (this.masked ? 4 : 0) + payload
   }
 
-  /** Encodes a text message. Throws `InvalidOption` for what is no string. */
+  /** Encodes a text message. Throws `InvalidOption` for a value that is not a string. */
   encodeText(text: string): boolean {
     if (typeof text !== 'string') textOf('text', text)
-    // A released writer has no room, so that only who finds none has to ask.
+    // A released writer has no room, so only a call that finds no room has to check for it.
     if (this.room < 0) return this.full()
     if (text.length * 3 > STAGE_BYTES) {
       const bytes = this.encoder.encode(text)
@@ -127,7 +127,7 @@ export class FrameWriter {
     return this.frame(this.stage, written, OPCODE_TEXT)
   }
 
-  /** Encodes a text message that is already UTF-8. This and the following throw `InvalidOption` for what is no bytes. */
+  /** Encodes a text message that is already UTF-8. This and the following methods throw `InvalidOption` for a value that is not bytes. */
   encodeUtf8(bytes: BytesInit): boolean {
     return this.encodeBytes(OPCODE_TEXT, bytes)
   }
@@ -152,7 +152,7 @@ export class FrameWriter {
     return this.encode(opcode, payload, payload.length)
   }
 
-  /** Encodes a message whose payload has been judged: `length` is what {@link plainLength} or {@link bytesOf} found. @internal */
+  /** Encodes a message whose payload has been checked: `length` comes from {@link plainLength} or {@link bytesOf}. @internal */
   encodeCounted(kind: 'text' | 'binary', payload: Uint8Array, length: number): boolean {
     return this.encode(kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY, payload, length)
   }
@@ -200,7 +200,7 @@ export class FrameWriter {
     return this.view
   }
 
-  /** The first `count` bytes of {@link FrameWriter.data} are sent. When all are, the buffer begins anew. Throws `RangeError` for more than those. */
+  /** The first `count` bytes of {@link FrameWriter.data} are sent. When all are, the buffer starts again at its beginning. Throws `RangeError` for a larger count. */
   advance(count: number): void {
     if (this.length === 0) this.checkUsable()
     if (!(Number.isInteger(count) && count >= 0 && count <= this.length))
@@ -209,13 +209,13 @@ export class FrameWriter {
     if (this.head === this.tail) this.head = this.tail = this.start
   }
 
-  /** Drops what has not been taken. */
+  /** Drops the bytes that have not been taken. */
   reset(): void {
     this.checkUsable()
     this.head = this.tail = this.start
   }
 
-  /** Gives the memory back: what is used afterwards throws `Released`. A second call does nothing. */
+  /** Gives the memory back: every later use throws `Released`. A second call does nothing. */
   release(): void {
     if (this.isReleased) return
     this.isReleased = true
@@ -226,7 +226,7 @@ export class FrameWriter {
   }
 
   /**
-   * Encodes a frame of any size into an array of its own, through the stage: for messages that the buffer cannot hold.
+   * Encodes a frame of any size into a new array, through the stage: for messages that the buffer cannot hold.
    * @internal
    */
   encodeDetached(kind: 'text' | 'binary', payload: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -252,7 +252,7 @@ export class FrameWriter {
   }
 
   /**
-   * Runs one of the encoders for a control frame with its output in an array of its own: for one that the buffer has no room for.
+   * Runs one of the encoders for a control frame with its output in a new array: for a frame that the buffer has no room for.
    * @internal
    */
   detachedControl(opcode: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -314,7 +314,7 @@ export class FrameWriter {
     return size !== 0
   }
 
-  /** There is no room; of a released writer, for anything. */
+  /** There is no room; a released writer has none at all. */
   private full(): false {
     this.checkUsable()
     return false
@@ -327,7 +327,7 @@ export class FrameWriter {
 
 const EMPTY = new Uint8Array(0)
 
-/** A payload that a control frame may carry (RFC 6455 section 5.5). Throws `InvalidOption` for what is no bytes, `ControlPayloadTooLarge`. */
+/** A payload that a control frame may carry (RFC 6455 section 5.5). Throws `InvalidOption` for a value that is not bytes, `ControlPayloadTooLarge`. */
 export function checkControlPayload(bytes: BytesInit): Uint8Array {
   const payload = bytesOf('bytes', bytes)
   if (payload.length > MAX_CONTROL_PAYLOAD) {
@@ -341,7 +341,7 @@ export function checkControlPayload(bytes: BytesInit): Uint8Array {
   return payload
 }
 
-/** May this code be sent? As for receiving, less what only servers' proxies may say. */
+/** Whether this code may be sent: as for receiving, except for the codes that only proxies may send. */
 function isSendable(code: number): boolean {
   return Number.isInteger(code) && ((code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 3000 && code <= 4999))
 }

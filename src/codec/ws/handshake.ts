@@ -1,40 +1,29 @@
 /** The opening handshake of a WebSocket (RFC 6455 section 4), sans IO: both ends, over the memory of a frame reader and writer. */
 
-import {
-  HANDSHAKE_ACCEPT_BYTES,
-  HANDSHAKE_KEY_BYTES,
-  HANDSHAKE_NONCE_BYTES,
-  RESPONSE_COMPLETE,
-  RESPONSE_DATA,
-  RESPONSE_FAILED,
-  RESPONSE_HEAD,
-  RESPONSE_MORE,
-  SEAL_NO_ROOM,
-  SHA1_SCRATCH_BYTES,
-} from '../../../assembly/abi.ts'
-import { EncodeError, HandshakeError, type HandshakeResponse, type HttpError, UsageError } from '../../errors.ts'
+import { HANDSHAKE_NONCE_BYTES, RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_MORE } from '../../../assembly/abi.ts'
+import { HandshakeError, type HandshakeResponse, type HttpError, UsageError } from '../../errors.ts'
 import { nameFault, nameValue } from '../../naming.ts'
 import { checkInteger, isBag, refused, SIZE_MAX } from '../../option-rules.ts'
 import { namesOf, showsItself } from '../../printing.ts'
 import { type Fields, type FieldsInit, pairsOf } from '../http/fields.ts'
-import { injectedField, injectedLine, injection } from '../http/injection.ts'
 import { RequestReader } from '../http/request-reader.ts'
 import { ResponseReader } from '../http/response-reader.ts'
 import { bytesOf, textOf } from '../inputs.ts'
 import { FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
+import { HeadWriter } from './head-writer.ts'
 import { findField, listMembers, responseFault, type UpgradeFault, type UpgradeHead, upgradeFault } from './upgrade.ts'
 
 export { findField, type UpgradeHead } from './upgrade.ts'
 
 /** Most fields of a head; Node allows 2,000, h11 and Apache 100. */
 const MAX_FIELDS = 100
-/** Bytes that are handed to a reader of heads at a time, which has room for as many behind the longest head. */
+/** Bytes that are given to a reader of heads at a time; it has room for as many after the longest head. */
 const PIECE = 1_024
 /** Most bytes of a refusal's body that are kept for the error. */
 export const MAX_REFUSAL_BODY: number = 4_096
 
-/** Fields that the handshake itself is made of; RFC 6455 gives them no second meaning. */
+/** Fields that the handshake sets itself; RFC 6455 gives them no second meaning. */
 const RESERVED = new Set([
   'upgrade',
   'connection',
@@ -47,10 +36,10 @@ const RESERVED = new Set([
   'transfer-encoding',
 ])
 
-/** What a token is made of (RFC 9110 section 5.6.2). */
+/** The characters of a token (RFC 9110 section 5.6.2). */
 const TOKEN_CHARACTER = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/
 
-/** Header fields as pairs, less those that would change what the message means: these are refused. */
+/** Header fields as pairs; fields that would change the meaning of the message are refused. */
 export function listFields(init: FieldsInit | undefined): [name: string, value: string][] {
   const list = pairsOf(init, 'headers')
   for (const [name] of list) {
@@ -76,102 +65,9 @@ export function listProtocols(protocols: string | readonly string[] | undefined)
   return list
 }
 
-/** Heads out: into the buffer of a frame writer, whose stage the parts pass through. */
-class HeadWriter {
-  readonly sha1Scratch: number
-  readonly key: number
-  private readonly text: number
-  private readonly textEnd: number
-  private readonly encoder = new TextEncoder()
-  private at = 0
-  private readonly outEnd: number
-
-  constructor(
-    private readonly reader: FrameReader,
-    private readonly writer: FrameWriter,
-  ) {
-    const { address, bytes } = writer.scratch
-    this.sha1Scratch = address
-    this.key = address + SHA1_SCRATCH_BYTES
-    this.text = this.key + 64
-    this.textEnd = address + bytes
-    this.outEnd = writer.free.to
-  }
-
-  // Every step may fail on what it is given, and then nothing has been written.
-
-  /** Begins a head anew; what an earlier one wrote before it failed is forgotten. */
-  begin(): void {
-    this.at = this.writer.free.from
-  }
-
-  requestLine(method: string, target: string): void {
-    const [m, mLength] = this.stage(method, this.text)
-    const [t, tLength] = this.stage(target, m + mLength)
-    this.put(this.reader.exports.putRequestLine(this.at, this.outEnd, m, mLength, t, tLength), () => injectedLine(method, target))
-  }
-
-  statusLine(status: number, reason: string): void {
-    const [r, rLength] = this.stage(reason, this.text)
-    this.put(this.reader.exports.putStatusLine(this.at, this.outEnd, status, r, rLength), () => injection('the reason phrase has bytes that'))
-  }
-
-  field(name: string, value: string): void {
-    const [n, nLength] = this.stage(name, this.text)
-    const [v, vLength] = this.stage(value, n + nLength)
-    this.put(this.reader.exports.putField(this.at, this.outEnd, n, nLength, v, vLength), () => injectedField(name))
-  }
-
-  /** The fields of a request that the handshake is made of, with the key of a nonce. */
-  upgradeFields(nonce: Uint8Array): void {
-    const { exports, u8 } = this.reader
-    u8.set(nonce, this.sha1Scratch)
-    exports.handshakeKey(this.key, this.sha1Scratch)
-    this.put(exports.putUpgradeRequestFields(this.at, this.outEnd, this.key), () => injection('the key has bytes that'))
-  }
-
-  /** The 101 response to `key`, up to its own fields. */
-  switching(key: string): void {
-    const [k] = this.stage(key, this.key)
-    this.put(this.reader.exports.putUpgradeResponse(this.at, this.outEnd, k, this.sha1Scratch), () => injection('the key has bytes that'))
-  }
-
-  /** The Sec-WebSocket-Accept that answers the key that was written last. */
-  get accept(): string {
-    const { exports, u8 } = this.reader
-    exports.handshakeAccept(this.text, this.key, HANDSHAKE_KEY_BYTES, this.sha1Scratch)
-    return String.fromCharCode(...u8.subarray(this.text, this.text + HANDSHAKE_ACCEPT_BYTES))
-  }
-
-  endOfHead(): void {
-    this.put(this.reader.exports.putEndOfHead(this.at, this.outEnd), () => injection('the head has bytes that'))
-    this.writer.appendedTo(this.at)
-  }
-
-  private put(end: number, refusal: () => EncodeError): void {
-    if (end === SEAL_NO_ROOM) {
-      throw new EncodeError(
-        'OutgoingHeadTooLarge',
-        'the head does not fit in the write buffer: use a larger writeBufferCapacity',
-        undefined,
-        this.outEnd - this.at,
-      )
-    }
-    if (end < SEAL_NO_ROOM) throw refusal()
-    this.at = end
-  }
-
-  private stage(text: string, at: number): [address: number, length: number] {
-    if (text.length > this.textEnd - at) throw new EncodeError('OutgoingHeadTooLarge', 'a header field is over 12 KiB', text.length)
-    const { read, written } = this.encoder.encodeInto(text, this.reader.u8.subarray(at, this.textEnd))
-    if (read !== text.length) throw new EncodeError('OutgoingHeadTooLarge', 'a header field is over 12 KiB', text.length)
-    return [at, written]
-  }
-}
-
 /**
- * Hands the bytes that a frame reader holds to a reader of heads, piece by piece, until `step` says that it has what it wanted or no byte is left.
- * Only what the other has used is taken from the frame reader: what follows a head stays there, as the first frame.
+ * Gives the bytes that a frame reader holds to a reader of heads, piece by piece, until `step` says that the head is complete or no byte is left.
+ * Only the used bytes are removed from the frame reader: the bytes after a head stay there, as the first frame.
  */
 function pass<Outcome>(
   from: FrameReader,
@@ -188,7 +84,7 @@ function pass<Outcome>(
   return null
 }
 
-/** What is wrong with a head, in the words of the handshake. */
+/** An error of a head as an error of the handshake. */
 function headError(error: HttpError | null): HandshakeError {
   const code = error?.code
   return new HandshakeError(
@@ -197,7 +93,7 @@ function headError(error: HttpError | null): HandshakeError {
   )
 }
 
-/** What a client asks for. */
+/** A client's opening request. */
 export interface ClientHello {
   /** Path and query. */
   readonly target: string
@@ -248,7 +144,7 @@ export class ClientHandshake {
     this.reader = reader
     this.offered = hello.protocols
     const nonce = bytesOf('nonce', hello.nonce)
-    // What a shorter one leaves out would be whatever lay there before, and would go to the peer.
+    // A shorter nonce would leave old bytes in the memory, and they would be sent to the peer.
     checkInteger('nonce', nonce.length, HANDSHAKE_NONCE_BYTES, HANDSHAKE_NONCE_BYTES, 'bytes')
     out.begin()
     out.requestLine('GET', hello.target)
@@ -268,7 +164,7 @@ export class ClientHandshake {
   }
 
   /**
-   * Looks at what has arrived. `'open'`: the reader stands at the first byte after the head. `'refused'`: the response was not an
+   * Judges the received bytes. `'open'`: the reader stands at the first byte after the head. `'refused'`: the response was not an
    * upgrade; take {@link ClientHandshake.refused} when its body is complete enough. Throws `HandshakeError`.
    */
   receive(): 'more' | 'open' | 'refused' {
@@ -281,7 +177,7 @@ export class ClientHandshake {
     return outcome ?? (this.refusal === null ? 'more' : 'refused')
   }
 
-  /** The refusal with as much of its body as has come, and whether more is worth waiting for. */
+  /** The refusal with the received part of its body, and whether more is worth waiting for. */
   get refused(): { error: HandshakeError; complete: boolean } {
     this.receive()
     const refusal = this.refusal as HandshakeResponse
@@ -296,19 +192,19 @@ export class ClientHandshake {
     return { error, complete: this.isWhole }
   }
 
-  /** Gives the memory of the response back; done when the handshake ends by itself. */
+  /** Gives the memory of the response back; happens by itself when the handshake ends. */
   release(): void {
     this.response.release()
   }
 
-  /** What the bytes that the response reader has lead to. */
+  /** Acts on the result of the response reader. */
   private step(): 'open' | 'refused' | null {
     const { response } = this
     for (let code = response.advance(); code !== RESPONSE_MORE; code = response.advance()) {
       if (code === RESPONSE_HEAD) this.readHead()
       else if (code === RESPONSE_DATA) this.keep(response.data)
       if (code === RESPONSE_FAILED && this.refusal === null) throw this.failure()
-      // A refusal whose body is broken has still been given.
+      // A refusal with a broken body is still a refusal.
       const isOver = code === RESPONSE_COMPLETE || code === RESPONSE_FAILED || this.bodyRoom === 0
       if (!isOver) continue
       this.isWhole = this.refusal !== null
@@ -368,11 +264,11 @@ export interface ServerHello {
   readonly headers: Fields
   /** Subprotocols that the client offers, in order. */
   readonly protocols: readonly string[]
-  /** Why it is no valid upgrade, and the status that says so; null when it is valid. */
+  /** Why it is no valid upgrade, and the status to answer with; null when it is valid. */
   readonly fault: UpgradeFault | null
 }
 
-/** The server's end: `receive` after each read, or `take` for a head that somebody else has read; then `accept` or `refuse`, which write the response. */
+/** The server's end: `receive` after each read, or `take` for a head that was read elsewhere; then `accept` or `refuse`, which write the response. */
 export class ServerHandshake {
   static {
     showsItself(this.prototype, () => ({}))
@@ -382,7 +278,7 @@ export class ServerHandshake {
   private readonly writer: FrameWriter
   private readonly out: HeadWriter
   private request: RequestReader | null = null
-  /** The key of a valid request, to be answered. */
+  /** The key of a valid request, for the answer. */
   private key: string | null = null
 
   /**
@@ -454,9 +350,9 @@ export class ServerHandshake {
   }
 
   /**
-   * Writes the head of a refusal, and as much of its body as the write buffer has room for; after it the connection ends.
+   * Writes the head of a refusal, and as much of its body as the write buffer has room for; after that the connection ends.
    *
-   * @returns the rest of the body, to be sent behind it
+   * @returns the rest of the body, to be sent after it
    */
   refuse(status: number, reason: string, headers: Fields, body: string): Uint8Array<ArrayBuffer> {
     const { out } = this
@@ -478,7 +374,7 @@ export class ServerHandshake {
     return content.subarray(this.writer.append(content))
   }
 
-  /** Gives the memory of the request back; done when its head has been read. */
+  /** Gives the memory of the request back; happens by itself when its head has been read. */
   release(): void {
     this.request?.release()
   }

@@ -1,4 +1,4 @@
-/** How large frames and messages may be that come in: options, defaults and ranges. */
+/** How large incoming frames and messages may be: options, defaults and ranges. */
 
 import { type Family, integer, number, oneOf, type Rule, SIZE_MAX, withDefaults } from '../../option-rules.ts'
 
@@ -11,7 +11,7 @@ export interface FrameReaderOptions {
   role?: Role
   /** Bytes of the read buffer, 256 to 16 MiB. Default 1 MiB of address space; pages that are never touched cost nothing. */
   bufferCapacity?: number
-  /** Consumed share of the buffer from which the unparsed rest is moved to its start, 0 to 1. Default 0.5; 1 is only when full. */
+  /** Consumed share of the buffer from which the unparsed rest is moved to its start, 0 to 1; 1 means only when it is full. Default 0.5. */
   compactAt?: number
   /** Longest payload of one frame in bytes, 0 to 2^31 - 1. Default 16 MiB. Checked from the header. */
   maxFrameSize?: number
@@ -19,7 +19,7 @@ export interface FrameReaderOptions {
   maxMessageSize?: number
 }
 
-/** What a reader of frames goes by. */
+/** The limits of a reader of frames. */
 export interface FrameLimits {
   readonly role: Role
   readonly capacity: number
@@ -28,7 +28,7 @@ export interface FrameLimits {
   readonly maxMessage: number
 }
 
-/** 16 MiB: what the original allows; `ws` takes 100 MiB, undici 128 MiB, nginx's proxy_buffers far less. */
+/** 16 MiB, as the original; `ws` allows 100 MiB, undici 128 MiB, nginx's proxy_buffers far less. */
 export const DEFAULT_MAX_MESSAGE_SIZE: number = 16 * 1024 * 1024
 export const DEFAULT_BUFFER_CAPACITY: number = 1024 * 1024
 

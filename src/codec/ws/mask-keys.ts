@@ -3,7 +3,7 @@
 import { checkInteger, type Rule, refused, rule } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 
-/** Fills `bytes` with random ones. The default is the platform's CSPRNG; another makes a run reproducible. */
+/** Fills `bytes` with random bytes. The default is the platform's CSPRNG; another source makes a run reproducible. */
 export type RandomSource = (bytes: Uint8Array<ArrayBuffer>) => void
 
 /** The platform's CSPRNG. */
@@ -39,7 +39,7 @@ export class MaskKeys {
       this.used = 0
     }
     const key = this.keys[this.used] as number
-    // A used key has no business in memory.
+    // A used key should not stay in memory.
     this.keys[this.used++] = 0
     return key
   }

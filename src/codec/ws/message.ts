@@ -4,7 +4,7 @@ import { DESCRIPTOR_ASCII, OPCODE_CLOSE } from '../../../assembly/abi.ts'
 import { UsageError } from '../../errors.ts'
 import { showsItself } from '../../printing.ts'
 
-/** What a message is (RFC 6455 section 5.6 and 5.5). */
+/** The kind of a message (RFC 6455 section 5.6 and 5.5). */
 export type MessageKind = 'text' | 'binary' | 'ping' | 'pong' | 'close'
 
 /** Close codes (RFC 6455 section 7.4.1 and the IANA registry). 3000 to 4999 are free for applications and libraries. */
@@ -27,11 +27,11 @@ export const CloseCode = {
   BadGateway: 1014,
 } as const
 
-/** Where borrowed messages get their bytes from: the frame reader. */
+/** The source of the bytes of borrowed messages: the frame reader. */
 export interface MessageSource {
   readonly u8: Uint8Array
   readonly view: DataView
-  /** The buffer of a message that came in parts. */
+  /** The buffer of a message that was received in parts. */
   readonly assembly: Uint8Array
   /** Text of an in-place message. */
   textAt(offset: number, length: number, ascii: boolean): string
@@ -43,7 +43,7 @@ export interface MessageSource {
 export const ASSEMBLED = 32
 
 /**
- * A borrowed message. It is valid until the next `next`, `recv` or `readable` on the same connection (sending does not end it);
+ * A borrowed message. It is valid until the next `next`, `recv` or `readable` on the same connection (sending does not invalidate it);
  * using it later throws `StaleMessage`. What it returns by value (strings, numbers, `toOwned()`) stays yours. Eight objects take turns: one that is kept over
  * eight further messages, or a multiple of that, is the later message, and shows its bytes.
  *
@@ -58,7 +58,8 @@ export class Message {
     showsItself(this.prototype, (it) => (it.live === null ? { stale: true } : { kind: it.live, length: it.size, ...closeOf(it) }))
   }
 
-  /** What it is, as long as it may be used; in the message itself, because every access asks. @internal */ live: MessageKind | null = null
+  /** Its kind while it may be used, otherwise null; a field of the message itself, because every access checks it. @internal */ live: MessageKind | null =
+    null
   /** The message whose turn is next. @internal */ follower: Message = this
   /** @internal */ flags = 0
   /** @internal */ offset = 0
@@ -69,22 +70,22 @@ export class Message {
   constructor(private readonly source: MessageSource) {}
 
   // V8 inlines getters last, and those of more than 27 bytecodes, calls included, only while its budget for the caller lasts:
-  // what a loop asks of each message has to be smaller than that.
+  // the getters that a loop calls for each message have to be smaller than that.
 
   /** What it is. */
   get kind(): MessageKind {
     return this.live ?? stale()
   }
 
-  /** Payload bytes; of a close message, those of the reason. */
+  /** Payload bytes; for a close message, those of the reason. */
   get length(): number {
     if (this.live === null) stale()
     return this.size
   }
 
   /**
-   * The payload as a view of the reader's memory: valid as long as the message, and not to be written to. Of a close message, the reason.
-   * The view is not guarded: kept for longer, it shows other data, of other connections too, and so does its `buffer`. Copy what you keep.
+   * The payload as a view of the reader's memory: valid as long as the message, and read-only by contract. For a close message, the reason.
+   * The view is not guarded: kept for longer, it shows other data, also of other connections, and so does its `buffer`. Copy what you keep.
    */
   get bytes(): Uint8Array {
     this.check()
@@ -93,7 +94,7 @@ export class Message {
   }
 
   /**
-   * The payload as a string, decoded on each access. A text message has been validated; other kinds are decoded with U+FFFD for what is not UTF-8.
+   * The payload as a string, decoded on each access. A text message has been validated; other kinds are decoded with U+FFFD for invalid UTF-8.
    * Short ASCII texts of one read share a parent string of up to 2 KiB, which lives as long as any of them.
    */
   get text(): string {
@@ -107,15 +108,15 @@ export class Message {
     return JSON.parse(this.text)
   }
 
-  /** The payload byte at `index`, or `undefined` outside the payload and for what is no whole number. Allocates nothing. */
+  /** The payload byte at `index`, or `undefined` outside the payload and for an index that is not a whole number. Allocates nothing. */
   at(index: number): number | undefined {
     this.check()
-    // A string would be joined to the offset, not added, and reach another connection's memory.
+    // A string would be concatenated with the offset instead of added, and reach another connection's memory.
     if (!isIndex(index) || index >= this.size) return undefined
     return this.flags & ASSEMBLED ? this.source.assembly[index] : this.source.u8[this.offset + index]
   }
 
-  /** Unsigned 8-bit number at `index`. This and the following allocate nothing and throw `RangeError` outside the payload and for what is no whole number. */
+  /** Unsigned 8-bit number at `index`. This and the following methods allocate nothing and throw `RangeError` outside the payload and for an index that is not a whole number. */
   getUint8(index: number): number {
     return this.dataView(index, 1).getUint8(this.offset + index)
   }

@@ -21,9 +21,9 @@ export class Parts {
   constructor(private readonly most: number) {}
 
   /**
-   * Puts a part behind those before it.
+   * Appends a part.
    *
-   * @param remaining bytes of its frame that have not come
+   * @param remaining bytes of its frame that have not arrived
    */
   append(part: Uint8Array, remaining: number): void {
     const needed = this.length + part.length

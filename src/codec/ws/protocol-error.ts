@@ -54,7 +54,7 @@ export function protocolError(code: number, a: number, b: number): ProtocolError
     case ERROR_NEW_MESSAGE_DURING_ASSEMBLY:
       return new ProtocolError('NewMessageDuringAssembly', 'a new message began inside a fragmented one', CloseCode.Protocol)
     case ERROR_CONTINUATION_WITHOUT_START:
-      return new ProtocolError('ContinuationWithoutStart', 'a continuation frame came without a message to continue', CloseCode.Protocol)
+      return new ProtocolError('ContinuationWithoutStart', 'a continuation frame was received without a message to continue', CloseCode.Protocol)
     case ERROR_INVALID_UTF8:
       return new ProtocolError('InvalidUtf8', 'a text message is not valid UTF-8', CloseCode.InvalidPayload)
     case ERROR_CLOSE_FRAME_TOO_SHORT:

@@ -5,7 +5,7 @@ import type { HttpVersion } from '../http/borrowed-head.ts'
 import type { Fields } from '../http/fields.ts'
 import { textOf } from '../inputs.ts'
 
-/** A request head, whoever read it: the request reader, or a server of the platform's. */
+/** A request head, read by the request reader or by a server of the platform. */
 export interface UpgradeHead {
   /** The method; case matters. */
   readonly method: string

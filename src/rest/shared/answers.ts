@@ -1,29 +1,29 @@
-/** How a thread learns that the owner has answered: it looks for a moment, then sleeps and is woken. */
+/** How a thread learns that the owner has answered: it polls for a moment, then sleeps and is woken. */
 
 import type { SharedCells } from './cells.ts'
 import type { Turns } from './doorbell.ts'
-import { bedOf, lieDown } from './handover.ts'
-import { Patience } from './patience.ts'
+import { announceSleep, sleepCellOf } from './handover.ts'
+import { Polling } from './polling.ts'
 
 /** A thread tries so often to fall asleep before the event loop gets its turn. */
 const MOST_ROUNDS = 8
 
-/** What is waited for. */
+/** A wait for an answer. */
 export interface Awaited {
   /** First cell of its block. */
   readonly at: number
-  /** Is there anything to wait for no more? */
+  /** Whether the wait is over. */
   isOver(): boolean
-  /** Called once it is. */
+  /** Called once it is over. */
   onOver(): void
 }
 
 /** The answers that one thread waits for, of one pool. */
 export class Answers {
   private readonly awaited: Awaited[] = []
-  private readonly bed: number
-  private readonly patience: Patience
-  /** A wait can't be taken back: it stays, and the next sleep uses it. */
+  private readonly sleepCell: number
+  private readonly polling: Polling
+  /** A wait can't be cancelled: it stays, and the next sleep uses it. */
   private isWaiting = false
   private isLooking = false
   private until = 0
@@ -35,15 +35,15 @@ export class Answers {
     private readonly turns: Turns,
     spin: number,
   ) {
-    this.bed = bedOf(pool, thread)
-    this.patience = new Patience(spin)
+    this.sleepCell = sleepCellOf(pool, thread)
+    this.polling = new Polling(spin)
   }
 
-  /** Has `awaited` called when it is over. */
+  /** Notifies `awaited` when its wait is over. */
   add(awaited: Awaited): void {
     this.awaited.push(awaited)
     if (this.isLooking) return
-    const spin = this.patience.tries()
+    const spin = this.polling.duration()
     if (spin === 0) {
       this.sleep()
       return
@@ -57,36 +57,36 @@ export class Answers {
     this.turns.immediately(this.look)
   }
 
-  /** Waits for it no longer. */
+  /** Stops waiting for it. */
   remove(awaited: Awaited): void {
     const i = this.awaited.indexOf(awaited)
     if (i >= 0) this.awaited.splice(i, 1)
   }
 
-  /** Looks whether anything is over that this thread itself has ended. */
+  /** Checks for waits that this thread itself has ended. */
   check(): void {
     this.settle()
   }
 
   /** Blocks this thread until it is over; false when that took longer than `left()` ms. */
   block(awaited: Omit<Awaited, 'onOver'>, left: () => number): boolean {
-    const { patience, turns, cells, pool, thread, bed } = this
-    const spin = patience.tries()
+    const { polling, turns, cells, pool, thread, sleepCell } = this
+    const spin = polling.duration()
     if (spin > 0) {
       const until = turns.clock.now() + spin
       do {
         for (let i = 0; i < 50; i++) {
           if (!awaited.isOver()) continue
-          patience.tell(true)
+          polling.report(true)
           return true
         }
       } while (turns.clock.now() < until)
-      patience.tell(false)
+      polling.report(false)
     }
     for (;;) {
-      const seen = lieDown(cells, pool, awaited.at, thread)
+      const seen = announceSleep(cells, pool, awaited.at, thread)
       if (awaited.isOver()) return true
-      if (cells.wait(bed, seen, left()) === 'timed-out') return awaited.isOver()
+      if (cells.wait(sleepCell, seen, left()) === 'timed-out') return awaited.isOver()
     }
   }
 
@@ -98,12 +98,12 @@ export class Answers {
       this.turns.immediately(this.look)
       return
     }
-    this.patience.tell(hasCome)
+    this.polling.report(hasCome)
     this.isLooking = false
     this.sleep()
   }
 
-  /** Tells everybody whose wait is over. */
+  /** Notifies every wait that is over. */
   private settle(): void {
     const { awaited } = this
     for (let i = awaited.length - 1; i >= 0; i--) {
@@ -117,16 +117,16 @@ export class Answers {
   private sleep(): void {
     const { awaited, cells, pool, thread } = this
     for (let rounds = 0; awaited.length > 0; rounds++) {
-      // A bed that never rests must not keep this thread from everything else.
+      // A cell that never rests must not keep this thread from everything else.
       if (rounds === MOST_ROUNDS) {
         this.lookOn(0)
         return
       }
       let seen = 0
-      for (const { at } of awaited) seen = lieDown(cells, pool, at, thread)
+      for (const { at } of awaited) seen = announceSleep(cells, pool, at, thread)
       this.settle()
       if (this.isWaiting || awaited.length === 0) return
-      const waiting = cells.waitAsync(this.bed, seen, Number.POSITIVE_INFINITY)
+      const waiting = cells.waitAsync(this.sleepCell, seen, Number.POSITIVE_INFINITY)
       if (waiting === null) continue
       this.isWaiting = true
       waiting.then(this.onWoken)

@@ -12,21 +12,21 @@ import type { HttpConnection, HttpConnectionClass } from '../connection.ts'
 import { type AcquireOptions, type ClientPoolOptions, DEFAULT_TIMEOUT, POOL_OPTIONS } from '../options.ts'
 import { PoolCore } from '../pool-core.ts'
 import type { SlotOwner } from '../slot.ts'
-import type { Attachments } from './atomic-slot.ts'
+import type { Attachments } from './attachments.ts'
 import { PoolMemory, type PoolPlan, pagesOf, planBytes } from './layout.ts'
 import { type OwnedSlot, RemoteSlots, SharedSlot, type WorkerLike } from './remote-slots.ts'
 
 /** Options of an {@link AtomicClientPool}. */
 export interface AtomicClientPoolOptions extends ClientPoolOptions {
   /**
-   * Blocks of memory besides those of the slots, 0 to 10,000: one is used up when a slot is taken from a thread that may still run, because it did
+   * Blocks of memory in addition to those of the slots, 0 to 10,000: one is used up when a slot is taken from a thread that may still run, because it did
    * nothing for `leakTimeout`. Default: as many as `connections`. Memory that is not touched costs nothing.
    */
   spareBlocks?: number | undefined
   /**
-   * Microseconds that a thread keeps looking before it sleeps, 0 to 10,000: a worker for its answer, the owner for the request that often follows an
-   * answer. Waking a thread costs tens of µs, and a thread that still looks need not be woken; but it keeps a core busy. When looking was in vain, it
-   * is tried more and more seldom. Default 100; 0 where threads outnumber cores.
+   * Microseconds that a thread polls before it sleeps, 0 to 10,000: a worker for its answer, the owner for the request that often follows an
+   * answer. Waking a thread costs tens of µs, and a thread that polls need not be woken; but it keeps a core busy. After polling in vain, the thread
+   * polls less and less often. Use 0 where threads outnumber cores. Default 100.
    */
   spin?: number | undefined
 }
@@ -64,11 +64,11 @@ export interface AtomicClientPool extends ClientPool {
   tryAcquire(): OwnedSlot | null
   acquire(options?: AcquireOptions): Promise<OwnedSlot>
   /**
-   * Has every slot that `worker` holds come back at once when it exits, throws or is terminated. `handOff(worker)` does so by itself; it is for
-   * workers that acquire by a `SharedAcquirer`, or get their slots from others.
+   * Takes back every slot that `worker` holds at once when it exits, throws or is terminated. `handOff(worker)` does so by itself; call this for
+   * workers that acquire through a `SharedAcquirer`, or get their slots from other workers.
    */
   watch(worker: WorkerLike): void
-  /** As `ClientPool.close`; slots that other threads hold count as in use. Those threads are told `PoolClosed`. */
+  /** As `ClientPool.close`; slots that other threads hold count as in use. Calls of those threads fail with `PoolClosed`. */
   close(options?: { timeout?: number | undefined }): Promise<void>
 }
 
@@ -208,7 +208,7 @@ function readerOptions(options: AtomicClientPoolOptions): PoolPlan['reader'] {
   }
 }
 
-/** Throws `InvalidOption` when a process can't have that much. */
+/** Throws `InvalidOption` when a process can't have that much memory. */
 function sharedMemory(bytes: number, blocks: number): WebAssembly.Memory {
   const pages = pagesOf(bytes)
   let cause: unknown
@@ -223,7 +223,7 @@ function sharedMemory(bytes: number, blocks: number): WebAssembly.Memory {
   throw new UsageError('InvalidOption', message, cause === undefined ? undefined : { cause })
 }
 
-/** Tells the pools of a process apart, whichever thread made them. */
+/** Distinguishes the pools of a process, whichever thread made them. */
 function poolId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(12))
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')

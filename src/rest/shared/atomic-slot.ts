@@ -1,18 +1,17 @@
-/** `AtomicClientSlot`: a slot as a thread holds it that does not own the sockets. */
+/** `AtomicClientSlot`: a slot that is held by a thread which does not own the sockets. */
 
 import type { Request } from '../../codec/http/request.ts'
 import type { RequestWriter } from '../../codec/http/request-writer.ts'
 import { RestResponse } from '../../codec/http/response.ts'
 import { GROUND, MADE, type Made } from '../../composition.ts'
 import { type RequestSent, RestError, UsageError } from '../../errors.ts'
-import { checkInteger, checkOptions, type Family, isBag, refused, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
+import { checkInteger, checkOptions, type Family, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
-import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
 import type { ResponseTimings } from '../response.ts'
 import { abandonedRequest } from '../rest-errors.ts'
 import { checkRequest } from '../sendable.ts'
-import { Answers } from './answers.ts'
-import { SharedCells } from './cells.ts'
+import type { Attachment, Attachments } from './attachments.ts'
+import type { SharedCells } from './cells.ts'
 import { takeFailure } from './failures.ts'
 import {
   ABORTED,
@@ -29,7 +28,6 @@ import {
   HELD,
   LEASE_MASK,
   POOL_CLOSED,
-  POOL_THREADS,
   passOn,
   phaseUnder,
   receive,
@@ -41,132 +39,27 @@ import {
   take,
   unsubmit,
 } from './handover.ts'
-import { checkPlan, PoolMemory, type PoolPlan } from './layout.ts'
+import { checkPlan, type PoolPlan } from './layout.ts'
 import { METHODS, type SlotMessage } from './messages.ts'
-import { ReceivedResponse } from './posted-response.ts'
+import type { ReceivedResponse } from './posted-response.ts'
 import type { WorkerLike } from './remote-slots.ts'
 
-/** How long after its limit, or after it was abandoned, a request is given up for an owner that says nothing, in ms: the owner should have said so before. */
+/** How long after its limit, or after it was abandoned, a thread waits for the owner to end a request, in ms: the owner should have done so before. */
 export const GRACE = 1_000
 
 /** Options of a request from another thread. */
 export interface AtomicSendOptions {
   /** Milliseconds until the response is complete, 0 for no limit. Default: the pool's `timeout`. */
   timeout?: number | undefined
-  /** Abandons the request. A thread that blocks in `sendSync` learns of nothing meanwhile: there, it only counts if it is aborted before. */
+  /** Abandons the request. A thread that blocks in `sendSync` receives no events: there, the signal only counts if it was aborted before. */
   signal?: AbortSignal | undefined
 }
 
 /** What they may be. */
 export const ATOMIC_SEND_OPTIONS: Family<AtomicSendOptions> = { timeout: timeLimit(), signal }
 
-/** What is true of a request that the owner has not taken. */
+/** The fields of the error for a request that the owner has not taken. */
 const NOT_SENT = { requestSent: 'nothing', phase: 'queue', elapsed: 0 } as const
-
-/** A thread's objects over the memory of one block; made when it first holds it. */
-interface Berth {
-  readonly writer: RequestWriter
-  readonly response: ReceivedResponse
-}
-
-/** A pool that this thread has attached to. */
-class Attachment {
-  readonly memory: PoolMemory
-  readonly cells: SharedCells
-  readonly answers: Answers
-  /** Tells the threads that use a pool apart, whatever their runtime calls them. */
-  readonly number: number
-  private readonly berths: (Berth | undefined)[] = []
-
-  constructor(
-    readonly runtime: ThreadedRuntime,
-    readonly plan: PoolPlan,
-    thread: number,
-  ) {
-    this.memory = new PoolMemory(plan)
-    this.cells = new SharedCells(this.memory.memory.i32)
-    const turns = { clock: runtime.clock, immediately: runtime.threads.immediately }
-    this.answers = new Answers(this.cells, this.memory.pool, thread, turns, plan.spin)
-    this.number = this.cells.add(this.memory.pool + POOL_THREADS, 1) + 1
-  }
-
-  get isClosed(): boolean {
-    return this.cells.load(this.memory.pool + POOL_CLOSED) !== 0
-  }
-
-  /** The objects over a block, which this thread holds. */
-  berth(block: number): Berth {
-    const { plan, runtime } = this
-    let berth = this.berths[block]
-    if (berth === undefined) {
-      const region = this.memory.regionOf(block)
-      const { host, basePath, defaultHeaders, writeBufferCapacity } = plan
-      const writer = new runtime.http.RequestWriter(host, { writeBufferCapacity, basePath, defaultHeaders }, region)
-      berth = { writer, response: new ReceivedResponse(runtime.codec, plan.reader) }
-      this.berths[block] = berth
-    }
-    return berth
-  }
-}
-
-/** What a thread knows of pools: each once, however many slots come. */
-export class Attachments {
-  private readonly pools = new Map<string, Attachment>()
-  private readonly owned = new Set<string>()
-
-  /** @param thread number of this thread, from 1 */
-  constructor(
-    private readonly runtime: ThreadedRuntime,
-    readonly thread: number,
-  ) {}
-
-  /** Makes a pool known. Harmless when it is. Pools that have been closed meanwhile are forgotten. */
-  attach(plan: PoolPlan): void {
-    checkPlan('plan', plan)
-    if (this.pools.has(plan.id)) return
-    for (const [id, pool] of this.pools) if (pool.isClosed) this.pools.delete(id)
-    this.pools.set(plan.id, new Attachment(this.runtime, plan, this.thread))
-  }
-
-  /** Forgets a pool, and its memory. Harmless when it is not known. */
-  detach(id: string): void {
-    this.pools.delete(id)
-  }
-
-  /** A pool is made on this thread, which then owns its sockets. */
-  own(plan: PoolPlan): void {
-    this.owned.add(plan.id)
-  }
-
-  /** It has been closed. */
-  disown(plan: PoolPlan): void {
-    this.owned.delete(plan.id)
-    this.detach(plan.id)
-  }
-
-  /** Does this thread own the sockets of a pool? By the number of a thread it cannot be told: there are threads that all have the same. */
-  owns(plan: PoolPlan): boolean {
-    return this.owned.has(plan.id)
-  }
-
-  /** What this thread knows of an attached pool. */
-  of(plan: PoolPlan): { readonly cells: SharedCells; readonly memory: PoolMemory; readonly clock: Runtime['clock'] } {
-    const { cells, memory } = this.pools.get(plan.id) as Attachment
-    return { cells, memory, clock: this.runtime.clock }
-  }
-
-  /** Throws `NotAttached`. */
-  get(message: SlotMessage): Attachment {
-    if (!isBag(message) || typeof message.nexusSlot !== 'string') throw refused('message', 'what handOff returned', message)
-    if (message.plan !== undefined) this.attach(checkPlan('message.plan', message.plan))
-    const attachment = this.pools.get(message.nexusSlot)
-    if (attachment !== undefined) return attachment
-    throw new UsageError(
-      'NotAttached',
-      'this thread does not know the pool: call AtomicClientSlot.attach(plan) first, or hand off without isAttached',
-    )
-  }
-}
 
 /** The class whose static method was called. */
 export interface AtomicClientSlotClass<Self extends AtomicClientSlot> {
@@ -244,7 +137,7 @@ export class AtomicClientSlot {
     this.#lease = lease
     this.index = index
     if (!receive(cells, this.at, lease, threads.thread)) throw this.#notHeld('it was received before, or taken back')
-    const { writer, response } = attachment.berth(block)
+    const { writer, response } = attachment.objectsOf(block)
     this.writer = writer
     this.#response = response
     writer.inUse = false
@@ -275,7 +168,7 @@ export class AtomicClientSlot {
   }
 
   /**
-   * Has the owner send a request, and resolves with its response: a view of this thread's memory, valid until the next request on this slot or its
+   * Asks the owner to send a request, and resolves with its response: a view of this thread's memory, valid until the next request on this slot or its
    * release. Rejects as `slot.send` of the owner's thread does, with `SlotReleased` when the slot is no longer held, and with `OwnerGone` when
    * the owner does not answer within a second of the limit.
    */
@@ -307,13 +200,13 @@ export class AtomicClientSlot {
     return this.#finish(since, options.signal)
   }
 
-  /** Tells the owner that this thread still needs the slot, though it sends nothing: every request does so too. Throws `SlotReleased`. */
+  /** Tells the owner that this thread still needs the slot, although it sends nothing: every request does so too. Throws `SlotReleased`. */
   renew(): void {
     if (!this.#isHeld || this.#phase() !== HELD) throw this.#notHeld('it was released, or taken back')
     this.#touch()
   }
 
-  /** Hands the slot on to another thread: post what is returned. Throws `SlotReleased` when it is not held, or a request is under way. */
+  /** Hands the slot on to another thread: post the returned message. Throws `SlotReleased` when the slot is not held, or a request is under way. */
   handOff(worker?: Pick<WorkerLike, 'threadId'>): SlotMessage {
     const thread = worker === undefined ? 0 : checkInteger('threadId of the worker', worker?.threadId, -1, 2 ** 31 - 2, '') + 1
     if (!this.#isHeld || this.#request !== 0 || !passOn(this.#cells, this.at, this.#lease, thread)) {
@@ -324,7 +217,7 @@ export class AtomicClientSlot {
   }
 
   /**
-   * Gives the slot back: an atomic step, no message. With a request under way, that is abandoned and the connection replaced. A second call does nothing,
+   * Gives the slot back: an atomic step, no message. A request under way is abandoned and the connection replaced. A second call does nothing,
    * and neither does one after the slot was taken away from this thread, or the pool was closed.
    */
   release(): void {
@@ -332,7 +225,7 @@ export class AtomicClientSlot {
     const from = giveBack(this.#cells, this.#pool, this.at, this.#block, this.#lease)
     this.#left = from === SUBMITTED ? 'nothing' : from === SENDING ? 'partly' : 'fully'
     this.#end()
-    // Who waits for its answer waits no longer.
+    // A call that waits for the answer ends.
     if (this.#request !== 0) this.#attachment.answers.check()
   }
 
@@ -367,7 +260,7 @@ export class AtomicClientSlot {
     return phaseUnder(this.#cells.load(this.at + BLOCK_STATE), this.#lease)
   }
 
-  /** Nothing is to be waited for: answered, or the lease is over. @internal */
+  /** Nothing more to wait for: answered, or the lease is over. @internal */
   isOver(): boolean {
     const phase = this.#phase()
     return phase !== SUBMITTED && phase !== SENDING
@@ -434,12 +327,12 @@ export class AtomicClientSlot {
     return { since, end: timeout === 0 ? Number.POSITIVE_INFINITY : since + timeout }
   }
 
-  /** Has the owner abandon the request: if it has not taken it yet, nothing of it will leave. It says what became of it, as of any other. */
+  /** Asks the owner to abandon the request: if the owner has not taken it yet, nothing of it will leave. The owner reports the outcome, as for any other request. */
   #abandon(reason: number): void {
     cancel(this.#cells, this.#pool, this.at, this.#block, this.#request, reason)
   }
 
-  /** Takes the request back, and throws, if the owner has not taken it; else has the owner abandon it. */
+  /** Takes the request back, and throws, if the owner has not taken it; otherwise asks the owner to abandon it. */
   #abort(since: number, signal: AbortSignal | undefined): void {
     if (!this.#takeBack()) this.#abandon(ABORTED)
     else throw abandonedRequest('RequestAborted', 'the request was aborted', { ...NOT_SENT, elapsed: this.#now() - since }, signal?.reason)
@@ -495,7 +388,7 @@ export class AtomicClientSlot {
     return new RestError(isClosed ? 'PoolClosed' : 'SlotReleased', message, { fault: 'local', requestSent, phase })
   }
 
-  /** The owner does not say what became of a request that it was to abandon. The slot can be released, and the owner takes it back when it is there again. */
+  /** The owner does not report the outcome of a request that it should abandon. The slot can be released, and the owner takes it back when it runs again. */
   #ownerGone(since: number, signal?: AbortSignal): RestError {
     const outcome = { requestSent: this.#takeBack() ? 'nothing' : 'partly', phase: 'queue', elapsed: this.#now() - since } as const
     if (signal?.aborted) return abandonedRequest('RequestAborted', 'the request was aborted, and its owner is silent', outcome, signal.reason)

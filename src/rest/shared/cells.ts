@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts'
 import { TIMER_MAX } from '../../option-rules.ts'
 import type { Cells } from './handover.ts'
 
-/** What waiting on a cell gives; missing in the libraries of older TypeScript. */
+/** The result of waiting on a cell; missing in the libraries of older TypeScript. */
 type WaitAsync = (
   cells: Int32Array,
   cell: number,
@@ -38,7 +38,7 @@ export class SharedCells implements Cells {
     Atomics.notify(this.words, cell)
   }
 
-  /** Blocks the thread while the cell holds `value`, `timeout` ms at most. Not on a thread that may not block, such as a browser's first. */
+  /** Blocks the thread while the cell holds `value`, at most `timeout` ms. Not for a thread that may not block, such as a browser's main thread. */
   wait(cell: number, value: number, timeout: number): 'ok' | 'not-equal' | 'timed-out' {
     return Atomics.wait(this.words, cell, value, timeout)
   }

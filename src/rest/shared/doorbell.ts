@@ -1,17 +1,17 @@
-/** How the owner learns that other threads want something: it is woken, or, while it expects to be asked, looks by itself. */
+/** How the owner learns that other threads need it: it is woken, or it polls while it expects a request. */
 
 import type { Clock } from '../../clock.ts'
 import type { SharedCells } from './cells.ts'
 import { POOL_ASLEEP, POOL_DOORBELL } from './handover.ts'
-import { Patience } from './patience.ts'
+import { Polling } from './polling.ts'
 
-/** So many rings are answered in a row before the event loop gets its turn. */
+/** Most rings that are answered in a row before the event loop gets its turn. */
 const MOST_ROUNDS = 8
 
 /** The turns of an event loop. */
 export interface Turns {
   readonly clock: Clock
-  /** Calls back in the next turn, after a look at the sockets that waits for nothing. */
+  /** Calls back in the next turn, after the loop has read the sockets without waiting. */
   immediately(callback: () => void): void
 }
 
@@ -23,18 +23,18 @@ export interface Turns {
 export class Doorbell {
   /** The bell when it was last answered. */
   private seen = 0
-  /** A wait can't be taken back: it stays, and the next sleep uses it. */
+  /** A wait can't be cancelled: it stays, and the next sleep uses it. */
   private isWaiting = false
   /** Awake, with a look ahead. */
   private isLooking = false
   private isClosed = false
-  /** When to stop looking; 0 while nothing in particular is looked for. */
+  /** When to stop polling; 0 while no ring is expected. */
   private until = 0
-  private readonly patience: Patience
+  private readonly polling: Polling
 
   /**
-   * @param onTurn is called at the end of a turn in which something was expected
-   * @param onRing looks after whatever is wanted
+   * @param onTurn is called at the end of a turn in which a ring was expected
+   * @param onRing does what the other threads ask for
    */
   constructor(
     private readonly cells: SharedCells,
@@ -44,16 +44,16 @@ export class Doorbell {
     private readonly onTurn: () => void,
     private readonly onRing: () => void,
   ) {
-    this.patience = new Patience(spin)
+    this.polling = new Polling(spin)
   }
 
-  /** Looks for the first time, and from then on whenever it rings. */
+  /** Calls `onRing` once, and from then on whenever the bell rings. */
   open(): void {
     this.answerRing()
     this.sleep()
   }
 
-  /** Says that a ring is likely to come soon: it is looked for at the end of this turn, and a little longer where that pays. */
+  /** Says that a ring is likely soon: the owner polls for it at the end of this turn, and a little longer where that is worth it. */
   expect(): void {
     this.until = 0
     if (this.isLooking) return
@@ -81,18 +81,18 @@ export class Doorbell {
     this.sleep()
   }
 
-  /** Is there more to look for, which has not come yet? */
+  /** Whether a ring is expected that has not happened yet. */
   private looksOn(): boolean {
-    const { patience, turns } = this
+    const { polling, turns } = this
     const hasRung = this.hasRung()
     if (this.until === 0) {
       // The end of the turn.
-      const spin = hasRung ? 0 : patience.tries()
+      const spin = hasRung ? 0 : polling.duration()
       this.until = turns.clock.now() + spin
       return spin > 0
     }
     if (!hasRung && turns.clock.now() < this.until) return true
-    patience.tell(hasRung)
+    polling.report(hasRung)
     return false
   }
 
@@ -101,7 +101,7 @@ export class Doorbell {
   }
 
   private answerRing(): void {
-    // Read before looking: what rings meanwhile is not missed.
+    // Read before looking, so that a ring in between is not missed.
     this.seen = this.cells.load(this.pool + POOL_DOORBELL)
     this.onRing()
   }

@@ -12,7 +12,7 @@ import {
   TransportError,
   type TransportErrorCode,
 } from '../../errors.ts'
-import { BLOCK_CAUSE, BLOCK_FAILURE, BLOCK_MESSAGE, BLOCK_PHASE, BLOCK_SENT, type Cells } from './handover.ts'
+import { BLOCK_FAILURE, BLOCK_FAULT, BLOCK_MESSAGE, BLOCK_PHASE, BLOCK_SENT, type Cells } from './handover.ts'
 import { MESSAGE_BYTES } from './layout.ts'
 import { checkWord, corrupt } from './words.ts'
 
@@ -33,6 +33,7 @@ const CODES: readonly RestErrorCode[] = [
   'SlotReleased',
   'OwnerGone',
   'SharedMemoryCorrupt',
+  'ProxyAuthRequired',
 ]
 const SENT: readonly RequestSent[] = ['nothing', 'partly', 'fully']
 const PHASES: readonly RequestPhase[] = ['queue', 'send', 'first byte', 'body']
@@ -41,13 +42,13 @@ const FAULTS: readonly Fault[] = ['local', 'remote', 'transport']
 /** Text of a failure: its message, and its cause's kind, code and message. */
 type Text = readonly [message: string, cause?: readonly [kind: 'http' | 'transport' | 'other', code: string, message: string]]
 
-/** Puts `error` where the holder finds it. */
+/** Writes `error` where the holder finds it. */
 export function putFailure(cells: Cells, block: number, memory: Uint8Array, at: number, error: unknown): void {
   const failure = error instanceof RestError ? error : unforeseen(error)
   cells.store(block + BLOCK_FAILURE, CODES.indexOf(failure.code) + 1)
   cells.store(block + BLOCK_SENT, SENT.indexOf(failure.requestSent))
   cells.store(block + BLOCK_PHASE, PHASES.indexOf(failure.phase))
-  cells.store(block + BLOCK_CAUSE, FAULTS.indexOf(failure.fault))
+  cells.store(block + BLOCK_FAULT, FAULTS.indexOf(failure.fault))
   const { cause } = failure
   const kind = cause instanceof HttpError ? 'http' : cause instanceof TransportError ? 'transport' : 'other'
   const text: Text =
@@ -65,7 +66,7 @@ export function takeFailure(cells: Cells, block: number, memory: Uint8Array, at:
   const length = checkWord('the length of a failure', cells.load(block + BLOCK_MESSAGE), 0, MESSAGE_BYTES)
   const [message, cause] = textOf(memory.slice(at, at + length))
   return new RestError(CODES[number - 1] as RestErrorCode, message, {
-    fault: pick(FAULTS, 'the fault of a failure', cells.load(block + BLOCK_CAUSE)),
+    fault: pick(FAULTS, 'the fault of a failure', cells.load(block + BLOCK_FAULT)),
     requestSent: pick(SENT, 'how far a request got', cells.load(block + BLOCK_SENT)),
     phase: pick(PHASES, 'the phase of a failure', cells.load(block + BLOCK_PHASE)),
     elapsed,
@@ -94,7 +95,7 @@ function causeOf([kind, code, message]: NonNullable<Text[1]>): Error {
   return new Error(message)
 }
 
-/** What should have been a RestError: it is told as the worst that it can be. */
+/** An error that should have been a RestError: it is reported as the worst case. */
 function unforeseen(error: unknown): RestError {
   const message = `the request failed: ${error instanceof Error ? error.message : String(error)}`
   return new RestError('TransportFailed', message, { fault: 'local', requestSent: 'partly', phase: 'send', cause: error })

@@ -4,7 +4,8 @@ import { compose } from '../../composition.ts'
 import type { ThreadedRuntime } from '../../runtime.ts'
 import type { HttpFamily } from '../family.ts'
 import { type AtomicClientPoolClass, atomicClientPool } from './atomic-pool.ts'
-import { AtomicClientSlot, Attachments } from './atomic-slot.ts'
+import { AtomicClientSlot } from './atomic-slot.ts'
+import { Attachments } from './attachments.ts'
 import { SharedAcquirer } from './shared-acquirer.ts'
 
 /** Classes that know each other, and what this thread knows of pools. */

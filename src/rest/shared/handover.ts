@@ -2,26 +2,26 @@
  * How a slot goes from thread to thread and back: one word of shared memory says who may touch it, and every hand-over is one atomic step on it.
  *
  * Rule 1: only the thread that the state names may read or write a block's memory (the table below). Plain reads and writes of it are ordered by
- *         the atomic step before and after them: what was written before a hand-over is seen behind it.
- * Rule 2: a lease has a number, and it is part of the state word: a step of an old lease finds another word, and does nothing. The owner alone begins
- *         leases, and keeps their numbers in its own memory: it never learns one from the state word.
- * Rule 3: what is shared says where to look, never what is true. A holder marks its block in a bitmap; the owner looks at the state of every block that is
- *         marked. A mark too many finds nothing to do, a lost one is made good by the next look at all blocks. There are no lists, and no links to follow.
- * Rule 4: nothing that is read from shared memory is used as an index, a length or the condition of a loop before it was compared with what the
- *         reader knows by itself. State words are judged by `phaseUnder`, everything else by `checkWord` (words.ts).
+ *         the atomic step before and after them: what was written before a hand-over is seen after it.
+ * Rule 2: a lease has a number, which is part of the state word: a step of an old lease finds another word, and does nothing. The owner alone begins
+ *         leases, and keeps their numbers in its own memory: it never reads one from the state word.
+ * Rule 3: shared memory says where to look, never what is true. A holder marks its block in a bitmap; the owner looks at the state of every marked
+ *         block. A superfluous mark finds nothing to do, and the next look at all blocks makes up for a lost one. There are no lists, and no links to follow.
+ * Rule 4: nothing that is read from shared memory is used as an index, a length or the condition of a loop before it was compared with the
+ *         reader's own records. State words are judged by `phaseUnder`, everything else by `checkWord` (words.ts).
  *
  *     state        who may touch the block           next
  *     FREE         owner                             TRANSIT     the owner hands it off
  *     TRANSIT      nobody                            HELD        a thread receives it
  *     HELD         holder: encodes, reads the answer SUBMITTED   it sends · RETURNED  it is done · TRANSIT  it hands it on
  *     SUBMITTED    nobody                            SENDING     the owner takes the request · HELD, RETURNED  the holder takes it back
- *     SENDING      owner and its socket              ANSWERED    the response or the failure is there · LEFT  the holder waits for it no longer
+ *     SENDING      owner and its socket              ANSWERED    the response or the failure is written · LEFT  the holder stopped waiting
  *     ANSWERED     nobody                            HELD        the holder takes it · RETURNED  it is done
  *     RETURNED     nobody                            FREE        the owner takes it back
  *     LEFT         owner and its socket              FREE        the owner has cut the connection, and takes it back
  *     any                                            FREE        the owner revokes it: the lease number grows
  *
- * All of it is written over `Cells`, so that a test can try every interleaving of the real steps.
+ * Everything is written over `Cells`, so that a test can try every interleaving of the real steps.
  */
 
 /** Words of shared memory, and the atomic steps on them. */
@@ -48,15 +48,15 @@ export const POOL_MARKED = 2
 export const POOL_TICKET_MARKS = 7
 /** Counts the threads that have attached. */
 export const POOL_THREADS = 3
-/** 1 while somebody waits on the owner's thread for a slot: a return rings then. */
+/** 1 while a caller waits on the owner's thread for a slot: a return rings then. */
 export const POOL_WANTED = 4
 /** 1 while the owner may sleep: a ring has to wake it then. */
 export const POOL_ASLEEP = 6
 /** First of the cells that holders sleep on; a thread's is found by its number, and may be another thread's, too. */
-export const POOL_BEDS = 16
-const BEDS = 64
+export const POOL_SLEEP_CELLS = 16
+const SLEEP_CELLS = 64
 /** From here, a bit for each block that the owner should look at. */
-export const POOL_MARKS: number = POOL_BEDS + BEDS
+export const POOL_MARKS: number = POOL_SLEEP_CELLS + SLEEP_CELLS
 
 /** Cells of a pool of so many blocks. */
 export function poolCells(blocks: number): number {
@@ -65,9 +65,9 @@ export function poolCells(blocks: number): number {
 
 // Cells of a block, from its first one.
 export const BLOCK_STATE = 0
-/** Number of the request that was submitted last: each has another one. */
+/** Number of the request that was submitted last: each request has its own. */
 export const BLOCK_REQUEST = 1
-/** What becomes of a request that is abandoned: {@link ABORTED} or {@link TIMED_OUT}. */
+/** Why a request is abandoned: {@link ABORTED} or {@link TIMED_OUT}. */
 export const BLOCK_CANCEL_REASON = 2
 /** Number of the thread that received it, or that it is meant for; 0 when not known. */
 export const BLOCK_HOLDER = 3
@@ -75,23 +75,23 @@ export const BLOCK_HOLDER = 3
 export const BLOCK_LENGTH = 4
 export const BLOCK_METHOD = 5
 export const BLOCK_TIMEOUT = 6
-/** Number of the request that is to be abandoned. */
+/** Number of the request to abandon. */
 export const BLOCK_CANCEL = 7
-/** The outcome: 0 for a response, else a failure's number; how far it got; what was waited for; its cause; bytes of its message. */
+/** The outcome: 0 for a response, else a failure's number; how far it got; what the request was waiting for; whose fault it was; bytes of its message. */
 export const BLOCK_FAILURE = 8
 export const BLOCK_SENT = 9
 export const BLOCK_PHASE = 10
-export const BLOCK_CAUSE = 11
+export const BLOCK_FAULT = 11
 export const BLOCK_MESSAGE = 12
 /** Number of the attachment that last rendered the default fields. */
 export const BLOCK_WRITER = 13
-/** Counts what the holder does, so that one who does nothing is told apart from one who is gone. */
+/** Counts the holder's actions, so that a holder that is alive differs from one that is gone. */
 export const BLOCK_TOUCHED = 14
-/** 1 when the holder may sleep until its answer is there: 0 is written by a holder only, before it submits. */
+/** 1 when the holder may sleep until its answer is written: only a holder writes 0, before it submits. */
 export const BLOCK_ASLEEP = 15
 /** Five doubles: how the exchange went. */
 export const BLOCK_TIMES = 16
-/** Not 0 when a holder found something in the block that the owner does not write. */
+/** Not 0 when a holder found a value in the block that the owner does not write. */
 export const BLOCK_DAMAGED = 26
 export const BLOCK_CELLS = 32
 
@@ -148,7 +148,7 @@ export function step(cells: Cells, block: number, lease: number, from: number, t
 export function handOff(cells: Cells, block: number, lease: number, thread: number): number {
   const next = nextLease(lease)
   cells.store(block + BLOCK_HOLDER, thread)
-  // Publishes the block as it is: what the owner wrote is seen by who receives it.
+  // Publishes the block as it is: the receiver sees what the owner wrote.
   cells.store(block + BLOCK_STATE, stateOf(next, TRANSIT))
   return next
 }
@@ -167,7 +167,7 @@ export function takeMarks(cells: Cells, first: number, count: number, look: (num
 /** Marks a number in a bitmap. */
 export function mark(cells: Cells, pool: number, first: number, number: number): void {
   cells.or(first + (number >>> 5), 1 << (number & 31))
-  // Afterwards: who finds it set finds the mark, too.
+  // After the mark: a thread that finds the flag set finds the mark, too.
   cells.store(pool + POOL_MARKED, 1)
 }
 
@@ -180,25 +180,25 @@ function accept(cells: Cells, block: number, lease: number): boolean {
 export type Finding =
   // Nothing to do.
   | 'nothing'
-  // It has taken a request, which is to be sent.
+  // It has taken a request and has to send it.
   | 'request'
   // It has taken a request that was abandoned before it was sent.
   | 'abandoned request'
   // The request under way is no longer wanted.
   | 'abandon'
-  // It has taken the block back; a request that is under way is nobody's.
+  // It has taken the block back; a request under way has no holder any more.
   | 'back'
   // No step of the protocol leads here.
   | 'damage'
 
 /**
- * Does what the state of a block asks for, and says what came of it.
+ * Does what the state of a block asks for, and returns the result.
  *
  * @param request number of the request that the owner has under way for the block; 0 for none
  */
 export function lookAt(cells: Cells, block: number, lease: number, request: number): Finding {
   const phase = phaseUnder(cells.load(block + BLOCK_STATE), lease)
-  // Only the owner leads to SENDING, and on from it; and what is FREE is not away.
+  // Only the owner changes a block to SENDING and from there to another state; and a FREE block is not away.
   if (phase < 0 || phase === FREE || (phase === SENDING || phase === LEFT) !== (request !== 0)) return 'damage'
   switch (phase) {
     case SUBMITTED:
@@ -220,35 +220,35 @@ export function requestOf(cells: Cells, block: number): number {
   return cells.load(block + BLOCK_REQUEST) || 1
 }
 
-/** SENDING to ANSWERED. False when the holder has left meanwhile. Else it is to be woken: {@link sleeper}. */
+/** SENDING to ANSWERED. False when the holder has left meanwhile. Otherwise it has to be woken: {@link sleeper}. */
 export function answer(cells: Cells, block: number, lease: number): boolean {
   return step(cells, block, lease, SENDING, ANSWERED)
 }
 
-/** The thread to be woken for an answer, or -1 when it is awake: waking costs tens of µs. Asked after the answer. */
+/** The thread to wake for an answer, or -1 when it is awake: waking costs tens of µs. Called after the answer. */
 export function sleeper(cells: Cells, block: number): number {
   // A holder says that it sleeps, then looks at the state once more; the owner answers, then looks here: so one of the two sees the other.
   return cells.load(block + BLOCK_ASLEEP) === 0 ? -1 : cells.load(block + BLOCK_HOLDER)
 }
 
-/** Wakes a thread that sleeps on its bed. */
+/** Wakes a thread that sleeps on its cell. */
 export function wake(cells: Cells, pool: number, thread: number): void {
-  cells.add(bedOf(pool, thread), 1)
-  cells.notify(bedOf(pool, thread))
+  cells.add(sleepCellOf(pool, thread), 1)
+  cells.notify(sleepCellOf(pool, thread))
 }
 
 /** Wakes every thread. */
 export function wakeAll(cells: Cells, pool: number): void {
-  for (let thread = 0; thread < BEDS; thread++) wake(cells, pool, thread)
+  for (let thread = 0; thread < SLEEP_CELLS; thread++) wake(cells, pool, thread)
 }
 
-/** The cell that a thread sleeps on: one of the pool's beds, whatever the number. */
-export function bedOf(pool: number, thread: number): number {
-  return pool + POOL_BEDS + (thread & (BEDS - 1))
+/** The cell that a thread sleeps on: one of the pool's, whatever the number. */
+export function sleepCellOf(pool: number, thread: number): number {
+  return pool + POOL_SLEEP_CELLS + (thread & (SLEEP_CELLS - 1))
 }
 
 /**
- * Any state to FREE under the lease after `lease`, whose number is returned: whatever the holder still does finds another word. A holder that waits is
+ * Any state to FREE under the lease after `lease`, whose number is returned: every later step of the holder finds another word. A waiting holder is
  * woken.
  */
 export function revoke(cells: Cells, pool: number, block: number, lease: number): number {
@@ -261,14 +261,14 @@ export function revoke(cells: Cells, pool: number, block: number, lease: number)
 
 // The holder.
 
-/** TRANSIT to HELD. False when somebody else has received it, or it was revoked. */
+/** TRANSIT to HELD. False when another thread has received it, or it was revoked. */
 export function receive(cells: Cells, block: number, lease: number, thread: number): boolean {
   if (!step(cells, block, lease, TRANSIT, HELD)) return false
   cells.store(block + BLOCK_HOLDER, thread)
   return true
 }
 
-/** Does the thread with the attachment `number` have to render the default fields in the block's writer, which it holds, before it uses that? */
+/** Whether the thread with the attachment `number` has to render the default fields in the block's writer before it uses the writer. */
 export function claimWriter(cells: Cells, block: number, number: number): boolean {
   return cells.exchange(block + BLOCK_WRITER, number) !== number
 }
@@ -292,7 +292,7 @@ export function submit(cells: Cells, pool: number, block: number, number: number
   return request
 }
 
-/** Request numbers come round after 2^32 requests of one block. */
+/** Request numbers repeat after 2^32 requests of one block. */
 function nextRequest(request: number): number {
   const next = (request + 1) | 0
   return next === 0 ? 1 : next
@@ -303,18 +303,18 @@ export function unsubmit(cells: Cells, block: number, lease: number): boolean {
   return step(cells, block, lease, SUBMITTED, HELD)
 }
 
-/** Says that the thread may sleep until its answer is there. Returns what its bed holds: look at the state, then sleep while it holds that. */
-export function lieDown(cells: Cells, pool: number, block: number, thread: number): number {
+/** Says that the thread may sleep until its answer is written. Returns the value of its sleep cell: look at the state, then sleep while the cell holds that value. */
+export function announceSleep(cells: Cells, pool: number, block: number, thread: number): number {
   cells.store(block + BLOCK_ASLEEP, 1)
-  return cells.load(bedOf(pool, thread))
+  return cells.load(sleepCellOf(pool, thread))
 }
 
-/** ANSWERED to HELD: the outcome is the holder's to read. */
+/** ANSWERED to HELD: the holder may read the outcome. */
 export function take(cells: Cells, block: number, lease: number): boolean {
   return step(cells, block, lease, ANSWERED, HELD)
 }
 
-/** Asks for a request to be abandoned. It names this request alone: none that is submitted later is meant. */
+/** Asks the owner to abandon a request. It names this request alone, and has no effect on later ones. */
 export function cancel(cells: Cells, pool: number, block: number, number: number, request: number, reason: number): void {
   cells.store(block + BLOCK_CANCEL_REASON, reason)
   cells.store(block + BLOCK_CANCEL, request)
@@ -323,22 +323,22 @@ export function cancel(cells: Cells, pool: number, block: number, number: number
 }
 
 /**
- * Gives the block back, whatever it is in the middle of; rings when that is a request, or when a slot is waited for. Returns the phase that it was in, or -1
+ * Gives the block back in any phase; rings when a request is under way, or when a caller waits for a slot. Returns the phase that it was in, or -1
  * when the lease is over: it was returned before, or revoked.
  */
 export function giveBack(cells: Cells, pool: number, block: number, number: number, lease: number): number {
-  // In the order in which the owner leads on from one to the next.
+  // In the order in which the owner changes one to the next.
   const from = [HELD, SUBMITTED, SENDING, ANSWERED].find((phase) => step(cells, block, lease, phase, phase === SENDING ? LEFT : RETURNED))
   if (from === undefined) return -1
   mark(cells, pool, pool + POOL_MARKS, number)
-  // After the mark: whoever sets the flag looks at the marks once more afterwards, so one of the two sees the other.
+  // After the mark: the owner looks at the marks once more after it has set the flag, so one of the two sees the other.
   if (from === SENDING || cells.load(pool + POOL_WANTED) !== 0) ring(cells, pool)
   return from
 }
 
-/** Has the owner look: wakes it if it sleeps. */
+/** Makes the owner look: wakes it if it sleeps. */
 export function ring(cells: Cells, pool: number): void {
   cells.add(pool + POOL_DOORBELL, 1)
-  // It stays marked until the owner is awake: a thread that ends between these two steps would take the only wake-up along.
+  // The flag stays set until the owner is awake: if a thread ended between these two steps, the only wake-up would be lost.
   if (cells.load(pool + POOL_ASLEEP) !== 0) cells.notify(pool + POOL_DOORBELL)
 }

@@ -1,4 +1,4 @@
-/** Where things lie in the memory that the threads of a pool share; and what a thread has to know of it. */
+/** The layout of the memory that the threads of a pool share; and what a thread has to know of it. */
 
 import type { Fields } from '../../codec/http/fields.ts'
 import type { ResponseReaderOptions } from '../../codec/http/limits.ts'
@@ -10,12 +10,12 @@ import { responseBytes } from './posted-response.ts'
 import { TICKET_CELLS, TICKETS } from './tickets.ts'
 
 const PAGE = 65_536
-/** Room for what a failure says, in UTF-8. */
+/** Room for the text of a failure, in UTF-8. */
 export const MESSAGE_BYTES = 1_024
 
-/** What every thread builds its own view of the pool from. It can be posted, and holds no bytes but the codec's module. */
+/** From this, every thread builds its own view of the pool. It can be posted; the codec's module is its only code. */
 export interface PoolPlan {
-  // Tells pools apart, in this process.
+  // Distinguishes the pools of this process.
   readonly id: string
   readonly memory: WebAssembly.Memory
   readonly module: WebAssembly.Module
@@ -26,9 +26,9 @@ export interface PoolPlan {
   readonly defaultHeaders: Fields
   readonly writeBufferCapacity: number
   readonly reader: Required<ResponseReaderOptions>
-  // The limit of a request that does not say itself, in ms.
+  // The limit of a request without a `timeout`, in ms.
   readonly timeout: number
-  // How long a thread looks for what it expects before it sleeps, in ms.
+  // How long a thread polls before it sleeps, in ms.
   readonly spin: number
 }
 
@@ -90,7 +90,7 @@ export class PoolMemory {
     return this.start + block * this.stride + align(BLOCK_CELLS * 4)
   }
 
-  /** The memory of a block's writer. Nobody gives it back: it lives as long as the pool. */
+  /** The memory of a block's writer. It is never given back: it lives as long as the pool. */
   regionOf(block: number): Region {
     return new Region(this.memory, this.messageOf(block) + align(MESSAGE_BYTES), RequestWriter.regionBytes(this.plan), () => {})
   }

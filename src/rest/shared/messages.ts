@@ -1,4 +1,4 @@
-/** What goes from thread to thread by message: once how to attach, then nothing but numbers. */
+/** The messages between threads: the first says how to attach, all others contain only numbers. */
 
 import type { PoolPlan } from './layout.ts'
 
@@ -13,5 +13,5 @@ export interface SlotMessage {
   readonly plan?: PoolPlan
 }
 
-/** Methods as the owner has to know them: only `HEAD` and `CONNECT` change how a response is read. */
-export const METHODS: readonly string[] = ['GET', 'HEAD', 'CONNECT']
+/** Methods as the owner has to know them: only `HEAD` and `CONNECT` change how a response is read, so all the others are one. */
+export const METHODS: readonly string[] = ['any other', 'HEAD', 'CONNECT']

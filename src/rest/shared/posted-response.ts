@@ -1,8 +1,8 @@
 /**
- * A response on its way through shared memory: the owner reads it in memory of its own and copies it out, the holder copies it in, and checks it as it
- * does. So neither ever works on bytes that another thread could change meanwhile.
+ * A response on its way through shared memory: the owner reads it in its own memory and copies it out; the holder copies it in and checks it while it
+ * copies. So neither ever works on bytes that another thread could change meanwhile.
  *
- *     │ 16 words │ field table │ trailer table │ head, as it came │ body │ trailers: name, value, name, value … │
+ *     │ 16 words │ field table │ trailer table │ head, as received │ body │ trailers: name, value, name, value … │
  *
  * A table has four words for each field: place and length of its name, then of its value; places count from the beginning of the text.
  */
@@ -65,7 +65,7 @@ export class ResponsePoster {
     this.own = new Int32Array(reader.u8.buffer)
   }
 
-  /** Puts it at an address. `words` and `bytes` are the whole of the shared memory. */
+  /** Writes it at an address. `words` and `bytes` are the whole of the shared memory. */
   post(words: Int32Array, bytes: Uint8Array, address: number): void {
     const { reader, limits } = this
     const at = address >> 2
@@ -112,7 +112,7 @@ export class ResponsePoster {
   }
 }
 
-/** A response that came through shared memory, in memory of the thread that received it: one at a time. */
+/** A response that was received through shared memory, in the receiving thread's own memory: one at a time. */
 export class ReceivedResponse implements ResponseSource {
   serial = 0
   readonly fields: HeadFields
@@ -147,7 +147,7 @@ export class ReceivedResponse implements ResponseSource {
     this.fields = new HeadFields(region.memory, codec.text, record)
   }
 
-  /** Copies a response in. Throws `SharedMemoryCorrupt`, for a request that was sent, when it is none that the owner posts. */
+  /** Copies a response in. Throws `SharedMemoryCorrupt`, for a request that was sent, when the owner cannot have posted it. */
   receive(words: Int32Array, bytes: Uint8Array, address: number): void {
     this.expire()
     try {
@@ -158,7 +158,7 @@ export class ReceivedResponse implements ResponseSource {
     }
   }
 
-  /** What was received is stale. */
+  /** Makes the received response stale. */
   expire(): void {
     this.serial = (this.serial + 1) & SERIAL_MASK
     this.fields.clear()

@@ -1,10 +1,10 @@
 /**
- * The owner's side of slots that other threads hold: sends what they submit, takes back what they return, and takes away what they can no
- * longer give back.
+ * The owner's side of slots that other threads hold: it sends the requests that they submit, takes back the slots that they return, and takes away
+ * those that they can no longer give back.
  *
  * Rule 1: a block that is taken from a thread that may still run is never used again: its late writes reach memory that nobody reads.
- * Rule 2: what is in shared memory can be wrong. Whose block it is, under which lease, and whether a request of it is under way stands in this thread's
- *         own memory, and so do the connection's buffers; a block that contradicts that is retired, and costs its slot no more than its memory.
+ * Rule 2: shared memory can be wrong. This thread records in its own memory whose block it is, under which lease, and whether it has a request under
+ *         way, and keeps the connection's buffers there; a block that contradicts this is retired, and its slot loses only that memory.
  */
 
 import { RestError, UsageError } from '../../errors.ts'
@@ -56,9 +56,9 @@ export interface WorkerLike {
 
 const HAND_OFF_OPTIONS: Family<{ isAttached?: boolean }> = { isAttached: flag(false) }
 
-/** A request of another thread that is under way, as this thread knows it. */
+/** A request of another thread that is under way, as this thread records it. */
 interface Trip {
-  /** Its number: what a cancel has to name. */
+  /** Its number, which a cancel has to name. */
   readonly request: number
   /** Why it is abandoned; null while it is not. */
   reason: 'RequestAborted' | 'RequestTimeout' | null
@@ -68,7 +68,7 @@ interface Trip {
 export class SharedSlot extends Slot {
   /** The block under which other threads hold it; -1 when none is left. */
   block: number
-  /** Another thread has it, or is about to. */
+  /** Another thread has it, or will receive it. */
   isAway = false
   /** The request that is sent for its holder. */
   trip: Trip | null = null
@@ -107,17 +107,17 @@ export class OwnedSlot extends ClientSlot {
   declare protected readonly slot: SharedSlot
 
   /**
-   * Hands the slot off: what is returned is to be posted to the thread that shall hold it, which makes a slot of it with
-   * `AtomicClientSlot.receive`. This handle is released by it. Throws `SlotReleased` when the slot is not held,
+   * Hands the slot off: post the returned message to the thread that will hold it, which turns it into a slot with
+   * `AtomicClientSlot.receive`. This handle is released. Throws `SlotReleased` when the slot is not held,
    * and `InvalidOption` for a worker that has ended.
    *
-   * @param worker who is to get it. When it exits, throws or is terminated, the slot comes back at once; without, after `leakTimeout`
-   * @param options `isAttached`: the thread has attached to this pool before (`pool.plan`), so the message need not tell how
+   * @param worker the receiver. When it exits, throws or is terminated, the slot returns at once; without a worker, after `leakTimeout`
+   * @param options `isAttached`: the thread has attached to this pool before (`pool.plan`), so the message need not say how
    */
   handOff(worker?: WorkerLike, options: { isAttached?: boolean } = {}): SlotMessage {
     const { isAttached = false } = readOptions(HAND_OFF_OPTIONS, options)
     if (!this.held) {
-      throw new RestError('SlotReleased', 'this slot was released, or handed off: it may belong to somebody else now', {
+      throw new RestError('SlotReleased', 'this slot was released, or handed off: another caller may have it now', {
         fault: 'local',
         requestSent: 'nothing',
         phase: 'send',
@@ -137,14 +137,14 @@ export class RemoteSlots implements Holders {
   private posters: readonly ResponsePoster[] = []
   private readonly cells: SharedCells
   private readonly pool: number
-  /** Whose block it is; null for one that is spare or retired. */
+  /** The slot of each block; null for a spare or retired block. */
   private readonly slotOf: (SharedSlot | null)[]
   /** The lease of each block. */
   private readonly leases: Int32Array
   private readonly spare: number[] = []
-  /** What ends the watch over a thread, by its number. */
+  /** Functions that end the watch over a thread, by its number. */
   private readonly watched = new Map<number, () => void>()
-  /** Threads that have ended, so that nothing is given to them. */
+  /** Threads that have ended: they get no more slots. */
   private readonly ended = new Set<number>()
   private readonly bell: Doorbell
   /** First cells of the blocks answered in this turn. */
@@ -189,13 +189,13 @@ export class RemoteSlots implements Holders {
     return lease
   }
 
-  /** Takes a slot back that was lent and never reached anybody. */
+  /** Takes a slot back that was lent and never received. */
   recall(slot: SharedSlot): void {
     this.revoke(slot.block)
     this.comeBack(slot)
   }
 
-  /** Has this thread ended? Known of those that are watched. */
+  /** Whether this thread has ended; known for watched threads. */
   hasEnded(thread: number): boolean {
     return this.ended.has(thread)
   }
@@ -218,7 +218,7 @@ export class RemoteSlots implements Holders {
   collect(): void {
     const { cells, pool } = this
     if (cells.load(pool + POOL_MARKED) === 0) return
-    // Before the marks: what is marked from here on is found the next time.
+    // Before the marks: a mark that is set from here on is found the next time.
     cells.store(pool + POOL_MARKED, 0)
     takeMarks(cells, pool + POOL_MARKS, this.slotOf.length, this.look)
     this.desk.collect()
@@ -239,21 +239,21 @@ export class RemoteSlots implements Holders {
   onLeak(slot: Slot): void {
     const shared = slot as SharedSlot
     this.sweep()
-    // Without memory to spare it can only be reported.
+    // Without a spare block the leak can only be reported.
     if (!shared.isAway || this.spare.length === 0) return
     this.replaceBlock(shared)
     this.desk.onLeak(shared)
     this.comeBack(shared)
   }
 
-  /** Nobody gets a slot any more. */
+  /** No more slots are given. */
   beginClose(): void {
     this.cells.store(this.pool + POOL_CLOSED, 1)
     this.setWanted(true)
     this.sweep()
   }
 
-  /** Ends it: every holder is told, and nothing of the pool is kept by anybody. */
+  /** Ends it: every holder is notified, and no object keeps the pool's memory. */
   close(): void {
     if (!this.listening) return
     this.listening = false
@@ -263,11 +263,11 @@ export class RemoteSlots implements Holders {
     for (const slot of this.slotOf) if (slot) this.revoke(slot.block)
     this.desk.close()
     this.bell.close()
-    // A wait that is not needed any more keeps the memory, too.
+    // A wait that is no longer needed would keep the memory, too.
     wakeAll(this.cells, this.pool)
   }
 
-  /** Shared memory contradicts what this thread knows. `slot`: whose block it is, which is retired; null for what belongs to no slot. */
+  /** Shared memory contradicts this thread's records. `slot`: the slot whose block is retired; null for memory that belongs to no slot. */
   onCorruption(slot: SharedSlot | null, error: unknown): void {
     this.core.onCorruption(slot, error as RestError)
     if (slot === null) return
@@ -290,7 +290,7 @@ export class RemoteSlots implements Holders {
     this.leases[block] = revoke(this.cells, this.pool, this.place(block), this.leases[block] as number)
   }
 
-  /** Retires a slot's block and gives it one that nobody knows. False when there is none. */
+  /** Retires a slot's block and gives it a spare one. False when there is none. */
   private replaceBlock(slot: SharedSlot): boolean {
     this.revoke(slot.block)
     this.slotOf[slot.block] = null
@@ -323,7 +323,7 @@ export class RemoteSlots implements Holders {
     }
   }
 
-  /** Sends what a holder has encoded, straight from the shared memory. */
+  /** Sends a request that a holder has encoded, straight from the shared memory. */
   private serve(slot: SharedSlot, isWanted: boolean): void {
     const { cells } = this
     const at = this.place(slot.block)
@@ -380,7 +380,7 @@ export class RemoteSlots implements Holders {
     this.answer(slot, at)
   }
 
-  /** Who looks for it sees it at once; who sleeps is woken when this turn is over, however many answers it has for one thread. */
+  /** A thread that polls sees the answer at once; a thread that sleeps is woken once when this turn is over, however many answers it has. */
   private answer(slot: SharedSlot, at: number): void {
     const lease = this.leases[slot.block] as number
     if (!answer(this.cells, at, lease)) {
@@ -412,11 +412,11 @@ export class RemoteSlots implements Holders {
     for (let i = 0; i < times.length; i++) view.setFloat64((at + BLOCK_TIMES + 2 * i) * 4, times[i] as number, true)
   }
 
-  /** Gives up the request that its holder no longer wants. */
+  /** Abandons a request that its holder no longer wants. */
   private abandon(slot: SharedSlot, trip: Trip): void {
     if (trip.reason !== null) return
     this.readReason(slot, trip)
-    // When its response is there already, the connection is no longer its.
+    // When its response is complete already, the connection is no longer the request's.
     if (slot.connection?.state === 'busy') slot.connection.destroy()
   }
 
@@ -431,13 +431,13 @@ export class RemoteSlots implements Holders {
     this.core.giveBack(slot)
   }
 
-  /** Has the slots of `worker` come back when it ends. */
+  /** Takes the slots of `worker` back when it ends. */
   watch(worker: WorkerLike): void {
     if (!Number.isInteger(worker?.threadId) || typeof worker.once !== 'function') {
-      throw new UsageError('InvalidOption', 'worker must be a Worker of node:worker_threads: of another kind it cannot be known when it ends')
+      throw new UsageError('InvalidOption', 'worker must be a Worker of node:worker_threads: the end of any other kind cannot be noticed')
     }
     const thread = worker.threadId + 1
-    // A worker that has ended says -1 on Node and Bun, and no longer tells that it ends.
+    // A worker that has ended has the number -1 on Node and Bun, and emits no event for its end any more.
     if (thread <= 0 || this.ended.has(thread)) throw new UsageError('InvalidOption', 'the worker has ended: nothing can be handed to it')
     if (this.watched.has(thread)) return
     const onExit = (): void => {
@@ -449,7 +449,7 @@ export class RemoteSlots implements Holders {
     this.watched.set(thread, () => worker.off?.('exit', onExit))
   }
 
-  /** A thread is gone: nothing it held can come back by itself, and nothing will be written there any more. */
+  /** A thread is gone: its slots can't be returned by it, and it will write nothing more there. */
   private onExit(thread: number): void {
     if (!this.listening) return
     this.sweep()
@@ -462,7 +462,7 @@ export class RemoteSlots implements Holders {
   }
 }
 
-/** A failure that came of a holder's wish. */
+/** The failure of a request that its holder abandoned. */
 function abandoned(code: 'RequestAborted' | 'RequestTimeout', error: unknown): unknown {
   if (!(error instanceof RestError) || error.code !== 'RequestAborted') return error
   const { requestSent, phase, elapsed } = error

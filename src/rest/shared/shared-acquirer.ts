@@ -1,11 +1,12 @@
-/** `SharedAcquirer`: slots for threads that do not own the sockets, for the asking. */
+/** `SharedAcquirer`: threads that do not own the sockets ask for slots. */
 
 import type { Clock } from '../../clock.ts'
 import { GROUND, MADE, type Made } from '../../composition.ts'
 import { RestError, UsageError } from '../../errors.ts'
 import { checkOptions, type Family, signal, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
-import { type AtomicClientSlot, type Attachments, GRACE } from './atomic-slot.ts'
+import { type AtomicClientSlot, GRACE } from './atomic-slot.ts'
+import type { Attachments } from './attachments.ts'
 import { type SharedCells, stayAlive } from './cells.ts'
 import { POOL_CLOSED } from './handover.ts'
 import type { PoolMemory, PoolPlan } from './layout.ts'
@@ -33,16 +34,16 @@ const DEFAULT_TIMEOUT = 30_000
 
 /** Options of {@link SharedAcquirer.acquire}. */
 export interface SharedAcquireOptions {
-  /** Milliseconds to wait, 1 to 2^31 - 1, or 0 for no limit. Default 30,000. */
+  /** Milliseconds to wait, 0 to 2^31 - 1; 0 is no limit. Default 30,000. */
   timeout?: number | undefined
-  /** Ends the wait, with `RequestAborted`. In `acquireSync` it only counts if it is aborted before: a thread that blocks learns of nothing. */
+  /** Ends the wait, with `RequestAborted`. In `acquireSync` it only counts if it was aborted before: a thread that blocks receives no events. */
   signal?: AbortSignal | undefined
 }
 
 /** What they may be. */
 export const SHARED_ACQUIRE_OPTIONS: Family<SharedAcquireOptions> = { timeout: timeLimit(DEFAULT_TIMEOUT), signal }
 
-/** Makes a slot of a message: `AtomicClientSlot`. */
+/** Turns a message into a slot: `AtomicClientSlot`. */
 export interface SlotReceiver {
   receive(message: SlotMessage): AtomicClientSlot
 }
@@ -78,8 +79,8 @@ export interface AttachedAcquirer extends Made {
  * const slot = await acquirer.acquire({ timeout: 50 })
  * ```
  *
- * The owner is asked, and hands the slot over: it costs a wake-up of the owner's thread. Where slots can be handed out ahead, do that instead. Tell
- * the pool of its workers (`pool.watch(worker)`), so that a slot that is granted to one that has ended comes back at once.
+ * It asks the owner, which hands the slot over: this costs a wake-up of the owner's thread. Where slots can be handed out ahead of time, do that instead.
+ * Register the workers with the pool (`pool.watch(worker)`), so that a slot that is granted to a worker that has ended returns at once.
  */
 export class SharedAcquirer {
   static {
@@ -110,7 +111,7 @@ export class SharedAcquirer {
 
   /**
    * Waits for a slot. Rejects with a {@link RestError}: `AcquireTimeout`, `RequestAborted`, `PoolClosed`, `PoolQueueFull` when 64 threads wait already, and
-   * `OwnerGone` when the owner does not even answer within a second of the limit.
+   * `OwnerGone` when the owner does not answer within a second of the limit.
    */
   async acquire(options: SharedAcquireOptions = {}): Promise<AtomicClientSlot> {
     const wait = this.#begin(options)
@@ -205,12 +206,12 @@ class Wait {
     return this.cells.load(this.at + TICKET_STATE) === ticketState(this.number, WAITING)
   }
 
-  /** The thread waits no longer, and the owner has not seen it yet. */
+  /** The thread has stopped waiting, and the owner has not seen that yet. */
   isAbandoned(): boolean {
     return this.cells.load(this.at + TICKET_STATE) === ticketState(this.number, ABANDONED)
   }
 
-  /** Waits no longer; false when a slot is there. */
+  /** Stops waiting; false when a slot was granted. */
   abandon(): boolean {
     return abandon(this.cells, this.memory.pool, this.at, this.ticket, this.number)
   }

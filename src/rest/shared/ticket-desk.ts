@@ -34,15 +34,15 @@ interface LentSlot extends Slot {
 export interface Lender {
   /** Lends a slot to a thread. Returns the lease. */
   lend(slot: LentSlot, thread: number): number
-  /** Takes a slot back that was lent and never reached anybody. */
+  /** Takes a slot back that was lent and never received. */
   recall(slot: LentSlot): void
-  /** Has this thread ended? Known of those that are watched. */
+  /** Whether this thread has ended; known for watched threads. */
   hasEnded(thread: number): boolean
   /** The memory that threads share was damaged: that of a slot, or what belongs to none. */
   onCorruption(slot: null, error: unknown): void
 }
 
-/** What the owner knows of a ticket. */
+/** The owner's record of a ticket. */
 interface Known extends KnownTicket {
   /** Leaves the queue, in which it is. */
   leave: AbortController | null
@@ -71,7 +71,7 @@ export class TicketDesk {
     private readonly slots: Lender,
   ) {}
 
-  /** Looks at the tickets that are marked, and queues each that waits like any caller on this thread. */
+  /** Looks at the marked tickets, and queues each waiting one like any caller on this thread. */
   collect(): void {
     takeMarks(this.cells, this.memory.pool + POOL_TICKET_MARKS, TICKETS, this.look)
     this.queueFound()
@@ -83,7 +83,7 @@ export class TicketDesk {
     this.queueFound()
   }
 
-  /** A thread has ended: what it asked for is asked for no more. */
+  /** A thread has ended: its tickets are freed. */
   onExit(thread: number): void {
     this.known.forEach((known, ticket) => {
       if (!known.isRetired && freeOf(this.cells, this.memory.ticketAt(ticket), known, thread)) leave(known)
@@ -97,7 +97,7 @@ export class TicketDesk {
     })
   }
 
-  /** Nobody gets a slot any more: those who wait are told. */
+  /** No more slots are given: waiting threads are refused. */
   close(): void {
     for (let ticket = 0; ticket < TICKETS; ticket++) {
       leave(this.known[ticket] as Known)
@@ -149,7 +149,7 @@ export class TicketDesk {
     known.isQueued = true
     known.number = number
     known.leave = controller
-    // Its own limit is the thread's to watch; the queue's bound holds for it as for everybody.
+    // The thread watches its own time limit; the bound of the queue also holds for it.
     this.core.acquire({ timeout: 0, signal: controller.signal }).then(
       (handle) => {
         // It has left just now.

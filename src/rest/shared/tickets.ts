@@ -1,15 +1,15 @@
 /**
  * How threads that do not own the sockets ask the owner for a slot: a ticket in shared memory that the owner writes a slot on.
  *
- * Rule 1: the owner stays the only one who acquires. No thread ever holds a lock, so none can die with one; and who came first is served first,
- *         because the owner's queue is.
- * Rule 2: the owner keeps in its own memory which tickets it has in its queue, and which threads it has granted one; what a ticket says is judged by that.
+ * Rule 1: only the owner acquires. No thread ever holds a lock, so none can die with one; and threads are served in order, because the owner's queue
+ *         is in order.
+ * Rule 2: the owner records in its own memory which tickets it has in its queue, and to which threads it has granted one; a ticket is judged by these records.
  * Rule 3: each use of a ticket has a number, which is part of its state: a step of an earlier use finds another word, and does nothing. So a ticket whose
  *         thread has ended, or sleeps, can be given to the next one.
  *
  *     EMPTY       nobody's                          CLAIMED    a thread takes it
  *     CLAIMED     the thread's, which fills it in   WAITING    it is marked, for the owner to queue
- *     WAITING     the owner's                       GRANTED    a slot is on it · REFUSED  there is none for it · ABANDONED  the thread waits no longer
+ *     WAITING     the owner's                       GRANTED    a slot is written on it · REFUSED  it gets no slot · ABANDONED  the thread stopped waiting
  *     GRANTED     the thread's                      EMPTY      it has read which slot
  *     REFUSED     the thread's                      EMPTY      it has seen it
  *     ABANDONED   the owner's                       EMPTY      it has seen that nobody waits
@@ -45,7 +45,7 @@ const PHASE_BITS = 3
 const PHASE_MASK = 7
 const NUMBER_MASK = 0x0fff_ffff
 
-/** The state word of a use of a ticket. Of one that is CLAIMED, the number is that of the thread. */
+/** The state word of a use of a ticket. When it is CLAIMED, the number is that of the thread. */
 export function ticketState(number: number, phase: number): number {
   return ((number & NUMBER_MASK) << PHASE_BITS) | phase
 }
@@ -56,12 +56,12 @@ export function phaseOfTicket(state: number): number {
   return state >= 0 && (phase > EMPTY || state === EMPTY) && phase <= RETIRED ? phase : -1
 }
 
-/** The number of a use. Of two that are not too far apart, the later one is behind: {@link isLater}. */
+/** The number of a use; {@link isLater} compares two that are not too far apart. */
 export function numberOf(state: number): number {
   return (state >>> PHASE_BITS) & NUMBER_MASK
 }
 
-/** Was use `a` drawn after use `b`? Numbers come round after 268 million. */
+/** Whether use `a` was drawn after use `b`. Numbers repeat after 268 million. */
 export function isLater(a: number, b: number): boolean {
   const distance = (a - b) & NUMBER_MASK
   return distance > 0 && distance < NUMBER_MASK >>> 1
@@ -92,7 +92,7 @@ export function ask(cells: Cells, pool: number, at: number, ticket: number, thre
   return number
 }
 
-/** WAITING to ABANDONED, and rings: its place in the queue is free again. False when a slot has been granted in the meantime, which is the thread's then. */
+/** WAITING to ABANDONED, and rings: its place in the queue is free again. False when a slot has been granted in the meantime: the thread has it then. */
 export function abandon(cells: Cells, pool: number, at: number, ticket: number, number: number): boolean {
   if (!step(cells, at, number, WAITING, ABANDONED)) return false
   mark(cells, pool, pool + POOL_TICKET_MARKS, ticket)
@@ -100,14 +100,14 @@ export function abandon(cells: Cells, pool: number, at: number, ticket: number, 
   return true
 }
 
-/** GRANTED or REFUSED to EMPTY: what is on the ticket has been read. False when the owner has taken it back meanwhile. */
+/** GRANTED or REFUSED to EMPTY: the ticket has been read. False when the owner has taken it back meanwhile. */
 export function redeem(cells: Cells, at: number, number: number, from: number): boolean {
   return step(cells, at, number, from, EMPTY)
 }
 
 // The owner.
 
-/** WAITING to GRANTED, and wakes the thread. False when it no longer waits: the slot is still the owner's. */
+/** WAITING to GRANTED, and wakes the thread. False when the thread no longer waits: the owner keeps the slot. */
 export function grant(cells: Cells, at: number, number: number, block: number, index: number, lease: number): boolean {
   cells.store(at + TICKET_BLOCK, block)
   cells.store(at + TICKET_INDEX, index)
@@ -123,18 +123,18 @@ export function refuse(cells: Cells, at: number, number: number): void {
   if (step(cells, at, number, WAITING, REFUSED)) cells.notify(at + TICKET_STATE)
 }
 
-/** From `state` to EMPTY. Who waits on it is woken. */
+/** From `state` to EMPTY. A waiting thread is woken. */
 export function free(cells: Cells, at: number, state: number): void {
   if (cells.compareExchange(at + TICKET_STATE, state, EMPTY) === state) cells.notify(at + TICKET_STATE)
 }
 
-/** Out of use for good. Who waits on it is woken, and finds no slot. */
+/** Out of use for good. A waiting thread is woken, and finds no slot. */
 export function retire(cells: Cells, at: number): void {
   cells.store(at + TICKET_STATE, RETIRED)
   cells.notify(at + TICKET_STATE)
 }
 
-/** What the owner knows by itself of one ticket. */
+/** The owner's own record of one ticket. */
 export interface KnownTicket {
   /** It is in the queue. */
   isQueued: boolean
@@ -148,14 +148,14 @@ export interface KnownTicket {
 export type TicketFinding =
   // Nothing to do.
   | 'nothing'
-  // A thread waits, and is to be queued.
+  // A thread waits and has to be queued.
   | 'waits'
   // The thread that is in the queue has left; its ticket is free again.
   | 'left'
   // No step of the protocol leads here.
   | 'damage'
 
-/** Does what the state of a ticket asks for, and says what came of it. */
+/** Does what the state of a ticket asks for, and returns the result. */
 export function lookAtTicket(cells: Cells, at: number, known: KnownTicket): TicketFinding {
   const state = cells.load(at + TICKET_STATE)
   const number = numberOf(state)
@@ -179,7 +179,7 @@ export function lookAtTicket(cells: Cells, at: number, known: KnownTicket): Tick
   }
 }
 
-/** A thread has ended: whatever it had of this ticket is over. True when it did. */
+/** A thread has ended: its use of this ticket is over. True when it had one. */
 export function freeOf(cells: Cells, at: number, known: KnownTicket, thread: number): boolean {
   const state = cells.load(at + TICKET_STATE)
   const phase = phaseOfTicket(state)

@@ -25,7 +25,7 @@ declare const Bun: {
 }
 
 interface BunTlsOptions {
-  /** Never left out: with an empty object, or one of undefined values, Bun speaks plain TCP. */
+  /** Always given: with an empty object, or one of undefined values, Bun speaks plain TCP. */
   rejectUnauthorized: boolean
   minVersion: number
   ca?: string[]
@@ -36,7 +36,7 @@ interface BunTlsOptions {
 }
 
 /**
- * Handlers for `Bun.listen` that make a transport of every connection:
+ * Handlers for `Bun.listen` that make a transport for every connection:
  * `Bun.listen({ hostname, port, allowHalfOpen: true, socket: bunAcceptor(onTransport) })`, with `tls` if it is to be secure.
  * Without `allowHalfOpen`, Bun ends a connection as soon as the peer has ended its side.
  *
@@ -89,7 +89,7 @@ export function bunDial(clock: Clock): Dial {
   }
 }
 
-/** The handlers of one connection: first of the attempt, then of the transport that came of it. */
+/** The handlers of one connection: first for the attempt, then for its transport. */
 class DialHandlers {
   private transport: BunTransport | null = null
   private givenUp = false
@@ -112,7 +112,7 @@ class DialHandlers {
     failed: (error: unknown) => void,
   ) {
     this.open = (socket) => {
-      // Bun can't call off a connect; one that comes after all is closed here.
+      // Bun can't cancel a connect; a connection that opens after all is closed here.
       this.transport = new BunTransport(socket)
       if (this.givenUp) {
         this.transport.destroy()
@@ -152,8 +152,8 @@ class DialHandlers {
 }
 
 /**
- * Null when the connection may be used. Unverified ones are told apart by what went wrong: Bun reports a wrong name as a failed handshake
- * even when it goes on with the connection.
+ * Null when the connection may be used; otherwise why it is not verified: Bun reports a wrong name as a failed handshake
+ * even when it keeps the connection open.
  */
 function handshakeFault(address: Address, verify: boolean, authorized: boolean, success: boolean, error: Error | null): Error | null {
   if (verify ? authorized && error === null : success) return null
@@ -167,7 +167,7 @@ function bunTls(config: TlsConfig | undefined, hostname: string, isOverTcp: bool
   checkIdentity(settings)
   const { ca, identity, alpnProtocols, minVersion, dangerNoVerify } = settings
   const name = serverNameFor(hostname, settings)
-  // Bun sends whatever it is given as SNI. Without a name it sends none, and verifies the address that it connects to.
+  // Bun sends any given name as SNI. Without a name it sends none, and verifies the address that it connects to.
   const serverName = isOverTcp && name === hostname ? (isIpAddress(name) ? '' : null) : name
   return {
     rejectUnauthorized: !dangerNoVerify,

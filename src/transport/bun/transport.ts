@@ -1,8 +1,8 @@
 /**
- * Bun sockets as transports: each chunk is copied once into linear memory, because Bun hands out memory of its own.
+ * Bun sockets as transports: each chunk is copied once into linear memory, because Bun delivers it in its own memory.
  *
- * A chunk that comes unasked is kept, and the socket paused: at most one chunk (512 KiB) waits. The pause is left until then, so a user
- * who asks again at once costs no change of the event loop's mind.
+ * A chunk that arrives unasked is kept, and the socket is paused: at most one chunk (512 KiB) waits. The socket is not paused before, so a user
+ * that asks again at once causes no change in the event loop.
  */
 
 import { TransportError } from '../../errors.ts'
@@ -13,7 +13,7 @@ import type { Transport, TransportHandler, WriteProgress } from '../transport.ts
 
 /** The part of a Bun `Socket` that is used. */
 export interface BunSocket {
-  /** Belongs to whoever made the socket; an accepted one carries its transport here. */
+  /** Belongs to the code that made the socket; an accepted socket carries its transport here. */
   data: unknown
   readonly authorized: boolean
   readonly alpnProtocol: string | false | null
@@ -41,7 +41,7 @@ export interface BunHandlers {
 
 const NOTHING = new Uint8Array(0)
 
-/** A Bun socket as a transport; whoever has the handlers passes the events on. */
+/** A Bun socket as a transport; the socket's handlers pass the events on. */
 export class BunTransport implements Transport, InboxSource {
   static {
     showsItself(this.prototype, (it) => ({ remoteAddress: it.remoteAddress, alpnProtocol: it.alpnProtocol, lastWrite: it.lastWrite }))
@@ -55,7 +55,7 @@ export class BunTransport implements Transport, InboxSource {
   private readonly inbox = new Inbox(this)
   private handler: TransportHandler | null = null
   private paused = false
-  /** What the socket did not take of the last write. */
+  /** The part of the last write that the socket did not take. */
   private unwritten: Uint8Array = NOTHING
   private endAsked = false
   private destroyed = false
@@ -127,7 +127,7 @@ export class BunTransport implements Transport, InboxSource {
   }
 
   onEnd(): void {
-    // A reset that a write finds first is told to nobody: the write is refused, and the rest looks like an end.
+    // When a write finds a reset first, Bun does not report it: the write is refused, and the rest looks like an end.
     if (this.refused && !this.endAsked) {
       this.failure ??= new TransportError('ConnectionReset', 'the peer reset the connection (a write was refused)')
       this.socket.close()
@@ -161,12 +161,12 @@ export class BunTransport implements Transport, InboxSource {
     if (this.failure === null && this.unwritten.length > 0) {
       this.failure = new TransportError('ConnectionClosed', 'the peer closed the connection before everything was written')
     }
-    // Bun does not always tell of an end before it closes.
+    // Bun does not always report an end before it closes.
     if (this.failure === null) this.onEnd()
     this.inbox.close(this.failure === null ? null : lostError(this.failure))
   }
 
-  /** How many bytes the socket took; none when it is closing, which its close event will tell. */
+  /** How many bytes the socket took; none when it is closing, which its close event reports. */
   private take(bytes: Uint8Array): number {
     const taken = this.socket.write(bytes)
     this.refused = taken < 0

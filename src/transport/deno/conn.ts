@@ -1,4 +1,4 @@
-/** A connection of Deno's, as both the plain transport and the one with TLS use it. */
+/** A Deno connection, as both the plain transport and the one with TLS use it. */
 
 /** The part of a `Deno.Conn` that is used: a `Deno.TcpConn` or `Deno.TlsConn`. */
 export interface DenoConn {

@@ -1,8 +1,8 @@
 /**
  * TLS on Deno with every option: the engine of `node:tls` over a connection that stays ours.
  *
- * Left to itself, Deno's `node:tls` reads on while it is paused, and keeps all of it: a peer that sends faster than we read would fill the
- * memory. Here it gets ciphertext only while somebody waits for plaintext; and closing the connection closes it, whatever TLS is at.
+ * By itself, Deno's `node:tls` reads on while it is paused, and keeps all of it: a peer that sends faster than we read would fill the
+ * memory. Here it gets ciphertext only while the user waits for plaintext; and closing the connection closes it, whatever state TLS is in.
  */
 
 import { Buffer } from 'node:buffer'
@@ -26,7 +26,7 @@ class GatedStream extends Duplex {
   private wanted = false
   /** Called when the connection has ended; it says when this stream does. */
   onConnEnd: () => void = () => {}
-  /** What TLS was given to send has not all reached the connection. */
+  /** Not everything that TLS has to send has reached the connection. */
   isSending = false
 
   constructor(private readonly conn: DenoConn) {
@@ -55,7 +55,7 @@ class GatedStream extends Duplex {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    // With the peer gone already there is nobody left to tell.
+    // The peer is gone already: ignore it.
     const ignore = (): void => done()
     this.conn.closeWrite().then(ignore, ignore)
   }
@@ -64,7 +64,7 @@ class GatedStream extends Duplex {
     try {
       this.conn.close()
     } catch {
-      // It was closed before, by whoever gave the attempt up.
+      // It was closed before, when the attempt was abandoned.
     }
     done(error)
   }
@@ -172,7 +172,7 @@ export function secureDenoConn(conn: DenoConn, hostname: string, settings: TlsSe
     const socket = startEngine(stream, hostname, settings)
     const witness = new EndWitness(socket, stream)
     stream.onConnEnd = () => witness.endInput()
-    // For good: an attempt that is given up fails more than once.
+    // Stays attached: an abandoned attempt fails more than once.
     socket.on('error', fail)
     socket.once('secureConnect', () => {
       resolve(nodeTransport(new GatedSocket(socket, stream, witness, conn.remoteAddr)))

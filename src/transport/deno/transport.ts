@@ -1,10 +1,10 @@
 /**
- * Deno connections as transports: `read` fills linear memory itself. Needs Deno 2.9: before, `close` left a read that waits where it was.
+ * Deno connections as transports: `read` fills linear memory itself. Needs Deno 2.9: in older versions, `close` did not end a waiting read.
  *
  * Deno's own TLS trusts `caCerts` beside its roots, never instead of them; it can't raise the version, nor leave the certificate unchecked,
  * nor set TCP options on a connection with a client certificate. Settings that need any of it take the engine of `node:tls` (tls.ts);
- * all others take the direct way, at twice the throughput. It has one blemish: a handshake that is given up keeps its socket until the peer
- * answers or ends.
+ * all others take the direct way, at twice the throughput. It has one drawback: an abandoned handshake keeps its socket until the peer
+ * answers or ends the connection.
  */
 
 import type { Clock } from '../../clock.ts'
@@ -129,13 +129,13 @@ class DenoTransport implements Transport, InboxSource {
   private readonly onReadFailed = (error: unknown): void => {
     this.reading = false
     if (this.closed) return
-    // TLS that ends without close_notify. What it cut off, the protocol above knows: many servers end so when all is said.
+    // TLS that ends without close_notify. The protocol above knows whether something is missing: many servers end this way after everything was sent.
     if ((error as Error | null)?.name === 'UnexpectedEof') this.onReadEnd('truncated')
     else this.lose(error)
   }
 
   private onReadEnd(proof: EndProof): void {
-    // The system tells of a reset once. If that was to a write, it is no end that follows.
+    // The system reports a reset once. If a write received it, what follows is not an end.
     if (this.writeLoss !== null) {
       this.lose(this.writeLoss)
       return
@@ -176,7 +176,7 @@ class DenoTransport implements Transport, InboxSource {
     this.drain(this.writeLoss)
   }
 
-  /** Takes what the system still holds of a lost connection: no more than its buffer, as nothing can follow. */
+  /** Reads the bytes of a lost connection that the system still holds: at most its buffer, as nothing can follow. */
   private drain(reason: Error): void {
     if (this.reading || this.closed) return
     this.reading = true
@@ -203,7 +203,7 @@ class DenoTransport implements Transport, InboxSource {
     this.conn.closeWrite().then(onEnded, (error: unknown) => (this.readEnded ? onEnded() : this.onWriteFailed(error)))
   }
 
-  /** Deno has no event for it: a connection that has ended both ways is closed by whoever notices. */
+  /** Deno has no event for it: we close a connection that has ended both ways as soon as we notice. */
   private closeWhenEnded(): void {
     if (!this.readEnded || !this.writeEnded || this.closed) return
     this.close()
@@ -216,7 +216,7 @@ class DenoTransport implements Transport, InboxSource {
     this.inbox.close(lostError(error))
   }
 
-  /** Deno gives up a read and a write that are under way, so the memory they were given is free at once. */
+  /** Deno abandons the current read and write, so their memory is free at once. */
   private close(): void {
     this.closed = true
     closeQuietly(this.conn)

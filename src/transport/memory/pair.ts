@@ -30,7 +30,7 @@ export interface MemoryOptions {
   maxDelivery?: number | undefined
   /** Makes each delivery 1 to `maxDelivery` bytes, by a generator started from this whole number. Default: as large as possible. */
   seed?: number | undefined
-  /** Milliseconds that everything takes to the other side. Default 0: delivered in a microtask. */
+  /** Milliseconds until anything reaches the other side. Default 0: delivered in a microtask. */
   latency?: number | undefined
   /** Measures the latency. Default: the runtime's own; give a `VirtualClock`. */
   clock?: Clock | undefined
@@ -38,12 +38,12 @@ export interface MemoryOptions {
   capacity?: number | undefined
   /** Every write returns false and is completed later, as on Deno, even when it fits. Default false. */
   deferWrites?: boolean | undefined
-  /** What is there when `resume` is called is delivered from inside it, as real transports may. Default false. */
+  /** Bytes that wait when `resume` is called are delivered from inside it, as real transports may do. Default false. */
   deliverInResume?: boolean | undefined
   /** Read targets of each side, filled in turn. Default 1. */
   targetCount?: 1 | 2 | undefined
   /**
-   * Both sides say that they are secure, as if they spoke TLS: an `end` proves itself (close_notify), `cut` and `destroy` truncate. Without it, no end is
+   * Both sides report that they are secure, as if they spoke TLS: an `end` proves itself (close_notify), `cut` and `destroy` truncate. Without it, no end is
    * proved. Default false.
    */
   isSecure?: boolean | undefined
@@ -57,7 +57,7 @@ export interface MemoryOptions {
 export interface MemoryTransport extends Transport {
   /** Bytes that the other side has been given so far. */
   readonly bytesDelivered: number
-  /** As `destroy`, but the other side loses what is under way and fails with `ConnectionReset`. */
+  /** As `destroy`, but the other side loses the bytes under way and fails with `ConnectionReset`. */
   reset(): void
   /**
    * Breaks the connection after `afterBytes` more bytes from this side, counted from what was written so far: the other side is given

@@ -15,13 +15,13 @@ export interface Link {
   readonly deliverInResume: boolean
 }
 
-/** Who writes into a pipe. */
+/** The writer of a pipe. */
 export interface PipeWriter {
   onWritten(): void
   onReset(): void
 }
 
-/** Who reads from it. */
+/** The reader of a pipe. */
 export interface PipeReader {
   /** A delivery is wanted. */
   readonly asked: boolean
@@ -45,7 +45,7 @@ export class Pipe {
   private readonly parcels: Parcel[] = []
   /** Bytes in them. */
   private size = 0
-  /** The part of a write that did not fit: still the writer's memory, so a writer that reuses it too early is found out. */
+  /** The part of a write that did not fit: still the writer's memory, so that a writer which reuses it too early is detected. */
   private waiting: Uint8Array | null = null
   /** Bytes still to come before the cut; Infinity when there is none. */
   private left = Infinity
@@ -58,7 +58,7 @@ export class Pipe {
   private random: number
   /** Inside `deliver`: a reader that asks for more is served by the loop there. */
   private delivering = false
-  /** The reader is gone; who writes to it is told by a reset. */
+  /** The reader is gone; a writer gets a reset. */
   private deaf = false
   private writer: PipeWriter | null = null
   private reader: PipeReader | null = null
@@ -97,7 +97,7 @@ export class Pipe {
     if (this.waiting === null) this.seal('end')
   }
 
-  /** The writer is gone: what is under way arrives, the rest of a write does not. */
+  /** The writer is gone: bytes under way arrive, the rest of a write does not. */
   abandon(how: 'cut' | 'reset'): void {
     this.waiting = null
     if (how === 'reset') {
@@ -108,7 +108,7 @@ export class Pipe {
     this.seal(how)
   }
 
-  /** The reader is gone: what is there is dropped. */
+  /** The reader is gone: waiting bytes are dropped. */
   close(): void {
     this.deaf = true
     this.clear()

@@ -11,15 +11,17 @@ import { interleaveFamilies, type ResolvedAddress, raceAddresses } from '../addr
 import { makeConnection } from '../attempt.ts'
 import { checkSocketPath, checkTcpOptions, type TcpSettings } from '../dial-options.ts'
 import { checkTlsConfig, isIpAddress, serverNameFor, type TlsSettings } from '../tls-options.ts'
+import type { TlsSessions } from '../tls-sessions.ts'
 import type { Address, Dial, Transport } from '../transport.ts'
 import { checkIdentity } from './identity.ts'
 import { nodeTls } from './tls-module.ts'
+import { resumption } from './tls-resumption.ts'
 import { DialedTransport, Landing } from './transport.ts'
 
 /** Finds the addresses of a name; `dns.lookup` with `all`. */
 export type Lookup = (hostname: string, done: (error: Error | null, addresses: readonly ResolvedAddress[]) => void) => void
 
-/** A socket whose TCP connection is there, and where its bytes land. */
+/** A socket whose TCP connection is open, and where its bytes land. */
 interface Opening {
   readonly socket: net.Socket
   readonly landing: Landing
@@ -37,7 +39,7 @@ const systemLookup: Lookup = (hostname, done) => dns.lookup(hostname, { all: tru
  * @param clock measures the time limit, and when the next address is tried
  */
 export function nodeDial(clock: Clock, lookup: Lookup = systemLookup): Dial {
-  return async (address, options) => {
+  return async (address, options, sessions) => {
     const path = checkSocketPath(options)
     const tcp = checkTcpOptions(options)
     const tls = address.secure ? checkTlsConfig(options.tls) : null
@@ -59,7 +61,7 @@ export function nodeDial(clock: Clock, lookup: Lookup = systemLookup): Dial {
               return
             }
             const start = (place: Place, isThere: (opening: Opening) => void, isLost: (error: unknown) => void): (() => void) =>
-              startAttempt(place, address, tcp, tls, isThere, isLost)
+              startAttempt(place, address, tcp, tls, sessions, isThere, isLost)
             const win = (opening: Opening): void => {
               if (tls === null) done(transportOf(opening))
               else attempt.hold(secure(opening, () => done(transportOf(opening)), failed))
@@ -96,19 +98,20 @@ function startAttempt(
   address: Address,
   tcp: TcpSettings,
   tls: TlsSettings | null,
+  sessions: TlsSessions | undefined,
   done: (opening: Opening) => void,
   failed: (error: unknown) => void,
 ): () => void {
   const landing = new Landing()
   const where = { ...place, ...socketOptions(tcp) }
-  const socket = tls === null ? net.connect({ ...where, onread: landing.onread }) : connectTls(where, address, tls, landing)
+  const socket = tls === null ? net.connect({ ...where, onread: landing.onread }) : connectTls(where, address, tls, landing, sessions)
   socket.on('error', failed)
   socket.once('connect', () => {
     socket.off('error', failed)
     done({ socket, landing })
   })
   return () => {
-    // One that is given up may still fail, which is nobody's concern.
+    // An abandoned socket may still fail; that is ignored.
     socket.off('error', failed)
     socket.on('error', () => {})
     socket.destroy()
@@ -126,15 +129,23 @@ function secure(opening: Opening, done: () => void, failed: (error: unknown) => 
   return () => socket.destroy()
 }
 
-function connectTls(where: SocketOptions & Place, address: Address, config: TlsSettings, landing: Landing): net.Socket {
+function connectTls(
+  where: SocketOptions & Place,
+  address: Address,
+  config: TlsSettings,
+  landing: Landing,
+  sessions: TlsSessions | undefined,
+): net.Socket {
   const name = serverNameFor(address.hostname, config)
   const { connect, checkServerIdentity } = nodeTls()
-  return connect({
+  const { session, watch } = resumption(sessions, name, config)
+  const socket = connect({
     ...where,
+    ...session,
     onread: landing.onread,
     // An address is verified all the same.
     ...(isIpAddress(name) ? {} : { servername: name }),
-    // That is done against the name that was given, which with an address would otherwise be the host that is connected to.
+    // The check uses the given name; with an address it would otherwise use the host of the connection.
     checkServerIdentity: (_: string, certificate: tls.PeerCertificate) => checkServerIdentity(name, certificate),
     ...(config.ca === null ? {} : { ca: [...config.ca] }),
     ...config.identity,
@@ -143,6 +154,8 @@ function connectTls(where: SocketOptions & Place, address: Address, config: TlsS
     rejectUnauthorized: !config.dangerNoVerify,
     // biome-ignore lint/suspicious/noExplicitAny: `onread` and the TCP options are honoured by tls.connect, but missing in its types
   } as any)
+  watch(socket)
+  return socket
 }
 
 function socketOptions(tcp: TcpSettings): SocketOptions {

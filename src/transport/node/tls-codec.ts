@@ -1,8 +1,8 @@
 /**
  * A client's TLS without a socket: bytes in, bytes out. The engine is that of `node:tls`, which Node, Deno and Bun have, over a stream in memory.
  *
- * Rule 1: the engine may do its work later than the call that made it possible; `onProgress` tells. A caller looks again then.
- * Rule 2: what the engine is given is bounded by what the caller takes from it: with `plaintextLimit` waiting, it is given nothing.
+ * Rule 1: the engine may do its work later than the call that made it possible; it calls `onProgress` then, and the caller looks again.
+ * Rule 2: the engine gets only as much as the caller takes from it: while `plaintextLimit` bytes wait, it gets nothing.
  */
 
 import { Buffer } from 'node:buffer'
@@ -16,6 +16,7 @@ import { connectError } from '../connect-errors.ts'
 import { DIAL_OPTIONS } from '../dial-options.ts'
 import type { TlsConfig } from '../tls-config.ts'
 import { checkTlsConfig, type TlsSettings } from '../tls-options.ts'
+import { TlsSessions } from '../tls-sessions.ts'
 import { EndWitness, startEngine } from './tls-engine.ts'
 
 /** Where plaintext goes: a `FrameReader`, a `ResponseReader`, or anything with their two methods. */
@@ -32,6 +33,8 @@ export interface TlsCodecOptions {
   readonly tls?: TlsConfig | undefined
   /** The same, checked. @internal */
   readonly settings?: TlsSettings | undefined
+  /** Those of connections to the same server before. @internal */
+  readonly sessions?: TlsSessions | undefined
   /** Bytes of plaintext that wait, from which on no more ciphertext is taken: 1 KiB to 16 MiB. Default 64 KiB. One step may go over it by itself. */
   readonly plaintextLimit?: number | undefined
   /** Most bytes that {@link TlsCodec.encrypt} takes before they are on the wire: 1 KiB to 1 GiB. Default 64 KiB. */
@@ -41,6 +44,7 @@ export interface TlsCodecOptions {
 const TLS_CODEC_OPTIONS: Family<TlsCodecOptions> = {
   tls: DIAL_OPTIONS.tls,
   settings: rule('the settings of a TlsConfig', isBag),
+  sessions: rule('the sessions of a pool', (value): value is TlsSessions => value instanceof TlsSessions),
   plaintextLimit: integer(1_024, 2 ** 24, 'bytes'),
   bufferLimit: integer(1_024, 2 ** 30, 'bytes'),
 }
@@ -102,7 +106,7 @@ export class TlsCodec {
     }))
   }
 
-  /** Told when there may be more to take, or the state has changed. Not called after {@link TlsCodec.destroy}. */
+  /** Called when there may be more to take, or the state has changed. Not called after {@link TlsCodec.destroy}. */
   onProgress: (() => void) | null = null
 
   private readonly wire = new Wire()
@@ -122,21 +126,21 @@ export class TlsCodec {
   private destroyed = false
 
   /**
-   * @param hostname what the certificate has to be for, and what the server is told (SNI), unless `tls.serverName` says otherwise
+   * @param hostname the name that the certificate has to be for, and that is sent to the server (SNI), unless `tls.serverName` gives another
    * @throws `TlsOptionInvalid`, `InvalidOption`
    */
   constructor(hostname: string, options: TlsCodecOptions = {}) {
     if (typeof hostname !== 'string' || !/^[^\s:/]+$|^[0-9a-f:.]+$/i.test(hostname)) {
       throw new UsageError('InvalidOption', `hostname must be a name or an IP address without port, but is ${nameValue(hostname)}`)
     }
-    const { tls, settings, plaintextLimit = STEP, bufferLimit = STEP } = readOptions(TLS_CODEC_OPTIONS, options)
+    const { tls, settings, sessions, plaintextLimit = STEP, bufferLimit = STEP } = readOptions(TLS_CODEC_OPTIONS, options)
     this.hostname = hostname
     this.plaintextLimit = plaintextLimit
     this.bufferLimit = bufferLimit
     const { wire } = this
     wire.onChange = () => this.tell()
     wire.on('error', () => {})
-    this.engine = startEngine(wire, hostname, settings ?? checkTlsConfig(tls))
+    this.engine = startEngine(wire, hostname, settings ?? checkTlsConfig(tls), sessions)
     this.witness = new EndWitness(this.engine, wire)
     this.engine.on('error', (error) => this.fail(error))
     this.engine.on('secureConnect', () => {
@@ -169,7 +173,7 @@ export class TlsCodec {
     return this.error === null && !this.inputEnded && !this.ended && this.wire.isOpen && this.plaintextBytes < this.plaintextLimit
   }
 
-  /** There is ciphertext to be fetched. */
+  /** Ciphertext waits to be fetched. */
   get wantsWrite(): boolean {
     return this.wire.queue.length > 0
   }
@@ -179,7 +183,7 @@ export class TlsCodec {
     return this.plaintextBytes
   }
 
-  /** The server will send no more, and all that it sent has been drained. */
+  /** The server will send no more, and everything that it sent has been drained. */
   get hasEnded(): boolean {
     return this.ended && this.plaintextBytes === 0
   }
@@ -199,7 +203,7 @@ export class TlsCodec {
     return this.engine.alpnProtocol || undefined
   }
 
-  /** What broke it, null while nothing has: `CertificateRejected`, `TlsHandshakeFailed`, `TransportFailed`. */
+  /** The failure, null while there is none: `CertificateRejected`, `TlsHandshakeFailed`, `TransportFailed`. */
   get failure(): Error | null {
     return this.error
   }
@@ -293,12 +297,12 @@ export class TlsCodec {
     first.done()
   }
 
-  /** Says that nothing more will be sent (close_notify), behind what was encrypted before. Reading goes on. */
+  /** Says that nothing more will be sent (close_notify), after everything that was encrypted before. Reading continues. */
   sendCloseNotify(): void {
     this.engine.end()
   }
 
-  /** Lets everything go. */
+  /** Releases everything. */
   destroy(): void {
     this.destroyed = true
     this.onProgress = null

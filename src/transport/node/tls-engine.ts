@@ -1,19 +1,23 @@
-/** The engine of `node:tls`, which Node, Deno and Bun have, over a stream that somebody else feeds. */
+/** The engine of `node:tls`, which Node, Deno and Bun have, over a stream that we feed. */
 
 import type { Duplex } from 'node:stream'
 import type tls from 'node:tls'
 import type { EndProof } from '../../end-proof.ts'
 import { isIpAddress, serverNameFor, type TlsSettings } from '../tls-options.ts'
+import type { TlsSessions } from '../tls-sessions.ts'
 import { checkIdentity } from './identity.ts'
 import { nodeTls } from './tls-module.ts'
+import { resumption } from './tls-resumption.ts'
 
-/** Begins a client's handshake over `stream`. */
-export function startEngine(stream: Duplex, hostname: string, settings: TlsSettings): tls.TLSSocket {
+/** Begins a client's handshake over `stream`. @param sessions to resume one of, and to keep new ones in */
+export function startEngine(stream: Duplex, hostname: string, settings: TlsSettings, sessions?: TlsSessions): tls.TLSSocket {
   const { ca, identity, alpnProtocols, minVersion, dangerNoVerify } = settings
   const name = serverNameFor(hostname, settings)
   checkIdentity(settings)
-  return nodeTls().connect({
+  const { session, watch } = resumption(sessions, name, settings)
+  const engine = nodeTls().connect({
     socket: stream,
+    ...session,
     // The name that the certificate is checked against.
     host: name,
     ...(isIpAddress(name) ? {} : { servername: name }),
@@ -25,14 +29,16 @@ export function startEngine(stream: Duplex, hostname: string, settings: TlsSetti
     // biome-ignore lint/suspicious/noExplicitAny: `allowHalfOpen` is honoured by tls.connect, but missing in its types
     ...({ allowHalfOpen: true } as any),
   })
+  watch(engine)
+  return engine
 }
 
 /** Turns of the event loop that an engine has for its own end once it has taken everything: one is enough for those that there are. */
 const TURNS = 2
 
 /**
- * Tells a close_notify (RFC 8446 section 6.1) from a mere end of the stream below. An engine emits `'end'` for both; for a close_notify it does so
- * by itself, so the end of the stream is withheld until the engine had the occasion.
+ * Distinguishes a close_notify (RFC 8446 section 6.1) from a mere end of the stream below. An engine emits `'end'` for both; for a close_notify it does so
+ * by itself, so the end of the stream is withheld until the engine had the chance to.
  */
 export class EndWitness {
   /** Known once the engine has ended. */
@@ -46,7 +52,7 @@ export class EndWitness {
     private readonly below: Duplex,
   ) {}
 
-  /** The stream below has no more bytes. It is ended as soon as it is known what that means. */
+  /** The stream below has no more bytes. It is ended as soon as the meaning of that is known. */
   endInput(): void {
     const { engine, below } = this
     if (this.isWaiting || below.destroyed) return

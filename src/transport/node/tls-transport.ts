@@ -1,4 +1,4 @@
-/** TLS over a connection that somebody else made: a proxy's tunnel, or a caller's own stream. */
+/** TLS over an existing connection: a proxy's tunnel, or a caller's own stream. */
 
 import type { EndProof } from '../../end-proof.ts'
 import { TransportError } from '../../errors.ts'
@@ -28,7 +28,7 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
   private readonly inbox = new Inbox(this)
   private handler: TransportHandler | null = null
   private readonly buffers: readonly Uint8Array[]
-  /** Ciphertext that came and that the codec had no room for; it lies in a buffer, which stays as it is until the next `resume`. */
+  /** Received ciphertext that the codec had no room for; it lies in a buffer, which stays unchanged until the next `resume`. */
   private unfed: Uint8Array | null = null
   /** The connection below has been asked for ciphertext. */
   private isReading = false
@@ -180,7 +180,7 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
     }
     this.onHandshake(null)
     if (this.inbox.wantsMore) this.inbox.serve()
-    // It is known to have failed, whether anybody asks for bytes or not.
+    // The failure is reported, whether the user asks for bytes or not.
     else if (codec.failure !== null) {
       if (codec.buffered === 0) this.lose(codec.failure)
       else this.inbox.notifyLoss(codec.failure)
@@ -196,14 +196,14 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
     } else this.awaitEndBelow()
   }
 
-  /** Nobody asks for more after the end; but the connection below closes only when its own has been read. What comes before that is no TLS any more. */
+  /** The user asks for nothing after the end; but the connection below closes only when its own end has been read. Bytes before that are no TLS any more. */
   private awaitEndBelow(): void {
     if (this.isReading || this.isClosed || this.isDestroyed) return
     this.isReading = true
     this.below.resume()
   }
 
-  /** The connection is of no use any more: what has arrived is still delivered. */
+  /** The connection can't be used any more: bytes that have arrived are still delivered. */
   private lose(error: Error): void {
     this.giveUp()
     this.inbox.close(error instanceof TransportError ? error : lost(error))
@@ -228,7 +228,7 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
     this.unfed = taken < bytes.length ? bytes.subarray(taken) : null
   }
 
-  /** Passes on what the codec wants to have sent. */
+  /** Writes the codec's ciphertext to the connection below. */
   private pump(): void {
     const { codec, below } = this
     for (let bytes = codec.peekTls(); bytes !== null && !this.isWritingBelow && !this.isClosed; bytes = codec.peekTls()) {
@@ -261,9 +261,9 @@ function lost(cause: Error): TransportError {
 }
 
 /** Secures an open connection with the engine of `node:tls`. */
-export const secureWithNode: Secure = (transport, hostname, settings) =>
+export const secureWithNode: Secure = (transport, hostname, settings, sessions) =>
   new Promise((resolve, reject) => {
-    const codec = new TlsCodec(hostname, { settings })
+    const codec = new TlsCodec(hostname, { settings, sessions })
     let isDone = false
     const secured = new TlsTransport(transport, codec, (error) => {
       if (isDone) return

@@ -12,7 +12,7 @@ import { lostError } from '../connect-errors.ts'
 import { Inbox, type InboxSource } from '../inbox.ts'
 import type { Transport, TransportHandler, WriteProgress } from '../transport.ts'
 
-/** Reads of fewer bytes than this are not counted: what brings them is not a flood. */
+/** Reads of fewer bytes than this are not counted: they are not part of a flood. */
 const COUNTED = 8_192
 /** Bytes that one connection takes in one turn of the event loop before others have theirs. */
 const TURN_BYTES = 262_144
@@ -70,7 +70,7 @@ abstract class NodeTransport implements Transport, InboxSource {
       this.settledWrites--
       return
     }
-    // A failed write is told by the close that follows. One that was under way when the socket was destroyed is called back without an error.
+    // The close that follows reports a failed write. A write under way when the socket was destroyed is called back without an error.
     if (error || this.socket.destroyed) return
     this.isCalledBack = true
     this.handler?.onWritten()
@@ -86,13 +86,13 @@ abstract class NodeTransport implements Transport, InboxSource {
     const { inbox } = this
     socket.on('error', (error: unknown) => {
       this.failure ??= error
-      // An open TLS connection that fails, by an alert or by what is no record, stays open otherwise.
+      // Otherwise an open TLS connection that fails, through an alert or an invalid record, would stay open.
       if (!socket.destroyed) socket.destroy()
     })
     socket.on('end', () => inbox.end())
     const onClose = (): void => inbox.close(this.failure === null ? null : lostError(this.failure))
     socket.on('close', onClose)
-    // One that died or ended before has said so already.
+    // A socket that died or ended before emits no more events.
     if (socket.readableEnded) inbox.end()
     if (socket.destroyed) {
       this.failure = socket.errored ?? null
@@ -124,13 +124,13 @@ abstract class NodeTransport implements Transport, InboxSource {
     this.isCalledBack = false
     if (socket.destroyed) return false
     socket.write(bytes, this.onWriteDone)
-    // What the system call took is gone from the queue; the rest is kept by reference until the callback.
+    // The bytes that the system call took are gone from the queue; the rest is kept by reference until the callback.
     if (socket.writableLength === 0 && !socket.errored) {
       this.progress = 'fully'
       this.settledWrites++
       return true
     }
-    // The first system call of a plain socket failed at once: it took nothing. What a TLS engine had written before that is not known.
+    // The first system call of a plain socket failed at once: it took nothing. For TLS it is not known how much the engine had written before.
     if (!socket.errored || socket.encrypted === true) this.progress = 'partly'
     return false
   }
@@ -165,7 +165,7 @@ export class DialedTransport extends NodeTransport {
   constructor(
     socket: NodeSocket,
     private readonly landing: Landing,
-    /** Does a stop take effect before the next bytes? Not with TLS, and not with Windows' overlapped reads. */
+    /** Whether a stop takes effect before the next bytes: not with TLS, and not with Windows' overlapped reads. */
     private readonly stopsAtOnce: boolean,
   ) {
     super(socket)
@@ -184,7 +184,7 @@ export class DialedTransport extends NodeTransport {
     return !this.stopped
   }
 
-  /** libuv reads 32 times in a row from a socket that always has more: with what is done about the bytes, everybody else would wait for too long. */
+  /** libuv reads 32 times in a row from a socket that always has more: with the handling of the bytes, all others would wait for too long. */
   private countTurn(length: number): void {
     if (this.turnBytes === 0) setImmediate(this.onNextTurn)
     this.turnBytes += length
@@ -244,7 +244,7 @@ class AcceptedTransport extends NodeTransport {
       inbox.push(chunk)
       if (inbox.hasBytes) socket.pause()
     })
-    // What the stream holds because it was paused had arrived before the failure.
+    // The bytes that the stream holds because it was paused had arrived before the failure.
     socket.on('error', () => {
       hasFailed = true
       for (let chunk = socket.read?.(); chunk; chunk = socket.read?.()) inbox.push(chunk)

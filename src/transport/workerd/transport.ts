@@ -1,7 +1,7 @@
 /**
  * Connections of Cloudflare's `workerd` (`cloudflare:sockets`): each chunk is copied once into linear memory, because a BYOB read transfers its buffer.
  *
- * A socket belongs to the request that made it: connect inside a handler, and keep nothing of it for another one.
+ * A socket belongs to the request that made it: connect inside a handler, and keep none of it for another request.
  */
 
 import { connect } from 'cloudflare:sockets'
@@ -17,7 +17,7 @@ import { checkTlsConfig, type TlsSettings } from '../tls-options.ts'
 import type { Address, Dial, DialOptions, Secure, Transport, TransportHandler, WriteProgress } from '../transport.ts'
 import type { WorkerdSocket } from './sockets.ts'
 
-/** Bytes of one read; it is as much as the runtime hands over. */
+/** Bytes of one read: as much as the runtime delivers at once. */
 const READ_SIZE = 65_536
 
 class WorkerdTransport implements Transport, InboxSource {
@@ -46,7 +46,7 @@ class WorkerdTransport implements Transport, InboxSource {
     remoteAddress: string | undefined,
   ) {
     this.remoteAddress = remoteAddress
-    // Where it does not say so, whoever made it knows.
+    // Where the socket does not report it, the code that made it knows.
     this.isSecure = (socket.secureTransport ?? 'on') === 'on'
     socket.closed.then(
       () => {},
@@ -62,15 +62,15 @@ class WorkerdTransport implements Transport, InboxSource {
   }
 
   /**
-   * Does the TLS handshake; what comes of it belongs to the result. Throws `TlsOptionUnsupported` for a connection that was not made for it, or is in use.
+   * Does the TLS handshake; the secured connection belongs to the result. Throws `TlsOptionUnsupported` for a connection that was not made for it, or is in use.
    *
-   * @param serverName what the certificate has to be for
+   * @param serverName the name that the certificate has to be for
    */
   async secure(serverName: string): Promise<WorkerdTransport> {
     if (this.socket.secureTransport !== 'starttls' || this.handler !== null || this.closed) {
       throw new TlsError('TlsOptionUnsupported', 'workerd secures a connection that was made with secureTransport: "starttls", and before it is used')
     }
-    // The runtime closes it; nobody is to be told.
+    // The runtime closes it; the failure is reported elsewhere.
     this.closed = true
     const secured = this.socket.startTls({ expectedServerHostname: serverName })
     const transport = new WorkerdTransport(secured, this.remoteAddress)
@@ -86,7 +86,7 @@ class WorkerdTransport implements Transport, InboxSource {
     this.lastWrite = 'nothing'
     if (this.closed) return false
     this.lastWrite = 'partly'
-    // A copy: closing the socket lets the runtime finish what it was given, when the bytes may be another connection's.
+    // A copy: after the socket is closed, the runtime may still write the bytes, whose memory may then belong to another connection.
     this.writer?.write(bytes.slice()).then(
       () => {
         if (this.closed) return
@@ -101,7 +101,7 @@ class WorkerdTransport implements Transport, InboxSource {
   end(): void {
     if (this.endAsked || this.closed) return
     this.endAsked = true
-    // With the peer gone already there is nobody left to tell.
+    // The peer is gone already: ignore it.
     this.writer?.close().then(
       () => this.closeWhenEnded(),
       () => this.closeWhenEnded(),
@@ -131,12 +131,12 @@ class WorkerdTransport implements Transport, InboxSource {
         this.inbox.end()
         this.closeWhenEnded()
       },
-      // A TLS connection that ends without close_notify fails here, as one that is reset: the runtime says the same of both.
+      // A TLS connection that ends without close_notify fails here like one that is reset: the runtime reports the same for both.
       (error: unknown) => this.lose(error),
     )
   }
 
-  /** A connection that has ended both ways is closed by whoever notices. */
+  /** Closes a connection that has ended both ways. */
   private closeWhenEnded(): void {
     if (!this.inbox.hasDeliveredEnd || !this.endAsked || this.closed) return
     this.close()
@@ -151,7 +151,7 @@ class WorkerdTransport implements Transport, InboxSource {
 
   private close(): void {
     this.closed = true
-    // What is still under way fails with the close, which nobody need be told. The writer is not aborted: that would keep the connection
+    // Writes that are still under way fail with the close; that is ignored. The writer is not aborted: that would keep the connection
     // open until the request ends.
     const ignore = (): void => {}
     this.reader?.cancel().catch(ignore)
@@ -181,7 +181,7 @@ export function workerdDial(clock: Clock): Dial {
       attempt.hold(() => {
         socket.close().catch(() => {})
       })
-      // A failure is told by `opened`; the same on `closed` would be an unhandled rejection.
+      // `opened` reports a failure; the same on `closed` would be an unhandled rejection.
       socket.closed.catch(() => {})
       const { remoteAddress } = await socket.opened
       if (serverName !== null) {

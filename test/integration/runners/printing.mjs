@@ -61,6 +61,12 @@ async function makeAll(nexus, codec, testing, { ws, http }) {
   requests.read(bytes(`POST /?${SECRET} HTTP/1.1\r\nHost: a\r\nCookie: ${SECRET}\r\nContent-Length: ${SECRET.length}\r\n\r\n${SECRET}`))
   const chunks = new codec.ChunkedDecoder()
   chunks.decode(bytes(`e\r\n${SECRET}\r\n`), new Uint8Array(64))
+  const deflater = new codec.Deflater('gzip')
+  const packed = deflater.deflateAll(bytes(SECRET))
+  const inflater = new codec.Inflater('gzip')
+  inflater.inflate(packed, new Uint8Array(64))
+  const broken = new codec.Inflater('gzip')
+  broken.inflate(bytes(SECRET), new Uint8Array(64))
   const [left, right] = testing.memoryPair()
   left.start({ onRead() {}, onEnd() {}, onWritten() {}, onClosed() {} }, [bytes(SECRET)])
   right.start({ onRead() {}, onEnd() {}, onWritten() {}, onClosed() {} }, [bytes(SECRET)])
@@ -108,6 +114,9 @@ async function makeAll(nexus, codec, testing, { ws, http }) {
     requests,
     requestHead: requests.next(),
     chunks,
+    deflater,
+    inflater,
+    compressionError: broken.error,
     clock: new testing.VirtualClock(),
     transport: left,
     runtime: runtimeOf(nexus.WsStream).codec,

@@ -33,6 +33,25 @@ test('credentials become a field for HTTP and a message for SOCKS5; further fiel
   expect(resolve('socks5://us%20er:p%40ss@proxy.example')).toMatchObject({ credentials: { user: 'us er', password: 'p@ss' }, headers: [] })
 })
 
+test('fields for the proxy are read as all others: pairs, numbers, lists; undefined is left out', () => {
+  const fields = (headers: unknown): unknown => resolve({ url: 'http://proxy.example', headers })?.headers
+  const pairs = [
+    ['X-A', '1'],
+    ['X-A', 'true'],
+    ['x-b', ''],
+  ]
+  expect(fields({ 'X-A': [1, true], 'x-b': '', 'X-C': undefined })).toEqual(pairs)
+  expect(fields(pairs)).toEqual(pairs)
+  expect(fields(new Map(pairs as [string, string][]))).toEqual(pairs.slice(1))
+  expect(fields(new Headers({ 'X-D': 'd' }))).toEqual([['x-d', 'd']])
+})
+
+test.each(['http://proxy.example', 'https://proxy.example'])('%s forwards plain requests when it is asked to', (url) => {
+  expect(resolve({ url, plain: 'forward' })).toMatchObject({ forwards: true })
+  for (const plain of ['tunnel', undefined]) expect(resolve({ url, plain })).toMatchObject({ forwards: false })
+  expect(resolve(url)).toMatchObject({ forwards: false })
+})
+
 test.each([
   ['not a URL', 'proxy is not a URL (it is a string of 9 characters, not shown, as it may hold a secret); expected something like'],
   ['ftp://proxy.example', 'ftp:// is no kind of proxy'],
@@ -44,6 +63,13 @@ test.each([
   [{}, 'proxy must be a URL'],
   [{ url: 'socks5://proxy.example', headers: { a: 'b' } }, 'takes neither headers nor tls'],
   [{ url: 'socks5://proxy.example', tls: {} }, 'takes neither headers nor tls'],
+  [{ url: 'socks5://proxy.example', plain: 'forward' }, "cannot 'forward' them"],
+  [{ url: 'http://proxy.example', plain: 'direct' }, "proxy.plain must be 'tunnel' or 'forward'"],
+  [{ url: 'http://proxy.example', plain: null }, "proxy.plain must be 'tunnel' or 'forward'"],
+  [{ url: 'http://proxy.example', headers: null }, 'proxy.headers must be an object, or pairs'],
+  [{ url: 'http://proxy.example', headers: ['X-Key', 'k'] }, 'proxy.headers must be an object, or pairs'],
+  [{ url: 'http://proxy.example', headers: { 'X-Key': null } }, 'proxy.headers: the value of "X-Key" must be a string'],
+  [{ url: 'http://proxy.example', headers: { 'X-Key': {} } }, 'proxy.headers: the value of "X-Key" must be a string'],
 ])('%j is refused: %s', (option, message) => {
   expect(() => resolve(option)).toThrow(expect.objectContaining({ code: 'InvalidOption', message: expect.stringContaining(message) }))
 })

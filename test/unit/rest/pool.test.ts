@@ -1074,3 +1074,30 @@ describe('a caller’s signal', () => {
     expect(pool.available).toBe(1)
   })
 })
+
+test('a pool whose slots can never be healed again tells everybody why, each time', async () => {
+  const world = makeRestWorld()
+  const pool = await world.Pool.connect('http://server.test', { connections: 2, leakTimeout: 0 })
+  const held = [pool.tryAcquire(), pool.tryAcquire()]
+  const waiting = failure(pool.acquire({ timeout: 0 }))
+  // The next pause between attempts cannot be had: no further attempt would mend that.
+  world.server.onDial = () => new Error('refused')
+  for (const { end } of world.server.peers) end.destroy()
+  await world.settle()
+  Object.assign(world.runtime.clock, {
+    set: () => {
+      throw new Error('timers belong to another request')
+    },
+  })
+  for (const slot of held) slot?.release()
+  await world.settle()
+  const told = { code: 'PoolClosed', requestSent: 'nothing', message: expect.stringContaining('timers belong to another request') }
+  expect(await waiting).toMatchObject(told)
+  for (let i = 0; i < 3; i++) {
+    expect(await failure(pool.acquire({ timeout: 0 }))).toMatchObject(told)
+    expect(await failure(pool.ready({ timeout: 0 }))).toMatchObject(told)
+    expect(pool.tryAcquire()).toBe(null)
+  }
+  await pool.close()
+  expect(await failure(pool.acquire())).toMatchObject({ code: 'PoolClosed', message: 'the pool was closed' })
+})

@@ -141,7 +141,7 @@ describe('SOCKS5', () => {
     ['a method is chosen that was not offered', null, [[5, 1]], 'ProxyFailed', 'method 1'],
     ['it is SOCKS4', null, [[0, 90]], 'ProxyFailed', 'begins with 0'],
     ['it is HTTP', null, [[...bytes('HTTP/1.1 400 Bad Request')]], 'ProxyFailed', 'begins with 72'],
-    ['more than the answer is sent', null, [[5, 0, 1]], 'ProxyFailed', 'the proxy does not do its part'],
+    ['more than the answer is sent', null, [[5, 0, 1]], 'ProxyFailed', 'the proxy broke the protocol'],
     [
       'the address is of no known kind',
       null,

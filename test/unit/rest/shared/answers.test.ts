@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Answers, type Awaited } from '../../../../src/rest/shared/answers.ts'
-import { BLOCK_ASLEEP, BLOCK_CELLS, bedOf, wake } from '../../../../src/rest/shared/handover.ts'
+import { BLOCK_ASLEEP, BLOCK_CELLS, sleepCellOf, wake } from '../../../../src/rest/shared/handover.ts'
 import { BLOCK, HandMadeTurns, makeCells, POOL, RestlessCells, SPIN, settled } from './waiting-tools.ts'
 
 const THREAD = 3
@@ -49,7 +49,7 @@ test('a thread that has looked long enough sleeps and is woken, also for what it
   expect([first.calls, second.calls]).toEqual([1, 1])
 })
 
-test('two threads that sleep on one bed are both woken, and each looks for itself', async () => {
+test('two threads that sleep on one cell are both woken, and each looks for itself', async () => {
   const cells = makeCells()
   const waits = [THREAD, THREAD + 64].map((thread, i) => {
     const wait = makeWait(BLOCK + i * BLOCK_CELLS)
@@ -78,9 +78,9 @@ test('what is no longer waited for is not told', async () => {
   expect(wait.calls).toBe(0)
 })
 
-test('a bed that never rests leaves its thread to everything else between rounds', () => {
+test('a cell that never rests leaves its thread to everything else between rounds', () => {
   const turns = new HandMadeTurns()
-  const answers = new Answers(new RestlessCells(bedOf(POOL, THREAD)), POOL, THREAD, turns, 0)
+  const answers = new Answers(new RestlessCells(sleepCellOf(POOL, THREAD)), POOL, THREAD, turns, 0)
   const wait = makeWait(BLOCK)
   answers.add(wait)
   for (let turn = 0; turn < 3; turn++) {

@@ -8,13 +8,13 @@ import { describe, expect, test } from 'vitest'
 import {
   ABORTED,
   ANSWERED,
+  announceSleep,
   answer,
   BLOCK_ASLEEP,
   BLOCK_CANCEL,
   BLOCK_CELLS,
   BLOCK_HOLDER,
   BLOCK_STATE,
-  bedOf,
   type Cells,
   cancel,
   claimWriter,
@@ -25,7 +25,6 @@ import {
   handOff,
   LEFT,
   leaseOf,
-  lieDown,
   lookAt,
   nextLease,
   POOL_ASLEEP,
@@ -43,6 +42,7 @@ import {
   revoke,
   SENDING,
   SUBMITTED,
+  sleepCellOf,
   sleeper,
   stateOf,
   step,
@@ -588,16 +588,16 @@ function fallAsleep(cells: Cells, cell: number, seen: number): number | false {
 
 describe('nobody sleeps through what it waits for, in every interleaving of', () => {
   const THREAD = 7
-  const BED = bedOf(POOL, THREAD)
+  const SLEEP_CELL = sleepCellOf(POOL, THREAD)
   const answerAndWake = (cells: Cells): void => {
     if (!answer(cells, place(0), 1)) return
     const thread = sleeper(cells, place(0))
     if (thread >= 0) wake(cells, POOL, thread)
   }
   const waits = (cells: Cells): number | false => {
-    const seen = lieDown(cells, POOL, place(0), THREAD)
+    const seen = announceSleep(cells, POOL, place(0), THREAD)
     const state = cells.load(place(0) + BLOCK_STATE)
-    return phaseOf(state) !== ANSWERED && leaseOf(state) === 1 && fallAsleep(cells, BED, seen)
+    return phaseOf(state) !== ANSWERED && leaseOf(state) === 1 && fallAsleep(cells, SLEEP_CELL, seen)
   }
   const start = (state: number): Map<number, number> =>
     new Map([
@@ -605,7 +605,7 @@ describe('nobody sleeps through what it waits for, in every interleaving of', ()
       [place(0) + BLOCK_HOLDER, THREAD],
     ])
   const checkWoken = (cells: ReadonlyMap<number, number>, slept: unknown): void => {
-    if (slept !== false) expect(cells.get(wakeUpsOf(BED)) ?? 0).toBeGreaterThan(slept as number)
+    if (slept !== false) expect(cells.get(wakeUpsOf(SLEEP_CELL)) ?? 0).toBeGreaterThan(slept as number)
   }
 
   test('an answer and a holder that lies down', () => {
@@ -689,10 +689,10 @@ describe('nobody sleeps through what it waits for, in every interleaving of', ()
     const holder: Program = {
       name: 'holder',
       run: (cells) => {
-        const seen = cells.load(BED)
+        const seen = cells.load(SLEEP_CELL)
         if (phaseOf(cells.load(place(0) + BLOCK_STATE)) === ANSWERED) return false
         cells.store(place(0) + BLOCK_ASLEEP, 1)
-        return fallAsleep(cells, BED, seen)
+        return fallAsleep(cells, SLEEP_CELL, seen)
       },
     }
     expect(() =>
