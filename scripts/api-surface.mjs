@@ -172,7 +172,9 @@ function membersOf(node) {
     const isStatic = Boolean(flags & ts.ModifierFlags.Static)
     if (ts.isConstructorDeclaration(member)) {
       const doc = docOf(member)
-      members.push({ name: 'constructor', kind: 'constructor', isStatic: true, signatures: [signatureOf(member, node.name?.text)], doc })
+      const isBody = member.body !== undefined && node.members.some((each) => ts.isConstructorDeclaration(each) && each.body === undefined)
+      const signatures = isBody ? [] : [signatureOf(member, node.name?.text)]
+      members.push({ name: 'constructor', kind: 'constructor', isStatic: true, signatures, doc })
       for (const parameter of member.parameters) {
         const its = ts.getCombinedModifierFlags(parameter)
         if (!ts.isParameterPropertyDeclaration(parameter, member) || its & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) continue

@@ -57,8 +57,7 @@ async function makeReader(/** @type {Case} */ shape) {
   const { FrameReader } = await import(new URL('../../dist/codec.js', import.meta.url).href)
   const Base = Object.getPrototypeOf(FrameReader)
   const { WsStream } = nexus
-  const [ground] = Object.getOwnPropertySymbols(WsStream)
-  return new Base(WsStream[/** @type {never} */ (ground)].codec, { role: shape.masked ? 'server' : 'client' })
+  return new Base(WsStream._$ground.codec, { role: shape.masked ? 'server' : 'client' })
 }
 
 main({

@@ -27,7 +27,7 @@ export class WsStream extends BaseWsStream {
    * })
    * ```
    */
-  static async acceptUpgrade<Stream extends BaseWsStream>(
+  static async acceptUpgrade<Stream extends WsStream>(
     this: WsStreamClass<Stream>,
     request: UpgradeIncoming,
     socket: NodeSocket,

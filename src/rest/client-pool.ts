@@ -6,7 +6,7 @@ import { methodFault } from '../codec/http/method.ts'
 import type { Request as HttpRequest } from '../codec/http/request.ts'
 import { pathFault } from '../codec/http/request-builder.ts'
 import { type RequestWriter, withoutTrailingSlashes } from '../codec/http/request-writer.ts'
-import { GROUND, MADE, type Made } from '../composition.ts'
+import { MADE, type Made } from '../composition.ts'
 import { RestError, UsageError } from '../errors.ts'
 import { only, readOptions } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
@@ -39,7 +39,7 @@ import { parseHttpUrl } from './url.ts'
 /** The class whose static method was called: an entry point's, or one that its user derived from it. */
 export interface ClientPoolClass<Self extends ClientPool> {
   /** @internal */
-  readonly [GROUND]: PoolGround
+  readonly _$ground: PoolGround
   new (open: OpenPool): Self
 }
 
@@ -52,9 +52,6 @@ export interface OpenPool extends Made {
   /** @internal */
   readonly timeout: number
 }
-
-/** The key of what is inside a pool. */
-export const CORE: unique symbol = Symbol('core')
 
 /** Where a pool's requests go. */
 export interface PoolPlace {
@@ -104,17 +101,17 @@ export class ClientPool {
   }
 
   /** @internal */
-  static readonly [GROUND]: PoolGround
+  static readonly _$ground: PoolGround
 
   /** @internal */
-  readonly [CORE]: PoolCore
+  readonly _$core: PoolCore
   readonly #place: PoolPlace
   readonly #timeout: number
 
   /** For the static methods, and for classes that are derived from this one. */
   constructor(made: OpenPool) {
     const { core, place, timeout } = made
-    this[CORE] = core
+    this._$core = core
     this.#place = place
     this.#timeout = timeout
   }
@@ -127,7 +124,7 @@ export class ClientPool {
    * @param url `http:` or `https:`; its path is put before each request's, its user and password become Basic credentials
    */
   static async connect<Self extends ClientPool>(this: ClientPoolClass<Self>, url: string | URL, given: ClientPoolOptions = {}): Promise<Self> {
-    const ground = this[GROUND]
+    const ground = this._$ground
     const { RequestWriter, ResponseReader } = ground.runtime.http
     const options = readOptions(POOL_OPTIONS, given)
     const { address, host, place, resolved, defaultHeaders } = preparePool(url, options)
@@ -153,7 +150,7 @@ export class ClientPool {
 
   /** Slots in all. */
   get size(): number {
-    return this[CORE].slots.length
+    return this._$core.slots.length
   }
 
   /** Slots that are healthy and free. */
@@ -163,17 +160,17 @@ export class ClientPool {
 
   /** Current counts. */
   get stats(): PoolStats {
-    return this[CORE].stats
+    return this._$core.stats
   }
 
   /** Notifies `observer` of everything from now on. The returned function ends that. */
   observe(observer: PoolObserver): () => void {
-    return this[CORE].observers.add(observerRule.read('observer', observer))
+    return this._$core.observers.add(observerRule.read('observer', observer))
   }
 
   /** A healthy free slot, the one last used first; null when there is none, or the pool is closed. Never waits, allocates the handle alone. */
   tryAcquire(): ClientSlot | null {
-    return this[CORE].take()
+    return this._$core.take()
   }
 
   /**
@@ -181,8 +178,8 @@ export class ClientPool {
    * `AcquireTimeout`, `PoolQueueFull`, `PoolClosed`, `RequestAborted`.
    */
   async acquire(options?: AcquireOptions): Promise<ClientSlot> {
-    const { timeout = this[CORE].options.acquireTimeout, signal } = readOptions(ACQUIRE_OPTIONS, options)
-    return this[CORE].acquire({ timeout, signal })
+    const { timeout = this._$core.options.acquireTimeout, signal } = readOptions(ACQUIRE_OPTIONS, options)
+    return this._$core.acquire({ timeout, signal })
   }
 
   /**
@@ -195,8 +192,8 @@ export class ClientPool {
    * ```
    */
   async ready(options?: AcquireOptions): Promise<void> {
-    const { timeout = this[CORE].options.acquireTimeout, signal } = readOptions(ACQUIRE_OPTIONS, options)
-    return this[CORE].ready({ timeout, signal })
+    const { timeout = this._$core.options.acquireTimeout, signal } = readOptions(ACQUIRE_OPTIONS, options)
+    return this._$core.ready({ timeout, signal })
   }
 
   /**
@@ -219,13 +216,13 @@ export class ClientPool {
 
   /** Acquires, sends the request that `build` makes, copies the response out, releases. @param options that were judged */
   async #run(build: (writer: RequestWriter) => HttpRequest, options: SendOptions & { retryUnsent?: number | undefined }): Promise<OwnedHttpResponse> {
-    const { clock } = this[CORE].runtime
+    const { clock } = this._$core.runtime
     const { timeout = this.#timeout, signal, onInterim, requireVerifiedEnd } = options
     let retries = options.retryUnsent ?? 0
     const since = clock.now()
     const left = (): number => (timeout === 0 ? 0 : Math.max(1, since + timeout - clock.now()))
     for (;;) {
-      const slot = this[CORE].take() ?? (await this.#inTime(this[CORE].acquire({ timeout: left(), signal }), timeout))
+      const slot = this._$core.take() ?? (await this.#inTime(this._$core.acquire({ timeout: left(), signal }), timeout))
       try {
         const request = build(slot.writer)
         const queued = clock.now() - since
@@ -247,7 +244,7 @@ export class ClientPool {
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     const place = this.#place
     const timeout = this.#timeout
-    return poolFetch({ ...place, timeout, clock: this[CORE].runtime.clock, send: (build, options) => this.#run(build, options) }, input, init)
+    return poolFetch({ ...place, timeout, clock: this._$core.runtime.clock, send: (build, options) => this.#run(build, options) }, input, init)
   }
 
   /**
@@ -258,7 +255,7 @@ export class ClientPool {
    */
   close(options?: { timeout?: number | undefined }): Promise<void> {
     const { timeout = 0 } = readOptions(CLOSE_OPTIONS, options)
-    return this[CORE].close(timeout)
+    return this._$core.close(timeout)
   }
 
   /** As `close`. */

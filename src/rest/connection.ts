@@ -11,7 +11,7 @@
 
 import { RESPONSE_READER_OPTIONS } from '../codec/http/limits.ts'
 import type { ResponseReader } from '../codec/http/response-reader.ts'
-import { GROUND, MADE, type Made } from '../composition.ts'
+import { MADE, type Made } from '../composition.ts'
 import { type RestError, UsageError } from '../errors.ts'
 import { only, readOptions } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
@@ -35,7 +35,7 @@ export type ConnectionState = 'idle' | 'busy' | 'poisoned'
 /** The class whose static method was called: an entry point's, or one that its user derived from it. */
 export interface HttpConnectionClass<Self extends HttpConnection> {
   /** @internal */
-  readonly [GROUND]: Runtime
+  readonly _$ground: Runtime
   new (open: OpenConnection): Self
 }
 
@@ -59,9 +59,6 @@ export interface ConnectionOwner {
   onKeepAlive(timeout: number): void
 }
 
-/** The key under which a pool finds what a connection has for it. */
-export const POOLED: unique symbol = Symbol('pooled')
-
 /** What a connection has for its pool. */
 export interface PooledConnection {
   /** Time of the clock at which the last response was complete. */
@@ -80,7 +77,7 @@ const NO_OPTIONS: SendOptions = {}
 function speakOver<Self extends HttpConnection>(Class: HttpConnectionClass<Self>, transport: Transport, options: HttpOptions): Self {
   checkTransport(transport)
   try {
-    return new Class({ [MADE]: true, runtime: Class[GROUND], transport, options: readOptions(HTTP_OPTIONS, options) })
+    return new Class({ [MADE]: true, runtime: Class._$ground, transport, options: readOptions(HTTP_OPTIONS, options) })
   } catch (error) {
     transport.destroy()
     throw error
@@ -109,7 +106,7 @@ export class HttpConnection {
   }
 
   /** @internal */
-  static readonly [GROUND]: Runtime
+  static readonly _$ground: Runtime
 
   /** The reader that the system's bytes go to. */
   readonly reader: ResponseReader
@@ -198,7 +195,7 @@ export class HttpConnection {
       throw new UsageError('InvalidUrl', 'user and password belong to requests: give them to the writer, as its Authorization default header')
     }
     const read = readOptions(HTTP_OPTIONS, options)
-    return speakOver(this, await this[GROUND].dial(address, read), read)
+    return speakOver(this, await this._$ground.dial(address, read), read)
   }
 
   /** Speaks HTTP over a connection that the caller made, and owns it from then on. */
@@ -218,7 +215,7 @@ export class HttpConnection {
   ): Promise<Self> {
     if (options === undefined && typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, second)
     let read!: HttpOptions
-    const secured = await secureOver(this[GROUND], transport, () => {
+    const secured = await secureOver(this._$ground, transport, () => {
       read = readOptions(HTTP_OPTIONS, options)
       return { address: parseHttpUrl(second as string | URL).address, options: read }
     })
@@ -319,7 +316,7 @@ export class HttpConnection {
   }
 
   /** @internal */
-  get [POOLED](): PooledConnection {
+  get _$pooled(): PooledConnection {
     return this.#pooled
   }
 

@@ -12,7 +12,7 @@ import { Backoff, type BackoffOptions } from '../backoff.ts'
 import { RestError, type RestErrorCode, TransportError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address, Transport } from '../transport/transport.ts'
-import { type HttpConnection, POOLED } from './connection.ts'
+import type { HttpConnection } from './connection.ts'
 import { Connector, type PoolGround } from './connector.ts'
 import { type HeldPool, type Holders, NO_HOLDERS } from './holders.ts'
 import { look } from './look.ts'
@@ -282,7 +282,7 @@ export class PoolCore implements HeldPool, KeptPool {
     this.upkeep.onUp(slot)
     if (this.observers.any) this.observers.tell('onSlotUp', { slot: slot.index, attempts, outage, reason })
     // It may be lost already, through bytes or an end that arrived with it. That loss is reported and judged like any other.
-    connection[POOLED].ownedBy({
+    connection._$pooled.ownedBy({
       onDown: (error, inUse) => this.onDown(slot, error, inUse),
       onKeepAlive: (timeout) => this.upkeep.onKeepAlive(slot, timeout),
     })
@@ -330,7 +330,7 @@ export class PoolCore implements HeldPool, KeptPool {
     const transport = slot.successor as Transport
     slot.successor = null
     // Both connections read into the slot's reader, as long as neither has a request.
-    old[POOLED].lendReader()
+    old._$pooled.lendReader()
     const next = this.connector.trySpeaking(slot, transport)
     slot.candidate = next
     if (next !== null) await look(this.runtime.clock)
@@ -360,9 +360,9 @@ export class PoolCore implements HeldPool, KeptPool {
 
   /** The serving connection has the reader for itself again. */
   private reject(slot: Slot, candidate: HttpConnection | null): void {
-    candidate?.[POOLED].lendReader()
+    candidate?._$pooled.lendReader()
     candidate?.destroy()
-    slot.connection?.[POOLED].takeReaderBack()
+    slot.connection?._$pooled.takeReaderBack()
   }
 
   /** Ends the connection of a slot without counting it as a loss, and waits until its memory is free. */
@@ -371,7 +371,7 @@ export class PoolCore implements HeldPool, KeptPool {
     if (connection === null) return
     this.counters.requests += connection.requests
     slot.connection = null
-    connection[POOLED].ownedBy(null)
+    connection._$pooled.ownedBy(null)
     connection.destroy()
     await connection.closed
   }

@@ -1,7 +1,6 @@
 /** `WsStream`: the ways to open a WebSocket. An entry point gives it its runtime. */
 
 import type { UpgradeHead } from '../codec/ws/upgrade.ts'
-import { GROUND } from '../composition.ts'
 import { type Family, readOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
 import { checkTransport } from '../transport/dial-options.ts'
@@ -18,7 +17,7 @@ import { parseWsUrl, type WsTarget } from './url.ts'
 /** The class whose static method was called: an entry point's, or one that its user derived from it. */
 export interface WsStreamClass<Stream extends WsStream> {
   /** @internal */
-  readonly [GROUND]: Runtime
+  readonly _$ground: Runtime
   new (opened: Opened): Stream
 }
 
@@ -28,7 +27,7 @@ export type WsStreamWays = Pick<typeof WsStream, 'connect' | 'connectWith' | 'ac
 /** A WebSocket (RFC 6455), client or server. */
 export class WsStream extends WsConnection {
   /** @internal */
-  static readonly [GROUND]: Runtime
+  static readonly _$ground: Runtime
 
   /**
    * Connects and upgrades.
@@ -50,7 +49,7 @@ export class WsStream extends WsConnection {
     const read = readOptions(CONNECT_OPTIONS, options)
     resolveOptions(read)
     checkRequest(read)
-    return new this(await dialAndOpen(this[GROUND], target, read))
+    return new this(await dialAndOpen(this._$ground, target, read))
   }
 
   /**
@@ -65,14 +64,14 @@ export class WsStream extends WsConnection {
   ): Promise<Stream> {
     let target!: WsTarget
     let read!: ConnectOptions
-    const secured = await secureOver(this[GROUND], transport, () => {
+    const secured = await secureOver(this._$ground, transport, () => {
       target = parseWsUrl(url)
       read = readOptions(CONNECT_OPTIONS, options)
       resolveOptions(read)
       checkRequest(read)
       return { address: target.address, options: read }
     })
-    return new this(await openClient(this[GROUND], secured, target, read))
+    return new this(await openClient(this._$ground, secured, target, read))
   }
 
   /**
@@ -81,7 +80,7 @@ export class WsStream extends WsConnection {
    */
   static async accept<Stream extends WsStream>(this: WsStreamClass<Stream>, transport: Transport, options: AcceptOptions = {}): Promise<Stream> {
     const read = readOptions(ACCEPT_OPTIONS, options)
-    return new this(await openServer(this[GROUND], checkTransport(transport), read))
+    return new this(await openServer(this._$ground, checkTransport(transport), read))
   }
 
   /**
@@ -106,8 +105,8 @@ export class WsStream extends WsConnection {
     resolveOptions(connect)
     checkRequest(connect)
     const tlsSessions = new TlsSessions()
-    const open = async (): Promise<Stream> => new this({ ...(await dialAndOpen(this[GROUND], target, connect, tlsSessions)), endsQuietly: true })
-    return sessions(this[GROUND], open, { backoff, stableAfter, onOpen, onDown, shouldRetry, signal: connect.signal })
+    const open = async (): Promise<Stream> => new this({ ...(await dialAndOpen(this._$ground, target, connect, tlsSessions)), endsQuietly: true })
+    return sessions(this._$ground, open, { backoff, stableAfter, onOpen, onDown, shouldRetry, signal: connect.signal })
   }
 
   /** A builder with every option at its default. */
@@ -133,5 +132,5 @@ export async function acceptHead<Stream extends WsStream>(
   head: UpgradeHead,
   options: AcceptOptions,
 ): Promise<Stream> {
-  return new Class(await openServer(Class[GROUND], transport, readOptions(ACCEPT_OPTIONS, options), head))
+  return new Class(await openServer(Class._$ground, transport, readOptions(ACCEPT_OPTIONS, options), head))
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { CODEC_TEXT } from '../../src/codec/binary.ts'
 import { SHARED_CODEC } from '../../src/codec/binary-shared.ts'
 import { derivedBinary } from '../../src/codec/module.ts'
-import { compose, GROUND } from '../../src/composition.ts'
+import { compose } from '../../src/composition.ts'
 import { httpFamily } from '../../src/rest/family.ts'
 import { threadFamily } from '../../src/rest/shared/family.ts'
 import type { ThreadedRuntime } from '../../src/runtime.ts'
@@ -32,9 +32,9 @@ async function openStream(world: World, Stream: World['Stream'] = world.Stream):
 
 describe('a class that is composed', () => {
   class Plain {
-    static readonly [GROUND]: { readonly name: string }
-    static make<Self extends Plain>(this: { readonly [GROUND]: { readonly name: string }; new (name: string): Self }): Self {
-      return new this(this[GROUND].name)
+    static readonly _$ground: { readonly name: string }
+    static make<Self extends Plain>(this: { readonly _$ground: { readonly name: string }; new (name: string): Self }): Self {
+      return new this(this._$ground.name)
     }
     constructor(readonly name: string) {}
   }
@@ -44,7 +44,7 @@ describe('a class that is composed', () => {
     const Two = compose(Plain, { name: 'two' })
     expect([One.make().name, Two.make().name]).toEqual(['one', 'two'])
     expect(Object.getOwnPropertyNames(One)).not.toContain('ground')
-    expect([One.name, Plain[GROUND]]).toEqual(['Plain', undefined])
+    expect([One.name, Plain._$ground]).toEqual(['Plain', undefined])
     expect(One.make()).toBeInstanceOf(One)
     expect(One.make()).not.toBeInstanceOf(Two)
   })

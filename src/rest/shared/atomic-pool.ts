@@ -7,7 +7,7 @@ import { checkInteger, type Family, integer, readOptions } from '../../option-ru
 import { showsItself } from '../../printing.ts'
 import type { ThreadedRuntime } from '../../runtime.ts'
 import type { ClientPoolBuilder } from '../builder.ts'
-import { type ClientPool, CORE, type OpenPool, preparePool } from '../client-pool.ts'
+import { type ClientPool, type OpenPool, preparePool } from '../client-pool.ts'
 import type { HttpConnection, HttpConnectionClass } from '../connection.ts'
 import { type AcquireOptions, type ClientPoolOptions, DEFAULT_TIMEOUT, POOL_OPTIONS } from '../options.ts'
 import { PoolCore } from '../pool-core.ts'
@@ -129,7 +129,7 @@ export function atomicClientPool(Pool: typeof ClientPool, ground: AtomicPoolGrou
     }
 
     override tryAcquire(): OwnedSlot | null {
-      return this[CORE].take() as OwnedSlot | null
+      return this._$core.take() as OwnedSlot | null
     }
 
     override acquire(options?: AcquireOptions): Promise<OwnedSlot> {

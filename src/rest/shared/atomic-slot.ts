@@ -3,7 +3,7 @@
 import type { Request } from '../../codec/http/request.ts'
 import type { RequestWriter } from '../../codec/http/request-writer.ts'
 import { RestResponse } from '../../codec/http/response.ts'
-import { GROUND, MADE, type Made } from '../../composition.ts'
+import { MADE, type Made } from '../../composition.ts'
 import { type RequestSent, RestError, UsageError } from '../../errors.ts'
 import { checkInteger, checkOptions, type Family, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
@@ -64,7 +64,7 @@ const NOT_SENT = { requestSent: 'nothing', phase: 'queue', elapsed: 0 } as const
 /** The class whose static method was called. */
 export interface AtomicClientSlotClass<Self extends AtomicClientSlot> {
   /** @internal */
-  readonly [GROUND]: Attachments
+  readonly _$ground: Attachments
   new (received: ReceivedSlot): Self
 }
 
@@ -96,7 +96,7 @@ export class AtomicClientSlot {
   }
 
   /** @internal */
-  static readonly [GROUND]: Attachments
+  static readonly _$ground: Attachments
 
   /** Makes this slot's requests, in shared memory. */
   readonly writer: RequestWriter
@@ -147,7 +147,7 @@ export class AtomicClientSlot {
 
   /** Makes a pool known to this thread, so that the messages of its slots can be short (`handOff(worker, { isAttached: true })`). */
   static attach<Self extends AtomicClientSlot>(this: AtomicClientSlotClass<Self>, plan: PoolPlan): void {
-    this[GROUND].attach(plan)
+    this._$ground.attach(plan)
   }
 
   /**
@@ -155,7 +155,7 @@ export class AtomicClientSlot {
    * forgotten when the thread attaches to another one.
    */
   static detach<Self extends AtomicClientSlot>(this: AtomicClientSlotClass<Self>, plan: PoolPlan): void {
-    this[GROUND].detach(checkPlan('plan', plan).id)
+    this._$ground.detach(checkPlan('plan', plan).id)
   }
 
   /**
@@ -163,7 +163,7 @@ export class AtomicClientSlot {
    * does not know the pool.
    */
   static receive<Self extends AtomicClientSlot>(this: AtomicClientSlotClass<Self>, message: SlotMessage): Self {
-    const threads = this[GROUND]
+    const threads = this._$ground
     return new this({ [MADE]: true, attachment: threads.get(message), message, threads })
   }
 

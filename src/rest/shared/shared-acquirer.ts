@@ -1,7 +1,7 @@
 /** `SharedAcquirer`: threads that do not own the sockets ask for slots. */
 
 import type { Clock } from '../../clock.ts'
-import { GROUND, MADE, type Made } from '../../composition.ts'
+import { MADE, type Made } from '../../composition.ts'
 import { RestError, UsageError } from '../../errors.ts'
 import { checkOptions, type Family, signal, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
@@ -51,7 +51,7 @@ export interface SlotReceiver {
 /** The class whose static method was called. */
 export interface SharedAcquirerClass<Self extends SharedAcquirer> {
   /** @internal */
-  readonly [GROUND]: AcquirerGround
+  readonly _$ground: AcquirerGround
   new (attached: AttachedAcquirer): Self
 }
 
@@ -88,7 +88,7 @@ export class SharedAcquirer {
   }
 
   /** @internal */
-  static readonly [GROUND]: AcquirerGround
+  static readonly _$ground: AcquirerGround
 
   readonly #plan: PoolPlan
   readonly #threads: Attachments
@@ -104,7 +104,7 @@ export class SharedAcquirer {
 
   /** An acquirer for the pool whose `plan` this is. */
   static attach<Self extends SharedAcquirer>(this: SharedAcquirerClass<Self>, plan: PoolPlan): Self {
-    const { threads, Slot } = this[GROUND]
+    const { threads, Slot } = this._$ground
     threads.attach(plan)
     return new this({ [MADE]: true, plan, threads, Slot })
   }

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { TransportError } from '../../../src/errors.ts'
-import { type ClientPool, CORE } from '../../../src/rest/client-pool.ts'
+import type { ClientPool } from '../../../src/rest/client-pool.ts'
 import type { ClientPoolOptions } from '../../../src/rest/options.ts'
 import type { ClientSlot } from '../../../src/rest/slot.ts'
 import type { Transport } from '../../../src/transport/transport.ts'
@@ -486,7 +486,7 @@ describe.each([16, 128])('with %i slots, how often any of them is looked at', (c
   /** Counts how often upkeep asks slots for their age, from now on. */
   function countLooks(pool: ClientPool): () => number {
     let looks = 0
-    for (const slot of pool[CORE].slots) {
+    for (const slot of pool._$core.slots) {
       let { expiresAt } = slot
       Object.defineProperty(slot, 'expiresAt', {
         get() {

@@ -3,7 +3,7 @@
 import { EventEmitter, once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { compose, GROUND } from '../../../../src/composition.ts'
+import { compose } from '../../../../src/composition.ts'
 import * as nexus from '../../../../src/entry/node.ts'
 import { AtomicClientPool, AtomicClientSlot, ClientPool, SharedAcquirer } from '../../../../src/entry/node.ts'
 import type { RestError } from '../../../../src/errors.ts'
@@ -54,7 +54,7 @@ const hold = async (pool: AtomicClientPool): Promise<AtomicClientSlot> => Atomic
 
 /** What a thread of that number knows of pools. */
 function threadNumber(thread: number): Attachments {
-  return new Attachments(ClientPool[GROUND].runtime as ThreadedRuntime, thread)
+  return new Attachments(ClientPool._$ground.runtime as ThreadedRuntime, thread)
 }
 
 /** Another thread: all have the same number, as the Web Workers of Deno do. */
