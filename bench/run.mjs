@@ -5,7 +5,7 @@
 //     npm run bench -- --quick                                  what matters most, two minutes: only printed
 //     npm run bench -- --only flood,echo --runtime node,bun     some of it; the rest of the report stays as it was
 //     npm run bench -- --lives 2 --rounds 3                     fewer rounds
-//     npm run bench -- --draw                                   nothing is run: the report again, from bench/results
+//     npm run bench -- --draw                                   nothing is run: the report again, from bench/results and what it had
 //
 // bench/codec/run.mjs, bench/pool/threads.mjs and every other file that calls `main` can be run by itself, too.
 
@@ -111,16 +111,23 @@ if (!argv.includes('--draw')) {
   }
 }
 
+// What was not run here, in this run or an earlier one, stays as the report has it: each benchmark says when it ran.
+const folder = new URL('report/', here)
+const kept = quick ? { reports: {}, codec: null } : JSON.parse(readFileSync(new URL('results.json', folder), 'utf8'))
 /** @type {Record<string, any[]>} */
 const reports = {}
 for (const runtime of Object.keys(runtimes)) {
-  const files = benches.map(({ name }) => partFile(runtime, name, quick)).filter(existsSync)
-  if (files.length > 0) reports[runtime] = files.map((file) => JSON.parse(readFileSync(file, 'utf8')))
+  const parts = benches.flatMap(({ name }) => {
+    const file = partFile(runtime, name, quick)
+    if (existsSync(file)) return [JSON.parse(readFileSync(file, 'utf8'))]
+    return (kept.reports[runtime] ?? []).filter((/** @type {{ bench: string }} */ { bench }) => bench === name)
+  })
+  if (parts.length > 0) reports[runtime] = parts
 }
 const codecTables = new URL('results/codec.md', here)
 const codecFigures = new URL('results/codec.json', here)
 const hasCodec = !quick && existsSync(codecTables) && existsSync(codecFigures)
-const codec = hasCodec ? JSON.parse(readFileSync(codecFigures, 'utf8')) : null
+const codec = hasCodec ? JSON.parse(readFileSync(codecFigures, 'utf8')) : kept.codec
 const charts = quick ? [] : pictures(reports, codec)
 const given = argv.slice(2).filter((option) => option !== '--draw')
 const command = ['npm run bench', ...(given.length > 0 ? ['--', ...given] : [])].join(' ')
@@ -128,11 +135,10 @@ const text = summary({
   reports,
   order: benches.map(({ name }) => name),
   command,
-  codec: hasCodec ? readFileSync(codecTables, 'utf8') : null,
+  codec: hasCodec ? readFileSync(codecTables, 'utf8') : keptTables(),
   charts,
 })
 if (!quick) {
-  const folder = new URL('report/', here)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)
   writeFileSync(new URL('README.md', folder), text)
@@ -146,13 +152,21 @@ if (!quick) {
 }
 process.stdout.write(text)
 
+/** The codec's tables as the report has them; they are its last part. */
+function keptTables() {
+  if (quick) return null
+  const text = readFileSync(new URL('README.md', folder), 'utf8')
+  const at = text.indexOf('\n## The codec alone')
+  return at < 0 ? null : text.slice(at + 1).replaceAll(/^##/gm, '#')
+}
+
 /**
- * What is kept of the figures: not each single round, and four digits.
+ * What is kept of the figures: not each single round, and six digits, so that three of them stay the same when they are shown again.
  *
  * @param {string} key
  * @param {unknown} value
  */
 function thin(key, value) {
   if (key === 'rounds' && Array.isArray(value)) return undefined
-  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value
 }

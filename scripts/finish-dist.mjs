@@ -1,4 +1,4 @@
-// What rollup does not make: the declarations, the plain binary, a program that may be run, and maps that are small enough to be shipped.
+// What rollup does not make: the declarations, the plain binary, and a program that may be run.
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { visibleDeclarations } from './visible-declarations.mjs'

@@ -317,7 +317,8 @@ export function table(bench, result) {
     }
     const cells = [title]
     for (const { id: metric } of shown) {
-      const { median: middle, spread: width, rounds } = metrics[metric]
+      // A report that is kept has no single rounds, and no median where a round has no figure.
+      const { median: middle, spread: width, rounds = [middle] } = metrics[metric]
       if (rounds.includes(null)) cells.push('–')
       else cells.push(middle === 0 ? '0' : `${digits(middle)} ± ${Math.round(width * 100)} %`)
     }

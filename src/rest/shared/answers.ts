@@ -127,7 +127,7 @@ export class Answers {
       this.settle()
       if (this.isWaiting || awaited.length === 0) return
       const waiting = cells.waitAsync(this.sleepCell, seen, Number.POSITIVE_INFINITY)
-      if (waiting === null) continue
+      if (typeof waiting === 'string') continue
       this.isWaiting = true
       waiting.then(this.onWoken)
       return

@@ -43,11 +43,13 @@ export class SharedCells implements Cells {
     return Atomics.wait(this.words, cell, value, timeout)
   }
 
-  /** As {@link SharedCells.wait}, without blocking: null when there is nothing to wait for. */
-  waitAsync(cell: number, value: number, timeout: number): Promise<'ok' | 'timed-out'> | null {
+  /**
+   * As {@link SharedCells.wait}, without blocking. An outcome that is known at once is returned as it is, and no turn of the event loop passes: who waits
+   * in a loop must not take 'timed-out' for a change, or nothing else of this thread would ever run again.
+   */
+  waitAsync(cell: number, value: number, timeout: number): Promise<'ok' | 'timed-out'> | 'not-equal' | 'timed-out' {
     const { waitAsync } = Atomics as unknown as { waitAsync: WaitAsync }
-    const waiting = waitAsync.call(Atomics, this.words, cell, value, timeout)
-    return waiting.async ? waiting.value : null
+    return waitAsync.call(Atomics, this.words, cell, value, timeout).value
   }
 }
 

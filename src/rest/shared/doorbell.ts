@@ -117,7 +117,7 @@ export class Doorbell {
       cells.store(pool + POOL_ASLEEP, 1)
       if (!this.isWaiting) {
         const waiting = cells.waitAsync(pool + POOL_DOORBELL, this.seen, Number.POSITIVE_INFINITY)
-        if (waiting !== null) {
+        if (typeof waiting !== 'string') {
           this.isWaiting = true
           waiting.then(this.onWoken)
         }

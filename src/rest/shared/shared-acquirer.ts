@@ -216,9 +216,9 @@ class Wait {
     return abandon(this.cells, this.memory.pool, this.at, this.ticket, this.number)
   }
 
-  /** Resolves when the ticket's state may have changed, or after `limit` ms. */
-  async change(limit: number): Promise<'ok' | 'timed-out'> {
-    return (await this.cells.waitAsync(this.at + TICKET_STATE, this.cells.load(this.at + TICKET_STATE), limit)) ?? 'ok'
+  /** Resolves when the ticket's state may have changed, or after `limit` ms: at once when that is 0. */
+  async change(limit: number): Promise<'ok' | 'not-equal' | 'timed-out'> {
+    return this.cells.waitAsync(this.at + TICKET_STATE, this.cells.load(this.at + TICKET_STATE), limit)
   }
 
   block(limit: number): 'ok' | 'timed-out' | 'not-equal' {

@@ -242,6 +242,19 @@ describe('tickets', () => {
     ;(await waiting).release()
   })
 
+  test('of a thread that stood still past its limit end, and keep it from nothing else', async () => {
+    const pool = await open()
+    const held = await pool.acquire()
+    const runtime = ClientPool._$ground.runtime as ThreadedRuntime
+    let looks = 0
+    // 10 ms pass from one look at the clock to the next. One that is looked at without end stops the loop that does it: no timer could.
+    const now = (): number => (looks++ < 1_000 ? looks * 10 : expect.fail('it waits without end'))
+    const threads = new Attachments({ ...runtime, clock: { ...runtime.clock, now } }, 1)
+    const Slow = compose(SharedAcquirer, { threads, Slot: AtomicClientSlot })
+    expect((await failure(Slow.attach(pool.plan).acquire({ timeout: 5 }))).code).toBe('AcquireTimeout')
+    held.release()
+  })
+
   test('that are abandoned by a signal leave the queue, with its reason', async () => {
     const pool = await open()
     const held = await pool.acquire()
