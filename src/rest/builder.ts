@@ -95,7 +95,7 @@ abstract class CommonBuilder<Options extends HttpOptions | ClientPoolOptions> {
 /** What a builder builds with: the static methods of an `HttpConnection`. */
 export interface HttpConnectionFactory<Connection> {
   connect(url: string | URL, options?: HttpOptions): Promise<Connection>
-  connectWith(transport: Transport, url: string | URL | null, options: HttpOptions): Promise<Connection>
+  connectWith(transport: Transport, url: string | URL | undefined, options: HttpOptions): Promise<Connection>
 }
 
 /**
@@ -126,7 +126,7 @@ export class HttpConnectionBuilder<Connection> extends CommonBuilder<HttpOptions
 
   /** `HttpConnection.connectWith` with these options. */
   connectWith(transport: Transport, url?: string | URL): Promise<Connection> {
-    return this.#factory.connectWith(transport, url ?? null, this.options)
+    return this.#factory.connectWith(transport, url, this.options)
   }
 
   protected override with(options: Partial<HttpOptions>): this {

@@ -229,7 +229,7 @@ export class HttpConnection {
     return new HttpConnectionBuilder<Self>({
       connect: (url, options) => this.connect<Self>(url, options),
       connectWith: (transport, url, options) =>
-        url === null ? this.connectWith<Self>(transport, options) : this.connectWith<Self>(transport, url, options),
+        url === undefined ? this.connectWith<Self>(transport, options) : this.connectWith<Self>(transport, url, options),
     })
   }
 
