@@ -66,7 +66,7 @@ export default {
     entryFileNames: '[name].js',
     chunkFileNames: 'shared-[name].js',
     hoistTransitiveImports: false,
-    // The binary for compressed data lies apart, so that what everybody loads can be told from it.
+    // The binary for compressed data lies apart. Every entry loads it, as text: it is compiled when it is first needed, which must not wait for an import.
     manualChunks: (id) => (id.endsWith('/codec/deflate/binary.js') ? 'deflate-binary' : undefined),
     // Whole names between the chunks: easier to read, and 1.1 KB less when packed.
     minifyInternalExports: false,

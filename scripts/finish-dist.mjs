@@ -1,4 +1,4 @@
-// What rollup does not make: the declarations, the plain binary, a program that may be run, and maps that are small enough to be shipped.
+// What rollup does not make: the declarations, the plain binary, and a program that may be run.
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 

@@ -24,14 +24,6 @@ export function base64Encode(target: usize, source: usize, length: u32): u32 {
   return <u32>(out - target);
 }
 
-/** The value of a base64 character, 64 for anything else. */
-export function base64Value(c: u32): u32 {
-  if (c - 0x41 < 26) return c - 0x41;
-  if (c - 0x61 < 26) return c - 0x61 + 26;
-  if (c - 0x30 < 10) return c - 0x30 + 52;
-  return c == 0x2b ? 62 : c == 0x2f ? 63 : 64;
-}
-
 function character(value: u32): u32 {
   if (value < 26) return 0x41 + value;
   if (value < 52) return 0x61 + value - 26;

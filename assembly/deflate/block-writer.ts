@@ -1,8 +1,8 @@
 // A block, written in the shortest of the three ways (RFC 1951 section 3.2.3).
 
-import { PRECODE_ORDER } from "./codes";
+import { fixedLengths, LENGTHS_BYTES, LITERAL_SYMBOLS, PRECODE_ORDER } from "./codes";
 import {
-  beginBlock, CODE_LENGTHS, Compress, DISTANCE_CODES, DISTANCE_COUNTS, fillByte, hasRoom, LENGTHS_BYTES, LITERAL_CODES, LITERAL_COUNTS,
+  beginBlock, CODE_LENGTHS, Compress, DISTANCE_CODES, DISTANCE_COUNTS, fillByte, hasRoom, LITERAL_CODES, LITERAL_COUNTS,
   PRECODE_CODES, PRECODE_COUNTS, PRECODE_LENGTHS, put, RUNS, SCRATCH,
 } from "./compress-record";
 import { makeCodes, makeLengths } from "./huffman";
@@ -20,7 +20,7 @@ export function writeBlock(r: Compress, isLast: bool): bool {
   const record = changetype<usize>(r);
   const scratch = record + SCRATCH;
   const lengths = record + CODE_LENGTHS;
-  const distanceLengths = lengths + 288;
+  const distanceLengths = lengths + LITERAL_SYMBOLS;
   store<u32>(record + LITERAL_COUNTS + (END_OF_BLOCK << 2), 1);
   // Of the fixed code, which the last block may have had.
   store<u16>(lengths + LITERALS, 0);
@@ -59,14 +59,9 @@ export function writeBlock(r: Compress, isLast: bool): bool {
     const type: u32 = dynamic < fixed ? 2 : 1;
     r.hold |= (<u64>(u32(isLast) | (type << 1))) << r.bits;
     r.bits += 3;
-    if (type == 1) {
-      memory.fill(lengths, 8, 144);
-      memory.fill(lengths + 144, 9, 112);
-      memory.fill(lengths + 256, 7, 24);
-      memory.fill(lengths + 280, 8, 8);
-      memory.fill(distanceLengths, 5, DISTANCES);
-    } else writeLengths(r);
-    makeCodes(lengths, 288, record + LITERAL_CODES, scratch);
+    if (type == 1) fixedLengths(lengths);
+    else writeLengths(r);
+    makeCodes(lengths, LITERAL_SYMBOLS, record + LITERAL_CODES, scratch);
     makeCodes(distanceLengths, DISTANCES, record + DISTANCE_CODES, scratch);
     writeTokens(r);
   }
@@ -82,7 +77,7 @@ function planLengths(r: Compress): u32 {
   let literals = LITERALS;
   while (literals > 257 && load<u8>(lengths + literals - 1) == 0) literals--;
   let distances = DISTANCES;
-  while (distances > 1 && load<u8>(lengths + 288 + distances - 1) == 0) distances--;
+  while (distances > 1 && load<u8>(lengths + LITERAL_SYMBOLS + distances - 1) == 0) distances--;
   r.literals = literals;
   r.distances = distances;
   memory.fill(counts, 0, 128);
@@ -132,7 +127,7 @@ function planLengths(r: Compress): u32 {
 // @ts-ignore: decorator
 @inline
 function lengthAt(lengths: usize, literals: u32, index: u32): u32 {
-  const at: u32 = index < literals ? index : 288 + index - literals;
+  const at: u32 = index < literals ? index : LITERAL_SYMBOLS + index - literals;
   return load<u8>(lengths + at);
 }
 

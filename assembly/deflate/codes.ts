@@ -45,7 +45,7 @@ const TABLES_END: usize = 23168;
 /** Symbols of the two codes, with those that may not occur. */
 export const LITERAL_SYMBOLS: u32 = 288;
 export const DISTANCE_SYMBOLS: u32 = 32;
-/** Bytes of the code lengths of both. */
+/** Bytes of the code lengths of both; no head of a block can name more (286 and 30). */
 export const LENGTHS_BYTES: usize = 320;
 export const FIXED_LITERAL_BITS: u32 = 9;
 export const FIXED_DISTANCE_BITS: u32 = 5;
@@ -82,14 +82,19 @@ export function checkTablesLayout(): void {
   if (TABLES_END != DEFLATE_TABLES_BYTES) ERROR("assembly/abi.ts and the tables of deflate differ");
 }
 
-/** Makes memory into tables: the fixed code, and no dynamic one yet. */
-export function resetTables(tables: usize): void {
-  const lengths = tables + TABLE_KEY;
+/** Code lengths of the fixed code (RFC 1951 section 3.2.6). */
+export function fixedLengths(lengths: usize): void {
   memory.fill(lengths, 8, 144);
   memory.fill(lengths + 144, 9, 112);
   memory.fill(lengths + 256, 7, 24);
   memory.fill(lengths + 280, 8, 8);
-  memory.fill(lengths + 288, 5, 32);
+  memory.fill(lengths + LITERAL_SYMBOLS, 5, DISTANCE_SYMBOLS);
+}
+
+/** Makes memory into tables: the fixed code, and no dynamic one yet. */
+export function resetTables(tables: usize): void {
+  const lengths = tables + TABLE_KEY;
+  fixedLengths(lengths);
   makeTable(tables, lengths, LITERAL_SYMBOLS, tables + TABLE_FIXED_LITERALS, FIXED_LITERAL_BITS, OF_LITERALS);
   makeTable(tables, lengths + LITERAL_SYMBOLS, DISTANCE_SYMBOLS, tables + TABLE_FIXED_DISTANCES, FIXED_DISTANCE_BITS, OF_DISTANCES);
   store<u32>(tables + TABLE_STATE, 0);

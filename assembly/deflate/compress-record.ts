@@ -51,7 +51,6 @@ export const PRECODE_COUNTS: usize = 1408; //   32 words
 export const LITERAL_CODES: usize = 1536; //   288 words
 export const DISTANCE_CODES: usize = 2688; //   32 words
 export const PRECODE_CODES: usize = 2816; //    32 words
-export const LENGTHS_BYTES: usize = 320;
 export const CODE_LENGTHS: usize = 2944; //    288 and 32 bytes
 export const PRECODE_LENGTHS: usize = 3264; //  32 bytes
 export const RUNS: usize = 3296; //            320 half-words: a symbol, and the value of its extra bits

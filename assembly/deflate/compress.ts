@@ -163,10 +163,10 @@ function findMatches(r: Compress, limit: usize): bool {
   const depth = r.depth;
   let token = <usize>r.token;
   let position = <usize>r.position;
-  let hasRoom = true;
+  let fits = true;
   while (position < limit) {
     if (token > lastToken) {
-      hasRoom = false;
+      fits = false;
       break;
     }
     const left = <u32>(filled - position);
@@ -231,6 +231,6 @@ function findMatches(r: Compress, limit: usize): bool {
   }
   r.token = <u32>token;
   r.position = <u32>position;
-  return hasRoom;
+  return fits;
 }
 

@@ -145,10 +145,10 @@ function zlibHead(r: Inflate, byte: u32): u32 {
   return 0;
 }
 
-/** One byte of a gzip head. Returns an error, or 0. */
+/** One byte of a gzip head, the last that was read. Returns an error, or 0. */
 function gzipHead(r: Inflate, byte: u32): u32 {
   const n = r.counted++;
-  if (r.stage != HEAD_CHECKSUM) r.headCheck = ~crcByte(r.tables, ~r.headCheck, byte);
+  if (r.stage != HEAD_CHECKSUM) r.headCheck = crc32(r.tables, r.headCheck, r.input - 1, r.input);
   switch (r.stage) {
     case HEAD:
       if (n == 0 && byte != GZIP_MAGIC_1) return DEFLATE_ERROR_HEADER;
@@ -198,12 +198,6 @@ function nextPart(r: Inflate): void {
   else if (stage < COMMENT && (flags & FLAG_COMMENT) != 0) r.stage = COMMENT;
   else if (stage < HEAD_CHECKSUM && (flags & FLAG_CHECKSUM) != 0) r.stage = HEAD_CHECKSUM;
   else r.stage = BODY;
-}
-
-// @ts-ignore: decorator
-@inline
-function crcByte(tables: usize, value: u32, byte: u32): u32 {
-  return (value >> 8) ^ load<u32>(tables + ((<usize>(value ^ byte) & 0xff) << 2));
 }
 
 /** The next 32-bit word of a trailer is in `word`. False while it is not. */

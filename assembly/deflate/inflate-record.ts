@@ -4,6 +4,7 @@ import {
   INFLATE_AREA, INFLATE_AREA_END, INFLATE_BYTES, INFLATE_ERROR, INFLATE_FAILED, INFLATE_FLAGS, INFLATE_FLOOR, INFLATE_INPUT, INFLATE_OUTPUT,
   INFLATE_TABLES, INFLATE_WINDOW,
 } from "../abi";
+import { LENGTHS_BYTES } from "./codes";
 
 // States that end it; those of blocks come before.
 export const DONE: u32 = 7;
@@ -13,9 +14,6 @@ export const FAILED: u32 = 8;
 export const NOTHING: u32 = 0;
 export const ONE_LITERAL: u32 = 1;
 export const A_MATCH: u32 = 2;
-
-/** More than all codes may have: 286 and 30, and one repeat that passes their end is seen before it is written. */
-const LENGTHS_ROOM: usize = 320;
 
 @unmanaged
 export class Inflate {
@@ -63,7 +61,7 @@ export const CODE_LENGTHS: usize = 160;
 /** Compile-time proof that the record is where abi.ts says it is. */
 export function checkInflateLayout(): void {
   if (
-    CODE_LENGTHS + LENGTHS_ROOM != INFLATE_BYTES || offsetof<Inflate>() != CODE_LENGTHS || offsetof<Inflate>("precode0") != PRECODE_LENGTHS ||
+    CODE_LENGTHS + LENGTHS_BYTES != INFLATE_BYTES || offsetof<Inflate>() != CODE_LENGTHS || offsetof<Inflate>("precode0") != PRECODE_LENGTHS ||
     offsetof<Inflate>("input") != INFLATE_INPUT || offsetof<Inflate>("output") != INFLATE_OUTPUT || offsetof<Inflate>("area") != INFLATE_AREA ||
     offsetof<Inflate>("areaEnd") != INFLATE_AREA_END || offsetof<Inflate>("floor") != INFLATE_FLOOR ||
     offsetof<Inflate>("window") != INFLATE_WINDOW || offsetof<Inflate>("tables") != INFLATE_TABLES ||

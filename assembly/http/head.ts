@@ -150,16 +150,6 @@ export function findField(record: usize, name: string, from: u32 = 0): i32 {
   return -1;
 }
 
-/** Address of a field's value. */
-export function valueAddress(record: usize, index: i32): usize {
-  return load<u32>(changetype<Head>(record).fields + <u32>index * FIELD_BYTES, 8);
-}
-
-/** Length of a field's value. */
-export function valueLength(record: usize, index: i32): u32 {
-  return load<u32>(changetype<Head>(record).fields + <u32>index * FIELD_BYTES, 12);
-}
-
 function version(h: Head, at: usize): bool {
   if (!startsLikeResponse(at, 7)) return false;
   const minor = <u32>load<u8>(at, 7) - 0x30;

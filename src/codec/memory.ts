@@ -13,8 +13,8 @@
 import { DEFLATE_TABLES_BYTES } from '../../assembly/abi.ts'
 import { UsageError } from '../errors.ts'
 import { showsItself } from '../printing.ts'
-import { type DeflateExports, instantiateDeflate } from './deflate-module.ts'
-import { type CodecExports, compileCodec, instantiateCodec } from './module.ts'
+import type { DeflateExports } from './deflate-module.ts'
+import { type CodecExports, compileCodec, instantiate } from './module.ts'
 import type { TextDecoding } from './text.ts'
 
 const PAGE = 65_536
@@ -53,7 +53,7 @@ export class CodecMemory {
     private readonly memory: WebAssembly.Memory,
     private readonly deflateModule: () => WebAssembly.Module = noDeflate,
   ) {
-    this.exports = instantiateCodec(module, memory)
+    this.exports = instantiate<CodecExports>(module, memory)
     // Views of shared memory are used like any other: another thread only reads them after an atomic store here and a load there (handover.ts).
     const buffer = memory.buffer as ArrayBuffer
     this.u8 = new Uint8Array(buffer)
@@ -64,7 +64,7 @@ export class CodecMemory {
 
   /** The code for compressed data, over this memory; instantiated when it is first used. */
   get deflate(): DeflateExports {
-    this.inflating ??= instantiateDeflate(this.deflateModule(), this.memory)
+    this.inflating ??= instantiate<DeflateExports>(this.deflateModule(), this.memory)
     return this.inflating
   }
 

@@ -11,7 +11,6 @@ export interface CodecExports {
   isAsciiRun(pointer: number, length: number): number
   utf8Validate(state: number, pointer: number, length: number): number
   headScan(head: number, length: number, scanned: number): number
-  startsLikeResponse(head: number, length: number): number
   parseRequestHead(record: number, head: number, length: number): number
   parseResponseHead(record: number, head: number, length: number): number
   putRequestLine(at: number, end: number, method: number, methodLength: number, target: number, targetLength: number): number
@@ -68,9 +67,9 @@ export function codecBytes(text: string): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
-/** Instantiates the codec over `memory`. Throws `CodecMismatch` when the binary does not belong to these sources. */
-export function instantiateCodec(module: WebAssembly.Module, memory: WebAssembly.Memory): CodecExports {
-  const exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as CodecExports
+/** Instantiates a binary over `memory`. Throws `CodecMismatch` when it does not belong to these sources. */
+export function instantiate<Exports extends { abiVersion(): number }>(module: WebAssembly.Module, memory: WebAssembly.Memory): Exports {
+  const exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports
   const version = exports.abiVersion()
   if (version !== ABI_VERSION) {
     throw new UsageError('CodecMismatch', `the codec binary speaks ABI ${version}, these sources speak ${ABI_VERSION}: rebuild it`)

@@ -1,4 +1,4 @@
-/** Compressed data for anyone's bytes: the part of `nexus-async-net/codec` that the other entries do not load. */
+/** Compressed data for anyone's bytes: a part of `nexus-async-net/codec`. */
 
 import { Deflater as BaseDeflater, DEFLATER_OPTIONS, type DeflaterOptions, type Flush } from '../codec/deflate/deflater.ts'
 import type { CompressionFormat } from '../codec/deflate/format.ts'

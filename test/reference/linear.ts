@@ -1,7 +1,7 @@
 /** The codec's exports over a memory of their own, for tests that call them directly. */
 
 import { CODEC_TEXT } from '../../src/codec/binary.ts'
-import { type CodecExports, compileCodec, instantiateCodec } from '../../src/codec/module.ts'
+import { type CodecExports, compileCodec, instantiate } from '../../src/codec/module.ts'
 
 export interface Linear {
   readonly codec: CodecExports
@@ -20,7 +20,7 @@ export const FREE = 4_096
 
 export function linear(pages = 4): Linear {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
-  const codec = instantiateCodec(compileCodec(CODEC_TEXT), memory)
+  const codec = instantiate<CodecExports>(compileCodec(CODEC_TEXT), memory)
   const buffer = memory.buffer as ArrayBuffer
   const u8 = new Uint8Array(buffer)
   return {

@@ -12,6 +12,7 @@ import {
   INFLATE_FLAGS,
   INFLATE_FULL,
   INFLATE_INPUT,
+  INFLATE_MORE,
   INFLATE_OUTPUT,
   INFLATE_TABLES,
   INFLATE_WINDOW,
@@ -137,24 +138,33 @@ export class Inflater {
     const { view, u8, deflate } = this.region.memory
     const { record, piece, buffer } = this
     this.done = false
+    // What the piece still holds.
+    let next = piece
+    let end = piece
     for (;;) {
-      const length = Math.min(PIECE, from.length - consumed)
-      copyInto(buffer, 0, from.subarray(consumed, consumed + length), length)
+      if (next === end) {
+        const length = Math.min(PIECE, from.length - consumed)
+        copyInto(buffer, 0, from.subarray(consumed, consumed + length), length)
+        next = piece
+        end = piece + within(length, PIECE)
+      }
       if (this.areaEnd === view.getUint32(record + INFLATE_OUTPUT, true)) deflate.inflateSlide(record, 0)
       const start = view.getUint32(record + INFLATE_OUTPUT, true)
       const room = within(Math.min(this.areaEnd - start, to.length - produced, this.maxOutput - this.inflated), this.areaEnd - start)
-      const result = deflate.inflate(record, piece, piece + within(length, PIECE), start + room)
+      const result = deflate.inflate(record, next, end, start + room)
       const made = view.getUint32(record + INFLATE_OUTPUT, true) - start
       to.set(u8.subarray(start, start + made), produced)
-      consumed += view.getUint32(record + INFLATE_INPUT, true) - piece
+      const read = view.getUint32(record + INFLATE_INPUT, true) - next
+      next += read
+      consumed += read
       produced += made
       this.inflated += made
-      if (result === INFLATE_DONE) this.done = true
-      else if (result === INFLATE_FAILED) this.failure = compressionError(view.getUint32(record + INFLATE_ERROR, true))
+      if (result === INFLATE_FAILED) this.failure = compressionError(view.getUint32(record + INFLATE_ERROR, true))
       else if (result === INFLATE_FULL) {
         if (this.inflated === this.maxOutput) this.failure = tooLarge(this.maxOutput)
         else if (produced < to.length) continue
-      } else if (consumed < from.length) continue
+      } else if (consumed < from.length && (result === INFLATE_MORE || this.hasMembers)) continue
+      else this.done = result === INFLATE_DONE
       return { consumed, produced }
     }
   }
@@ -180,7 +190,8 @@ export class Inflater {
       const { consumed, produced } = this.inflate(rest, output.subarray(length))
       rest = rest.subarray(consumed)
       length += produced
-      if (this.failure !== null || this.done || length < output.length) break
+      // Data may end where the output does: what neither reads nor writes will not do so the next time.
+      if (this.failure !== null || this.done || length < output.length || (consumed === 0 && produced === 0)) break
       const longer = new Uint8Array(Math.min(this.maxOutput, Math.max(256, 2 * length)))
       longer.set(output)
       output = longer

@@ -396,11 +396,6 @@ export class FrameReader implements MessageSource {
     this.consume(this.buffered)
   }
 
-  /** Bytes `[start, end)` of linear memory as text, one character a byte; for the opening handshake. @internal */
-  latin1(start: number, end: number): string {
-    return this.text.latin1(this.u8, start, end)
-  }
-
   /** The descriptor table in words of {@link FrameReader.words32}: for walking a whole chunk without a call per message. @internal */
   get descriptors(): { from: number; to: number; words: Int32Array } {
     this.checkUsable()

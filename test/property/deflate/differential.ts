@@ -1,7 +1,15 @@
 /** Differential tests of inflate and deflate: random data, random cuts, streams that were changed; zlib and the reference of the RFC are the judges. */
 
 import { constants, crc32, createDeflateRaw, deflateRawSync, deflateSync, gunzipSync, gzipSync, inflateRawSync, inflateSync } from 'node:zlib'
-import { Deflater, type Flush, Inflater } from '../../../src/entry/codec.ts'
+import {
+  type BytesInit,
+  type CompressionFormat,
+  type DecodeStep,
+  Deflater,
+  type Flush,
+  Inflater,
+  type InflaterOptions,
+} from '../../../src/entry/codec.ts'
 import { BitWriter } from '../../reference/bits.ts'
 import { referenceInflate } from '../../reference/inflate.ts'
 import { latin1Bytes } from '../../reference/linear.ts'
@@ -10,6 +18,10 @@ import { Random } from '../../reference/random.ts'
 const FORMATS = ['gzip', 'deflate', 'deflate-raw'] as const
 const STRATEGIES = [constants.Z_DEFAULT_STRATEGY, constants.Z_FILTERED, constants.Z_HUFFMAN_ONLY, constants.Z_RLE, constants.Z_FIXED]
 const FLUSHES = [constants.Z_NO_FLUSH, constants.Z_PARTIAL_FLUSH, constants.Z_SYNC_FLUSH, constants.Z_FULL_FLUSH, constants.Z_BLOCK]
+
+/** Bytes of the input that pass through linear memory at a time, and those that gzip puts around a single stored block. */
+const PIECE = 16 * 1024
+const STORED_GZIP_BYTES = 23
 
 /** Data of the kinds that matter: JSON as feeds have it, noise, runs, few letters, and mixtures of them. */
 export function someData(random: Random, most: number): Uint8Array<ArrayBuffer> {
@@ -134,6 +146,77 @@ export function compareDeflate(seed: number, cases: number): string[] {
     }
   }
   for (const deflater of deflaters.values()) deflater.release()
+  return findings
+}
+
+/** One that is asked again and again for nothing is found out, and does not stop the tests. */
+class Watched extends Inflater {
+  idle = 0
+
+  override inflate(input: BytesInit, output: BytesInit): DecodeStep {
+    const step = super.inflate(input, output)
+    this.idle = step.consumed === 0 && step.produced === 0 ? this.idle + 1 : 0
+    if (this.idle > 2) throw new Error('it goes on with nothing to do')
+    return step
+  }
+}
+
+/** Everything that comes out of the data, by steps and without a limit, and how it ends. */
+function unlimited(
+  format: CompressionFormat,
+  bytes: Uint8Array,
+  options: InflaterOptions,
+  random: Random,
+): { output: Buffer; code: string | undefined } {
+  const inflater = new Inflater(format, options)
+  const parts: Uint8Array[] = []
+  let at = 0
+  for (let stalled = 0; inflater.error === null && stalled < 2; ) {
+    const room = new Uint8Array(someLength(random, 40_000))
+    const { consumed, produced } = inflater.inflate(bytes.subarray(at, at + someLength(random, 40_000)), room)
+    at += consumed
+    parts.push(room.subarray(0, produced))
+    stalled = consumed + produced === 0 ? stalled + 1 : 0
+  }
+  inflater.end()
+  const code = inflater.error?.code ?? (at < bytes.length ? 'UnexpectedData' : undefined)
+  inflater.release()
+  return { output: Buffer.concat(parts), code }
+}
+
+/**
+ * Data that is all there, cut off or whole, of one member or of several, with every limit near its size: `inflateAll` ends, and in the way in which
+ * steps without a limit end. Returns what went wrong.
+ */
+export function compareWhole(seed: number, cases: number): string[] {
+  const findings: string[] = []
+  for (let i = seed; i < seed + cases; i++) {
+    const random = new Random(i)
+    const format = random.pick(FORMATS)
+    const members = format === 'gzip' && random.oneIn(2)
+    const openEnded = format === 'deflate-raw' && random.oneIn(2)
+    const parts = Array.from({ length: 1 + random.below(3) }, () => {
+      // Now and then a member that ends where a piece of the input does: what is stored has a length that is known.
+      const data = members && random.oneIn(3) ? random.bytes(PIECE - STORED_GZIP_BYTES - random.below(3)) : someData(random, 3_000)
+      const options = { level: data.length > 3_000 ? 0 : random.below(10), finishFlush: openEnded ? constants.Z_SYNC_FLUSH : constants.Z_FINISH }
+      return format === 'gzip' ? gzipSync(data, options) : format === 'deflate' ? deflateSync(data, options) : deflateRawSync(data, options)
+    })
+    const packed = Buffer.concat(members ? parts : parts.slice(0, 1))
+    const bytes = random.oneIn(2) ? packed : packed.subarray(0, Math.max(0, packed.length - random.below(12)))
+    const { output, code } = unlimited(format, bytes, { members, openEnded }, random)
+    for (const maxOutputSize of new Set([0, Math.max(0, output.length - 1), output.length, output.length + 1, 2 * output.length + 7])) {
+      const expected = output.length > maxOutputSize ? 'OutputTooLarge' : code
+      const inflater = new Watched(format, { members, openEnded, maxOutputSize })
+      let found: string | undefined
+      try {
+        if (Buffer.compare(inflater.inflateAll(bytes), output) !== 0) found = 'something else'
+      } catch (error) {
+        found = (error as { code?: string }).code ?? String(error)
+      }
+      if (found !== expected) findings.push(`seed ${i}: ${format} with a limit of ${maxOutputSize} ends in ${found}, not in ${expected}`)
+      inflater.release()
+    }
+  }
   return findings
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import * as abi from '../../../assembly/abi.ts'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
-import { compileCodec, instantiateCodec } from '../../../src/codec/module.ts'
+import { compileCodec, instantiate } from '../../../src/codec/module.ts'
 import { protocolError } from '../../../src/codec/ws/protocol-error.ts'
 import { UsageError } from '../../../src/errors.ts'
 
@@ -15,7 +15,7 @@ test('a binary of another ABI is refused with both numbers', () => {
   const memory = new WebAssembly.Memory({ initial: 1 })
   let error: unknown
   try {
-    instantiateCodec(new WebAssembly.Module(FOREIGN), memory)
+    instantiate(new WebAssembly.Module(FOREIGN), memory)
   } catch (caught) {
     error = caught
   }
@@ -25,7 +25,7 @@ test('a binary of another ABI is refused with both numbers', () => {
 })
 
 test('the embedded binary instantiates over any memory of a page or more', () => {
-  const codec = instantiateCodec(compileCodec(CODEC_TEXT), new WebAssembly.Memory({ initial: 1, maximum: 1 }))
+  const codec = instantiate(compileCodec(CODEC_TEXT), new WebAssembly.Memory({ initial: 1, maximum: 1 }))
   expect(codec.abiVersion()).toBe(abi.ABI_VERSION)
 })
 

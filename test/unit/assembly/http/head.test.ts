@@ -80,16 +80,6 @@ describe('headScan', () => {
   })
 })
 
-describe('startsLikeResponse', () => {
-  const starts = (bytes: string): boolean => Boolean(codec.startsLikeResponse(HEAD, put(HEAD, bytes)))
-  test('is true for every beginning of a response', () => {
-    for (const bytes of ['', 'H', 'HTTP', 'HTTP/1.', 'HTTP/1.1', 'HTTP/1.0 200 OK\r\n']) expect(starts(bytes), bytes).toBe(true)
-  })
-  test('is false as soon as a byte cannot be one', () => {
-    for (const bytes of ['h', 'HTTPS', 'HTTP/2', 'HTTP/1,', 'SSH-2.0', '\x16\x03\x01', 'HTTP/0.9']) expect(starts(bytes), bytes).toBe(false)
-  })
-})
-
 describe('a status line', () => {
   test.each([
     ['HTTP/1.1 200 OK', 1, 200, 'OK'],

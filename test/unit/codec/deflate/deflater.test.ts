@@ -1,6 +1,13 @@
 import { gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { COMPRESS_INPUT, COMPRESS_NEEDED, COMPRESS_OUTPUT, DEFLATE_FULL } from '../../../../assembly/abi.ts'
+import { CODEC_TEXT } from '../../../../src/codec/binary.ts'
+import { DEFLATE_TEXT } from '../../../../src/codec/deflate/binary.ts'
+import { Deflater as BaseDeflater } from '../../../../src/codec/deflate/deflater.ts'
+import { Codec } from '../../../../src/codec/memory.ts'
+import { webTextDecoding } from '../../../../src/codec/text.ts'
 import { type CompressionFormat, Deflater, type DeflaterOptions, type Flush, Inflater } from '../../../../src/entry/codec.ts'
+import { threadCodec } from '../../../../src/entry/thread-codec.ts'
 import { latin1Bytes, latin1Text } from '../../../reference/linear.ts'
 import { Random } from '../../../reference/random.ts'
 
@@ -64,9 +71,72 @@ describe.each(Object.entries(INPUTS))('%s', (name, bytes) => {
   })
 })
 
+describe('memory', () => {
+  test.each([
+    [15, 184],
+    [9, 75],
+  ])('with a window of %d bits it takes %d KiB', (windowBits, kib) => {
+    const region = vi.spyOn(threadCodec, 'deflateRegion')
+    new Deflater('gzip', { windowBits }).release()
+    expect(Math.round((region.mock.lastCall?.[0] as number) / 1024)).toBe(kib)
+    region.mockRestore()
+  })
+
+  test('no block is longer than 4,096 matches of 31 bits, so that each has room', () => {
+    const codec = new Codec(
+      () => CODEC_TEXT,
+      webTextDecoding(),
+      undefined,
+      () => DEFLATE_TEXT,
+    )
+    const { memory } = codec.deflateRegion(64)
+    const { deflate, view } = memory
+    let longest = 0
+    Object.defineProperty(memory, 'deflate', {
+      value: {
+        ...deflate,
+        // Without room, so that each block says what it needs; then with just that.
+        deflate(record: number, from: number, to: number, end: number, flush: number): number {
+          const output = view.getUint32(record + COMPRESS_OUTPUT, true)
+          const result = deflate.deflate(record, from, to, output, flush)
+          if (result !== DEFLATE_FULL) return result
+          const needed = view.getUint32(record + COMPRESS_NEEDED, true)
+          longest = Math.max(longest, needed)
+          return deflate.deflate(record, view.getUint32(record + COMPRESS_INPUT, true), to, Math.min(end, output + needed), flush)
+        },
+      },
+    })
+    const random = new Random(3)
+    // Matches of all lengths, from everywhere in the second half of the window.
+    const far = random.bytes(2_000_000)
+    for (let at = 32_768; at < far.length - 300; ) {
+      const length = 120 + random.below(139)
+      const from = at - 16_385 - random.below(16_383)
+      far.copyWithin(at, from, from + length)
+      at += length
+    }
+    const deflater = new BaseDeflater(codec, 'deflate-raw')
+    for (const bytes of [far, ...Object.values(INPUTS)]) {
+      expect(Buffer.compare(inflateRawSync(deflater.deflateAll(bytes)), bytes)).toBe(0)
+    }
+    expect(longest).toBeGreaterThan(11_000)
+    expect(longest).toBeLessThan((4_096 * 31) / 8 + 16)
+  })
+})
+
 test('noise grows by little', () => {
   const { noise } = INPUTS as { noise: Uint8Array }
   expect(new Deflater('deflate-raw').deflateAll(noise).length).toBeLessThan(1.002 * noise.length)
+})
+
+test('a byte is copied once on its way in, however often there is too little room', () => {
+  const { noise } = INPUTS as { noise: Uint8Array }
+  const output = new Uint8Array(2 * noise.length)
+  const set = vi.spyOn(Uint8Array.prototype, 'set')
+  const { consumed, produced } = new Deflater('deflate-raw').deflate(noise, output, 'finish')
+  const copied = set.mock.calls.reduce((sum, [bytes]) => sum + bytes.length, 0)
+  set.mockRestore()
+  expect([consumed, copied]).toEqual([noise.length, noise.length + produced])
 })
 
 describe('flushes', () => {

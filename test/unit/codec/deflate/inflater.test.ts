@@ -1,5 +1,5 @@
 import { constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { CODEC_TEXT } from '../../../../src/codec/binary.ts'
 import { DEFLATE_TEXT } from '../../../../src/codec/deflate/binary.ts'
 import { Codec } from '../../../../src/codec/memory.ts'
@@ -268,6 +268,16 @@ describe('formats', () => {
     expect(() => inflater.inflateAll(second)).toThrow(expect.objectContaining({ code: 'DistanceTooFar' }))
   })
 
+  test.each([-1, 0, 1])('a member that ends near the end of a piece of the input: %d bytes behind it', (more) => {
+    // A stored block, so that its length is known.
+    const noise = new Uint8Array(16_384 - 23 + more).map((_, i) => i * i)
+    const first = gzipSync(noise, { level: 0 })
+    expect(first.length).toBe(16_384 + more)
+    const members = Buffer.concat([first, gzipSync(latin1Bytes('two'))])
+    expect(latin1Text(new Inflater('gzip', { members: true }).inflateAll(members).subarray(noise.length))).toBe('two')
+    expect(new Inflater('gzip').inflate(members, new Uint8Array(1 << 16))).toEqual({ consumed: first.length, produced: noise.length })
+  })
+
   test('raw data without an end, where that is said', () => {
     const flushed = deflateRawSync(encoded, { finishFlush: constants.Z_SYNC_FLUSH })
     const open = new Inflater('deflate-raw', { openEnded: true })
@@ -287,6 +297,26 @@ describe('limits', () => {
     expect(run(format, bytes, { maxOutputSize: TEXT.length })).toBe(JSON.stringify(TEXT))
     expect(run(format, bytes, { maxOutputSize: TEXT.length + 1 })).toBe(JSON.stringify(TEXT))
     expect(() => new Inflater(format, { maxOutputSize: 0 }).inflateAll(bytes)).toThrow(expect.objectContaining({ code: 'OutputTooLarge', max: 0 }))
+  })
+
+  test('data that ends with the output, and is not whole, ends in an error', () => {
+    const thousand = gzipSync(new Uint8Array(1_000))
+    const flushed = deflateRawSync(encoded, { finishFlush: constants.Z_SYNC_FLUSH })
+    const unexpected = expect.objectContaining({ code: 'UnexpectedEnd' })
+    expect(() => new Inflater('gzip', { maxOutputSize: 0 }).inflateAll(new Uint8Array(0))).toThrow(unexpected)
+    expect(() => new Inflater('gzip', { maxOutputSize: 1_000 }).inflateAll(thousand.subarray(0, -3))).toThrow(unexpected)
+    expect(latin1Text(new Inflater('deflate-raw', { openEnded: true, maxOutputSize: TEXT.length }).inflateAll(flushed))).toBe(TEXT)
+  })
+
+  test('a byte is copied once on its way in, however much comes out of it', () => {
+    const packed = gzipSync(new Uint8Array(2_000_000))
+    const inflater = new Inflater('gzip')
+    const output = new Uint8Array(2_000_000)
+    const set = vi.spyOn(Uint8Array.prototype, 'set')
+    const { consumed, produced } = inflater.inflate(packed, output)
+    const copied = set.mock.calls.reduce((sum, [bytes]) => sum + bytes.length, 0)
+    set.mockRestore()
+    expect([consumed, produced, copied]).toEqual([packed.length, output.length, packed.length + output.length])
   })
 
   test('2 GiB of zeros cost the limit', () => {

@@ -586,6 +586,15 @@ describe('what is said about the connection', () => {
   })
 })
 
+describe('the first bytes', () => {
+  test.each(['H', 'HTTP', 'HTTP/1.', 'HTTP/1.1', 'HTTP/1.0 200 OK\r\n'])('%j may begin a response', (bytes) => {
+    expect(arrived(bytes).error).toBe(null)
+  })
+  test.each(['h', 'HTTPS', 'HTTP/2', 'HTTP/1,', 'SSH-2.0', '\x16\x03\x01', 'HTTP/0.9'])('%j may not, which is known at once', (bytes) => {
+    expect(arrived(bytes).error).toMatchObject({ code: bytes.startsWith('HTTP/') ? 'UnsupportedVersion' : 'MalformedHead' })
+  })
+})
+
 describe('failures', () => {
   test('are latched: no byte after one is interpreted', () => {
     const reader = arrived('SSH-2.0')
