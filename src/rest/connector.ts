@@ -51,6 +51,14 @@ export class Connector {
     }
   }
 
+  /** Rejects for what can be judged of the options without the network. */
+  async judge(): Promise<void> {
+    const signal = AbortSignal.abort()
+    await this.runtime.dial(this.address, { ...this.options, signal }).catch((error) => {
+      if (error !== signal.reason) throw error
+    })
+  }
+
   /** A pause that ends with the pool: rejects then. */
   async pause(ms: number): Promise<void> {
     const end = this.signals.child(this.stopped)

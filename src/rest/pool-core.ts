@@ -101,6 +101,7 @@ export class PoolCore implements HeldPool, KeptPool {
    */
   async connect(signal: AbortSignal | undefined): Promise<void> {
     if (this.options.lazy) {
+      await this.connector.judge()
       signal?.throwIfAborted()
       for (const slot of this.slots) this.heal(slot, 'first')
       return
