@@ -3,6 +3,7 @@
 import { checkFields } from '../codec/http/injection.ts'
 import { ClientHandshake, findField, listFields, listProtocols, ServerHandshake, type ServerHello, type UpgradeHead } from '../codec/ws/handshake.ts'
 import type { DeflateAcceptance } from '../codec/ws/permessage-deflate.ts'
+import { MADE, type Made } from '../composition.ts'
 import { HandshakeError, type HandshakeErrorCode, TransportError, UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
 import { namesOf, showsItself } from '../printing.ts'
@@ -21,16 +22,23 @@ import {
 import type { WsTarget } from './url.ts'
 
 /** An upgraded connection: the reader stands at the first frame. */
-export interface Opened {
+export interface Opened extends Made {
+  /** @internal */
+  readonly runtime: Runtime
+  /** @internal */
   readonly connection: Connection
+  /** @internal */
   readonly options: ResolvedOptions
+  /** @internal */
   readonly protocol: string
-  /** Agreed extensions, as the server's response names them; `''` for none. */
+  /** Agreed extensions, as the server's response names them; `''` for none. @internal */
   readonly extensions: string
-  /** Client: fields of the response. */
+  /** Client: fields of the response. @internal */
   readonly headers: readonly (readonly [string, string])[]
   /** Server: the client's opening request. */
   readonly request: UpgradeRequest | null
+  /** A failure ends receiving as a close does: for those who look at `closed` anyway. Default false. @internal */
+  readonly endsQuietly?: boolean
 }
 
 /** Waits for the transport on behalf of straight-line code. */
@@ -153,7 +161,7 @@ export async function openClient(runtime: Runtime, transport: Transport, target:
       if (outcome === 'open') {
         const { protocol, extensions, headers, deflate } = handshake
         if (resolved.deflate !== null && deflate !== null) connection.deflate('client', resolved.deflate.threshold, deflate)
-        return { connection, options: resolved, protocol, extensions, headers, request: null }
+        return { [MADE]: true, runtime, connection, options: resolved, protocol, extensions, headers, request: null }
       }
       if (outcome === 'refused') throw await refusal(runtime, connection, waiter, handshake)
       if (waiter.ended) throw closedEarly('the server closed the connection instead of answering')
@@ -249,7 +257,7 @@ export async function openServer(runtime: Runtime, transport: Transport, options
     }
     open.sender.write()
     if (resolved.deflate !== null && acceptance !== null) open.deflate('server', resolved.deflate.threshold, acceptance.parameters)
-    return { connection: open, options: resolved, protocol, extensions: acceptance?.field ?? '', headers: [], request }
+    return { [MADE]: true, runtime, connection: open, options: resolved, protocol, extensions: acceptance?.field ?? '', headers: [], request }
   } catch (error) {
     if (refused === null) abandon(transport, connection)
     throw error

@@ -42,7 +42,6 @@ const EXEMPT: Readonly<Record<string, string>> = {
   'Message.getBigInt64(littleEndian)': 'of DataView: true or not',
   'Message.getFloat64(littleEndian)': 'of DataView: true or not',
   'VirtualClock.clear(timer)': 'harmless, whatever it is, as clearTimeout',
-  'UpgradeRequest.header(name)': 'test/unit/ws/opening.test.ts',
   'denoTransport(conn)': 'a connection of Deno, made by it',
   'denoTransport(alpnProtocol)': 'as Deno says it',
   'bunAcceptor(onTransport)': 'what a listener of Bun is made of',

@@ -97,6 +97,8 @@ export function streamCalls(nexus: typeof Nexus, ws: Nexus.WsStream, refused: st
 /** What takes part in an upgrade of `node:http`, which workerd has not. */
 export function upgradeCalls({ WsStream }: typeof Nexus): WrongCall[] {
   const request = { method: 'GET', url: '/', httpVersion: '1.1', rawHeaders: [] }
+  const handshake = { Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version': '13' }
+  const rawHeaders = Object.entries({ Host: 'server.test', ...handshake }).flat()
   const socket = { on: nothing, write: nothing, end: nothing, destroy: nothing, pause: nothing, resume: nothing } as never
   const head = new Uint8Array(0)
   return [
@@ -108,6 +110,11 @@ export function upgradeCalls({ WsStream }: typeof Nexus): WrongCall[] {
     { name: 'WsStream.acceptUpgrade(socket)', wrong: TRANSPORT, call: (value) => WsStream.acceptUpgrade(request, value, head) },
     { name: 'WsStream.acceptUpgrade(head)', wrong: BYTES, call: (value) => WsStream.acceptUpgrade(request, socket, value) },
     optionsOf('WsStream.acceptUpgrade(options)', (value) => WsStream.acceptUpgrade(request, socket, head, value)),
+    {
+      name: 'UpgradeRequest.header(name)',
+      wrong: TEXT,
+      call: (value) => WsStream.acceptUpgrade({ ...request, rawHeaders }, socket, head, { onRequest: (seen) => void seen.header(value) }),
+    },
   ]
 }
 

@@ -219,7 +219,11 @@ export async function checkWrongValues(nexus: typeof Nexus, refused: string, ope
       for (const bag of [null, 50, 'x', []]) await isRefused(() => call(bag), 'options', `${fn}(${print(bag)})`)
       await isRefused(() => call({ noSuchOption: 1 }), 'noSuchOption', `${fn}({ noSuchOption })`)
       for (const [name, kind] of Object.entries(options)) {
-        for (const value of WRONG[kind]) await isRefused(() => call({ [name]: value }), name, `${fn}({ ${name}: ${print(value)} })`)
+        for (const value of WRONG[kind]) {
+          await isRefused(() => call({ [name]: value }), name, `${fn}({ ${name}: ${print(value)} })`)
+          // It resolves before anything is dialled: what is wrong is refused all the same.
+          if ('lazy' in options) await isRefused(() => call({ lazy: true, [name]: value }), name, `${fn}({ lazy: true, ${name}: ${print(value)} })`)
+        }
       }
     }
     for (const [fn, name, hint] of FOREIGN) await isRefused(() => (calls[fn] as Call)({ [name]: 1 }), hint, `${fn}({ ${name} })`)
