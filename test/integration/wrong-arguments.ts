@@ -113,7 +113,13 @@ export function upgradeCalls({ WsStream }: typeof Nexus): WrongCall[] {
     {
       name: 'UpgradeRequest.header(name)',
       wrong: TEXT,
-      call: (value) => WsStream.acceptUpgrade({ ...request, rawHeaders }, socket, head, { onRequest: (seen) => void seen.header(value) }),
+      call: (value) =>
+        WsStream.acceptUpgrade({ ...request, rawHeaders }, socket, head, {
+          onRequest: (seen) => {
+            seen.header(value)
+            return { accept: true }
+          },
+        }),
     },
   ]
 }
