@@ -1,10 +1,14 @@
 /** The public names of the WebSocket family. */
 
 export type { BackoffOptions } from '../backoff.ts'
+export type { CompressionFormat } from '../codec/deflate/format.ts'
 export type { Fields, FieldsInit } from '../codec/http/fields.ts'
 export { MaskKeys, type RandomSource } from '../codec/ws/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/ws/message.ts'
+export type { InflateOptions } from '../codec/ws/payload-inflater.ts'
 export {
+  CompressionError,
+  type CompressionErrorCode,
   EncodeError,
   type EncodeErrorCode,
   type Fault,

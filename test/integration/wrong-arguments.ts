@@ -445,6 +445,10 @@ export function codecCalls(codec: typeof Codec): WrongCall[] {
         call: (value) => borrowed[method](value),
       }),
     ),
+    ...(['inflate', 'inflateText'] as const).flatMap((method): WrongCall[] => [
+      { name: `Message.${method}(format)`, wrong: [...TEXT, 'br', 'zlib', ''], call: (value) => borrowed[method](value) },
+      optionsOf(`Message.${method}(options)`, (value) => borrowed[method]('gzip', value)),
+    ]),
 
     optionsOf('ResponseReader(options)', (value) => new codec.ResponseReader(value)),
     { name: 'ResponseReader.begin(method)', wrong: TEXT, call: (value) => response.begin(value) },
