@@ -111,13 +111,13 @@ export function upgradeCalls({ WsStream }: typeof Nexus): WrongCall[] {
     {
       name: 'UpgradeRequest.header(name)',
       wrong: TEXT,
-      call: (value) =>
-        WsStream.acceptUpgrade({ ...request, rawHeaders }, socket, head, {
-          onRequest: (seen) => {
-            seen.header(value)
-            return { accept: true }
-          },
-        }),
+      call: (value) => {
+        const onRequest = (seen: Nexus.UpgradeRequest): Nexus.UpgradeDecision => {
+          seen.header(value)
+          return { accept: true }
+        }
+        return WsStream.acceptUpgrade({ ...request, rawHeaders }, socket, head, { onRequest })
+      },
     },
   ]
 }
