@@ -22,20 +22,24 @@ export interface BodySource {
  */
 export class StreamedResponse implements AsyncIterable<Uint8Array> {
   static {
-    showsItself(this.prototype, (it) => ({ head: it.head, ended: it.ended }))
+    showsItself(this.prototype, (it) => ({ head: it.head, ended: it.#ended }))
   }
 
-  private readonly pieces: Uint8Array[] = []
-  private ended = false
-  private failure: Error | null = null
-  private wake: (() => void) | null = null
+  readonly #pieces: Uint8Array[] = []
+  #ended = false
+  #failure: Error | null = null
+  #wake: (() => void) | null = null
+
+  readonly #source: BodySource
 
   /** @internal */
   constructor(
     /** Status and fields. Its `body` is empty. */
     readonly head: HttpResponse,
-    private readonly source: BodySource,
-  ) {}
+    source: BodySource,
+  ) {
+    this.#source = source
+  }
 
   /** Status code. */
   get status(): number {
@@ -44,20 +48,20 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
 
   /** Nothing waits to be taken, so reading may go on. @internal */
   get wantsMore(): boolean {
-    return this.pieces.length === 0
+    return this.#pieces.length === 0
   }
 
   /** @internal */
   push(piece: Uint8Array): void {
-    this.pieces.push(piece)
-    this.wakeUp()
+    this.#pieces.push(piece)
+    this.#wakeUp()
   }
 
   /** @internal */
   end(error: Error | null): void {
-    this.ended = true
-    this.failure = error
-    this.wakeUp()
+    this.#ended = true
+    this.#failure = error
+    this.#wakeUp()
   }
 
   /**
@@ -65,27 +69,27 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
    * another `read`, loop or stream waits for a piece: that one goes on.
    */
   async read(): Promise<Uint8Array | null> {
-    if (this.wake !== null) throw new UsageError('ConcurrentReceive', 'another read of this body is under way: await it first')
+    if (this.#wake !== null) throw new UsageError('ConcurrentReceive', 'another read of this body is under way: await it first')
     for (;;) {
-      const piece = this.pieces.shift()
+      const piece = this.#pieces.shift()
       if (piece !== undefined) return piece
-      if (this.failure !== null) throw this.failure
-      if (this.ended) return null
+      if (this.#failure !== null) throw this.#failure
+      if (this.#ended) return null
       const woken = new Promise<void>((resolve) => {
-        this.wake = resolve
+        this.#wake = resolve
       })
-      this.source.more()
+      this.#source.more()
       await woken
     }
   }
 
   /** Abandons the rest of the body. The connection is closed, as the rest would have to be read to use it again. */
   cancel(): void {
-    this.pieces.length = 0
-    if (!this.ended) this.source.cancel()
-    this.failure = null
-    this.ended = true
-    this.wakeUp()
+    this.#pieces.length = 0
+    if (!this.#ended) this.#source.cancel()
+    this.#failure = null
+    this.#ended = true
+    this.#wakeUp()
   }
 
   /** The pieces of the body. Leaving the loop early closes the connection. */
@@ -112,9 +116,9 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
     )
   }
 
-  private wakeUp(): void {
-    const { wake } = this
-    this.wake = null
+  #wakeUp(): void {
+    const wake = this.#wake
+    this.#wake = null
     wake?.()
   }
 }

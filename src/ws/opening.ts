@@ -2,6 +2,7 @@
 
 import { checkFields } from '../codec/http/injection.ts'
 import { ClientHandshake, findField, listFields, listProtocols, ServerHandshake, type ServerHello, type UpgradeHead } from '../codec/ws/handshake.ts'
+import { MADE, type Made } from '../composition.ts'
 import { HandshakeError, type HandshakeErrorCode, TransportError, UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
 import { namesOf, showsItself } from '../printing.ts'
@@ -20,14 +21,21 @@ import {
 import type { WsTarget } from './url.ts'
 
 /** An upgraded connection: the reader stands at the first frame. */
-export interface Opened {
+export interface Opened extends Made {
+  /** @internal */
+  readonly runtime: Runtime
+  /** @internal */
   readonly connection: Connection
+  /** @internal */
   readonly options: ResolvedOptions
+  /** @internal */
   readonly protocol: string
-  /** Client: fields of the response. */
+  /** Client: fields of the response. @internal */
   readonly headers: readonly (readonly [string, string])[]
   /** Server: the client's opening request. */
   readonly request: UpgradeRequest | null
+  /** A failure ends receiving as a close does: for those who look at `closed` anyway. Default false. @internal */
+  readonly endsQuietly?: boolean
 }
 
 /** Waits for the transport on behalf of straight-line code. */
@@ -140,7 +148,8 @@ export async function openClient(runtime: Runtime, transport: Transport, target:
     for (;;) {
       await waiter.wait(connection)
       const outcome = handshake.receive()
-      if (outcome === 'open') return { connection, options: resolved, protocol: handshake.protocol, headers: handshake.headers, request: null }
+      if (outcome === 'open')
+        return { [MADE]: true, runtime, connection, options: resolved, protocol: handshake.protocol, headers: handshake.headers, request: null }
       if (outcome === 'refused') throw await refusal(runtime, connection, waiter, handshake)
       if (waiter.ended) throw closedEarly('the server closed the connection instead of answering')
     }
@@ -232,7 +241,7 @@ export async function openServer(runtime: Runtime, transport: Transport, options
       throw error
     }
     open.sender.write()
-    return { connection: open, options: resolved, protocol, headers: [], request }
+    return { [MADE]: true, runtime, connection: open, options: resolved, protocol, headers: [], request }
   } catch (error) {
     if (refused === null) abandon(transport, connection)
     throw error

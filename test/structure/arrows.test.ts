@@ -22,7 +22,7 @@ const MAY_IMPORT = {
   'transport/bun': ['transport/bun', 'transport/node', 'transport', 'base'],
   'transport/workerd': ['transport/workerd', 'transport', 'base'],
   // Only types: it says what a composition root must supply.
-  runtime: ['codec/ws', 'codec', 'transport', 'base'],
+  runtime: ['codec/ws', 'codec/http', 'codec', 'transport', 'base'],
   ws: ['ws', 'handshake', 'codec/ws', 'codec/http', 'codec', 'transport', 'runtime', 'base', 'abi'],
   rest: ['rest', 'codec/http', 'codec', 'transport', 'runtime', 'base', 'abi'],
   proxy: ['proxy', 'codec/http', 'codec', 'transport', 'base'],

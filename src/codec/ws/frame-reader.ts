@@ -44,7 +44,7 @@ import type { CodecExports } from '../module.ts'
 import { bufferFull, released } from '../reader-errors.ts'
 import type { TextDecoding } from '../text.ts'
 import { type FrameReaderOptions, frameLimits, type Role } from './limits.ts'
-import { ASSEMBLED, CloseCode, Message, type MessageKind, type MessageSource } from './message.ts'
+import { ASSEMBLED, CloseCode, Message, type MessageKind } from './message.ts'
 import { Parts } from './parts.ts'
 import { protocolError } from './protocol-error.ts'
 
@@ -72,7 +72,7 @@ const TEXT_BLOCK = 2_048
  * Receiving never throws for a broken peer: `error` is set, after the messages before it. After {@link FrameReader.release} all methods
  * throw `Released`.
  */
-export class FrameReader implements MessageSource {
+export class FrameReader {
   static {
     showsItself(this.prototype, (it) =>
       it.isReleased
@@ -126,7 +126,7 @@ export class FrameReader implements MessageSource {
 
   private readonly ownsRegion: boolean
 
-  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own */
+  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own @internal */
   constructor(
     /** Where it took its memory from, for the opening handshake. @internal */ readonly codec: Codec,
     options: FrameReaderOptions = {},

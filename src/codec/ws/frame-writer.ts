@@ -74,7 +74,7 @@ export class FrameWriter {
 
   private readonly ownsRegion: boolean
 
-  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the writer takes its own */
+  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the writer takes its own @internal */
   constructor(codec: Codec, options: FrameWriterOptions = {}, region?: Region) {
     this.role = options.role ?? 'client'
     this.masked = this.role === 'client'

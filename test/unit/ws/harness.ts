@@ -7,12 +7,14 @@ import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { Codec } from '../../../src/codec/memory.ts'
 import { type BufferSlices, bufferTextDecoding } from '../../../src/codec/text.ts'
 import { MaskKeys } from '../../../src/codec/ws/mask-keys.ts'
+import { compose } from '../../../src/composition.ts'
 import type { Runtime } from '../../../src/runtime.ts'
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts'
 import { type MemoryOptions, type MemoryTransport, memoryPair } from '../../../src/transport/memory/pair.ts'
 import type { Address, DialOptions, Transport, TransportHandler } from '../../../src/transport/transport.ts'
 import type { AcceptOptions, ConnectOptions } from '../../../src/ws/options.ts'
 import { WsStream } from '../../../src/ws/ws-stream.ts'
+import { httpClasses } from '../../helpers/http-classes.ts'
 import { frame } from '../../reference/frames.ts'
 
 export const TEXT = 1
@@ -52,14 +54,13 @@ export function makeWorld(random: () => number = () => 0, ofCodec: Codec = codec
   const clock = new VirtualClock()
   const runtime: Runtime = {
     codec: ofCodec,
+    http: httpClasses(ofCodec),
     dial: (address, options) => world.dial(address, options),
     clock,
     maskKeys: countingKeys(),
     random,
   }
-  class Stream extends WsStream {
-    static override readonly runtime: Runtime = runtime
-  }
+  const Stream = compose(WsStream, runtime)
   const world: World = {
     clock,
     runtime,
