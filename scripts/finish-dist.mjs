@@ -1,9 +1,10 @@
-// What rollup does not make: the declarations, the plain binary, and a program that may be run.
+// What rollup does not make: the declarations, the plain binaries, and a program that may be run.
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { visibleDeclarations } from './visible-declarations.mjs'
 
 copyFileSync('build/codec.wasm', 'dist/codec.wasm')
+copyFileSync('build/deflate.wasm', 'dist/deflate.wasm')
 chmodSync('dist/cli.js', 0o755)
 
 const entries = ['node', 'deno', 'bun', 'workerd', 'codec', 'testing'].map((entry) => `build/types/src/entry/${entry}.d.ts`)

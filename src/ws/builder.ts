@@ -7,7 +7,15 @@ import { showsItself } from '../printing.ts'
 import type { ProxyOption } from '../transport/proxy-config.ts'
 import type { TlsConfig } from '../transport/tls-config.ts'
 import type { Transport } from '../transport/transport.ts'
-import { ACCEPT_OPTIONS, type AcceptOptions, CONNECT_OPTIONS, type ConnectOptions, type HeartbeatOptions, resolveOptions } from './options.ts'
+import {
+  ACCEPT_OPTIONS,
+  type AcceptOptions,
+  CONNECT_OPTIONS,
+  type ConnectOptions,
+  type DeflateOptions,
+  type HeartbeatOptions,
+  resolveOptions,
+} from './options.ts'
 import { SESSION_OPTIONS, type SessionOptions } from './sessions.ts'
 
 /** What a builder builds with: the static methods of a `WsStream`. */
@@ -78,6 +86,10 @@ export class WsStreamBuilder<Stream> {
   /** Most bytes that may wait to be sent. */
   maxBufferedAmount(bytes: number): WsStreamBuilder<Stream> {
     return this.#with({ maxBufferedAmount: bytes })
+  }
+  /** Compression of messages. */
+  perMessageDeflate(wishes: boolean | DeflateOptions): WsStreamBuilder<Stream> {
+    return this.#with({ perMessageDeflate: wishes })
   }
   /** TLS settings. */
   tls(config: TlsConfig): WsStreamBuilder<Stream> {

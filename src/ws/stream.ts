@@ -7,6 +7,7 @@ import type { FrameReader } from '../codec/ws/frame-reader.ts'
 import { closePayload } from '../codec/ws/frame-writer.ts'
 import { CloseCode, type Message, type OwnedMessage } from '../codec/ws/message.ts'
 import { type TransportError, UsageError } from '../errors.ts'
+import { checkOptions, type Family, flag } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -26,6 +27,15 @@ const EMPTY = new Uint8Array(0)
 /** The bit that close, ping and pong have. V8 folds a constant of this module, but not one that is imported. */
 const CONTROL = OPCODE_CLOSE
 
+/** How a message is sent. */
+export interface MessageOptions {
+  /** Compress it, or don't. Default: from the `threshold` of `perMessageDeflate` on. */
+  compress?: boolean | undefined
+}
+
+/** What they may be. */
+const MESSAGE_OPTIONS: Family<MessageOptions> = { compress: flag() }
+
 /** Who waits for a message. */
 interface Waiter {
   readonly resolve: (more: boolean) => void
@@ -38,6 +48,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     showsItself(this.prototype, (it) => ({
       readyState: it.readyState,
       protocol: it.protocol,
+      extensions: it.extensions,
       role: it.request === null ? 'client' : 'server',
       remoteAddress: it.remoteAddress,
       bufferedAmount: it.bufferedAmount,
@@ -46,6 +57,8 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
 
   /** Chosen subprotocol, `''` for none. */
   readonly protocol: string
+  /** Agreed extensions, as the server named them, `''` for none: `permessage-deflate; server_max_window_bits=12`. */
+  readonly extensions: string
   /** Client: fields of the server's response, in order. */
   readonly headers: Fields
   /** Server: the client's opening request; null on a client. */
@@ -88,6 +101,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     this.#transport = made.connection.transport
     this.#options = made.options
     this.protocol = made.protocol
+    this.extensions = made.extensions
     this.headers = made.headers
     this.request = made.request
     this.#closing = new Closing(made.request !== null, endsQuietly)
@@ -222,19 +236,21 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
    * promise when half of the write buffer waits: await it before the next send; {@link WsConnection.flush} resolves when everything is out. Sending does
    * not make received messages stale. Throws `NotOpen`, `InvalidOption` (not a string), `OutgoingMessageTooLarge` or `SendBufferFull`, and has then sent
    * nothing.
+   *
+   * @param options whether this message is compressed; ignored where no compression was agreed on. Default: from `threshold` bytes on
    */
-  sendText(text: string): undefined | Promise<void> {
+  sendText(text: string, options?: MessageOptions): undefined | Promise<void> {
     if (this.#closing.readyState !== 'open') throw this.#notOpen()
-    return this.#connection.sender.text(text)
+    return options === undefined ? this.#connection.sender.text(text) : this.#connection.sender.textWith(text, compressOf(options))
   }
 
   /**
    * Sends a binary message; as {@link WsConnection.sendText}. An `ArrayBuffer`, or a view of one: the bytes that it covers are copied before the
    * call returns. Anything else is `InvalidOption`: a string is text, and a `Blob` has to be awaited first (`await blob.arrayBuffer()`).
    */
-  sendBinary(bytes: BytesInit): undefined | Promise<void> {
+  sendBinary(bytes: BytesInit, options?: MessageOptions): undefined | Promise<void> {
     if (this.#closing.readyState !== 'open') throw this.#notOpen()
-    return this.#connection.sender.binary(bytes)
+    return options === undefined ? this.#connection.sender.binary(bytes) : this.#connection.sender.binaryWith(bytes, compressOf(options))
   }
 
   /** Sends a ping of at most 125 bytes. Throws `ControlPayloadTooLarge`, `InvalidOption`, `NotOpen` or `SendBufferFull`. */
@@ -487,6 +503,11 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     if (closing.failure === null) waiter.resolve(false)
     else waiter.reject(closing.failure)
   }
+}
+
+function compressOf(options: MessageOptions): boolean | undefined {
+  checkOptions(MESSAGE_OPTIONS, options)
+  return options.compress
 }
 
 function concurrentReceive(): UsageError {

@@ -90,6 +90,26 @@ describe.each(servers)('server on $runtime', ({ runtime, ways }) => {
       peer.socket.terminate()
     })
 
+    test.each([{}, { serverNoContextTakeover: true, clientNoContextTakeover: true }, { serverMaxWindowBits: 9, clientMaxWindowBits: 10 }])(
+      'echoes compressed messages, whole and in fragments, with %j',
+      async (wishes) => {
+        const peer = await connect('/echo', [], { perMessageDeflate: { threshold: 0, ...wishes } })
+        expect(peer.socket.extensions).toBe('permessage-deflate')
+        for (const size of [0, 1, 16, 1_000, 20_000, 128 * 1024]) {
+          const text = JSON.stringify(Array.from({ length: size / 16 }, (_, i) => ({ price: (i * 7_919) % 997 })))
+          peer.socket.send(text)
+          expect((await peer.next()).data.toString() === text).toBe(true)
+          for (let i = 0; i < text.length; i += 9_000) {
+            peer.socket.send(text.slice(i, i + 9_000), { fin: i + 9_000 >= text.length })
+            peer.socket.ping(`${i}`)
+          }
+          expect((await peer.next()).data.toString() === text).toBe(true)
+        }
+        peer.socket.close()
+        await peer.closed
+      },
+    )
+
     test('puts fragments together, with pings between them', async () => {
       const peer = await connect('/echo')
       const bytes = Buffer.from(randomBytes(100_000).buffer)

@@ -10,6 +10,7 @@ export const serviceOptions: Nexus.AcceptOptions = {
   protocols: ['v2.feed', 'v1.feed'],
   headers: { 'X-Server': 'nexus' },
   closeTimeout: 1_000,
+  perMessageDeflate: { threshold: 0 },
   onRequest: async ({ path, header }): Promise<Nexus.UpgradeDecision> => {
     if (path === '/teapot') {
       return { accept: false, status: 418, reason: 'I am a teapot', headers: { 'X-Why': 'short and stout' }, body: 'no coffee here\n' }

@@ -72,7 +72,9 @@ export function streamCalls(nexus: typeof Nexus, ws: Nexus.WsStream, refused: st
     { name: 'WsStream.accept(transport)', wrong: TRANSPORT, call: (value) => WsStream.accept(value) },
     { name: 'WsStream.sessions(url)', wrong: URLS, codes: URL_CODES, says: '', call: (value) => WsStream.sessions(value).next() },
     { name: 'WsStream.sendText(text)', wrong: TEXT, call: (value) => ws.sendText(value) },
+    optionsOf('WsStream.sendText(options)', (value) => ws.sendText('a', value)),
     { name: 'WsStream.sendBinary(bytes)', wrong: BYTES, call: (value) => ws.sendBinary(value) },
+    optionsOf('WsStream.sendBinary(options)', (value) => ws.sendBinary(new Uint8Array(1), value)),
     { name: 'WsStream.sendPing(bytes)', wrong: OTHER_BYTES, call: (value) => ws.sendPing(value) },
     { name: 'WsStream.sendPong(bytes)', wrong: OTHER_BYTES, call: (value) => ws.sendPong(value) },
     {

@@ -24,6 +24,7 @@ export type Kind =
   | 'keepAlive'
   | 'body'
   | 'observer'
+  | 'deflate'
 
 const symbol = Symbol('wrong')
 const NOT_A_NUMBER: readonly unknown[] = [
@@ -85,6 +86,12 @@ export const WRONG: Readonly<Record<Kind, readonly unknown[]>> = {
   keepAlive: [null, true, 0, 999, 'x', {}],
   observer: [null, 5, 'x', [], symbol, { onSlotUp: 5 }, { onRequest: null }],
   body: [null, 5, {}, [], true, symbol],
+  deflate: [
+    ...[null, 0, 'true', [], symbol, { unknownName: 1 }],
+    ...[{ threshold: -1 }, { threshold: 2 ** 31 }, { threshold: 1.5 }, { threshold: '1' }],
+    ...[7, 16, '9', 9.5].flatMap((bits) => [{ serverMaxWindowBits: bits }, { clientMaxWindowBits: bits }]),
+    ...[1, 'true'].flatMap((on) => [{ serverNoContextTakeover: on }, { clientNoContextTakeover: on }]),
+  ],
 }
 
 const STREAM = {
@@ -95,6 +102,7 @@ const STREAM = {
   maxMessageSize: 'integer',
   writeBufferCapacity: 'integer',
   maxBufferedAmount: 'integer',
+  perMessageDeflate: 'deflate',
   autoPong: 'flag',
   heartbeat: 'bag',
   dataTimeout: 'number',
@@ -168,7 +176,6 @@ export const OPTIONS: Readonly<Record<string, Readonly<Record<string, Kind>>>> =
 /** Names that other clients have for something, and a part of what the error has to say of each. */
 const FOREIGN: readonly (readonly [fn: string, name: string, hint: string])[] = [
   ['WsStream.connect', 'rejectUnauthorized', 'tls.dangerNoVerify'],
-  ['WsStream.connect', 'perMessageDeflate', 'not compressed'],
   ['WsStream.connect', 'maxPayload', 'maxMessageSize'],
   ['WsStream.connect', 'agent', 'proxy'],
   ['WsStream.connect', 'header', 'headers'],

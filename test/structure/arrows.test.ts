@@ -9,7 +9,8 @@ const MAY_IMPORT = {
   abi: [],
   base: ['base'],
   codec: ['codec', 'base', 'abi'],
-  'codec/ws': ['codec/ws', 'codec', 'base', 'abi'],
+  // Messages may be compressed.
+  'codec/ws': ['codec/ws', 'codec/deflate', 'codec', 'base', 'abi'],
   'codec/http': ['codec/http', 'codec', 'base', 'abi'],
   'codec/deflate': ['codec/deflate', 'codec', 'base', 'abi'],
   // An exchange of HTTP that ends in frames: it reads heads as HTTP does, over the memory of both ends.

@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
+import { DEFLATE_TEXT } from '../../../src/codec/deflate/binary.ts'
 import { Codec } from '../../../src/codec/memory.ts'
 import { type BufferSlices, bufferTextDecoding } from '../../../src/codec/text.ts'
 import { MaskKeys } from '../../../src/codec/ws/mask-keys.ts'
@@ -25,7 +26,12 @@ export const PONG = 10
 
 /** A codec of its own, for a test that looks at memory: what others leave behind goes when it is collected, whenever that is. */
 export function makeCodec(): Codec {
-  return new Codec(() => CODEC_TEXT, bufferTextDecoding(Buffer.prototype as unknown as BufferSlices))
+  return new Codec(
+    () => CODEC_TEXT,
+    bufferTextDecoding(Buffer.prototype as unknown as BufferSlices),
+    undefined,
+    () => DEFLATE_TEXT,
+  )
 }
 
 /** The codec of all who do not look at memory. */
@@ -285,6 +291,7 @@ export async function openServerTo(
 export interface WireFrame {
   readonly opcode: number
   readonly fin: boolean
+  readonly rsv: number
   readonly masked: boolean
   readonly payload: Buffer
 }
@@ -312,7 +319,7 @@ export function wireFrames(bytes: Uint8Array): WireFrame[] {
     const payload = Buffer.from(buffer.subarray(at, at + length))
     expect(payload.length, 'the last frame is whole').toBe(length)
     if (key) for (let i = 0; i < length; i++) payload[i] = (payload[i] as number) ^ (key[i & 3] as number)
-    frames.push({ opcode: first & 15, fin: (first & 128) !== 0, masked, payload })
+    frames.push({ opcode: first & 15, fin: (first & 128) !== 0, rsv: (first >> 4) & 7, masked, payload })
     at += length
   }
   return frames
