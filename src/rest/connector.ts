@@ -54,7 +54,7 @@ export class Connector {
   /** Rejects for what can be judged of the options without the network. */
   async judge(): Promise<void> {
     const signal = AbortSignal.abort()
-    await this.ground.runtime.dial(this.address, { ...this.options, signal }).catch((error) => {
+    await this.ground.runtime.dial(this.address, { ...this.options, signal }).catch((error: unknown) => {
       if (error !== signal.reason) throw error
     })
   }

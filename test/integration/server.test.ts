@@ -41,6 +41,16 @@ describe.each(servers)('server on $runtime', ({ runtime, ways }) => {
   })
   afterAll(() => stop?.())
 
+  const head = (lines: readonly string[]): string => `${lines.join('\r\n')}\r\n\r\n`
+  const good = [
+    'GET /echo HTTP/1.1',
+    'Host: x',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Version: 13',
+  ]
+
   describe.each(ways)('over %s', (way) => {
     const address = (path: string): string => `${way === 'tls' || way === 'https' ? 'wss' : 'ws'}://127.0.0.1:${ports[way]}${path}`
 
@@ -209,6 +219,19 @@ describe.each(servers)('server on $runtime', ({ runtime, ways }) => {
       expect((await peer.closed).code).toBe(1006)
     })
 
+    test.runIf(way === 'http').each([
+      ['end', 'ended', (socket: net.Socket) => socket.end()],
+      ['close', 'was reset', (socket: net.Socket) => socket.resetAndDestroy()],
+    ])('a connection that %s before it was accepted (%s) is over at once', async (until, what, leave) => {
+      const id = `${way}-late-${until}`
+      const socket = net.connect(ports[way] as number, '127.0.0.1')
+      socket.on('error', () => {}).write(head([`GET /late?until=${until}&id=${id} HTTP/1.1`, ...good.slice(1)]))
+      await new Promise((resolve) => socket.once('data', resolve))
+      leave(socket)
+      expect([what, await endingOf(id)]).toMatchObject([what, { wasClean: false, error: expect.stringMatching(/Closed|Reset/) }])
+      socket.destroy()
+    })
+
     // GAP: Deno's node:https server reads on when it is paused. Its own TLS (`denoTransport`) does not; use that.
     const readsOn = runtime === 'Deno' && way === 'https'
     test(readsOn ? 'GAP: does not hold a client back that sends more than is read' : 'holds a client back that sends more than is read', async () => {
@@ -229,15 +252,6 @@ describe.each(servers)('server on $runtime', ({ runtime, ways }) => {
 
   // Over plain TCP with hand-made requests.
 
-  const head = (lines: readonly string[]): string => `${lines.join('\r\n')}\r\n\r\n`
-  const good = [
-    'GET /echo HTTP/1.1',
-    'Host: x',
-    'Upgrade: websocket',
-    'Connection: Upgrade',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    'Sec-WebSocket-Version: 13',
-  ]
   const without = (name: string): string[] => good.filter((line) => !line.startsWith(name))
 
   /** Sends `bytes`, and collects the answer until the server ends the connection. */

@@ -113,21 +113,29 @@ export function upgradeCalls({ WsStream }: typeof Nexus): WrongCall[] {
     {
       name: 'UpgradeRequest.header(name)',
       wrong: TEXT,
-      call: (value) =>
-        WsStream.acceptUpgrade({ ...request, rawHeaders }, socket, head, {
-          onRequest: (seen) => {
-            seen.header(value)
-            return { accept: true }
-          },
-        }),
+      call: (value) => {
+        const onRequest = (seen: Nexus.UpgradeRequest): Nexus.UpgradeDecision => {
+          seen.header(value)
+          return { accept: true }
+        }
+        return WsStream.acceptUpgrade({ ...request, rawHeaders }, socket, head, { onRequest })
+      },
     },
   ]
 }
 
 /** What needs nobody on the other side. */
-export function pureCalls({ nodeTransport, publishDiagnostics }: typeof Nexus): WrongCall[] {
+export function pureCalls(nexus: typeof Nexus): WrongCall[] {
+  const { nodeTransport, publishDiagnostics } = nexus
   const socket = { on: nothing, write: nothing, end: nothing, destroy: nothing, pause: nothing, resume: nothing } as never
   return [
+    // Made by their static methods alone.
+    ...(['WsStream', 'HttpConnection', 'ClientPool', 'AtomicClientPool', 'AtomicClientSlot', 'SharedAcquirer'] as const).map((name) => ({
+      name: `${name}(made)`,
+      wrong: [...OBJECT, {}, []],
+      says: 'new',
+      call: (value: never) => Reflect.construct(nexus[name], [value]),
+    })),
     { name: 'publishDiagnostics(pool)', wrong: [...OBJECT, {}, []], call: (value) => publishDiagnostics(value) },
     { name: 'nodeTransport(socket)', wrong: TRANSPORT, call: (value) => nodeTransport(value) },
     { name: 'nodeTransport(head)', wrong: OTHER_BYTES, call: (value) => nodeTransport(socket, value) },
