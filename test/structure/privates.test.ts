@@ -51,7 +51,7 @@ test('… which is seen over several classes, over second names, and where the b
 })
 
 test('what ships leaves its names to classes that are derived from it', async () => {
-  const path = 'src/ws/stream.ts'
+  const path = 'src/ws/ws-connection.ts'
   const { text } = readSources('src').find((source) => source.path === path) as { text: string }
   const names = classesOf(path, text).flatMap(({ privates }) => privates.map((name) => name.slice(1)))
   const { WsStream } = await shipped<typeof import('../../src/entry/node.ts')>('node')
