@@ -184,7 +184,7 @@ export class Message {
   toOwned(): OwnedMessage {
     const kind = this.kind
     const data = kind === 'text' || kind === 'close' ? this.text : this.bytes.slice()
-    return new OwnedMessage(kind, data, this.closeCode, this.flags & DEFLATED ? this.wire : -1)
+    return this.flags & DEFLATED ? OwnedMessage.deflated(kind, data, this.wire) : new OwnedMessage(kind, data, this.closeCode)
   }
 
   private dataView(index: number, width: number): DataView {
@@ -227,6 +227,8 @@ export class OwnedMessage {
     showsItself(this.prototype, (it) => ({ kind: it.kind, length: it.length, ...closeOf(it) }))
   }
 
+  #wire = -1
+
   constructor(
     /** What it is. */
     readonly kind: MessageKind,
@@ -234,12 +236,18 @@ export class OwnedMessage {
     readonly data: string | Uint8Array<ArrayBuffer>,
     /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Of any other, 0. */
     readonly closeCode: number = 0,
-    /** @internal */ private readonly wire: number = -1,
   ) {}
+
+  /** One that was compressed. @internal */
+  static deflated(kind: MessageKind, data: string | Uint8Array<ArrayBuffer>, wire: number): OwnedMessage {
+    const message = new OwnedMessage(kind, data)
+    message.#wire = wire
+    return message
+  }
 
   /** Payload bytes as they were received: of a compressed message (RFC 7692) those before inflating, otherwise {@link OwnedMessage.length}. */
   get wireLength(): number {
-    return this.wire < 0 ? this.length : this.wire
+    return this.#wire < 0 ? this.length : this.#wire
   }
 
   /** The data as a string. */
