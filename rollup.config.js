@@ -54,8 +54,8 @@ export default {
     { name: 'shorter names', renderChunk: (code, chunk) => shortenLocals(code, chunk) },
   ],
   input: Object.fromEntries(['node', 'deno', 'bun', 'workerd', 'codec', 'testing', 'cli'].map((name) => [name, `build/js/src/entry/${name}.js`])),
-  external: [/^node:/, /^cloudflare:/, './codec.wasm'],
-  // The binary lies beside the entry in dist, not where the source was.
+  external: [/^node:/, /^cloudflare:/, './codec.wasm', './deflate.wasm'],
+  // The binaries lie beside the entry in dist, not where the source was.
   makeAbsoluteExternalsRelative: false,
   output: {
     dir: 'dist',

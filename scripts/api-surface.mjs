@@ -44,7 +44,10 @@ export function readSurface() {
   const files = ENTRIES.map((entry) => `${root}src/entry/${entry}.ts`)
   const { config } = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile)
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
-  const program = ts.createProgram([...files, `${root}src/transport/workerd/module.d.ts`, `${root}src/entry/codec.d.wasm.ts`], options)
+  const program = ts.createProgram(
+    [...files, ...['transport/workerd/module.d.ts', 'entry/codec.d.wasm.ts', 'entry/deflate.d.wasm.ts'].map((file) => `${root}src/${file}`)],
+    options,
+  )
   const checker = program.getTypeChecker()
 
   /** @type {Map<string, { symbol: ts.Symbol, entries: string[] }>} */

@@ -1,8 +1,9 @@
-// What rollup does not make: the declarations, the plain binary, and a program that may be run.
+// What rollup does not make: the declarations, the plain binaries, and a program that may be run.
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 copyFileSync('build/codec.wasm', 'dist/codec.wasm')
+copyFileSync('build/deflate.wasm', 'dist/deflate.wasm')
 chmodSync('dist/cli.js', 0o755)
 
 // Declarations that an entry leads to; those of the inside that nobody can see are left out.

@@ -1,5 +1,5 @@
 /**
- * `nexus-async-net` in Cloudflare's `workerd`. The codec is a module import, as compiling at run time is forbidden there.
+ * `nexus-async-net` in Cloudflare's `workerd`. The binaries are module imports, as compiling at run time is forbidden there.
  *
  * Sockets belong to the request that made them, so connections and pools are made inside a handler and closed before it ends. There are no threads,
  * no TCP options and no custom certificates, and this entry has nothing that needs them.
@@ -22,6 +22,7 @@ import type { Runtime } from '../runtime.ts'
 import { secureOnWorkerd, workerdDial, workerdTransport } from '../transport/workerd/transport.ts'
 import { WsStream as BaseWsStream } from '../ws/ws-stream.ts'
 import module from './codec.wasm'
+import deflateModule from './deflate.wasm'
 
 export * from '../rest/index.ts'
 export type { WorkerdSocket } from '../transport/workerd/sockets.ts'
@@ -30,7 +31,7 @@ export { type FrameReaderOptions, type FrameWriterOptions, type RequestWriterOpt
 
 /** 16 MiB a memory: an isolate has 128 in all. */
 const MEMORY_PAGES = 256
-const codec = new Codec(module, webTextDecoding(), MEMORY_PAGES)
+const codec = new Codec(module, webTextDecoding(), MEMORY_PAGES, deflateModule)
 
 const runtime: Runtime = {
   codec,

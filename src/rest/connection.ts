@@ -111,6 +111,7 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     this.defaults = {
       timeout: options.timeout ?? DEFAULT_TIMEOUT,
       requireVerifiedEnd: options.requireVerifiedEnd ?? false,
+      decompress: options.decompress ?? false,
     }
     this.closeTimeout = options.closeTimeout ?? 1_000
     this.reader = options.reader ?? new ResponseReader(runtime.codec, options)

@@ -262,7 +262,7 @@ export default {
       ...{ entryPoints: [write('worker.mjs', source)], bundle: true, format: 'esm', platform: 'neutral', logLevel: 'silent' },
       ...{ conditions: ['workerd'], external: ['cloudflare:*'], plugins: [asModule], outfile: join(folder, 'worker.js') },
     })
-    expect(binaries).toEqual(['codec.wasm'])
+    expect(binaries).toEqual(['codec.wasm', 'deflate.wasm'])
     const workerd = await Workerd.serve(folder, binaries)
     try {
       const response = await fetch(workerd.url)

@@ -110,6 +110,7 @@ export class AtomicClientPool extends ClientPool {
       ...writer,
       reader,
       timeout,
+      decompress: options.decompress ?? false,
       spin: (options.spin ?? DEFAULT_SPIN) / 1000,
     }
     // It has the default fields in it, whose values may be secrets.
