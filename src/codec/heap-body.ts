@@ -1,5 +1,8 @@
 /** Bodies that linear memory can't hold, put together on the heap. */
 
+/** The largest buffer that is held for what comes next: an idle connection holds no more than its other buffers take anyway. */
+export const KEPT: number = 64 * 1024
+
 /** The size of the first array, in bytes; less when the body can't be that large. */
 const FIRST = 4_096
 

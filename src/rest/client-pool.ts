@@ -1,9 +1,8 @@
 /** `ClientPool`: connections that are opened before they are needed, and heal themselves. */
 
 import { pairsOf } from '../codec/http/fields.ts'
-import { methodFault } from '../codec/http/method.ts'
 import type { Request as HttpRequest } from '../codec/http/request.ts'
-import { pathFault } from '../codec/http/request-builder.ts'
+import { targetFault } from '../codec/http/request-builder.ts'
 import { RequestWriter, withoutTrailingSlashes } from '../codec/http/request-writer.ts'
 import { ResponseReader } from '../codec/http/response-reader.ts'
 import { RestError, UsageError } from '../errors.ts'
@@ -190,7 +189,7 @@ export class ClientPool {
    */
   async request(method: string, path: string, given?: PoolRequestOptions): Promise<OwnedHttpResponse> {
     const options = readOptions(REQUEST_OPTIONS, given)
-    const fault = methodFault(method) ?? pathFault(method, this.place.basePath, path)
+    const fault = targetFault(method, this.place.basePath, path)
     if (fault !== null) throw fault
     return this.run((writer) => buildRequest(writer, method, path, options), options)
   }

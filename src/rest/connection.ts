@@ -183,6 +183,11 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     return this.poisoned ? 'poisoned' : this.exchange.isOpen ? 'busy' : 'idle'
   }
 
+  /** Its next request can begin now. @internal */
+  get isIdle(): boolean {
+    return !this.poisoned && !this.exchange.isOpen
+  }
+
   /** The connection can't be used again: it was lost, or a request on it did not get a complete and valid response. */
   get isPoisoned(): boolean {
     return this.poisoned

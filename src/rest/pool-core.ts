@@ -1,7 +1,8 @@
 /**
  * The slots of a pool: who has them, who waits for one, and how a dead one is healed.
  *
- * Rule 1: a slot is always in exactly one state, and `move` is the only way from one to another.
+ * Rule 1: a slot is always in exactly one state, and `move` is the only way from one to another. `take` and `giveBack` do its two usual cases in the
+ *         same few steps, without the rest of it: small enough for an engine to put them into the caller.
  * Rule 2: a slot whose connection is gone leaves the rotation at once, and one task, `heal`, owns it until it has a new one. A holder that is done with
  *         its slot, and that task too, gives it to `place`, which alone decides what happens to it.
  * Rule 3: a free slot and a waiting caller never exist at the same time.
@@ -140,7 +141,10 @@ export class PoolCore implements HeldPool, KeptPool {
     const { freeCount } = this
     if (freeCount === 0) return null
     const slot = this.free[freeCount - 1] as Slot
-    this.move(slot, SlotState.Leased)
+    if (slot.candidate === null) {
+      this.freeCount = freeCount - 1
+      slot.state = SlotState.Leased
+    } else this.move(slot, SlotState.Leased)
     return slot.hold()
   }
 
@@ -209,8 +213,8 @@ export class PoolCore implements HeldPool, KeptPool {
   giveBack(slot: Slot): void {
     const { connection, successor, trust } = slot
     // The usual case, in a few loads; `place` would do the same.
-    if (!this.isClosing && successor === null && trust === Number.POSITIVE_INFINITY && connection !== null && connection.state === 'idle') {
-      this.move(slot, SlotState.Idle)
+    if (!this.isClosing && successor === null && trust === Number.POSITIVE_INFINITY && connection?.isIdle) {
+      this.putIn(slot)
       return
     }
     // A request that is still under way was abandoned by its caller.
@@ -406,9 +410,12 @@ export class PoolCore implements HeldPool, KeptPool {
         successor.destroy()
         throw signal.reason
       }
-      this.counters.renewed++
-      this.install(slot, this.connector.speakOver(slot, successor), 'renewal', 1, 0)
-      return
+      const next = this.connector.trySpeaking(slot, successor)
+      if (next !== null) {
+        this.counters.renewed++
+        this.install(slot, next, 'renewal', 1, 0)
+        return
+      }
     }
     if (slot.shortLived < 2) backoff.reset()
     else await this.connector.pause(backoff.next())
@@ -446,24 +453,38 @@ export class PoolCore implements HeldPool, KeptPool {
 
   /** The one way from state to state. */
   private move(slot: Slot, to: number): void {
+    if (slot.state === SlotState.Idle) this.takeOut(slot)
+    if (to === SlotState.Idle) {
+      this.putIn(slot)
+      return
+    }
+    slot.state = to
+    if (to === SlotState.Closed && this.isClosing) this.closing.check()
+  }
+
+  /** Takes a slot out of the free ones: the entries above it move down. */
+  private takeOut(slot: Slot): void {
     const { free } = this
-    if (slot.state === SlotState.Idle) {
-      if (slot.candidate !== null) this.breakOff(slot)
-      this.freeCount--
-      // Nearly always the last one; the entries above it move down.
-      if (free[this.freeCount] !== slot) free.copyWithin(free.indexOf(slot), free.indexOf(slot) + 1, this.freeCount + 1)
+    if (slot.candidate !== null) this.breakOff(slot)
+    this.freeCount--
+    const at = free.indexOf(slot)
+    free.copyWithin(at, at + 1, this.freeCount + 1)
+  }
+
+  /** Frees a slot that nobody holds, or leases it to the caller that has waited longest. */
+  private putIn(slot: Slot): void {
+    if (this.waiters.length !== 0) {
+      this.serve(slot)
+      return
     }
-    if (to !== SlotState.Idle) {
-      slot.state = to
-      if (to === SlotState.Closed && this.isClosing) this.closing.check()
-    } else if (this.waiters.length === 0) {
-      slot.state = SlotState.Idle
-      free[this.freeCount++] = slot
-    } else {
-      slot.state = SlotState.Leased
-      this.waiters.serve(slot.hold())
-      if (this.waiters.length === 0) this.holders.setWanted(false)
-    }
+    slot.state = SlotState.Idle
+    this.free[this.freeCount++] = slot
+  }
+
+  private serve(slot: Slot): void {
+    slot.state = SlotState.Leased
+    this.waiters.serve(slot.hold())
+    if (this.waiters.length === 0) this.holders.setWanted(false)
   }
 }
 

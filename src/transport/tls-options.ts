@@ -86,7 +86,8 @@ function checkProtocols(protocols: unknown): readonly string[] {
       throw invalid(`tls.alpnProtocols: each is 1 to 255 visible ASCII characters, but number ${i + 1} is ${nameValue(protocol)}`)
     }
   }
-  return protocols as readonly string[]
+  // The caller's own may change.
+  return [...protocols]
 }
 
 function checkServerName(name: unknown): string | null {

@@ -4,8 +4,8 @@
  *
  * Rule 1: a session is offered only to whom its certificate was accepted for, under the very same settings: a resumed handshake checks neither again.
  * Rule 2: and not once that certificate has expired.
- * Rule 3: a session is offered anew once all others have been (RFC 8446 appendix C.4): whoever has resumed it puts it back, since not every resumed
- *         connection is given another. One that was offered in vain is gone.
+ * Rule 3: a session is offered anew once all others have been (RFC 8446 appendix C.4): whoever has resumed it puts it behind them, since not every
+ *         resumed connection is given another. One that was offered in vain is gone; one that no server has seen is given back.
  */
 
 import { showsItself } from '../printing.ts'
@@ -20,6 +20,11 @@ export interface KeptSession {
 /** Most that are kept; the oldest goes first. A server gives one or two for each connection. */
 const MOST_KEPT = 32
 
+/** Whom sessions are for: made once for each connection, as settings can be long. @param name whom the certificate is checked for */
+export function sessionKey(name: string, settings: TlsSettings): string {
+  return JSON.stringify([name, settings])
+}
+
 /** The sessions of whoever connects to one server again and again: a pool, or the sessions of a WebSocket. */
 export class TlsSessions {
   static {
@@ -29,33 +34,36 @@ export class TlsSessions {
   /** In the order in which they are offered, the next one last. */
   private readonly kept: KeptSession[] = []
   /** Whom all of them are for. */
-  private name = ''
-  private settings: TlsSettings | null = null
+  private key = ''
 
-  /** Takes the next session for this name and these settings; undefined when there is none. @param now ms since 1970 */
-  take(name: string, settings: TlsSettings, now: number): KeptSession | undefined {
-    if (!this.isFor(name, settings)) return undefined
+  /** Takes the next session; undefined when there is none. @param now ms since 1970 */
+  take(key: string, now: number): KeptSession | undefined {
+    if (key !== this.key) return undefined
     for (let next = this.kept.pop(); next !== undefined; next = this.kept.pop()) if (now < next.validUntil) return next
     return undefined
   }
 
-  /** Keeps a new session of a connection whose server was accepted. Those for another name, or under other settings, are dropped. */
-  keep(name: string, settings: TlsSettings, session: KeptSession): void {
-    if (!this.isFor(name, settings)) {
+  /** Keeps a new session of a connection whose server was accepted. Those with another key are dropped. */
+  keep(key: string, session: KeptSession): void {
+    if (key !== this.key) {
       this.kept.length = 0
-      this.name = name
-      this.settings = settings
+      this.key = key
     }
     this.kept.push(session)
     if (this.kept.length > MOST_KEPT) this.kept.shift()
   }
 
-  /** Puts a session back that was resumed: behind all others. */
-  putBack(name: string, settings: TlsSettings, session: KeptSession): void {
-    if (this.isFor(name, settings) && this.kept.length < MOST_KEPT) this.kept.unshift(session)
+  /** Puts a session that was resumed behind all others. */
+  putBehind(key: string, session: KeptSession): void {
+    if (this.hasRoom(key)) this.kept.unshift(session)
   }
 
-  private isFor(name: string, settings: TlsSettings): boolean {
-    return this.settings !== null && name === this.name && JSON.stringify(settings) === JSON.stringify(this.settings)
+  /** Gives a session back that was not offered to anyone: it is the next one again. */
+  giveBack(key: string, session: KeptSession): void {
+    if (this.hasRoom(key)) this.kept.push(session)
+  }
+
+  private hasRoom(key: string): boolean {
+    return key === this.key && this.kept.length < MOST_KEPT
   }
 }

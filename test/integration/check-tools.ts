@@ -16,6 +16,8 @@ export interface Environment {
   readonly control: string
   /** It takes connections, and says nothing. */
   readonly silent: string
+  /** It answers 503 to every connection, unasked, and closes it. */
+  readonly unasked: string
   /** Nothing listens there. */
   readonly refused: string
   /** A certificate for another name. */

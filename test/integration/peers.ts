@@ -88,14 +88,19 @@ export async function startPeers(): Promise<Peers> {
 
   const raw = net.createServer({ allowHalfOpen: true }, (socket) => misbehave(socket, socket, records))
   const rawSecure = tlsServer(identity, (socket, below) => misbehave(socket, below, records))
-  const control = http.createServer((request, response) => answer(request, response, records, watch))
+  const control = http.createServer((request, response) => answer(request, response, records, watch, () => unaskedDials))
   const refused = net.createServer()
   const silent = net.createServer((socket) => socket.resume())
+  let unaskedDials = 0
+  const unasked = net.createServer((socket) => {
+    unaskedDials++
+    socket.on('error', () => {}).end('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+  })
 
-  const servers = [plain, secure, raw, rawSecure, control, refused, wrongName, silent]
-  const [plainPort, securePort, rawPort, rawSecurePort, controlPort, refusedPort, wrongNamePort, silentPort] = (await Promise.all(
+  const servers = [plain, secure, raw, rawSecure, control, refused, wrongName, silent, unasked]
+  const [plainPort, securePort, rawPort, rawSecurePort, controlPort, refusedPort, wrongNamePort, silentPort, unaskedPort] = (await Promise.all(
     servers.map((server) => listen(server, '127.0.0.1')),
-  )) as [number, number, number, number, number, number, number, number]
+  )) as [number, number, number, number, number, number, number, number, number]
   const plain6Port = await listen(plain6, '::1')
   const refusedPorts = await Promise.all(withRefused.map(({ server }) => listen(server, '127.0.0.1')))
   await stop(refused)
@@ -115,7 +120,7 @@ export async function startPeers(): Promise<Peers> {
   ])
 
   const openSockets = (): net.Socket[] => {
-    const closables: readonly Closable[] = [plain, plain6, secure, raw, rawSecure, wrongName, silent, plainUnix, secureUnix]
+    const closables: readonly Closable[] = [plain, plain6, secure, raw, rawSecure, wrongName, silent, unasked, plainUnix, secureUnix]
     const proxies = [connect, secureConnect, socks, guardedConnect, guardedSocks]
     return [...closables, ...proxies].flatMap(({ open = [] }) => [...open])
   }
@@ -144,6 +149,7 @@ export async function startPeers(): Promise<Peers> {
       control: `http://127.0.0.1:${controlPort}`,
       refused: `ws://127.0.0.1:${refusedPort}`,
       silent: `ws://127.0.0.1:${silentPort}`,
+      unasked: `http://127.0.0.1:${unaskedPort}`,
       wrongName: `wss://127.0.0.1:${wrongNamePort}`,
       refusedCertificates: withRefused.map(({ fault, ca }, i) => ({ fault, ca, url: `wss://127.0.0.1:${refusedPorts[i]}` })),
       ca: certificates.ca,
@@ -171,6 +177,7 @@ export async function startPeers(): Promise<Peers> {
         control,
         wrongName,
         silent,
+        unasked,
         plainUnix,
         secureUnix,
         ...withRefused.map(({ server }) => server),
@@ -488,7 +495,13 @@ function dribble(socket: net.Socket, bytes: Buffer): void {
 
 // What the peers have seen.
 
-async function answer(request: http.IncomingMessage, response: http.ServerResponse, records: Records, watch: Watch): Promise<void> {
+async function answer(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  records: Records,
+  watch: Watch,
+  unaskedDials: () => number,
+): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://localhost')
   const record = records.of(url.searchParams.get('id') ?? '')
   const reply = (value: unknown): void => {
@@ -517,6 +530,8 @@ async function answer(request: http.IncomingMessage, response: http.ServerRespon
     case '/drained':
       await watch.drained()
       return reply(null)
+    case '/unasked':
+      return reply(unaskedDials())
     case '/flushed':
       return reply({ flushed: record.flushed, done: record.flooded })
     default:

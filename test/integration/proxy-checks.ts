@@ -2,7 +2,7 @@
 
 import type * as Nexus from '../../src/entry/node.ts'
 import { equal, fails, isError, ok, randomBytes, sameBytes } from './assert.ts'
-import type { Check, Context } from './check-tools.ts'
+import { ask, type Check, type Context } from './check-tools.ts'
 
 /** All of these checks, in order. */
 export const proxyChecks: Check[] = []
@@ -96,44 +96,41 @@ check('plain requests that a proxy forwards: bodies, pools and their healing; cr
   await fails(nexus.HttpConnection.connect(url, { proxy: forward(env.proxies.socks) }), 'UsageError', 'InvalidOption')
 })
 
-check('a server that answers unasked and closes: dials back off, are counted and told, whatever lies between', async (context) => {
+/** Has a pool lose its connections to the server that answers unasked: it dials twice, and pauses then. */
+async function backsOff(context: Context, proxy: Nexus.ProxyOption | null): Promise<void> {
   const { nexus, env } = context
-  const { createServer } = (await import('node:net')) as typeof import('node:net')
-  const { connect, socks, secureConnect } = env.proxies
-  for (const proxy of [null, connect, socks, ...(secureConnect === '' ? [] : [{ url: secureConnect, tls: trust(context) }])]) {
-    let dials = 0
-    const server = createServer((socket) => {
-      dials++
-      socket.on('error', () => {})
-      socket.end('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const { port } = server.address() as { port: number }
-    let ups = 0
-    let downs = 0
-    let isLostTwice = (): void => {}
-    const lostTwice = new Promise<void>((resolve) => {
-      isLostTwice = resolve
-    })
-    const pool = await nexus.ClientPool.connect(`http://127.0.0.1:${port}`, {
-      proxy,
-      backoff: { initial: 60_000, max: 60_000, jitter: 0 },
-      observer: {
-        onSlotUp: () => ups++,
-        onSlotDown: () => ++downs === 2 && isLostTwice(),
-      },
-    })
-    try {
-      await lostTwice
-      // A pool that did not back off would dial on and on now.
-      await new Promise((resolve) => setTimeout(resolve, 50))
-      const { lost, healing } = pool.stats
-      equal([dials, ups, downs, lost, healing], [2, 2, 2, 2, 1], `through ${typeof proxy === 'string' ? proxy : proxy?.url}`)
-    } finally {
-      await pool.close({ timeout: 100 })
-      server.close()
-    }
+  const dials = (await ask(context, '/unasked')) as number
+  let ups = 0
+  let downs = 0
+  let isLostTwice = (): void => {}
+  const lostTwice = new Promise<void>((resolve) => {
+    isLostTwice = resolve
+  })
+  const pool = await nexus.ClientPool.connect(env.unasked, {
+    proxy,
+    backoff: { initial: 60_000, max: 60_000, jitter: 0 },
+    observer: {
+      onSlotUp: () => ups++,
+      onSlotDown: () => ++downs === 2 && isLostTwice(),
+    },
+  })
+  try {
+    await lostTwice
+    // A pool that did not back off would dial on and on now.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const { lost, healing } = pool.stats
+    const dialled = ((await ask(context, '/unasked')) as number) - dials
+    equal([dialled, ups, downs, lost, healing], [2, 2, 2, 2, 1], `through ${JSON.stringify(proxy)}`)
+  } finally {
+    await pool.close({ timeout: 100 })
   }
+}
+
+check('a server that answers unasked and closes: dials back off, are counted and told', (context) => backsOff(context, null))
+
+check('a server that answers unasked and closes: dials back off, are counted and told, through each proxy', async (context) => {
+  const { connect, socks, secureConnect } = context.env.proxies
+  for (const proxy of [connect, socks, ...(secureConnect === '' ? [] : [{ url: secureConnect, tls: trust(context) }])]) await backsOff(context, proxy)
 })
 
 check('credentials for a proxy: taken, refused, or missing, and said so', async ({ nexus, env }) => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import type { DialOptions } from '../../src/transport/transport.ts'
-import { address, both, type ContractCase, type ContractContext, control, echoes, finish, open, withCa } from './contract-tools.ts'
+import { address, both, type ContractCase, type ContractContext, code, control, echoes, finish, open, withCa } from './contract-tools.ts'
 import { Probe } from './probe.ts'
 
 /** Everything that an error says: its code, its message and those of its causes. */
@@ -24,6 +24,9 @@ async function settle(context: ContractContext): Promise<void> {
 /** A connection that nobody has begun to use. */
 const dial = (context: ContractContext, name: string, options: DialOptions = {}) =>
   context.dial(address(context, name), withCa(context, name, options))
+
+/** Speaks TLS to a server that does not. */
+const dialSecurely = (context: ContractContext, name: string) => context.dial(address(context, name, '127.0.0.1', true), withCa(context, 'tls', {}))
 
 /** Each once plain and once with TLS. */
 export const losses: Record<string, ContractCase> = {
@@ -84,6 +87,42 @@ export const losses: Record<string, ContractCase> = {
     assert.equal(await probe.closed, null)
     probe.check()
   }),
+  ...both('an end, idle', async (context, server) => {
+    const probe = await open(context, server('ends'))
+    assert.equal(await probe.textOf(3), 'abc')
+    probe.resume()
+    await control(context, `!end ${server('ends')}`)
+    await probe.ended
+    probe.transport.end()
+    assert.equal(await probe.closed, null)
+    probe.check()
+  }),
+  ...both('an end, reading with bytes waiting: the bytes, then the end', async (context, server) => {
+    const probe = await open(context, server('talks and ends'))
+    const held = await probe.next()
+    assert.equal(new TextDecoder().decode(held.slice()), 'abc')
+    await probe.write('x')
+    await control(context, `${server('talks and ends')} done`)
+    await settle(context)
+    assert.equal(new TextDecoder().decode(held.slice()), 'abc')
+    assert.equal(await probe.text(), 'more')
+    probe.transport.end()
+    assert.equal(await probe.closed, null)
+    probe.check()
+  }),
+  ...both('an end, writing: the end, and the write is completed', async (context, server) => {
+    const probe = await open(context, server('ends while written to'))
+    probe.resume()
+    const written = probe.write(new Uint8Array(8 * 1024 * 1024))
+    await probe.ended
+    await written
+    probe.transport.end()
+    const count = await control(context, `${server('ends while written to')} read`)
+    // A server of node:tls may drop bytes that it has read after its own end.
+    if (server('') === '') assert.equal(count, 8 * 1024 * 1024)
+    assert.equal(await probe.closed, null)
+    probe.check()
+  }),
   ...both('an end of both sides, with bytes waiting: the bytes, the end, and then the close', async (context, server) => {
     const probe = await open(context, server('late'), {}, 5)
     await probe.write('abc')
@@ -118,6 +157,67 @@ export const tlsLosses: Record<string, ContractCase> = {
     assert.notEqual((closed as Error).cause ?? null, null)
     probe.check()
   },
+  'TLS: plain text on an open connection, before start: an error': async (context) => {
+    const transport = await dial(context, 'tls goes plain at once')
+    await control(context, 'gone plain at once')
+    await settle(context)
+    const probe = new Probe(transport)
+    probe.resume()
+    assert.notEqual(await probe.closed, null)
+    probe.check()
+  },
+  'TLS: plain text on an open connection, reading with bytes waiting: the bytes, then an error': async (context) => {
+    const probe = await open(context, 'tls talks and goes plain')
+    const held = await probe.next()
+    assert.equal(new TextDecoder().decode(held.slice()), 'abc')
+    await probe.write('x')
+    await control(context, 'talked and gone plain')
+    await settle(context)
+    assert.equal(new TextDecoder().decode(held.slice()), 'abc')
+    assert.equal(await probe.textOf(4), 'more')
+    probe.resume()
+    assert.notEqual(await probe.closed, null)
+    probe.check()
+  },
+  'TLS: plain text on an open connection, writing: an error, and no word of the write': async (context) => {
+    const probe = await open(context, 'tls goes plain while written to')
+    probe.resume()
+    let isWritten = false
+    void probe.write(new Uint8Array(64 * 1024 * 1024)).then(() => {
+      isWritten = true
+    })
+    assert.notEqual(await probe.closed, null)
+    assert.equal(isWritten, false)
+    assert.notEqual(probe.transport.lastWrite, 'fully')
+    probe.check()
+  },
+  'TLS: a reset, in the handshake: TlsHandshakeFailed': async (context) => {
+    assert.equal(await code(dialSecurely(context, 'resets when spoken to')), 'TlsHandshakeFailed')
+  },
+  'TLS: an end, in the handshake: TlsHandshakeFailed': async (context) => {
+    assert.equal(await code(dialSecurely(context, 'ends when spoken to')), 'TlsHandshakeFailed')
+  },
+  'TLS: an alert on an open connection, before start: an error that names it': async (context) => {
+    const transport = await dial(context, 'tls client certificate TLSv1.3')
+    await control(context, 'tls client certificate TLSv1.3 refused')
+    await settle(context)
+    const probe = new Probe(transport)
+    probe.resume()
+    assert.match(textOf(await probe.closed), /certificate.?required/i)
+    probe.check()
+  },
+  'TLS: an alert on an open connection, writing: an error, and no word of the write': async (context) => {
+    const probe = await open(context, 'tls client certificate TLSv1.3')
+    probe.resume()
+    let isWritten = false
+    void probe.write(new Uint8Array(64 * 1024 * 1024)).then(() => {
+      isWritten = true
+    })
+    // The reset of a server that has not read everything may overtake its alert.
+    assert.notEqual(await probe.closed, null)
+    assert.equal(isWritten, false)
+    probe.check()
+  },
   'TLS: an alert on an open connection, idle: an error that names it': async (context) => {
     // With TLS 1.3 a client learns that its certificate is missing after its handshake is done (RFC 8446 section 4.4.2.4).
     const probe = await open(context, 'tls client certificate TLSv1.3')
@@ -130,3 +230,60 @@ export const tlsLosses: Record<string, ContractCase> = {
 
 /** A proxy that sees a reset may drop what it has not passed on. */
 export const DIRECT_LOSSES: readonly string[] = Object.keys(losses).filter((name) => name.includes('a reset, reading with bytes waiting'))
+
+/** When it happens. */
+export const WHEN = ['before start', 'in the handshake', 'idle', 'reading with bytes waiting', 'writing'] as const
+
+/** A cell that has no case, and why. */
+export interface Gap {
+  readonly gap: string
+}
+
+/**
+ * What happens × when ({@link WHEN}): the beginning of the name of the case that holds what the user sees, on every runtime. A connection that died before
+ * it was used is the first column.
+ */
+export const TABLE: Readonly<Record<string, readonly (string | Gap)[]>> = {
+  'TCP, a reset': [
+    'a reset, before start',
+    'nobody listens: ConnectRefused',
+    'a reset, idle',
+    'a reset, reading with bytes waiting',
+    'a reset, writing',
+  ],
+  'TCP, an end': [
+    'an end, before start',
+    { gap: 'the handshake of TCP ends with a reset or not at all' },
+    'an end, idle',
+    'an end, reading with bytes waiting',
+    'an end, writing',
+  ],
+  'TLS, a reset': [
+    'TLS: a reset, before start',
+    'TLS: a reset, in the handshake',
+    'TLS: a reset, idle',
+    'TLS: a reset, reading with bytes waiting',
+    'TLS: a reset, writing',
+  ],
+  'TLS, an end': [
+    'TLS: an end, before start',
+    'TLS: an end, in the handshake',
+    'TLS: an end, idle',
+    'TLS: an end, reading with bytes waiting',
+    'TLS: an end, writing',
+  ],
+  'TLS, an error': [
+    'TLS: plain text on an open connection, before start',
+    'TLS: to a port that speaks something else',
+    'TLS: plain text on an open connection, idle',
+    'TLS: plain text on an open connection, reading with bytes waiting',
+    'TLS: plain text on an open connection, writing',
+  ],
+  'TLS, an alert': [
+    'TLS: an alert on an open connection, before start',
+    'TLS: minVersion',
+    'TLS: an alert on an open connection, idle',
+    { gap: 'a server of node:tls sends nothing before it has judged the certificate, and no alert of its own afterwards' },
+    'TLS: an alert on an open connection, writing',
+  ],
+}

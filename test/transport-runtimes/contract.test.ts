@@ -11,6 +11,7 @@ import { nodeDial } from '../../src/transport/node/dial.ts'
 import { makeCertificates } from '../helpers/certificates.ts'
 import { startConnectProxy, startSocksProxy, type TestProxy } from '../helpers/proxies.ts'
 import { cases, proxiedCases, trustedCases } from './contract.ts'
+import { TABLE, WHEN } from './contract-loss.ts'
 import type { ContractCase } from './contract-tools.ts'
 import { Notes } from './notes.ts'
 import { type Peer, startPeer } from './peer.ts'
@@ -27,6 +28,12 @@ const dialNode = nodeDial(systemClock)
 
 /** For the case only: nothing here should take a fraction of it. */
 const CASE_TIMEOUT = 20_000
+
+test.each(Object.entries(TABLE))('%s: whenever it happens, a case holds what the user sees, or there is a reason why none can', (_, cells) => {
+  expect(cells).toHaveLength(WHEN.length)
+  const names = Object.keys(cases)
+  for (const cell of cells) if (typeof cell === 'string') expect(names.filter((name) => name.startsWith(cell))).toHaveLength(1)
+})
 
 describe('node', () => here(Object.keys(cases)))
 

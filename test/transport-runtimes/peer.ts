@@ -20,6 +20,9 @@ export interface Peer {
   close(): Promise<void>
 }
 
+/** No record of TLS. */
+const PLAIN_TEXT = 'HTTP/1.1 400 Bad Request\r\n\r\n'
+
 type Behaviour = (socket: net.Socket, notes: Notes) => void
 
 const echo: Behaviour = (socket) => {
@@ -139,10 +142,61 @@ const behaviours: Record<string, Behaviour> = {
     socket.resume()
     void notes.get(nameOf(socket, 'resets at once')).then(() => below(socket).resetAndDestroy())
   },
+  /** Resets in answer to the first byte. Spoken to in TLS, that is in the middle of the handshake. */
+  'resets when spoken to': (socket) => {
+    socket.once('data', () => socket.resetAndDestroy())
+  },
+  /** Ends in answer to the first byte. */
+  'ends when spoken to': (socket) => {
+    socket.once('data', () => socket.end())
+  },
+  /** Ends when it is told to. */
+  ends: (socket, notes) => {
+    socket.write('abc')
+    socket.resume()
+    void notes.get(`end ${nameOf(socket, 'ends')}`).then(() => socket.end())
+  },
+  /** Says more when the first byte comes, and ends. */
+  'talks and ends': (socket, notes) => {
+    socket.write('abc')
+    socket.once('data', () => {
+      socket.end('more', () => notes.set(`${nameOf(socket, 'talks and ends')} done`, true))
+    })
+  },
+  /** Ends when it has read something, with a writer at work, and reads on. */
+  'ends while written to': (socket, notes) => {
+    let count = 0
+    socket.on('data', (chunk: Buffer) => {
+      // Later: a TLS socket of Node that ends inside of this event may drop what it has already read.
+      if (count <= 100_000 && count + chunk.length > 100_000) setImmediate(() => socket.end())
+      count += chunk.length
+    })
+    socket.on('end', () => notes.set(`${nameOf(socket, 'ends while written to')} read`, count))
+  },
   /** With TLS: a plain text when the first byte comes, as a balancer in between might send. */
   'goes plain': (socket) => {
     socket.write('abc')
-    socket.once('data', () => below(socket).write('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    socket.once('data', () => below(socket).write(PLAIN_TEXT))
+  },
+  /** With TLS: a plain text at once. */
+  'goes plain at once': (socket, notes) => {
+    socket.resume()
+    below(socket).write(PLAIN_TEXT, () => notes.set('gone plain at once', true))
+  },
+  /** With TLS: more when the first byte comes, and then a plain text. */
+  'talks and goes plain': (socket, notes) => {
+    socket.write('abc')
+    socket.once('data', () => {
+      socket.write('more', () => below(socket).write(PLAIN_TEXT, () => notes.set('talked and gone plain', true)))
+    })
+  },
+  /** With TLS: a plain text when it has read something, with a writer at work. */
+  'goes plain while written to': (socket) => {
+    let count = 0
+    socket.on('data', (chunk: Buffer) => {
+      if (count <= 100_000 && count + chunk.length > 100_000) below(socket).write(PLAIN_TEXT)
+      count += chunk.length
+    })
   },
   /** Closes everything when the first byte comes; with TLS, without close_notify. */
   cut: (socket) => {
@@ -215,7 +269,7 @@ export async function startPeer(certificates: TestCertificates): Promise<Peer> {
       socket.on('error', () => {})
       behaviour(socket, notes)
     })
-    server.on('tlsClientError', () => {})
+    server.on('tlsClientError', () => notes.set(`${name} refused`, true))
     await listen(name, server)
   }
   for (const [name, behaviour] of Object.entries(behaviours)) {

@@ -1,5 +1,6 @@
 /** Requests for a proxy that reads them and passes them on (RFC 9112 section 3.2.2): with the server named in the target, and fields for the proxy. */
 
+import { grown, KEPT } from '../heap-body.ts'
 import type { Codec } from '../memory.ts'
 import type { HeadersPhase } from './request-phases.ts'
 import { RequestWriter } from './request-writer.ts'
@@ -38,7 +39,7 @@ export class AbsoluteForm {
   }
 
   /**
-   * The request as the proxy wants it, in memory of this object: valid until the next call.
+   * The request as the proxy wants it: valid until the next call.
    *
    * @param request whole, or the head of one whose body follows, with its target in origin form
    */
@@ -50,12 +51,19 @@ export class AbsoluteForm {
     const fields = request.indexOf(LF, request.indexOf(LF) + 1) + 1
     const parts = [request.subarray(0, target), this.origin, request.subarray(rest, fields), this.fields, request.subarray(fields)]
     const length = parts.reduce((bytes, part) => bytes + part.length, 0)
-    if (length > this.buffer.length) this.buffer = new Uint8Array(2 * length)
+    const buffer = this.room(length)
     let at = 0
     for (const part of parts) {
-      this.buffer.set(part, at)
+      buffer.set(part, at)
       at += part.length
     }
-    return this.buffer.subarray(0, length)
+    return buffer.subarray(0, length)
+  }
+
+  /** Memory for a request: for a large one it is not held. */
+  private room(length: number): Uint8Array {
+    if (length > KEPT) return new Uint8Array(length)
+    if (length > this.buffer.length) this.buffer = grown(this.buffer, 0, length, KEPT, false)
+    return this.buffer
   }
 }

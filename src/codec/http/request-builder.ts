@@ -88,8 +88,8 @@ export class RequestBuilder implements QueryPhase {
     return this.phase === PHASE_FINISHED
   }
 
-  /** Begins request number `serial` of the writer. */
-  begin(serial: number, method: string, basePath: string, path: string): this {
+  /** Begins request number `serial` of the writer. @param fault what is wrong with method and path, which `finish` reports */
+  begin(serial: number, method: string, basePath: string, path: string, fault: UsageError | null): this {
     this.serial = serial
     this.phase = PHASE_QUERY
     this.at = this.start
@@ -98,19 +98,10 @@ export class RequestBuilder implements QueryPhase {
     this.hasQuery = false
     this.bodyKind = NO_BODY
     this.streamed = null
-    this.error = null
-    const fault = methodFault(method)
-    if (fault !== null) {
-      this.fail(fault)
-      return this
-    }
+    this.error = fault
+    if (fault !== null) return this
     this.put(this.method)
     this.putByte(0x20)
-    const wrong = pathFault(method, basePath, path)
-    if (wrong !== null) {
-      this.fail(wrong)
-      return this
-    }
     if (basePath !== '' && path !== '*') this.put(basePath)
     this.put(path)
     this.hasQuery = path.includes('?')
@@ -431,11 +422,13 @@ export class RequestBuilder implements QueryPhase {
 }
 
 /**
- * What is wrong with a path, null when nothing is but perhaps what the codec finds.
+ * What is wrong with a method and a path, null when nothing is but perhaps what the codec finds.
  *
- * @param basePath what is put before it
+ * @param basePath what is put before the path
  */
-export function pathFault(method: string, basePath: string, path: unknown): UsageError | null {
+export function targetFault(method: unknown, basePath: string, path: unknown): UsageError | null {
+  const fault = methodFault(method)
+  if (fault !== null) return fault
   if (typeof path !== 'string' || (path.charCodeAt(0) !== 0x2f && !isOfBase(basePath, path))) {
     return path === '*' && method === 'OPTIONS' ? null : wrongPath(path)
   }

@@ -12,7 +12,7 @@ import { released } from '../reader-errors.ts'
 import { type FieldsInit, type FieldValue, fieldList, fieldText, pairsOf } from './fields.ts'
 import { climbsOut } from './path.ts'
 import { refusedField, staleRequest } from './request.ts'
-import { RequestBuilder } from './request-builder.ts'
+import { RequestBuilder, targetFault } from './request-builder.ts'
 import type { QueryPhase } from './request-phases.ts'
 
 /** Options of a {@link RequestWriter}. */
@@ -199,6 +199,11 @@ export class RequestWriter {
    * reports characters that may not stand in it, and `..` segments, also percent-encoded, that lead out of the base path. Throws `RequestOutOfOrder` while the request before it is being sent.
    */
   request(method: string, path: string): QueryPhase {
+    return this.begin(method, path, targetFault(method, this.basePath, path))
+  }
+
+  /** As {@link RequestWriter.request}, with what is wrong with method and path: for whoever has judged them before a writer was there. @internal */
+  begin(method: string, path: string, fault: UsageError | null): QueryPhase {
     this.checkUsable()
     if (this.inUse) throw new UsageError('RequestOutOfOrder', 'the request before this one is still being sent from the same memory')
     this.serial = (this.serial + 1) & SERIAL_MASK
@@ -210,7 +215,7 @@ export class RequestWriter {
       builder = new RequestBuilder(this, this.exports, this.encoder)
       this.builders[turn] = builder
     }
-    return builder.begin(this.serial, method, this.basePath, path)
+    return builder.begin(this.serial, method, this.basePath, path, fault)
   }
 
   /** Gives the memory back: what is used afterwards throws `Released`, and its request is stale. A second call does nothing. */

@@ -1,9 +1,7 @@
 /** Messages that come in parts, put together on the heap. */
 
-import { grown } from '../heap-body.ts'
+import { grown, KEPT } from '../heap-body.ts'
 
-/** The largest buffer that is held for the next message: an idle connection holds no more than its other buffers take anyway. */
-const KEPT = 64 * 1024
 const EMPTY = new Uint8Array(0)
 
 /** The parts of one reader's messages: one message after the other. */

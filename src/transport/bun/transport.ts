@@ -110,9 +110,7 @@ export class BunTransport implements Transport, InboxSource {
   }
 
   readOn(): void {
-    if (!this.paused || this.closed) return
-    this.paused = false
-    this.socket.resume()
+    this.goOn()
   }
 
   onSecured(): void {
@@ -134,6 +132,8 @@ export class BunTransport implements Transport, InboxSource {
       return
     }
     this.inbox.end()
+    // With TLS the peer's end arrives before that of TCP, which a socket that stays paused would never see: it would not close.
+    this.goOn()
   }
 
   onDrain(): void {
@@ -164,6 +164,12 @@ export class BunTransport implements Transport, InboxSource {
     // Bun does not always report an end before it closes.
     if (this.failure === null) this.onEnd()
     this.inbox.close(this.failure === null ? null : lostError(this.failure))
+  }
+
+  private goOn(): void {
+    if (!this.paused || this.closed) return
+    this.paused = false
+    this.socket.resume()
   }
 
   /** How many bytes the socket took; none when it is closing, which its close event reports. */

@@ -2,7 +2,7 @@
 
 import type tls from 'node:tls'
 import type { TlsSettings } from '../tls-options.ts'
-import type { TlsSessions } from '../tls-sessions.ts'
+import { sessionKey, type TlsSessions } from '../tls-sessions.ts'
 
 /** A session for one connection that is about to be made, and the watch over those that it is given. */
 export interface Resumption {
@@ -17,25 +17,39 @@ const NONE: Resumption = { session: {}, watch: () => {} }
 /** @param name whom the certificate is checked for */
 export function resumption(sessions: TlsSessions | undefined, name: string, settings: TlsSettings): Resumption {
   if (sessions === undefined) return NONE
-  const offered = sessions.take(name, settings, Date.now())
+  const key = sessionKey(name, settings)
+  const offered = sessions.take(key, Date.now())
   return {
     session: offered === undefined ? {} : { session: offered.session as Buffer },
     watch(socket) {
+      // Before TCP is connected the server has seen nothing.
+      if (offered !== undefined && socket.connecting) {
+        let isUnused = true
+        const onEnd = (): void => {
+          if (isUnused) sessions.giveBack(key, offered)
+          isUnused = false
+        }
+        // The next address is tried when this one has failed, before it is closed.
+        socket.once('error', onEnd).once('close', onEnd)
+        socket.once('connect', () => {
+          isUnused = false
+        })
+      }
       const early: Buffer[] = []
       let validUntil: number | null = null
       socket.on('session', (session) => {
         if (validUntil === null) early.push(session)
-        else sessions.keep(name, settings, { session, validUntil })
+        else sessions.keep(key, { session, validUntil })
       })
       socket.once('secureConnect', () => {
         // A connection that resumed has no certificate of its own.
         if (offered !== undefined && socket.isSessionReused()) {
           validUntil = offered.validUntil
-          sessions.putBack(name, settings, offered)
+          sessions.putBehind(key, offered)
         } else {
           validUntil = Date.parse(socket.getPeerCertificate().valid_to)
         }
-        for (const session of early) sessions.keep(name, settings, { session, validUntil })
+        for (const session of early) sessions.keep(key, { session, validUntil })
       })
     },
   }

@@ -151,7 +151,7 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
     this.isClosed = true
     const { codec, inbox } = this
     if (codec.isHandshaking) {
-      this.onHandshake(codec.failure ?? error ?? new TransportError('ConnectionClosed', 'the connection was closed during the TLS handshake'))
+      this.onHandshake(codec.failure ?? cutShort(error))
       codec.destroy()
     } else if (this.isDestroyed || this.isEnded) {
       codec.destroy()
@@ -258,6 +258,11 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
 
 function lost(cause: Error): TransportError {
   return new TransportError('TransportFailed', `the TLS connection failed: ${cause.message}`, { cause })
+}
+
+/** The connection below was lost in the handshake: as the runtimes report it where they speak TLS themselves. */
+function cutShort(cause: Error | null): Error {
+  return Object.assign(new Error('the connection was lost during the TLS handshake', { cause: cause ?? undefined }), { code: 'ECONNRESET' })
 }
 
 /** Secures an open connection with the engine of `node:tls`. */

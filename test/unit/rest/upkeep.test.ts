@@ -5,8 +5,9 @@ import { TransportError } from '../../../src/errors.ts'
 import type { ClientPool } from '../../../src/rest/client-pool.ts'
 import type { ClientPoolOptions } from '../../../src/rest/options.ts'
 import type { ClientSlot, Slot } from '../../../src/rest/slot.ts'
+import type { Runtime } from '../../../src/runtime.ts'
 import type { Transport } from '../../../src/transport/transport.ts'
-import { makeRestWorld, ok, outcomeOf, type RestWorld } from './harness.ts'
+import { type Mutable, makeRestWorld, ok, outcomeOf, type RestWorld } from './harness.ts'
 
 async function openPool(options: ClientPoolOptions = {}, random: () => number = () => 0): Promise<{ pool: ClientPool; world: RestWorld }> {
   const world = makeRestWorld({ random })
@@ -344,6 +345,29 @@ describe('a connection is renewed', () => {
     slot.release()
     await world.settle()
     expect([pool.available, world.server.dials.length]).toEqual([1, 2])
+  })
+
+  test('not by one that cannot be used any more when the old one dies in use: the slot dials', async () => {
+    const { pool, world } = await openPool({ maxAge: 1_000 })
+    const dial = world.runtime.dial
+    ;(world.runtime as Mutable<Runtime>).dial = async (...given) => {
+      const transport = await dial(...given)
+      if (world.server.dials.length === 2) {
+        transport.start = () => {
+          throw new TransportError('ConnectionClosed', 'gone')
+        }
+      }
+      return transport
+    }
+    const slot = pool.tryAcquire() as ClientSlot
+    await world.clock.advance(1_500)
+    world.server.peers[0]?.end.reset()
+    await world.settle()
+    slot.release()
+    await world.clock.advance(200)
+    expect([world.server.dials.length, pool.stats]).toMatchObject([3, { idle: 1, healed: 1, renewed: 0, failedAttempts: 0 }])
+    await get(pool, world)
+    expect([world.server.last.requests.length, world.server.open.length]).toEqual([1, 1])
   })
 
   test('not when the pool was closed in the meantime: the successor is closed too', async () => {

@@ -38,6 +38,14 @@ describe('checkTlsConfig', () => {
     expect(checkTlsConfig({ serverName: '2001:db8::1' }).serverName).toBe('2001:db8::1')
   })
 
+  test('arrays are copied: what the caller does with them later changes nothing', () => {
+    const given = { ca: [certificates.ca], alpnProtocols: ['a'] }
+    const settings = checkTlsConfig(given)
+    given.ca.push(certificates.strangerCa)
+    given.alpnProtocols.push('b')
+    expect([settings.ca, settings.alpnProtocols]).toEqual([[certificates.ca], ['a']])
+  })
+
   const wrong: [string, (made: TestCertificates) => unknown, RegExp][] = [
     ['not an object', () => 'x', /tls must be an object, but is a string of 1 character/],
     ['null', () => null, /but is null/],

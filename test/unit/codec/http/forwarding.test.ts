@@ -6,6 +6,7 @@ import type { QueryPhase } from '../../../../src/codec/http/request-phases.ts'
 import { RequestWriter, type RequestWriterOptions } from '../../../../src/codec/http/request-writer.ts'
 import { threadCodec } from '../../../../src/entry/thread-codec.ts'
 
+const KIB = 1024
 const text = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')
 const CREDENTIALS = ['Proxy-Authorization', 'Basic eA=='] as const
 
@@ -89,4 +90,26 @@ test.each(['Host', 'content-length', 'Transfer-Encoding', 'Connection', 'Keep-Al
 
 test('nothing is left of a form that could not be made', () => {
   for (let i = 0; i < 1_000; i++) expect(() => new AbsoluteForm(threadCodec, 'a', [['X', 'a\nb']])).toThrow()
+})
+
+test.each([
+  [KIB * 64 - 1, true],
+  [KIB * 64, true],
+  [KIB * 64 + 1, false],
+])('memory of a request of %i bytes is held for the next one: %s', (size, isHeld) => {
+  const writer = new RequestWriter(threadCodec, 'exchange.example', { writeBufferCapacity: KIB * 128 })
+  const form = new AbsoluteForm(threadCodec, 'exchange.example', [])
+  const forward = (body: number): Uint8Array => {
+    const request = writer
+      .post('/')
+      .bodyFixed(body, () => {})
+      .finish()
+    return form.forward(request.bytes, request.method)
+  }
+  const around = forward(10_000).length - 10_000
+  const first = forward(size - around)
+  expect([first.length, forward(10).buffer === first.buffer]).toEqual([size, isHeld])
+  expect(forward(10).buffer).toBe(forward(20).buffer)
+  expect(forward(10).buffer.byteLength).toBeLessThanOrEqual(KIB * 64)
+  writer.release()
 })

@@ -3,10 +3,13 @@
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type tls from 'node:tls'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
+import { systemClock } from '../../../../src/clock.ts'
 import { ClientPool, WsStream } from '../../../../src/entry/node.ts'
 import type { TlsError } from '../../../../src/errors.ts'
+import { nodeDial } from '../../../../src/transport/node/dial.ts'
+import { TlsSessions } from '../../../../src/transport/tls-sessions.ts'
 import { makeCertificates, type TestCertificates } from '../../../helpers/certificates.ts'
 import { startConnectProxy } from '../../../helpers/proxies.ts'
 
@@ -112,6 +115,44 @@ describe.each(['TLSv1.3', 'TLSv1.2'] as const)('%s', (maxVersion) => {
     }
     expect(reused(seen)).toEqual([false, true, true])
   })
+})
+
+test('attempts that reach no server use up no session', async () => {
+  const ticketKeys = Buffer.alloc(48, 1)
+  const first = await startServer({ maxVersion: 'TLSv1.2', ticketKeys })
+  const pool = await ClientPool.connect(`https://127.0.0.1:${first.port}`, { tls: { ca: certificates.ca }, backoff: { initial: 1, max: 1 } })
+  let failures = 0
+  const failed = new Promise<void>((resolve) => pool.observe({ onAttemptFailed: () => ++failures === 3 && resolve() }))
+  const isUp = new Promise<void>((resolve) => pool.observe({ onSlotUp: () => resolve() }))
+  first.server.close()
+  first.drop()
+  await failed
+  const second = await startServer({ maxVersion: 'TLSv1.2', ticketKeys }, first.port)
+  await isUp
+  expect((await pool.request('GET', '/', { retryUnsent: 5 })).status).toBe(200)
+  expect([reused(first.seen), reused(second.seen)]).toEqual([[false], [true]])
+  await pool.close({ timeout: 100 })
+})
+
+test('an address that refuses leaves its session to the next one; the settings are read once for each attempt', async () => {
+  const { server, port, seen } = await startServer({ maxVersion: 'TLSv1.2' })
+  const addresses = [
+    { address: '::1', family: 6 },
+    { address: '127.0.0.1', family: 4 },
+  ]
+  const dial = nodeDial(systemClock, (_, done) => done(null, addresses))
+  const sessions = new TlsSessions()
+  const stringify = vi.spyOn(JSON, 'stringify')
+  for (let i = 0; i < 3; i++) {
+    const options = { tls: { ca: certificates.ca, serverName: '127.0.0.1' } }
+    const isSeen = new Promise((resolve) => server.once('secureConnection', resolve))
+    const transport = await dial({ hostname: 'exchange.test', port, secure: true }, options, sessions)
+    await isSeen
+    transport.destroy()
+  }
+  expect(reused(seen)).toEqual([false, true, true])
+  expect(stringify.mock.calls.length).toBe(3 * addresses.length)
+  stringify.mockRestore()
 })
 
 test('another server behind the same name and port is checked: a session does not stand for its certificate', async () => {
