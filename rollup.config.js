@@ -8,7 +8,16 @@ import { minifySync } from 'rolldown/utils'
  * parse. Classes, functions and members keep their names, also in stack traces, and the maps lead to lines and columns of the sources.
  */
 async function shorten(code) {
-  const minified = await transform(code, { minifyWhitespace: true, minifySyntax: true, charset: 'utf8', target: 'es2022', sourcemap: 'external' })
+  const mangleCache = Object.fromEntries(Array.from(privates, (name) => [`$${name}`, `_$${name}`]))
+  const minified = await transform(code, {
+    minifyWhitespace: true,
+    minifySyntax: true,
+    charset: 'utf8',
+    target: 'es2022',
+    sourcemap: 'external',
+    mangleProps: /^\$/,
+    mangleCache,
+  })
   return { code: minified.code, map: minified.map }
 }
 
@@ -40,6 +49,30 @@ async function foldNumbers(code, id) {
   return Object.keys(numbers).length === 0 ? null : transform(rest, { define: numbers, charset: 'utf8', target: 'es2022', sourcemap: 'external' })
 }
 
+const privates = new Set()
+
+/**
+ * Private names become properties that begin with `_$`: engines check the class of an object wherever a private name is used. Errors keep theirs, as loggers
+ * print every property of an error. A name is as long as before, so that maps stay true; `shorten` puts `_` before it.
+ */
+function openPrivates(code) {
+  const starts = []
+  const visit = (node) => {
+    if (/^Class(Declaration|Expression)$/.test(node.type) && node.superClass?.name?.endsWith('Error')) return
+    if (node.type === 'BinaryExpression' && node.left.type === 'PrivateIdentifier')
+      throw new Error(`#${node.left.name} in: means nothing in what ships`)
+    if (node.type === 'PrivateIdentifier') {
+      starts.push(node.start)
+      privates.add(node.name)
+    }
+    for (const child of Object.values(node).flat()) if (typeof child?.type === 'string') visit(child)
+  }
+  visit(this.parse(code))
+  const opened = code.split('')
+  for (const start of starts) opened[start] = '$'
+  return starts.length === 0 ? null : { code: opened.join(''), map: null }
+}
+
 // One file for each entry, shared chunks between them. The runtime adapters import node: builtins, which stay imports.
 export default {
   plugins: [
@@ -50,6 +83,7 @@ export default {
       load: (id) => (existsSync(`${id}.map`) ? { code: readFileSync(id, 'utf8'), map: JSON.parse(readFileSync(`${id}.map`, 'utf8')) } : null),
     },
     { name: 'numbers', transform: foldNumbers },
+    { name: 'private names', transform: openPrivates },
     { name: 'shorter code', renderChunk: shorten },
     { name: 'shorter names', renderChunk: (code, chunk) => shortenLocals(code, chunk) },
   ],

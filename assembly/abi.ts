@@ -6,7 +6,7 @@
  */
 
 /** Grows whenever a constant below changes; the binary exports it, so a stale binary is refused at load. */
-export const ABI_VERSION = 5;
+export const ABI_VERSION = 6;
 
 // Roles (RFC 6455 section 5.3: a client masks, a server never does).
 export const ROLE_CLIENT = 0;
@@ -37,9 +37,17 @@ export const DESCRIPTOR_LENGTH_SHIFT = 5;
 export const KIND_PART = 3;
 export const KIND_END_TEXT = 4;
 export const KIND_END_BINARY = 5;
+/**
+ * Compressed messages (RFC 7692) are always handed out in pieces, which are inflated before anything can be said of their text. The kind of the last
+ * piece, which may be the only one, is also the opcode that the reader remembers; the kinds of the others are in the same order.
+ */
+export const KIND_DEFLATED_TEXT = 6;
+export const KIND_DEFLATED_BINARY = 7;
+export const KIND_DEFLATED_TEXT_PART = 11;
+export const KIND_DEFLATED_BINARY_PART = 12;
 
 // Frame reader record.
-export const READER_BYTES = 128;
+export const READER_BYTES = 136;
 export const READER_START = 0;
 export const READER_END = 4;
 export const READER_HEAD = 8;
@@ -58,6 +66,7 @@ export const READER_ERROR_A = 64;
 export const READER_ERROR_B = 72;
 export const READER_REMAINING = 88;
 export const READER_CONTROLS = 124;
+export const READER_DEFLATE = 128;
 
 // Frame reader states.
 export const STATE_HEADER = 0;
@@ -83,6 +92,10 @@ export const ERROR_INVALID_UTF8 = 12;
 export const ERROR_CLOSE_FRAME_TOO_SHORT = 13;
 export const ERROR_INVALID_CLOSE_CODE = 14;
 export const ERROR_INVALID_UTF8_IN_CLOSE_REASON = 15;
+
+// States of the validator of UTF-8: between two code points, the only one in which a text may end; and what no further byte can make valid.
+export const UTF8_START = 0;
+export const UTF8_REJECT = 12;
 
 // HTTP head: scan results and field table (four 32-bit words a field: name address, name length, value address, value length).
 export const FIELD_BYTES = 16;
@@ -288,15 +301,13 @@ export const COMPRESS_OUTPUT = 20;
 export const COMPRESS_BUFFER = 32;
 export const COMPRESS_BUFFER_END = 36;
 export const COMPRESS_HASHES = 40;
-export const COMPRESS_CHAINS = 44;
-export const COMPRESS_TOKENS = 48;
-export const COMPRESS_TOKENS_END = 52;
-export const COMPRESS_TABLES = 56;
-export const COMPRESS_WINDOW = 60;
-export const COMPRESS_HASH_BITS = 64;
-export const COMPRESS_DEPTH = 68;
-export const COMPRESS_FLAGS = 72;
-export const COMPRESS_NEEDED = 76;
+export const COMPRESS_TOKENS = 44;
+export const COMPRESS_TOKENS_END = 48;
+export const COMPRESS_TABLES = 52;
+export const COMPRESS_WINDOW = 56;
+export const COMPRESS_HASH_BITS = 60;
+export const COMPRESS_FLAGS = 64;
+export const COMPRESS_NEEDED = 68;
 
 // What deflating writes beyond whole blocks: nothing, all that there is, or that and the end.
 export const FLUSH_NONE = 0;

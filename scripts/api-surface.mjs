@@ -50,7 +50,19 @@ export function readSurface() {
   )
   const checker = program.getTypeChecker()
 
-  /** @type {Map<string, { symbol: ts.Symbol, entries: string[] }>} */
+  /**
+   * A class that an entry composes is a constant and a type of one name: what it makes, and where its static members stand when that is another place.
+   * @param {ts.Symbol} symbol
+   */
+  const composed = (symbol) => {
+    const value = symbol.declarations?.find(ts.isVariableDeclaration)
+    if (value?.type === undefined || !symbol.declarations?.some(ts.isTypeAliasDeclaration)) return null
+    const instance = checker.getDeclaredTypeOfSymbol(symbol).symbol
+    const type = checker.getTypeFromTypeNode(value.type).symbol
+    return { symbol: instance, statement: value.parent.parent, statics: type === instance ? null : type }
+  }
+
+  /** @type {Map<string, { symbol: ts.Symbol, entries: string[], statement?: ts.Node, statics?: ts.Symbol | null }>} */
   const found = new Map()
   for (const entry of ENTRIES) {
     const source = program.getSourceFile(`${root}src/entry/${entry}.ts`)
@@ -60,7 +72,7 @@ export function readSurface() {
       const known = found.get(symbol.name)
       if (known === undefined) {
         const original = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
-        found.set(symbol.name, { symbol: original, entries: [entry] })
+        found.set(symbol.name, { symbol: original, ...composed(original), entries: [entry] })
       } else known.entries.push(entry)
     }
   }
@@ -92,8 +104,8 @@ export function readSurface() {
     return null
   }
 
-  /** @param {string} name @param {ts.Symbol} symbol @param {string[]} entries @returns {Public} */
-  const read = (name, symbol, entries) => {
+  /** @param {string} name @param {{ symbol: ts.Symbol, entries: string[], statement?: ts.Node, statics?: ts.Symbol | null }} its @returns {Public} */
+  const read = (name, { symbol, entries, statement: composition, statics }) => {
     const declaration = /** @type {ts.Declaration} */ (symbol.declarations?.[0])
     const file = relative(root, declaration.getSourceFile().fileName).replaceAll('\\', '/')
     const statement = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration
@@ -102,7 +114,7 @@ export function readSurface() {
       file,
       entries,
       text: textOf(statement),
-      doc: docOf(statement),
+      doc: docOf(composition ?? statement),
       bases: /** @type {string[]} */ ([]),
       members: /** @type {Member[]} */ ([]),
     }
@@ -112,7 +124,7 @@ export function readSurface() {
       const signatures = [signatureOf(declaration)]
       return { ...own, kind: 'Function', text: signatures[0] ?? '', members: [{ name, kind: 'method', isStatic: true, signatures, doc: own.doc }] }
     }
-    const isClass = ts.isClassDeclaration(declaration)
+    const isClass = ts.isClassDeclaration(declaration) || composition !== undefined
     const chain = chains.get(symbol) ?? []
     const bases = new Set()
     const seen = new Map()
@@ -135,11 +147,17 @@ export function readSurface() {
         }
       }
     }
+    for (const node of statics?.declarations ?? []) {
+      if (!ts.isInterfaceDeclaration(node)) continue
+      for (const member of membersOf(node)) {
+        if (member.kind === 'method') seen.set(`true ${member.name}`, { ...member, isStatic: true, owner: symbol })
+      }
+    }
     const members = [...seen.values()].map(({ owner: _, ...member }) => member)
     const doc = own.doc ?? chain.map((each) => docOf(/** @type {ts.Node} */ (each.declarations?.[0]))).find((each) => each !== null) ?? null
     return { ...own, kind: isClass ? 'Class' : 'Interface', doc, bases: [...bases], members }
   }
-  return [...found].map(([name, { symbol, entries }]) => read(name, symbol, entries))
+  return [...found].map(([name, its]) => read(name, its))
 }
 
 /** @param {ts.Node} node */
@@ -157,7 +175,9 @@ function membersOf(node) {
     const isStatic = Boolean(flags & ts.ModifierFlags.Static)
     if (ts.isConstructorDeclaration(member)) {
       const doc = docOf(member)
-      members.push({ name: 'constructor', kind: 'constructor', isStatic: true, signatures: [signatureOf(member, node.name?.text)], doc })
+      const isBody = member.body !== undefined && node.members.some((each) => ts.isConstructorDeclaration(each) && each.body === undefined)
+      const signatures = isBody ? [] : [signatureOf(member, node.name?.text)]
+      members.push({ name: 'constructor', kind: 'constructor', isStatic: true, signatures, doc })
       for (const parameter of member.parameters) {
         const its = ts.getCombinedModifierFlags(parameter)
         if (!ts.isParameterPropertyDeclaration(parameter, member) || its & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) continue

@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../', import.meta.url))
 
 /** Where the families stand. */
 const MODULES = {
-  'src/ws/options.ts': ['ACCEPT_OPTIONS', 'CONNECT_OPTIONS', 'HEARTBEAT_OPTIONS', 'STREAM_OPTIONS'],
+  'src/ws/options.ts': ['ACCEPT_OPTIONS', 'CONNECT_OPTIONS', 'DEFLATE_OPTIONS', 'HEARTBEAT_OPTIONS', 'STREAM_OPTIONS'],
   'src/ws/sessions.ts': ['SESSION_OPTIONS'],
   'src/rest/options.ts': ['ACQUIRE_OPTIONS', 'HTTP_OPTIONS', 'KEEP_WARM_OPTIONS', 'POOL_OPTIONS', 'REQUEST_OPTIONS', 'SEND_OPTIONS'],
   'src/rest/shared/atomic-pool.ts': ['ATOMIC_POOL_OPTIONS'],
@@ -30,13 +30,16 @@ const MODULES = {
 
 const WEBSOCKET = ['ConnectOptions', 'StreamOptions', 'DialOptions']
 const CONNECTION = ['HttpOptions', 'ResponseReaderOptions', 'DialOptions']
-const HEARTBEAT = { heartbeat: { family: 'HEARTBEAT_OPTIONS', of: 'HeartbeatOptions' } }
+const STREAM = {
+  heartbeat: { family: 'HEARTBEAT_OPTIONS', of: 'HeartbeatOptions' },
+  perMessageDeflate: { family: 'DEFLATE_OPTIONS', of: 'DeflateOptions' },
+}
 const BACKOFF = { backoff: { family: 'BACKOFF_OPTIONS', of: 'BackoffOptions' } }
 const KEEP_WARM = { keepWarm: { family: 'KEEP_WARM_OPTIONS', of: 'KeepWarmOptions' } }
 
 /** By the name in their marker, `<!-- options: connect -->`. @type {Record<string, Table>} */
 const TABLES = {
-  connect: { family: 'CONNECT_OPTIONS', interfaces: WEBSOCKET, inner: HEARTBEAT },
+  connect: { family: 'CONNECT_OPTIONS', interfaces: WEBSOCKET, inner: STREAM },
   accept: { family: 'ACCEPT_OPTIONS', without: 'STREAM_OPTIONS', interfaces: ['AcceptOptions'] },
   sessions: { family: 'SESSION_OPTIONS', without: 'CONNECT_OPTIONS', interfaces: ['SessionOptions'], inner: BACKOFF },
   connection: { family: 'HTTP_OPTIONS', interfaces: CONNECTION },
@@ -50,7 +53,7 @@ const TABLES = {
 
 /** Tables whose rows are written by hand, and which get their columns Default and Range from here: `<!-- ranges: websocket -->`. @type {Record<string, Table>} */
 const RANGES = {
-  websocket: { family: 'SESSION_OPTIONS', interfaces: ['SessionOptions', ...WEBSOCKET], inner: { ...HEARTBEAT, ...BACKOFF } },
+  websocket: { family: 'SESSION_OPTIONS', interfaces: ['SessionOptions', ...WEBSOCKET], inner: { ...STREAM, ...BACKOFF } },
   http: { family: 'POOL_OPTIONS', interfaces: ['ClientPoolOptions', ...CONNECTION], inner: KEEP_WARM },
 }
 

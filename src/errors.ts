@@ -66,6 +66,7 @@ export type ProtocolErrorCode =
   | 'CloseFrameTooShort'
   | 'InvalidCloseCode'
   | 'InvalidUtf8InCloseReason'
+  | 'InvalidCompressedData'
 
 /** The numbers of a {@link ProtocolError}; which are set depends on its code. */
 export interface ProtocolErrorDetail {
@@ -95,8 +96,9 @@ export class ProtocolError extends NexusError {
     message: string,
     readonly closeCode: number,
     readonly detail: ProtocolErrorDetail = {},
+    options?: ErrorOptions,
   ) {
-    super(message)
+    super(message, options)
   }
 }
 

@@ -237,7 +237,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   path: 'socketPath, or the path of the URL',
   auth: 'headers: { Authorization }, or user and password in the URL',
   // ws
-  perMessageDeflate: 'nothing here: messages are not compressed',
   maxPayload: 'maxMessageSize',
   origin: 'headers: { Origin }',
   protocol: 'protocols',

@@ -1,13 +1,17 @@
 /** What a composition root (src/entry) puts together and passes to everything else: no file asks which runtime it is on. */
 
 import type { Clock } from './clock.ts'
-import type { Codec } from './codec/memory.ts'
+import type { ResponseReaderOptions } from './codec/http/limits.ts'
+import type { RequestWriter, RequestWriterOptions } from './codec/http/request-writer.ts'
+import type { ResponseReader } from './codec/http/response-reader.ts'
+import type { Codec, Region } from './codec/memory.ts'
 import type { MaskKeys } from './codec/ws/mask-keys.ts'
 import type { Dial, Secure } from './transport/transport.ts'
 
 /** A runtime: how to connect, what time it is, where random bytes come from, and the codec's memory. */
 export interface Runtime {
   readonly codec: Codec
+  readonly http: HttpClasses
   readonly dial: Dial
   /** Secures an existing connection with TLS. Missing where the runtime can only do so when it makes the connection. */
   readonly secure?: Secure
@@ -17,6 +21,12 @@ export interface Runtime {
   readonly random: () => number
   /** What threads that share memory need. Missing where there are no such threads. */
   readonly threads?: ThreadSupport
+}
+
+/** Over the codec's memory, and as the entry exports them: what the shells make by them is an instance of what a user imports. */
+export interface HttpClasses {
+  readonly RequestWriter: new (host: string, options: RequestWriterOptions, region?: Region) => RequestWriter
+  readonly ResponseReader: new (options: ResponseReaderOptions) => ResponseReader
 }
 
 /** What a runtime has for threads that share memory. */

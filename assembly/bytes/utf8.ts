@@ -1,9 +1,6 @@
 // Streaming UTF-8 validation (RFC 3629): 16 bytes a step where there are so many, a DFA for the rest.
 
-/** Between code points; the only state in which a text may end. */
-export const UTF8_START: u32 = 0;
-/** No byte can make the text valid again. */
-export const UTF8_REJECT: u32 = 12;
+import { UTF8_REJECT, UTF8_START } from "../abi";
 
 // Byte classes of Bjoern Hoehrmann's decoder (MIT licence), built from the ranges of RFC 3629 section 4:
 // 0 ASCII; 1, 9, 7 continuation 80-8F, 90-9F, A0-BF; 2 lead of two; 3 of three; 4 ED; 10 E0; 5 F1-F3; 11 F0; 6 F4; 8 never.

@@ -46,8 +46,7 @@ export function deflateReset(record: usize): void {
   r.position = r.buffer;
   r.filled = r.buffer;
   r.bias = 0 - r.buffer;
-  memory.fill(r.hashes, 0, 2 << r.hashBits);
-  memory.fill(r.chains, 0, 2 << r.hashBits);
+  memory.fill(r.hashes, 0, 4 << r.hashBits);
   beginBlock(r);
 }
 
@@ -150,11 +149,14 @@ function count(r: Compress, table: usize, symbol: u32): void {
   store<u32>(at, load<u32>(at) + 1);
 }
 
-/** Where the places of these four bytes are. */
+/** These four bytes are at `place`, too. Returns where bytes of their hash were last, and in the upper half where before that. */
 // @ts-ignore: decorator
 @inline
-function slotOf(word: u32, shift: u32): usize {
-  return <usize>((word * 0x9e3779b1) >> shift) << 1;
+function insert(hashes: usize, word: u32, shift: u32, place: u32): u32 {
+  const slot = hashes + (<usize>((word * 0x9e3779b1) >> shift) << 2);
+  const places = load<u32>(slot);
+  store<u32>(slot, (places << 16) | (place & 0xffff));
+  return places;
 }
 
 /** How long a match of four bytes is, up to `room`. */
@@ -173,8 +175,7 @@ function matchLength(other: usize, position: usize, room: u32): u32 {
 
 /** Turns the input in front of `limit` into tokens. False when there is no room for another one. */
 function findMatches(r: Compress, limit: usize): bool {
-  const latest = <usize>r.hashes;
-  const older = <usize>r.chains;
+  const hashes = <usize>r.hashes;
   const window = r.window;
   const shift = 32 - r.hashBits;
   const bias = r.bias;
@@ -194,15 +195,11 @@ function findMatches(r: Compress, limit: usize): bool {
     let best: u32 = 0;
     if (left >= SHORTEST_MATCH) {
       const word = load<u32>(position);
-      const slot = slotOf(word, shift);
       const here = <u32>position + bias;
-      const first = <u32>load<u16>(latest + slot);
-      const second = <u32>load<u16>(older + slot);
-      store<u16>(latest + slot, <u16>here);
-      store<u16>(older + slot, <u16>first);
+      const places = insert(hashes, word, shift, here);
       const most = min(window, <u32>(position - floor));
       const room = min(LONGEST_MATCH, left);
-      let distance = (here - first) & 0xffff;
+      let distance = (here - places) & 0xffff;
       // Also false for a distance of 0.
       if (distance - 1 < most && load<u32>(position - distance) == word) {
         const length = matchLength(position - distance, position, room);
@@ -211,7 +208,7 @@ function findMatches(r: Compress, limit: usize): bool {
           best = distance;
         }
       }
-      distance = (here - second) & 0xffff;
+      distance = (here - (places >> 16)) & 0xffff;
       if (longest < room && distance - 1 < most && load<u32>(position - distance) == word) {
         const length = matchLength(position - distance, position, room);
         if (length > longest && (length > SHORTEST_MATCH || distance <= NEAR)) {
@@ -234,11 +231,7 @@ function findMatches(r: Compress, limit: usize): bool {
     count(r, DISTANCE_COUNTS, distanceSymbol(best));
     const end = position + longest;
     const stop = min<usize>(min<usize>(end, position + MOST_INSERTED), filled - (SHORTEST_MATCH - 1));
-    for (position++; position < stop; position++) {
-      const slot = slotOf(load<u32>(position), shift);
-      store<u16>(older + slot, load<u16>(latest + slot));
-      store<u16>(latest + slot, <u16>(<u32>position + bias));
-    }
+    for (position++; position < stop; position++) insert(hashes, load<u32>(position), shift, <u32>position + bias);
     position = end;
   }
   r.token = <u32>token;

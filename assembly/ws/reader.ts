@@ -15,14 +15,16 @@ import {
   ERROR_INVALID_CLOSE_CODE, ERROR_INVALID_OPCODE, ERROR_INVALID_UTF8, ERROR_INVALID_UTF8_IN_CLOSE_REASON,
   ERROR_MASKED_FRAME_FROM_SERVER, ERROR_MESSAGE_TOO_LARGE, ERROR_NEW_MESSAGE_DURING_ASSEMBLY, ERROR_NON_MINIMAL_LENGTH,
   ERROR_PAYLOAD_TOO_LARGE, ERROR_RESERVED_BITS_SET, ERROR_UNMASKED_FRAME_FROM_CLIENT,
-  KIND_END_BINARY, KIND_END_TEXT, KIND_PART, MAX_CONTROL_PAYLOAD,
+  KIND_DEFLATED_BINARY, KIND_DEFLATED_TEXT, KIND_DEFLATED_TEXT_PART, KIND_END_BINARY, KIND_END_TEXT, KIND_PART,
+  MAX_CONTROL_PAYLOAD,
   OPCODE_BINARY, OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_PONG, OPCODE_TEXT,
-  READER_ASSEMBLING, READER_BYTES, READER_CONTROLS, READER_END, READER_ERROR, READER_ERROR_A, READER_ERROR_B, READER_HEAD, READER_IN_PLACE_LIMIT,
+  READER_ASSEMBLING, READER_BYTES, READER_CONTROLS, READER_DEFLATE, READER_END, READER_ERROR, READER_ERROR_A, READER_ERROR_B, READER_HEAD, READER_IN_PLACE_LIMIT,
   READER_MAX_FRAME, READER_MAX_MESSAGE, READER_PENDING, READER_REMAINING, READER_ROLE, READER_START, READER_STATE, READER_TABLE,
-  READER_TABLE_CAPACITY, READER_TAIL, ROLE_CLIENT, STATE_CLOSED, STATE_FAILED, STATE_HEADER, STATE_PARTS, STATE_PAYLOAD,
+  READER_TABLE_CAPACITY, READER_TAIL, ROLE_CLIENT, STATE_CLOSED, STATE_FAILED, STATE_HEADER, STATE_PARTS, STATE_PAYLOAD, UTF8_REJECT,
+  UTF8_START,
 } from "../abi";
 import { maskCopy, rotateKey } from "../bytes/mask";
-import { isAscii, UTF8_REJECT, UTF8_START, utf8Validate } from "../bytes/utf8";
+import { isAscii, utf8Validate } from "../bytes/utf8";
 import { isValidCloseCode } from "./close";
 
 @unmanaged
@@ -53,6 +55,8 @@ class Reader {
   utf8: u32; //         116  validator state of the text message under way
   ascii: u32; //        120  1 while the message under way is all ASCII
   controls: u32; //     124  control frames among the descriptors of the last parse
+  deflate: u32; //      128  1 when permessage-deflate was negotiated; set by the caller
+  partKind: u32; //     132  what a part of the message under way is
 }
 
 /** Compile-time proof that the record is where abi.ts says it is. */
@@ -65,7 +69,8 @@ export function checkReaderLayout(): void {
     offsetof<Reader>("assembling") != READER_ASSEMBLING || offsetof<Reader>("error") != READER_ERROR ||
     offsetof<Reader>("pending") != READER_PENDING || offsetof<Reader>("maxFrame") != READER_MAX_FRAME ||
     offsetof<Reader>("maxMessage") != READER_MAX_MESSAGE || offsetof<Reader>("errorA") != READER_ERROR_A ||
-    offsetof<Reader>("errorB") != READER_ERROR_B || offsetof<Reader>("remaining") != READER_REMAINING || offsetof<Reader>("controls") != READER_CONTROLS
+    offsetof<Reader>("errorB") != READER_ERROR_B || offsetof<Reader>("remaining") != READER_REMAINING || offsetof<Reader>("controls") != READER_CONTROLS ||
+    offsetof<Reader>("deflate") != READER_DEFLATE
   ) {
     ERROR("assembly/abi.ts and the Reader record differ");
   }
@@ -98,6 +103,8 @@ export function readerReset(record: usize): void {
   r.processed = 0;
   r.utf8 = UTF8_START;
   r.ascii = 1;
+  r.deflate = 0;
+  r.partKind = KIND_PART;
 }
 
 /**
@@ -264,13 +271,15 @@ function readHeader(r: Reader): bool {
   const headerBytes: u32 = 2 + lengthBytes + (masked << 2);
   if (available < headerBytes) return false;
 
-  const opcode = first & 15;
+  let opcode = first & 15;
   const fin = first >> 7;
   if (first & 0x70) {
-    fail(r, ERROR_RESERVED_BITS_SET, (first >> 4) & 7);
-    return false;
-  }
-  if (opcode > <u32>OPCODE_PONG || (opcode > <u32>OPCODE_BINARY && opcode < <u32>OPCODE_CLOSE)) {
+    opcode = deflatedOpcode(r, first);
+    if (!opcode) {
+      fail(r, ERROR_RESERVED_BITS_SET, (first >> 4) & 7);
+      return false;
+    }
+  } else if (opcode > <u32>OPCODE_PONG || (opcode > <u32>OPCODE_BINARY && opcode < <u32>OPCODE_CLOSE)) {
     fail(r, ERROR_INVALID_OPCODE, opcode);
     return false;
   }
@@ -311,7 +320,7 @@ function readHeader(r: Reader): bool {
   }
   if (!control) {
     const total = r.accumulated + length;
-    if (total > r.maxMessage) {
+    if (total > r.maxMessage && !isDeflated(opcode == OPCODE_CONTINUATION ? r.assembling : opcode)) {
       fail(r, ERROR_MESSAGE_TOO_LARGE, <f64>total, <f64>r.maxMessage);
       return false;
     }
@@ -328,6 +337,7 @@ function readHeader(r: Reader): bool {
       r.utf8 = UTF8_START;
       r.ascii = 1;
       if (!fin) r.assembling = opcode;
+      if (r.deflate) r.partKind = opcode <= <u32>OPCODE_BINARY ? KIND_PART : opcode + (KIND_DEFLATED_TEXT_PART - KIND_DEFLATED_TEXT);
     }
     r.accumulated = total;
   }
@@ -343,6 +353,29 @@ function readHeader(r: Reader): bool {
   const whole = length <= <u64>(r.tail - r.head);
   r.state = control || whole || length + headerBytes <= r.inPlaceLimit ? STATE_PAYLOAD : STATE_PARTS;
   return true;
+}
+
+/**
+ * What a frame with a reserved bit is: with RSV1 alone, and where that was negotiated, the first one of a compressed text or binary message
+ * (RFC 7692 section 6). 0 for everything else.
+ */
+function deflatedOpcode(r: Reader, first: u32): u32 {
+  if (!r.deflate) return 0;
+  switch (first & 0x7f) {
+    case 0x40 | OPCODE_TEXT:
+      return KIND_DEFLATED_TEXT;
+    case 0x40 | OPCODE_BINARY:
+      return KIND_DEFLATED_BINARY;
+    default:
+      return 0;
+  }
+}
+
+/** Is the message compressed? Its limit is that of what comes out. */
+// @ts-ignore: decorator
+@inline
+function isDeflated(opcode: u32): bool {
+  return opcode == KIND_DEFLATED_TEXT || opcode == KIND_DEFLATED_BINARY;
 }
 
 /** Unmasks and validates the next `length` payload bytes at `address`, which may end anywhere; false when the text is invalid. */
@@ -410,7 +443,7 @@ function readPart(r: Reader, entry: usize): bool {
   if (!process(r, address, take)) return false;
   r.head = address + take;
   if (r.remaining) {
-    describe(entry, address, KIND_PART, 0, take);
+    describe(entry, address, r.partKind, 0, take);
     return true;
   }
   r.state = STATE_HEADER;
@@ -420,7 +453,7 @@ function readPart(r: Reader, entry: usize): bool {
 /** The last piece of a frame whose message is handed out in parts. */
 function describePart(r: Reader, entry: usize, address: u32, length: u32): bool {
   if (!r.fin) {
-    describe(entry, address, KIND_PART, 0, length);
+    describe(entry, address, r.partKind, 0, length);
     return true;
   }
   const opcode = r.assembling ? r.assembling : r.opcode;
@@ -428,7 +461,8 @@ function describePart(r: Reader, entry: usize, address: u32, length: u32): bool 
     fail(r, ERROR_INVALID_UTF8);
     return false;
   }
-  describe(entry, address, opcode == OPCODE_TEXT ? KIND_END_TEXT : KIND_END_BINARY, <u32>(opcode == OPCODE_TEXT && r.ascii), length);
+  const kind = opcode == OPCODE_TEXT ? KIND_END_TEXT : opcode == OPCODE_BINARY ? KIND_END_BINARY : opcode;
+  describe(entry, address, kind, <u32>(opcode == OPCODE_TEXT && r.ascii), length);
   r.assembling = 0;
   r.accumulated = 0;
   return true;

@@ -73,10 +73,7 @@ async function replayed(c) {
   const nexus = await loadNexus()
   if (nexus === null) throw new Unavailable('not built')
   const replay = new Replay(c)
-  class Replayed extends nexus.WsStream {
-    static runtime = { ...nexus.WsStream.runtime, dial: async () => replay }
-  }
-  return Replayed.connect('ws://127.0.0.1/')
+  return nexus.WsStream.connectWith(replay, 'ws://127.0.0.1/')
 }
 
 /** Runs a loop over a connection. */

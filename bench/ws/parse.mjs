@@ -56,7 +56,8 @@ async function makeReader(/** @type {Case} */ shape) {
   if (nexus === null) throw new Unavailable('not built')
   const { FrameReader } = await import(new URL('../../dist/codec.js', import.meta.url).href)
   const Base = Object.getPrototypeOf(FrameReader)
-  return new Base(nexus.WsStream.runtime.codec, { role: shape.masked ? 'server' : 'client' })
+  const { WsStream } = nexus
+  return new Base(WsStream._$ground.codec, { role: shape.masked ? 'server' : 'client' })
 }
 
 main({

@@ -26,6 +26,7 @@ const ALIGNMENT = 64
 const MEMORY_PAGES = 1_024
 /** 4 MiB for a thread's first memory: V8 counts a whole memory as its own, and would collect garbage because of 64 MiB while a program is still loading. */
 const FIRST_MEMORY_PAGES = 64
+const TABLES_BYTES = align(DEFLATE_TABLES_BYTES)
 
 /** One linear memory with its codec instance and its whole-memory views. */
 export class CodecMemory {
@@ -42,7 +43,9 @@ export class CodecMemory {
   private readonly free: number[]
   private used = 0
   private inflating: DeflateExports | null = null
+  /** Where the tables for compressed data go, once there is room kept for them. */
   private tables = 0
+  private hasTables = false
 
   /**
    * @param memory of at least one page; shared with other threads when `module` is the codec's shared build
@@ -73,16 +76,36 @@ export class CodecMemory {
    * for them.
    */
   get deflateTables(): number {
-    if (this.tables === 0) {
-      const bytes = align(DEFLATE_TABLES_BYTES)
-      const start = this.take(bytes)
-      if (start === 0) return 0
-      // They are nobody's region: a memory that has nothing else is empty.
-      this.used -= bytes
-      this.deflate.deflateTables(start)
-      this.tables = start
-    }
+    if (this.hasTables) return this.tables
+    // It may be missing: then no memory was taken.
+    const { deflate } = this
+    if (!this.keepTables()) return 0
+    deflate.deflateTables(this.tables)
+    this.hasTables = true
     return this.tables
+  }
+
+  /** As {@link CodecMemory.take}, with room for the tables beside it, which are not made yet. 0 when there is none for both, and then none was taken. */
+  takeBesideTables(bytes: number): number {
+    const before = this.tables
+    if (!this.keepTables()) return 0
+    const start = this.take(bytes)
+    if (start === 0 && before === 0) {
+      this.used += TABLES_BYTES
+      this.give(this.tables, TABLES_BYTES)
+      this.tables = 0
+    }
+    return start
+  }
+
+  /** Keeps room for the tables. It is nobody's region: a memory that has nothing else is empty. */
+  private keepTables(): boolean {
+    if (this.tables === 0) {
+      this.tables = this.take(TABLES_BYTES)
+      if (this.tables === 0) return false
+      this.used -= TABLES_BYTES
+    }
+    return true
   }
 
   /** No region is in use. */
@@ -243,9 +266,13 @@ export class Codec {
     return this.regionIn((memory) => memory.take(align(bytes)), align(bytes))
   }
 
-  /** As {@link Codec.region}, in a memory that has the tables for compressed data. */
+  /**
+   * As {@link Codec.region}, in a memory that has room for the tables for compressed data beside it. Throws `OptionUnsupported` for a codec without the
+   * binary, which is compiled when it is first used.
+   */
   deflateRegion(bytes: number): Region {
-    return this.regionIn((memory) => (memory.deflateTables === 0 ? 0 : memory.take(align(bytes))), align(bytes), align(DEFLATE_TABLES_BYTES))
+    if (this.deflateSource === noDeflate) noDeflate()
+    return this.regionIn((memory) => memory.takeBesideTables(align(bytes)), align(bytes), TABLES_BYTES)
   }
 
   /** @param besides bytes that a fresh memory must have room for beside the region */

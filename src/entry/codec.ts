@@ -8,6 +8,7 @@ import { RequestReader as BaseRequestReader } from '../codec/http/request-reader
 import { RequestWriter as BaseRequestWriter, REQUEST_WRITER_OPTIONS, type RequestWriterOptions } from '../codec/http/request-writer.ts'
 import { ResponseReader as BaseResponseReader } from '../codec/http/response-reader.ts'
 import type { BytesInit } from '../codec/inputs.ts'
+import type { Region } from '../codec/memory.ts'
 import { FrameReader as BaseFrameReader } from '../codec/ws/frame-reader.ts'
 import {
   FrameWriter as BaseFrameWriter,
@@ -200,8 +201,11 @@ export class ResponseReader extends BaseResponseReader {
  */
 export class RequestWriter extends BaseRequestWriter {
   /** Throws `InvalidOption` for a host that is none, or an option outside its range. */
-  constructor(host: string, options?: RequestWriterOptions) {
-    super(codec, host, readOptions(REQUEST_WRITER_OPTIONS, options))
+  constructor(host: string, options?: RequestWriterOptions)
+  /** In memory that threads share. @internal */
+  constructor(host: string, options: RequestWriterOptions | undefined, region: Region | undefined)
+  constructor(host: string, options?: RequestWriterOptions, region?: Region) {
+    super(codec, host, readOptions(REQUEST_WRITER_OPTIONS, options), region)
   }
 }
 

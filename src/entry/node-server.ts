@@ -5,7 +5,7 @@ import type { UpgradeHead } from '../codec/ws/upgrade.ts'
 import { isBag, readOptions, refused } from '../option-rules.ts'
 import { type NodeSocket, nodeTransport } from '../transport/node/transport.ts'
 import { ACCEPT_OPTIONS, type AcceptOptions } from '../ws/options.ts'
-import { WsStream, type WsStreamClass } from '../ws/ws-stream.ts'
+import { acceptHead, WsStream as BaseWsStream, type WsStreamClass } from '../ws/ws-stream.ts'
 
 /** The part of an HTTP server's request that an upgrade needs. */
 export interface UpgradeIncoming {
@@ -16,7 +16,7 @@ export interface UpgradeIncoming {
 }
 
 /** A WebSocket (RFC 6455), client or server; what the entries for runtimes with `node:http` build on. */
-export class NodeServerWsStream extends WsStream {
+export class WsStream extends BaseWsStream {
   /**
    * Serves the `'upgrade'` event of a `node:http` or `node:https` server; as `accept`.
    *
@@ -28,7 +28,7 @@ export class NodeServerWsStream extends WsStream {
    * ```
    */
   static async acceptUpgrade<Stream extends WsStream>(
-    this: WsStreamClass<Stream> & Pick<typeof WsStream, 'acceptHead'>,
+    this: WsStreamClass<Stream>,
     request: UpgradeIncoming,
     socket: NodeSocket,
     head: Uint8Array,
@@ -37,7 +37,7 @@ export class NodeServerWsStream extends WsStream {
     const read = readOptions(ACCEPT_OPTIONS, options)
     const upgrade = readHead(request)
     const rest = bytesOf('head', head)
-    return this.acceptHead<Stream>(nodeTransport(socket, rest.length > 0 ? rest : undefined), upgrade, read)
+    return acceptHead(this, nodeTransport(socket, rest.length > 0 ? rest : undefined), upgrade, read)
   }
 }
 

@@ -15,9 +15,11 @@ import { FrameReader as BaseFrameReader } from '../codec/ws/frame-reader.ts'
 import { FrameWriter as BaseFrameWriter, FRAME_WRITER_OPTIONS, type FrameWriterOptions } from '../codec/ws/frame-writer.ts'
 import { FRAME_READER_OPTIONS, type FrameReaderOptions, type Role } from '../codec/ws/limits.ts'
 import { MaskKeys } from '../codec/ws/mask-keys.ts'
+import { compose } from '../composition.ts'
 import { readOptions } from '../option-rules.ts'
-import { ClientPool as BaseClientPool } from '../rest/client-pool.ts'
-import { HttpConnection as BaseHttpConnection } from '../rest/connection.ts'
+import type { ClientPool as Pool } from '../rest/client-pool.ts'
+import type { HttpConnection as Connection } from '../rest/connection.ts'
+import { httpFamily } from '../rest/family.ts'
 import type { Runtime } from '../runtime.ts'
 import { secureOnWorkerd, workerdDial, workerdTransport } from '../transport/workerd/transport.ts'
 import { WsStream as BaseWsStream } from '../ws/ws-stream.ts'
@@ -32,33 +34,6 @@ export { type FrameReaderOptions, type FrameWriterOptions, type RequestWriterOpt
 /** 16 MiB a memory: an isolate has 128 in all. */
 const MEMORY_PAGES = 256
 const codec = new Codec(module, webTextDecoding(), MEMORY_PAGES, deflateModule)
-
-const runtime: Runtime = {
-  codec,
-  dial: workerdDial(systemClock),
-  secure: secureOnWorkerd,
-  clock: systemClock,
-  maskKeys: new MaskKeys(),
-  random: Math.random,
-}
-
-/** A WebSocket (RFC 6455), client or server. */
-export class WsStream extends BaseWsStream {
-  /** @internal */
-  static override readonly runtime: Runtime = runtime
-}
-
-/** A keep-alive connection to an HTTP/1.1 server (RFC 9112). */
-export class HttpConnection extends BaseHttpConnection {
-  /** @internal */
-  static override readonly runtime: Runtime = runtime
-}
-
-/** Keep-alive connections to one server that heal themselves; for the time of one request. */
-export class ClientPool extends BaseClientPool {
-  /** @internal */
-  static override readonly runtime: Runtime = runtime
-}
 
 /** Reads WebSocket frames, sans IO. */
 export class FrameReader extends BaseFrameReader {
@@ -87,3 +62,26 @@ export class RequestWriter extends BaseRequestWriter {
     super(codec, host, readOptions(REQUEST_WRITER_OPTIONS, options))
   }
 }
+
+const runtime: Runtime = {
+  codec,
+  http: { RequestWriter, ResponseReader },
+  dial: workerdDial(systemClock),
+  secure: secureOnWorkerd,
+  clock: systemClock,
+  maskKeys: new MaskKeys(),
+  random: Math.random,
+}
+const family = httpFamily(runtime)
+
+/** A WebSocket (RFC 6455), client or server. */
+export const WsStream: typeof BaseWsStream = compose(BaseWsStream, runtime)
+export type WsStream = BaseWsStream
+
+/** A keep-alive connection to an HTTP/1.1 server (RFC 9112). */
+export const HttpConnection: typeof Connection = family.HttpConnection
+export type HttpConnection = Connection
+
+/** Keep-alive connections to one server that heal themselves; for the time of one request. */
+export const ClientPool: typeof Pool = family.ClientPool
+export type ClientPool = Pool

@@ -99,8 +99,7 @@ abstract class CommonBuilder<Options extends HttpOptions | ClientPoolOptions> {
 /** What a builder builds with: the static methods of an `HttpConnection`. */
 export interface HttpConnectionFactory<Connection> {
   connect(url: string | URL, options?: HttpOptions): Promise<Connection>
-  connectWith(transport: Transport, options?: HttpOptions): Connection
-  connectWith(transport: Transport, url: string | URL, options?: HttpOptions): Promise<Connection>
+  connectWith(transport: Transport, url: string | URL | undefined, options: HttpOptions): Promise<Connection>
 }
 
 /**
@@ -111,12 +110,12 @@ export interface HttpConnectionFactory<Connection> {
  * ```
  */
 export class HttpConnectionBuilder<Connection> extends CommonBuilder<HttpOptions> {
+  readonly #factory: HttpConnectionFactory<Connection>
+
   /** @internal */
-  constructor(
-    private readonly factory: HttpConnectionFactory<Connection>,
-    options: Readonly<HttpOptions> = {},
-  ) {
+  constructor(factory: HttpConnectionFactory<Connection>, options: Readonly<HttpOptions> = {}) {
     super(options)
+    this.#factory = factory
   }
 
   /** Where responses are read. */
@@ -126,20 +125,18 @@ export class HttpConnectionBuilder<Connection> extends CommonBuilder<HttpOptions
 
   /** `HttpConnection.connect` with these options. */
   connect(url: string | URL): Promise<Connection> {
-    return this.factory.connect(url, this.options)
+    return this.#factory.connect(url, this.options)
   }
 
   /** `HttpConnection.connectWith` with these options. */
-  connectWith(transport: Transport): Connection
-  connectWith(transport: Transport, url: string | URL): Promise<Connection>
-  connectWith(transport: Transport, url?: string | URL): Connection | Promise<Connection> {
-    return url === undefined ? this.factory.connectWith(transport, this.options) : this.factory.connectWith(transport, url, this.options)
+  connectWith(transport: Transport, url?: string | URL): Promise<Connection> {
+    return this.#factory.connectWith(transport, url, this.options)
   }
 
   protected override with(options: Partial<HttpOptions>): this {
     const all = { ...this.options, ...options }
     readOptions(HTTP_OPTIONS, all)
-    return new HttpConnectionBuilder(this.factory, all) as this
+    return new HttpConnectionBuilder(this.#factory, all) as this
   }
 }
 
@@ -156,18 +153,19 @@ export interface ClientPoolFactory<Pool> {
  * ```
  */
 export class ClientPoolBuilder<Pool> extends CommonBuilder<ClientPoolOptions> {
+  readonly #factory: ClientPoolFactory<Pool>
+  readonly #target: string | URL | null
+
   /** @internal */
-  constructor(
-    private readonly factory: ClientPoolFactory<Pool>,
-    options: Readonly<ClientPoolOptions> = {},
-    private readonly target: string | URL | null = null,
-  ) {
+  constructor(factory: ClientPoolFactory<Pool>, options: Readonly<ClientPoolOptions> = {}, target: string | URL | null = null) {
     super(options)
+    this.#factory = factory
+    this.#target = target
   }
 
   /** The server. */
   url(url: string | URL): ClientPoolBuilder<Pool> {
-    return new ClientPoolBuilder(this.factory, this.options, url)
+    return new ClientPoolBuilder(this.#factory, this.options, url)
   }
   /** Whether `build` waits for the connections. */
   lazy(on: boolean): this {
@@ -232,13 +230,13 @@ export class ClientPoolBuilder<Pool> extends CommonBuilder<ClientPoolOptions> {
 
   /** `ClientPool.connect` with these options. Rejects with `InvalidUrl` when no {@link ClientPoolBuilder.url} was given. */
   async build(): Promise<Pool> {
-    if (this.target === null) throw new UsageError('InvalidUrl', 'a pool needs a server: call url(…) before build()')
-    return this.factory.connect(this.target, this.options)
+    if (this.#target === null) throw new UsageError('InvalidUrl', 'a pool needs a server: call url(…) before build()')
+    return this.#factory.connect(this.#target, this.options)
   }
 
   protected override with(options: Partial<ClientPoolOptions>): this {
     const all = { ...this.options, ...options }
     readOptions(POOL_OPTIONS, all)
-    return new ClientPoolBuilder(this.factory, all, this.target) as this
+    return new ClientPoolBuilder(this.#factory, all, this.#target) as this
   }
 }

@@ -1,17 +1,18 @@
 /** `ClientPool`: connections that are opened before they are needed, and heal themselves. */
 
 import { pairsOf } from '../codec/http/fields.ts'
+import { RESPONSE_READER_OPTIONS } from '../codec/http/limits.ts'
 import type { Request as HttpRequest } from '../codec/http/request.ts'
 import { targetFault } from '../codec/http/request-builder.ts'
-import { RequestWriter, withoutTrailingSlashes } from '../codec/http/request-writer.ts'
-import { ResponseReader } from '../codec/http/response-reader.ts'
+import { type RequestWriter, withoutTrailingSlashes } from '../codec/http/request-writer.ts'
+import { MADE, type Made } from '../composition.ts'
 import { RestError, UsageError } from '../errors.ts'
-import { readOptions } from '../option-rules.ts'
+import { only, readOptions } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
-import type { Runtime } from '../runtime.ts'
 import type { Address } from '../transport/transport.ts'
 import { buildRequest } from './build-request.ts'
 import { ClientPoolBuilder } from './builder.ts'
+import type { PoolGround } from './connector.ts'
 import { poolFetch } from './fetch.ts'
 import type { PoolObserver } from './observer.ts'
 import {
@@ -36,8 +37,19 @@ import { parseHttpUrl } from './url.ts'
 
 /** The class whose static method was called: an entry point's, or one that its user derived from it. */
 export interface ClientPoolClass<Self extends ClientPool> {
-  readonly runtime: Runtime
-  new (core: PoolCore, place: PoolPlace, timeout: number): Self
+  /** @internal */
+  readonly _$ground: PoolGround
+  new (open: OpenPool): Self
+}
+
+/** What a pool is made of. */
+export interface OpenPool extends Made {
+  /** @internal */
+  readonly core: PoolCore
+  /** @internal */
+  readonly place: PoolPlace
+  /** @internal */
+  readonly timeout: number
 }
 
 /** Where a pool's requests go. */
@@ -87,15 +99,21 @@ export class ClientPool {
     showsItself(this.prototype, (it) => ({ origin: it.origin, ...it.stats }))
   }
 
-  /** What an entry point supplies. @internal */
-  static readonly runtime: Runtime
+  /** @internal */
+  static readonly _$ground: PoolGround
 
   /** @internal */
-  constructor(
-    protected readonly core: PoolCore,
-    private readonly place: PoolPlace,
-    private readonly timeout: number,
-  ) {}
+  readonly _$core: PoolCore
+  readonly #place: PoolPlace
+  readonly #timeout: number
+
+  /** For the static methods, and for classes that are derived from this one. */
+  constructor(made: OpenPool) {
+    const { core, place, timeout } = made
+    this._$core = core
+    this.#place = place
+    this.#timeout = timeout
+  }
 
   /**
    * Opens `connections` connections to the server of `url`, all at the same time. When one fails, the others are closed gracefully
@@ -105,32 +123,33 @@ export class ClientPool {
    * @param url `http:` or `https:`; its path is put before each request's, its user and password become Basic credentials
    */
   static async connect<Self extends ClientPool>(this: ClientPoolClass<Self>, url: string | URL, given: ClientPoolOptions = {}): Promise<Self> {
-    const { runtime } = this
+    const ground = this._$ground
+    const { RequestWriter, ResponseReader } = ground.runtime.http
     const options = readOptions(POOL_OPTIONS, given)
     const { address, host, place, resolved, defaultHeaders } = preparePool(url, options)
     const { writeBufferCapacity } = options
     const { basePath } = place
-    const core = new PoolCore(runtime, address, options, resolved, (index, owner) => {
-      const writer = new RequestWriter(runtime.codec, host, { writeBufferCapacity, basePath, defaultHeaders })
-      return new Slot(index, writer, new ResponseReader(runtime.codec, options), owner)
+    const core = new PoolCore(ground, address, options, resolved, (index, owner) => {
+      const writer = new RequestWriter(host, { writeBufferCapacity, basePath, defaultHeaders })
+      return new Slot(index, writer, new ResponseReader(only(RESPONSE_READER_OPTIONS, options)), owner)
     })
     await core.connect(options.signal ?? undefined)
-    return new this(core, place, options.timeout ?? DEFAULT_TIMEOUT)
+    return new this({ [MADE]: true, core, place, timeout: options.timeout ?? DEFAULT_TIMEOUT })
   }
 
   /** A builder with every option at its default. */
-  static builder<Self extends ClientPool>(this: ClientPoolClass<Self> & typeof ClientPool): ClientPoolBuilder<Self> {
-    return new ClientPoolBuilder<Self>(this as never)
+  static builder<Self extends ClientPool>(this: ClientPoolClass<Self> & Pick<typeof ClientPool, 'connect'>): ClientPoolBuilder<Self> {
+    return new ClientPoolBuilder<Self>({ connect: (url, options) => this.connect<Self>(url, options) })
   }
 
   /** Scheme, host and port of the server: `https://api.example`. */
   get origin(): string {
-    return this.place.origin
+    return this.#place.origin
   }
 
   /** Slots in all. */
   get size(): number {
-    return this.core.slots.length
+    return this._$core.slots.length
   }
 
   /** Slots that are healthy and free. */
@@ -140,17 +159,17 @@ export class ClientPool {
 
   /** Current counts. */
   get stats(): PoolStats {
-    return this.core.stats
+    return this._$core.stats
   }
 
   /** Notifies `observer` of everything from now on. The returned function ends that. */
   observe(observer: PoolObserver): () => void {
-    return this.core.observers.add(observerRule.read('observer', observer))
+    return this._$core.observers.add(observerRule.read('observer', observer))
   }
 
   /** A healthy free slot, the one last used first; null when there is none, or the pool is closed. Never waits, allocates the handle alone. */
   tryAcquire(): ClientSlot | null {
-    return this.core.take()
+    return this._$core.take()
   }
 
   /**
@@ -158,8 +177,8 @@ export class ClientPool {
    * `AcquireTimeout`, `PoolQueueFull`, `PoolClosed`, `RequestAborted`.
    */
   async acquire(options?: AcquireOptions): Promise<ClientSlot> {
-    const { timeout = this.core.options.acquireTimeout, signal } = readOptions(ACQUIRE_OPTIONS, options)
-    return this.core.acquire({ timeout, signal })
+    const { timeout = this._$core.options.acquireTimeout, signal } = readOptions(ACQUIRE_OPTIONS, options)
+    return this._$core.acquire({ timeout, signal })
   }
 
   /**
@@ -172,8 +191,8 @@ export class ClientPool {
    * ```
    */
   async ready(options?: AcquireOptions): Promise<void> {
-    const { timeout = this.core.options.acquireTimeout, signal } = readOptions(ACQUIRE_OPTIONS, options)
-    return this.core.ready({ timeout, signal })
+    const { timeout = this._$core.options.acquireTimeout, signal } = readOptions(ACQUIRE_OPTIONS, options)
+    return this._$core.ready({ timeout, signal })
   }
 
   /**
@@ -189,23 +208,20 @@ export class ClientPool {
    */
   async request(method: string, path: string, given?: PoolRequestOptions): Promise<OwnedHttpResponse> {
     const options = readOptions(REQUEST_OPTIONS, given)
-    const fault = targetFault(method, this.place.basePath, path)
+    const fault = targetFault(method, this.#place.basePath, path)
     if (fault !== null) throw fault
-    return this.run((writer) => buildRequest(writer, method, path, options), options)
+    return this.#run((writer) => buildRequest(writer, method, path, options), options)
   }
 
   /** Acquires, sends the request that `build` makes, copies the response out, releases. @param options that were judged */
-  private async run(
-    build: (writer: RequestWriter) => HttpRequest,
-    options: SendOptions & { retryUnsent?: number | undefined },
-  ): Promise<OwnedHttpResponse> {
-    const { clock } = this.core.runtime
-    const { timeout = this.timeout, signal, onInterim, requireVerifiedEnd, decompress } = options
+  async #run(build: (writer: RequestWriter) => HttpRequest, options: SendOptions & { retryUnsent?: number | undefined }): Promise<OwnedHttpResponse> {
+    const { clock } = this._$core.runtime
+    const { timeout = this.#timeout, signal, onInterim, requireVerifiedEnd, decompress } = options
     let retries = options.retryUnsent ?? 0
     const since = clock.now()
     const left = (): number => (timeout === 0 ? 0 : Math.max(1, since + timeout - clock.now()))
     for (;;) {
-      const slot = this.core.take() ?? (await this.inTime(this.core.acquire({ timeout: left(), signal }), timeout))
+      const slot = this._$core.take() ?? (await this.#inTime(this._$core.acquire({ timeout: left(), signal }), timeout))
       try {
         const request = build(slot.writer)
         const queued = clock.now() - since
@@ -225,8 +241,9 @@ export class ClientPool {
    * {@link ClientPool.request}; a URL must be of the pool's server, and below its base path. Redirects are not followed. Rejects with a `TypeError` whose `cause` is the {@link RestError}, or with the signal's reason.
    */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-    const { place, timeout } = this
-    return poolFetch({ ...place, timeout, clock: this.core.runtime.clock, send: (build, options) => this.run(build, options) }, input, init)
+    const place = this.#place
+    const timeout = this.#timeout
+    return poolFetch({ ...place, timeout, clock: this._$core.runtime.clock, send: (build, options) => this.#run(build, options) }, input, init)
   }
 
   /**
@@ -237,7 +254,7 @@ export class ClientPool {
    */
   close(options?: { timeout?: number | undefined }): Promise<void> {
     const { timeout = 0 } = readOptions(CLOSE_OPTIONS, options)
-    return this.core.close(timeout)
+    return this._$core.close(timeout)
   }
 
   /** As `close`. */
@@ -246,7 +263,7 @@ export class ClientPool {
   }
 
   /** The wait for a slot, as part of a request that has a limit of its own. */
-  private async inTime(waiting: Promise<ClientSlot>, timeout: number): Promise<ClientSlot> {
+  async #inTime(waiting: Promise<ClientSlot>, timeout: number): Promise<ClientSlot> {
     try {
       return await waiting
     } catch (error) {

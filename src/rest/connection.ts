@@ -9,9 +9,11 @@
  * Rule 4: a request under way is an `Exchange`. An exception anywhere leaves the connection idle, when nothing had begun, or poisoned.
  */
 
-import { ResponseReader } from '../codec/http/response-reader.ts'
+import { RESPONSE_READER_OPTIONS } from '../codec/http/limits.ts'
+import type { ResponseReader } from '../codec/http/response-reader.ts'
+import { MADE, type Made } from '../composition.ts'
 import { type RestError, UsageError } from '../errors.ts'
-import { readOptions } from '../option-rules.ts'
+import { only, readOptions } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import { checkTransport } from '../transport/dial-options.ts'
@@ -32,16 +34,41 @@ export type ConnectionState = 'idle' | 'busy' | 'poisoned'
 
 /** The class whose static method was called: an entry point's, or one that its user derived from it. */
 export interface HttpConnectionClass<Self extends HttpConnection> {
-  readonly runtime: Runtime
-  new (runtime: Runtime, transport: Transport, options?: HttpOptions): Self
+  /** @internal */
+  readonly _$ground: Runtime
+  new (open: OpenConnection): Self
 }
 
-/** Notifies a pool of what happens to its connections. @internal */
+/** What a connection is made of. */
+export interface OpenConnection extends Made {
+  /** @internal */
+  readonly runtime: Runtime
+  /** @internal */
+  readonly transport: Transport
+  /** @internal */
+  readonly options: HttpOptions
+  /** Those of a pool; one of its own when there are none. @internal */
+  readonly signals?: Signals
+}
+
+/** Notifies a pool of what happens to its connections. */
 export interface ConnectionOwner {
   /** The connection is out of use; `inUse`: a request was under way. Called once; at once for a connection that is out of use already. */
   onDown(error: Error | null, inUse: boolean): void
   /** The server has changed how long it keeps an idle connection, in ms. */
   onKeepAlive(timeout: number): void
+}
+
+/** What a connection has for its pool. */
+export interface PooledConnection {
+  /** Time of the clock at which the last response was complete. */
+  readonly lastUsed: number
+  /** Notifies `owner` when the connection is out of use: at once, when it is already. */
+  ownedBy(owner: ConnectionOwner | null): void
+  /** Another connection may read into its reader, while neither has a request: see {@link PooledConnection.takeReaderBack}. */
+  lendReader(): void
+  /** The other connection is closed. */
+  takeReaderBack(): void
 }
 
 const NO_OPTIONS: SendOptions = {}
@@ -50,7 +77,7 @@ const NO_OPTIONS: SendOptions = {}
 function speakOver<Self extends HttpConnection>(Class: HttpConnectionClass<Self>, transport: Transport, options: HttpOptions): Self {
   checkTransport(transport)
   try {
-    return new Class(Class.runtime, transport, readOptions(HTTP_OPTIONS, options))
+    return new Class({ [MADE]: true, runtime: Class._$ground, transport, options: readOptions(HTTP_OPTIONS, options) })
   } catch (error) {
     transport.destroy()
     throw error
@@ -67,7 +94,7 @@ function speakOver<Self extends HttpConnection>(Class: HttpConnectionClass<Self>
  * console.log(res.status, res.header('content-type'), res.json())
  * ```
  */
-export class HttpConnection implements TransportHandler, ExchangeHost {
+export class HttpConnection {
   static {
     showsItself(this.prototype, (it) => ({
       state: it.state,
@@ -78,53 +105,76 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     }))
   }
 
-  /** What an entry point supplies. @internal */
-  static readonly runtime: Runtime
+  /** @internal */
+  static readonly _$ground: Runtime
 
   /** The reader that the system's bytes go to. */
   readonly reader: ResponseReader
   /** Resolves when the connection is gone, with why it failed, or null when it ended; never rejects. */
   readonly closed: Promise<Error | null>
 
-  private readonly clock: Runtime['clock']
-  private readonly transport: Transport
+  /** What transport and exchange call. No methods of the connection itself: a user's class may have its own of these names. */
+  readonly #events: TransportHandler & ExchangeHost
+  readonly #pooled: PooledConnection
+  readonly #clock: Runtime['clock']
+  readonly #transport: Transport
   /** For requests without this option. */
-  private readonly defaults: ExchangeDefaults
-  private readonly closeTimeout: number
-  private readonly targets: readonly Uint8Array[]
-  private readonly exchange: Exchange
-  private poisoned = false
+  readonly #defaults: ExchangeDefaults
+  readonly #closeTimeout: number
+  readonly #targets: readonly Uint8Array[]
+  readonly #exchange: Exchange
+  #poisoned = false
   /** How long the server keeps an idle connection, as it last said, in ms; -1 when it has not said. */
-  private keepAlive = -1
-  private owner: ConnectionOwner | null = null
-  private isClosed = false
+  #keepAlive = -1
+  #owner: ConnectionOwner | null = null
+  #isClosed = false
   /** The reader is lent to another connection: this one can't send. */
-  private isAside = false
-  private closeTimer: unknown = null
-  private resolveClosed!: (error: Error | null) => void
-  private failure: Error | null = null
+  #isAside = false
+  #closeTimer: unknown = null
+  #resolveClosed!: (error: Error | null) => void
+  #failure: Error | null = null
 
-  /** @internal */
-  constructor(runtime: Runtime, transport: Transport, options: HttpOptions = {}, signals: Signals = new Signals()) {
-    this.clock = runtime.clock
-    this.transport = transport
-    this.defaults = {
+  /** For the static methods, and for classes that are derived from this one. */
+  constructor(made: OpenConnection) {
+    const { runtime, transport, options, signals = new Signals() } = made
+    this.#clock = runtime.clock
+    this.#transport = transport
+    this.#defaults = {
       timeout: options.timeout ?? DEFAULT_TIMEOUT,
       requireVerifiedEnd: options.requireVerifiedEnd ?? false,
       decompress: options.decompress ?? false,
     }
-    this.closeTimeout = options.closeTimeout ?? 1_000
-    this.reader = options.reader ?? new ResponseReader(runtime.codec, options)
+    this.#closeTimeout = options.closeTimeout ?? 1_000
+    this.reader = options.reader ?? new runtime.http.ResponseReader(only(RESPONSE_READER_OPTIONS, options))
     this.reader.claim(this)
     // What it held belongs to another connection.
     this.reader.reset()
-    this.exchange = new Exchange(runtime, this, transport, signals)
+    this.#events = {
+      reader: this.reader,
+      onRead: (index, length) => this.#onRead(index, length),
+      onEnd: () => this.#onEnd(),
+      onWritten: () => this.#onWritten(),
+      onClosed: (error) => this.#onClosed(error),
+      onAnswered: (reusable, isFollowed, keepAlive) => this.#onAnswered(reusable, isFollowed, keepAlive),
+      readOn: () => this.#readOn(),
+      lose: (error, gracefully) => this.#lose(error, gracefully),
+    }
+    const exchange = new Exchange(runtime, this.#events, transport, signals)
+    this.#exchange = exchange
+    this.#pooled = {
+      get lastUsed() {
+        return exchange.completedAt
+      },
+      ownedBy: (owner) => this.#ownedBy(owner),
+      lendReader: () => this.#lendReader(),
+      takeReaderBack: () => this.#takeReaderBack(),
+    }
     this.closed = new Promise((resolve) => {
-      this.resolveClosed = resolve
+      this.#resolveClosed = resolve
     })
-    this.targets = this.reader.targets()
+    this.#targets = this.reader.targets()
     try {
-      transport.start(this, this.targets)
+      transport.start(this.#events, this.#targets)
       transport.resume()
     } catch (error) {
       this.reader.letGo(this)
@@ -146,11 +196,11 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
       throw new UsageError('InvalidUrl', 'user and password belong to requests: give them to the writer, as its Authorization default header')
     }
     const read = readOptions(HTTP_OPTIONS, options)
-    return speakOver(this, await this.runtime.dial(address, read), read)
+    return speakOver(this, await this._$ground.dial(address, read), read)
   }
 
   /** Speaks HTTP over a connection that the caller made, and owns it from then on. */
-  static connectWith<Self extends HttpConnection>(this: HttpConnectionClass<Self>, transport: Transport, options?: HttpOptions): Self
+  static connectWith<Self extends HttpConnection>(this: HttpConnectionClass<Self>, transport: Transport, options?: HttpOptions): Promise<Self>
   /** … and puts TLS over it first for an `https:` URL: always with `options.tls`, and without it unless the connection `isSecure` already, for the URL's host. Closes it on failure. */
   static connectWith<Self extends HttpConnection>(
     this: HttpConnectionClass<Self>,
@@ -158,69 +208,70 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     url: string | URL,
     options?: HttpOptions,
   ): Promise<Self>
-  static connectWith<Self extends HttpConnection>(
+  static async connectWith<Self extends HttpConnection>(
     this: HttpConnectionClass<Self>,
     transport: Transport,
     second: string | URL | HttpOptions = {},
     options?: HttpOptions,
-  ): Self | Promise<Self> {
+  ): Promise<Self> {
     if (options === undefined && typeof second !== 'string' && !(second instanceof URL)) return speakOver(this, transport, second)
     let read!: HttpOptions
-    const secured = secureOver(this.runtime, transport, () => {
+    const secured = await secureOver(this._$ground, transport, () => {
       read = readOptions(HTTP_OPTIONS, options)
       return { address: parseHttpUrl(second as string | URL).address, options: read }
     })
-    return secured.then((open) => speakOver(this, open, read))
+    return speakOver(this, secured, read)
   }
 
   /** A builder with every option at its default. */
-  static builder<Self extends HttpConnection>(this: HttpConnectionClass<Self> & typeof HttpConnection): HttpConnectionBuilder<Self> {
-    return new HttpConnectionBuilder<Self>(this as never)
+  static builder<Self extends HttpConnection>(
+    this: HttpConnectionClass<Self> & Pick<typeof HttpConnection, 'connect' | 'connectWith'>,
+  ): HttpConnectionBuilder<Self> {
+    return new HttpConnectionBuilder<Self>({
+      connect: (url, options) => this.connect<Self>(url, options),
+      connectWith: (transport, url, options) =>
+        url === undefined ? this.connectWith<Self>(transport, options) : this.connectWith<Self>(transport, url, options),
+    })
   }
 
   /** Where the connection stands. */
   get state(): ConnectionState {
-    return this.poisoned ? 'poisoned' : this.exchange.isOpen ? 'busy' : 'idle'
+    return this.#poisoned ? 'poisoned' : this.#exchange.isOpen ? 'busy' : 'idle'
   }
 
   /** Its next request can begin now. @internal */
-  get isIdle(): boolean {
-    return !this.poisoned && !this.exchange.isOpen
+  get _$isIdle(): boolean {
+    return !this.#poisoned && !this.#exchange.isOpen
   }
 
   /** The connection can't be used again: it was lost, or a request on it did not get a complete and valid response. */
   get isPoisoned(): boolean {
-    return this.poisoned
+    return this.#poisoned
   }
 
   /** Requests that were answered. */
   get requests(): number {
-    return this.exchange.answered
+    return this.#exchange.answered
   }
 
   /** Milliseconds since it was opened. */
   get age(): number {
-    return this.exchange.age
+    return this.#exchange.age
   }
 
   /** Milliseconds since the last response was complete, or since it was opened. */
   get idleFor(): number {
-    return this.clock.now() - this.lastUsed
-  }
-
-  /** Time of the clock at which the last response was complete. @internal */
-  get lastUsed(): number {
-    return this.exchange.completedAt
+    return this.#clock.now() - this.#exchange.completedAt
   }
 
   /** The protocol that TLS negotiated (ALPN), if any. */
   get alpnProtocol(): string | undefined {
-    return this.transport.alpnProtocol
+    return this.#transport.alpnProtocol
   }
 
   /** The peer's address, when the runtime reports it. */
   get remoteAddress(): string | undefined {
-    return this.transport.remoteAddress
+    return this.#transport.remoteAddress
   }
 
   /**
@@ -237,7 +288,7 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
    * @param reader where the response is read, when not in the connection's own reader: costs one copy
    */
   send(request: SendableRequest, reader: ResponseReader = this.reader, options: SendOptions = NO_OPTIONS): Promise<HttpResponse> {
-    return new Promise<HttpResponse>((resolve, reject) => this.start(request, reader, options, false, resolve, reject))
+    return new Promise<HttpResponse>((resolve, reject) => this.#start(request, reader, options, false, resolve, reject))
   }
 
   /**
@@ -245,7 +296,7 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
    * server has to wait. The connection is busy until the body has ended.
    */
   sendStreaming(request: SendableRequest, options: SendOptions = NO_OPTIONS): Promise<StreamedResponse> {
-    return new Promise<StreamedResponse>((resolve, reject) => this.start(request, this.reader, options, true, resolve, reject))
+    return new Promise<StreamedResponse>((resolve, reject) => this.#start(request, this.reader, options, true, resolve, reject))
   }
 
   /**
@@ -253,16 +304,16 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
    * Resolves like {@link HttpConnection.closed}.
    */
   close(): Promise<Error | null> {
-    if (this.state === 'busy') this.exchange.abandon('RequestAborted', 'the connection was closed')
-    else this.lose(null, true)
+    if (this.state === 'busy') this.#exchange.abandon('RequestAborted', 'the connection was closed')
+    else this.#lose(null, true)
     return this.closed
   }
 
   /** Cuts the connection at once. A request under way fails with `RequestAborted`. */
   destroy(): void {
-    if (this.state === 'busy') this.exchange.abandon('RequestAborted', 'the connection was destroyed')
-    else this.lose(null, false)
-    if (!this.isClosed) this.transport.destroy()
+    if (this.state === 'busy') this.#exchange.abandon('RequestAborted', 'the connection was destroyed')
+    else this.#lose(null, false)
+    if (!this.#isClosed) this.#transport.destroy()
   }
 
   /** As `destroy`. */
@@ -270,113 +321,106 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     this.destroy()
   }
 
-  /** Notifies `owner` when the connection is out of use: at once, when it is already. @internal */
-  ownedBy(owner: ConnectionOwner | null): void {
-    this.owner = owner
-    if (this.poisoned) owner?.onDown(this.failure, false)
+  /** @internal */
+  get _$pooled(): PooledConnection {
+    return this.#pooled
   }
 
-  /** Another connection may read into its reader, while neither has a request: see {@link HttpConnection.takeReaderBack}. @internal */
-  lendReader(): void {
-    this.isAside = true
+  // How it works inside.
+
+  #ownedBy(owner: ConnectionOwner | null): void {
+    this.#owner = owner
+    if (this.#poisoned) owner?.onDown(this.#failure, false)
+  }
+
+  #lendReader(): void {
+    this.#isAside = true
     this.reader.letGo(this)
   }
 
-  /** The other connection is closed. @internal */
-  takeReaderBack(): void {
-    this.isAside = false
+  #takeReaderBack(): void {
+    this.#isAside = false
     // A lost connection does not read any more.
-    if (!this.poisoned) this.reader.claim(this)
+    if (!this.#poisoned) this.reader.claim(this)
   }
 
-  // TransportHandler.
-
-  /** @internal */
-  onRead(index: number, length: number): void {
+  #onRead(index: number, length: number): void {
     try {
       // A lost connection is only read to see its end; other bytes must not land on a response that is still in use.
-      if (this.poisoned) this.transport.destroy()
-      else if (this.exchange.isOpen) this.exchange.receive(index as 0 | 1, this.targets[index] as Uint8Array, length)
-      else this.lose(unexpectedData(), false)
+      if (this.#poisoned) this.#transport.destroy()
+      else if (this.#exchange.isOpen) this.#exchange.receive(index as 0 | 1, this.#targets[index] as Uint8Array, length)
+      else this.#lose(unexpectedData(), false)
     } catch (error) {
-      this.onFault(error)
+      this.#onFault(error)
     }
   }
 
-  /** @internal */
-  onEnd(): void {
+  #onEnd(): void {
     try {
-      if (this.exchange.isOpen) this.exchange.receiveEnd()
-      if (this.poisoned) this.transport.destroy()
-      else this.lose(null, false)
+      if (this.#exchange.isOpen) this.#exchange.receiveEnd()
+      if (this.#poisoned) this.#transport.destroy()
+      else this.#lose(null, false)
     } catch (error) {
-      this.onFault(error)
+      this.#onFault(error)
     }
   }
 
-  /** @internal */
-  onWritten(): void {
+  #onWritten(): void {
     try {
-      this.exchange.onWritten()
+      this.#exchange.onWritten()
     } catch (error) {
-      this.onFault(error)
+      this.#onFault(error)
     }
   }
 
-  /** @internal */
-  onClosed(error: Error | null): void {
-    this.isClosed = true
+  #readOn(): void {
     try {
-      this.exchange.onClosed()
-      this.lose(error, false)
+      this.#transport.resume()
+    } catch (error) {
+      this.#onFault(error)
+    }
+  }
+
+  #onClosed(error: Error | null): void {
+    this.#isClosed = true
+    try {
+      this.#exchange.onClosed()
+      this.#lose(error, false)
     } finally {
       this.reader.letGo(this)
-      if (this.closeTimer !== null) this.clock.clear(this.closeTimer)
-      this.resolveClosed(this.failure)
+      if (this.#closeTimer !== null) this.#clock.clear(this.#closeTimer)
+      this.#resolveClosed(this.#failure)
     }
   }
 
-  // ExchangeHost.
-
-  /** @internal */
-  onAnswered(reusable: boolean, isFollowed: boolean, keepAlive: number): void {
-    if (keepAlive !== this.keepAlive) {
-      this.keepAlive = keepAlive
-      this.owner?.onKeepAlive(keepAlive)
+  #onAnswered(reusable: boolean, isFollowed: boolean, keepAlive: number): void {
+    if (keepAlive !== this.#keepAlive) {
+      this.#keepAlive = keepAlive
+      this.#owner?.onKeepAlive(keepAlive)
     }
-    if (reusable) this.transport.resume()
-    else this.lose(isFollowed ? unexpectedData() : null, !isFollowed)
+    if (reusable) this.#transport.resume()
+    else this.#lose(isFollowed ? unexpectedData() : null, !isFollowed)
   }
 
-  /** @internal */
-  readOn(): void {
-    try {
-      this.transport.resume()
-    } catch (error) {
-      this.onFault(error)
-    }
-  }
-
-  /** Out of use, for good. @internal */
-  lose(error: Error | null, gracefully: boolean): void {
-    if (this.poisoned) return
-    const { exchange, owner } = this
+  /** Out of use, for good. */
+  #lose(error: Error | null, gracefully: boolean): void {
+    if (this.#poisoned) return
+    const exchange = this.#exchange
+    const owner = this.#owner
     const inUse = exchange.isOpen
     const failure = inUse ? lostRequest(error, exchange.outcome) : error
-    this.poisoned = true
-    this.failure = failure
+    this.#poisoned = true
+    this.#failure = failure
     try {
       if (inUse) exchange.fail(failure as RestError)
       exchange.stop()
-      this.endTransport(gracefully)
+      this.#endTransport(gracefully)
     } finally {
       owner?.onDown(failure, inUse)
     }
   }
 
-  // How it works inside.
-
-  private start(
+  #start(
     request: SendableRequest,
     reader: ResponseReader,
     options: SendOptions,
@@ -384,36 +428,36 @@ export class HttpConnection implements TransportHandler, ExchangeHost {
     resolve: (response: never) => void,
     reject: (error: Error) => void,
   ): void {
-    const { exchange } = this
-    if (this.poisoned || exchange.isOpen || this.isAside) {
-      reject(refusedRequest(this.poisoned ? 'ConnectionPoisoned' : 'ConnectionBusy', this.failure))
+    const exchange = this.#exchange
+    if (this.#poisoned || exchange.isOpen || this.#isAside) {
+      reject(refusedRequest(this.#poisoned ? 'ConnectionPoisoned' : 'ConnectionBusy', this.#failure))
       return
     }
     // What it throws is the caller's mistake, which rejects the promise; nothing has begun.
-    const head = exchange.begin(request, reader, options, this.defaults, streaming, resolve, reject)
+    const head = exchange.begin(request, reader, options, this.#defaults, streaming, resolve, reject)
     try {
       exchange.write(head, request.writer)
     } catch (error) {
-      this.onFault(error)
+      this.#onFault(error)
     }
   }
 
   /** Code threw that must not throw: the connection can't be trusted any more. An exception after a loss goes to the caller. */
-  private onFault(error: unknown): void {
-    if (this.poisoned) throw error
-    this.lose(error instanceof Error ? error : new Error(String(error)), false)
+  #onFault(error: unknown): void {
+    if (this.#poisoned) throw error
+    this.#lose(error instanceof Error ? error : new Error(String(error)), false)
   }
 
-  private endTransport(gracefully: boolean): void {
-    const { transport } = this
-    if (this.isClosed) return
+  #endTransport(gracefully: boolean): void {
+    const transport = this.#transport
+    if (this.#isClosed) return
     transport.end()
     if (!gracefully) {
       transport.destroy()
       return
     }
     // Wait for the server's end, so that it sees ours (with TLS, the close_notify).
-    this.closeTimer = this.clock.set(() => transport.destroy(), this.closeTimeout)
+    this.#closeTimer = this.#clock.set(() => transport.destroy(), this.#closeTimeout)
     transport.resume()
   }
 }

@@ -1,13 +1,21 @@
 /** How a pool comes by connections: dialled, spoken over, and given up with the pool. */
 
 import { sleep } from '../clock.ts'
+import { MADE } from '../composition.ts'
 import type { Runtime } from '../runtime.ts'
 import { TlsSessions } from '../transport/tls-sessions.ts'
 import type { Address, Transport } from '../transport/transport.ts'
-import { HttpConnection } from './connection.ts'
+import type { HttpConnection, HttpConnectionClass } from './connection.ts'
 import type { ClientPoolOptions } from './options.ts'
 import type { Signals } from './signals.ts'
 import type { Slot } from './slot.ts'
+
+/** What pools stand on. */
+export interface PoolGround {
+  readonly runtime: Runtime
+  /** What their connections are. */
+  readonly HttpConnection: HttpConnectionClass<HttpConnection>
+}
 
 /** Makes the connections of one pool. */
 export class Connector {
@@ -16,7 +24,7 @@ export class Connector {
   private readonly sessions = new TlsSessions()
 
   constructor(
-    private readonly runtime: Runtime,
+    private readonly ground: PoolGround,
     private readonly address: Address,
     private readonly options: ClientPoolOptions,
     private readonly signals: Signals,
@@ -37,17 +45,25 @@ export class Connector {
     // The dial function adds its own listener to the signal that it is given.
     const attempt = this.signals.child(signal)
     try {
-      return await this.runtime.dial(this.address, { ...this.options, signal: attempt.signal }, this.sessions)
+      return await this.ground.runtime.dial(this.address, { ...this.options, signal: attempt.signal }, this.sessions)
     } finally {
       attempt.leave()
     }
+  }
+
+  /** Rejects for what can be judged of the options without the network. */
+  async judge(): Promise<void> {
+    const signal = AbortSignal.abort()
+    await this.ground.runtime.dial(this.address, { ...this.options, signal }).catch((error: unknown) => {
+      if (error !== signal.reason) throw error
+    })
   }
 
   /** A pause that ends with the pool: rejects then. */
   async pause(ms: number): Promise<void> {
     const end = this.signals.child(this.stopped)
     try {
-      await sleep(this.runtime.clock, ms, end.signal)
+      await sleep(this.ground.runtime.clock, ms, end.signal)
     } finally {
       end.leave()
     }
@@ -56,7 +72,9 @@ export class Connector {
   /** A connection over `transport` that reads into the slot's reader. Throws, with the transport destroyed, when that is lost already. */
   speakOver(slot: Slot, transport: Transport): HttpConnection {
     try {
-      return new HttpConnection(this.runtime, transport, { ...this.options, reader: slot.reader }, this.signals)
+      const { signals, ground } = this
+      const { runtime, HttpConnection } = ground
+      return new HttpConnection({ [MADE]: true, runtime, transport, options: { ...this.options, reader: slot.reader }, signals })
     } catch (error) {
       transport.destroy()
       throw error

@@ -14,7 +14,7 @@ import { RestError, type RestErrorCode, TransportError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address, Transport } from '../transport/transport.ts'
 import type { HttpConnection } from './connection.ts'
-import { Connector } from './connector.ts'
+import { Connector, type PoolGround } from './connector.ts'
 import { type HeldPool, type Holders, NO_HOLDERS } from './holders.ts'
 import { look } from './look.ts'
 import type { SlotUpEvent } from './observer.ts'
@@ -59,8 +59,10 @@ export class PoolCore implements HeldPool, KeptPool {
   isClosing = false
   private readonly closing: PoolClosing
 
+  readonly runtime: Runtime
+
   constructor(
-    readonly runtime: Runtime,
+    ground: PoolGround,
     address: Address,
     dialOptions: ClientPoolOptions,
     readonly options: ResolvedPoolOptions,
@@ -68,13 +70,15 @@ export class PoolCore implements HeldPool, KeptPool {
     /** Other threads that hold slots. */
     readonly holders: Holders = NO_HOLDERS,
   ) {
+    const { runtime } = ground
+    this.runtime = runtime
     this.observers = new Observers(runtime.clock)
     this.waiters = new WaiterQueue(runtime.clock, this.signals, SLOT_ERRORS)
     this.opening = new WaiterQueue(runtime.clock, this.signals, {
       ...SLOT_ERRORS,
       timedOut: (timeout) => notReady(timeout, this.lastFailure),
     })
-    this.connector = new Connector(runtime, address, dialOptions, this.signals)
+    this.connector = new Connector(ground, address, dialOptions, this.signals)
     this.upkeep = new Upkeep(this)
     if (dialOptions.observer !== undefined) this.observers.add(dialOptions.observer)
     for (let i = 0; i < options.connections; i++) {
@@ -97,6 +101,7 @@ export class PoolCore implements HeldPool, KeptPool {
    */
   async connect(signal: AbortSignal | undefined): Promise<void> {
     if (this.options.lazy) {
+      await this.connector.judge()
       signal?.throwIfAborted()
       for (const slot of this.slots) this.heal(slot, 'first')
       return
@@ -213,7 +218,7 @@ export class PoolCore implements HeldPool, KeptPool {
   giveBack(slot: Slot): void {
     const { connection, successor, trust } = slot
     // The usual case, in a few loads; `place` would do the same.
-    if (!this.isClosing && successor === null && trust === Number.POSITIVE_INFINITY && connection?.isIdle) {
+    if (!this.isClosing && successor === null && trust === Number.POSITIVE_INFINITY && connection?._$isIdle) {
       this.putIn(slot)
       return
     }
@@ -282,7 +287,7 @@ export class PoolCore implements HeldPool, KeptPool {
     this.upkeep.onUp(slot)
     if (this.observers.any) this.observers.tell('onSlotUp', { slot: slot.index, attempts, outage, reason })
     // It may be lost already, through bytes or an end that arrived with it. That loss is reported and judged like any other.
-    connection.ownedBy({
+    connection._$pooled.ownedBy({
       onDown: (error, inUse) => this.onDown(slot, error, inUse),
       onKeepAlive: (timeout) => this.upkeep.onKeepAlive(slot, timeout),
     })
@@ -330,7 +335,7 @@ export class PoolCore implements HeldPool, KeptPool {
     const transport = slot.successor as Transport
     slot.successor = null
     // Both connections read into the slot's reader, as long as neither has a request.
-    old.lendReader()
+    old._$pooled.lendReader()
     const next = this.connector.trySpeaking(slot, transport)
     slot.candidate = next
     if (next !== null) await look(this.runtime.clock)
@@ -360,9 +365,9 @@ export class PoolCore implements HeldPool, KeptPool {
 
   /** The serving connection has the reader for itself again. */
   private reject(slot: Slot, candidate: HttpConnection | null): void {
-    candidate?.lendReader()
+    candidate?._$pooled.lendReader()
     candidate?.destroy()
-    slot.connection?.takeReaderBack()
+    slot.connection?._$pooled.takeReaderBack()
   }
 
   /** Ends the connection of a slot without counting it as a loss, and waits until its memory is free. */
@@ -371,7 +376,7 @@ export class PoolCore implements HeldPool, KeptPool {
     if (connection === null) return
     this.counters.requests += connection.requests
     slot.connection = null
-    connection.ownedBy(null)
+    connection._$pooled.ownedBy(null)
     connection.destroy()
     await connection.closed
   }

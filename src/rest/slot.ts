@@ -127,7 +127,7 @@ export class ClientSlot {
   /** @internal */ held = true
 
   /** @internal */
-  constructor(protected readonly slot: Slot) {}
+  constructor(/** @internal */ protected readonly slot: Slot) {}
 
   /** Makes this slot's requests; keeps its default headers over reconnects. Throws `SlotReleased` once the slot is no longer yours. */
   get writer(): RequestWriter {

@@ -25,22 +25,28 @@ export interface BodySource {
  */
 export class StreamedResponse implements AsyncIterable<Uint8Array> {
   static {
-    showsItself(this.prototype, (it) => ({ head: it.head, ended: it.ended }))
+    showsItself(this.prototype, (it) => ({ head: it.head, ended: it.#ended }))
   }
 
-  private readonly pieces: Uint8Array[] = []
-  private ended = false
-  private failure: Error | null = null
-  private wake: (() => void) | null = null
+  readonly #pieces: Uint8Array[] = []
+  #ended = false
+  #failure: Error | null = null
+  #wake: (() => void) | null = null
+
+  readonly #source: BodySource
+  /** Undoes the coding of the body; null when it is given as it is received. */
+  readonly #decoder: BodyDecoder | null
 
   /** @internal */
   constructor(
     /** Status and fields. Its `body` is empty. */
     readonly head: HttpResponse,
-    private readonly source: BodySource,
-    /** Undoes the coding of the body; null when it is given as it is received. */
-    private readonly decoder: BodyDecoder | null = null,
-  ) {}
+    source: BodySource,
+    decoder: BodyDecoder | null = null,
+  ) {
+    this.#source = source
+    this.#decoder = decoder
+  }
 
   /** Status code. */
   get status(): number {
@@ -49,20 +55,20 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
 
   /** Nothing waits to be taken, so reading may go on. @internal */
   get wantsMore(): boolean {
-    return this.pieces.length === 0
+    return this.#pieces.length === 0
   }
 
   /** @internal */
   push(piece: Uint8Array): void {
-    this.pieces.push(piece)
-    this.wakeUp()
+    this.#pieces.push(piece)
+    this.#wakeUp()
   }
 
   /** @internal */
   end(error: Error | null): void {
-    this.ended = true
-    this.failure = error
-    this.wakeUp()
+    this.#ended = true
+    this.#failure = error
+    this.#wakeUp()
   }
 
   /**
@@ -70,28 +76,28 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
    * another `read`, loop or stream waits for a piece: that one goes on.
    */
   async read(): Promise<Uint8Array | null> {
-    if (this.wake !== null) throw new UsageError('ConcurrentReceive', 'another read of this body is under way: await it first')
+    if (this.#wake !== null) throw new UsageError('ConcurrentReceive', 'another read of this body is under way: await it first')
     for (;;) {
-      const piece = this.take()
+      const piece = this.#take()
       if (piece !== null) return piece
-      if (this.failure !== null) throw this.failure
-      if (this.ended) return null
+      if (this.#failure !== null) throw this.#failure
+      if (this.#ended) return null
       const woken = new Promise<void>((resolve) => {
-        this.wake = resolve
+        this.#wake = resolve
       })
-      this.source.more()
+      this.#source.more()
       await woken
     }
   }
 
   /** Abandons the rest of the body. The connection is closed, as the rest would have to be read to use it again. */
   cancel(): void {
-    this.pieces.length = 0
-    this.decoder?.release()
-    if (!this.ended) this.source.cancel()
-    this.failure = null
-    this.ended = true
-    this.wakeUp()
+    this.#pieces.length = 0
+    this.#decoder?.release()
+    if (!this.#ended) this.#source.cancel()
+    this.#failure = null
+    this.#ended = true
+    this.#wakeUp()
   }
 
   /** The pieces of the body. Leaving the loop early closes the connection. */
@@ -119,8 +125,9 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
   }
 
   /** The next piece of what was received; null when there is none, or when decoding has failed. */
-  private take(): Uint8Array | null {
-    const { decoder, pieces } = this
+  #take(): Uint8Array | null {
+    const decoder = this.#decoder
+    const pieces = this.#pieces
     if (decoder === null) return pieces.shift() ?? null
     try {
       for (;;) {
@@ -130,18 +137,18 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
         if (piece === undefined) break
         decoder.push(piece)
       }
-      if (this.ended && this.failure === null) decoder.end()
+      if (this.#ended && this.#failure === null) decoder.end()
     } catch (error) {
       pieces.length = 0
       decoder.release()
-      this.failure = this.source.broken(error)
+      this.#failure = this.#source.broken(error)
     }
     return null
   }
 
-  private wakeUp(): void {
-    const { wake } = this
-    this.wake = null
+  #wakeUp(): void {
+    const wake = this.#wake
+    this.#wake = null
     wake?.()
   }
 }

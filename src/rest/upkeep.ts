@@ -172,7 +172,7 @@ export class Upkeep {
   private renewalOf(slot: Slot): number {
     const { connection } = slot
     if (connection === null || connection.state === 'poisoned' || slot.isRenewing) return Number.POSITIVE_INFINITY
-    return Math.max(slot.renewAfter, Math.min(slot.expiresAt, connection.lastUsed + slot.trust))
+    return Math.max(slot.renewAfter, Math.min(slot.expiresAt, connection._$pooled.lastUsed + slot.trust))
   }
 
   /** How long to trust an idle connection that the server keeps for `keepAlive` ms; -1: it has not said. */
@@ -190,7 +190,7 @@ export class Upkeep {
     const { connection } = slot
     const { keepWarm } = this.core.options
     if (keepWarm === null || connection === null || connection.state === 'poisoned' || slot.isRenewing) return Number.POSITIVE_INFINITY
-    return Math.max(slot.warmAfter, connection.lastUsed + keepWarm.interval)
+    return Math.max(slot.warmAfter, connection._$pooled.lastUsed + keepWarm.interval)
   }
 
   /** Connects the successor while the old connection continues to serve. */

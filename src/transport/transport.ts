@@ -111,7 +111,8 @@ export interface Destination extends Address {
 }
 
 /**
- * Opens a connection. Rejects with TransportError, TlsError, UsageError or the signal's reason.
+ * Opens a connection. Rejects with TransportError, TlsError, UsageError or the signal's reason. Options are judged before the signal: with one that is
+ * aborted, that is all that happens.
  *
  * @param sessions of TLS to the same server: one is resumed, where the runtime can, and new ones are kept in it
  */

@@ -7,7 +7,15 @@ import { showsItself } from '../printing.ts'
 import type { ProxyOption } from '../transport/proxy-config.ts'
 import type { TlsConfig } from '../transport/tls-config.ts'
 import type { Transport } from '../transport/transport.ts'
-import { ACCEPT_OPTIONS, type AcceptOptions, CONNECT_OPTIONS, type ConnectOptions, type HeartbeatOptions, resolveOptions } from './options.ts'
+import {
+  ACCEPT_OPTIONS,
+  type AcceptOptions,
+  CONNECT_OPTIONS,
+  type ConnectOptions,
+  type DeflateOptions,
+  type HeartbeatOptions,
+  resolveOptions,
+} from './options.ts'
 import { SESSION_OPTIONS, type SessionOptions } from './sessions.ts'
 
 /** What a builder builds with: the static methods of a `WsStream`. */
@@ -32,131 +40,139 @@ export class WsStreamBuilder<Stream> {
     showsItself(this.prototype, (it) => ({ options: Object.keys(it.options) }))
   }
 
+  readonly #factory: WsStreamFactory<Stream>
+
   /** @internal */
   constructor(
-    private readonly factory: WsStreamFactory<Stream>,
+    factory: WsStreamFactory<Stream>,
     /** The options collected so far. */
     readonly options: Readonly<ConnectOptions> = {},
-  ) {}
+  ) {
+    this.#factory = factory
+  }
 
   /** Bytes of the read buffer. */
   bufferCapacity(bytes: number): WsStreamBuilder<Stream> {
-    return this.with({ bufferCapacity: bytes })
+    return this.#with({ bufferCapacity: bytes })
   }
   /** Most bytes of one read. */
   maxReadSize(bytes: number): WsStreamBuilder<Stream> {
-    return this.with({ maxReadSize: bytes })
+    return this.#with({ maxReadSize: bytes })
   }
   /** Share of the buffer up to which an unfinished frame is completed in place. */
   compactAt(share: number): WsStreamBuilder<Stream> {
-    return this.with({ compactAt: share })
+    return this.#with({ compactAt: share })
   }
   /** Longest head of the opening handshake in bytes. */
   maxHeadSize(bytes: number): WsStreamBuilder<Stream> {
-    return this.with({ maxHeadSize: bytes })
+    return this.#with({ maxHeadSize: bytes })
   }
   /** Most fields of that head. */
   maxHeaders(count: number): WsStreamBuilder<Stream> {
-    return this.with({ maxHeaders: count })
+    return this.#with({ maxHeaders: count })
   }
   /** Longest received frame in bytes. */
   maxFrameSize(bytes: number): WsStreamBuilder<Stream> {
-    return this.with({ maxFrameSize: bytes })
+    return this.#with({ maxFrameSize: bytes })
   }
   /** Longest message in bytes. */
   maxMessageSize(bytes: number): WsStreamBuilder<Stream> {
-    return this.with({ maxMessageSize: bytes })
+    return this.#with({ maxMessageSize: bytes })
   }
   /** Bytes of the write buffer. */
   writeBufferCapacity(bytes: number): WsStreamBuilder<Stream> {
-    return this.with({ writeBufferCapacity: bytes })
+    return this.#with({ writeBufferCapacity: bytes })
   }
   /** Most bytes that may wait to be sent. */
   maxBufferedAmount(bytes: number): WsStreamBuilder<Stream> {
-    return this.with({ maxBufferedAmount: bytes })
+    return this.#with({ maxBufferedAmount: bytes })
+  }
+  /** Compression of messages. */
+  perMessageDeflate(wishes: boolean | DeflateOptions): WsStreamBuilder<Stream> {
+    return this.#with({ perMessageDeflate: wishes })
   }
   /** TLS settings. */
   tls(config: TlsConfig): WsStreamBuilder<Stream> {
-    return this.with({ tls: config })
+    return this.#with({ tls: config })
   }
   /** The proxy to connect through: a URL, its configuration, `'environment'`, or null. */
   proxy(proxy: ProxyOption): WsStreamBuilder<Stream> {
-    return this.with({ proxy })
+    return this.#with({ proxy })
   }
   /** A Unix domain socket to connect to instead of the URL's host and port. */
   socketPath(path: string): WsStreamBuilder<Stream> {
-    return this.with({ socketPath: path })
+    return this.#with({ socketPath: path })
   }
   /** Send small writes at once. */
   noDelay(on: boolean): WsStreamBuilder<Stream> {
-    return this.with({ noDelay: on })
+    return this.#with({ noDelay: on })
   }
   /** TCP keep-alive: idle ms before the first probe, or false. */
   keepAlive(idle: false | number): WsStreamBuilder<Stream> {
-    return this.with({ keepAlive: idle })
+    return this.#with({ keepAlive: idle })
   }
   /** Longest time to connect in ms. */
   connectTimeout(ms: number): WsStreamBuilder<Stream> {
-    return this.with({ connectTimeout: ms })
+    return this.#with({ connectTimeout: ms })
   }
   /** Longest time for the opening handshake in ms. */
   handshakeTimeout(ms: number): WsStreamBuilder<Stream> {
-    return this.with({ handshakeTimeout: ms })
+    return this.#with({ handshakeTimeout: ms })
   }
   /** Longest time for a close in ms. */
   closeTimeout(ms: number): WsStreamBuilder<Stream> {
-    return this.with({ closeTimeout: ms })
+    return this.#with({ closeTimeout: ms })
   }
   /** Pings and their deadline. */
   heartbeat(options: HeartbeatOptions): WsStreamBuilder<Stream> {
-    return this.with({ heartbeat: options })
+    return this.#with({ heartbeat: options })
   }
   /** Most ms between two text or binary messages. */
   dataTimeout(ms: number): WsStreamBuilder<Stream> {
-    return this.with({ dataTimeout: ms })
+    return this.#with({ dataTimeout: ms })
   }
   /** Answer pings. */
   autoPong(on: boolean): WsStreamBuilder<Stream> {
-    return this.with({ autoPong: on })
+    return this.#with({ autoPong: on })
   }
   /** Further fields of the request (or, accepting, of the response). */
   headers(fields: FieldsInit): WsStreamBuilder<Stream> {
-    return this.with({ headers: fields })
+    return this.#with({ headers: fields })
   }
   /** Subprotocols, best first. */
   protocols(protocols: string | readonly string[]): WsStreamBuilder<Stream> {
-    return this.with({ protocols })
+    return this.#with({ protocols })
   }
   /** Source of masking keys. */
   maskKeys(keys: MaskKeys): WsStreamBuilder<Stream> {
-    return this.with({ maskKeys: keys })
+    return this.#with({ maskKeys: keys })
   }
   /** Abandons connecting. */
   signal(signal: AbortSignal): WsStreamBuilder<Stream> {
-    return this.with({ signal })
+    return this.#with({ signal })
   }
 
   /** `WsStream.connect` with these options. */
   connect(url: string | URL): Promise<Stream> {
-    return this.factory.connect(url, this.options)
+    return this.#factory.connect(url, this.options)
   }
   /** `WsStream.connectWith` with these options. */
   connectWith(transport: Transport, url: string | URL): Promise<Stream> {
-    return this.factory.connectWith(transport, url, this.options)
+    return this.#factory.connectWith(transport, url, this.options)
   }
   /** `WsStream.accept` with these options. */
   accept(transport: Transport, options: AcceptOptions = {}): Promise<Stream> {
-    return this.factory.accept(transport, { ...only(ACCEPT_OPTIONS, this.options), ...readOptions(ACCEPT_OPTIONS, options) })
+    return this.#factory.accept(transport, { ...only(ACCEPT_OPTIONS, this.options), ...readOptions(ACCEPT_OPTIONS, options) })
   }
   /** `WsStream.sessions` with these options. */
   sessions(url: string | URL, options: SessionOptions<Stream> = {}): AsyncGenerator<Stream, void, undefined> {
     const read = readOptions(SESSION_OPTIONS as Family<SessionOptions<Stream>>, options)
-    return this.factory.sessions(url, { ...this.options, ...read })
+    return this.#factory.sessions(url, { ...this.options, ...read })
   }
 
-  private with(options: ConnectOptions): WsStreamBuilder<Stream> {
+  #with(options: ConnectOptions): WsStreamBuilder<Stream> {
     const all = { ...this.options, ...options }
     resolveOptions(readOptions(CONNECT_OPTIONS, all))
-    return new WsStreamBuilder(this.factory, all)
+    return new WsStreamBuilder(this.#factory, all)
   }
 }

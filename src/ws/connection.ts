@@ -5,6 +5,9 @@ import { FrameReader } from '../codec/ws/frame-reader.ts'
 import { FrameWriter } from '../codec/ws/frame-writer.ts'
 import type { Role } from '../codec/ws/limits.ts'
 import type { MaskKeys } from '../codec/ws/mask-keys.ts'
+import { MessageDeflater } from '../codec/ws/message-deflater.ts'
+import { MessageInflater } from '../codec/ws/message-inflater.ts'
+import type { DeflateParameters, DeflateWishes } from '../codec/ws/permessage-deflate.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -45,7 +48,10 @@ export class Connection implements TransportHandler {
   ) {
     this.user = user
     const { codec } = runtime
-    this.region = codec.region(FrameReader.regionBytes(options.bufferCapacity) + FrameWriter.regionBytes(options.writeBufferCapacity))
+    const bytes = FrameReader.regionBytes(options.bufferCapacity) + FrameWriter.regionBytes(options.writeBufferCapacity)
+    const { deflate } = options
+    // What is inflated lies in the memory of what arrives. Until there is any, it is address space and costs nothing.
+    this.region = deflate === null ? codec.region(bytes) : codec.deflateRegion(bytes + deflateBytes(role, deflate.wishes))
     this.reader = new FrameReader(codec, { role, ...options }, this.region)
     const writer = new FrameWriter(codec, { role, writeBufferCapacity: options.writeBufferCapacity, maskKeys }, this.region)
     this.sender = new Sender(writer, transport, options.maxMessageSize, options.maxBufferedAmount)
@@ -67,6 +73,16 @@ export class Connection implements TransportHandler {
     queueMicrotask(() => {
       if (this.user === user) user.onClosed(this.lost)
     })
+  }
+
+  /** Messages may be compressed from now on, both ways. */
+  deflate(role: Role, threshold: number, parameters: DeflateParameters): void {
+    const { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits } = parameters
+    const ofServer = { windowBits: serverMaxWindowBits, noContextTakeover: serverNoContextTakeover }
+    const ofClient = { windowBits: clientMaxWindowBits, noContextTakeover: clientNoContextTakeover }
+    this.reader.inflateMessages(this.region, role === 'client' ? ofServer : ofClient)
+    this.sender.writer.deflateMessages(this.region, role === 'client' ? ofClient : ofServer)
+    this.sender.compressFrom(threshold)
   }
 
   /** The reader is drained and may be filled again. */
@@ -112,4 +128,10 @@ export class Connection implements TransportHandler {
     this.user.onClosed(error)
     this.region.endLoan()
   }
+}
+
+/** Bytes for compression with as much as the peer may agree on. */
+function deflateBytes(role: Role, { serverMaxWindowBits = 15, clientMaxWindowBits = 15 }: DeflateWishes): number {
+  const [received, sent] = role === 'client' ? [serverMaxWindowBits, clientMaxWindowBits] : [clientMaxWindowBits, serverMaxWindowBits]
+  return MessageInflater.regionBytes(received) + MessageDeflater.regionBytes(sent)
 }

@@ -2,6 +2,8 @@
 
 import { checkFields } from '../codec/http/injection.ts'
 import { ClientHandshake, findField, listFields, listProtocols, ServerHandshake, type ServerHello, type UpgradeHead } from '../codec/ws/handshake.ts'
+import type { DeflateAcceptance } from '../codec/ws/permessage-deflate.ts'
+import { MADE, type Made } from '../composition.ts'
 import { HandshakeError, type HandshakeErrorCode, TransportError, UsageError } from '../errors.ts'
 import { nameValue } from '../naming.ts'
 import { namesOf, showsItself } from '../printing.ts'
@@ -20,14 +22,23 @@ import {
 import type { WsTarget } from './url.ts'
 
 /** An upgraded connection: the reader stands at the first frame. */
-export interface Opened {
+export interface Opened extends Made {
+  /** @internal */
+  readonly runtime: Runtime
+  /** @internal */
   readonly connection: Connection
+  /** @internal */
   readonly options: ResolvedOptions
+  /** @internal */
   readonly protocol: string
-  /** Client: fields of the response. */
+  /** Agreed extensions, as the server's response names them; `''` for none. @internal */
+  readonly extensions: string
+  /** Client: fields of the response. @internal */
   readonly headers: readonly (readonly [string, string])[]
   /** Server: the client's opening request. */
   readonly request: UpgradeRequest | null
+  /** A failure ends receiving as a close does: for those who look at `closed` anyway. Default false. @internal */
+  readonly endsQuietly?: boolean
 }
 
 /** Waits for the transport on behalf of straight-line code. */
@@ -134,13 +145,24 @@ export async function openClient(runtime: Runtime, transport: Transport, target:
     connection = new Connection(runtime, transport, 'client', resolved, maskKeys, waiter)
     const { reader, sender } = connection
     const protocols = listProtocols(options.protocols)
-    const hello = { target: target.target, host: target.host, headers, protocols, nonce: maskKeys.bytes(16) }
+    const hello = {
+      target: target.target,
+      host: target.host,
+      headers,
+      protocols,
+      nonce: maskKeys.bytes(16),
+      deflate: resolved.deflate?.wishes ?? null,
+    }
     handshake = new ClientHandshake(reader, sender.writer, hello, resolved.maxHeadSize, resolved.maxHeaders)
     sender.write()
     for (;;) {
       await waiter.wait(connection)
       const outcome = handshake.receive()
-      if (outcome === 'open') return { connection, options: resolved, protocol: handshake.protocol, headers: handshake.headers, request: null }
+      if (outcome === 'open') {
+        const { protocol, extensions, headers, deflate } = handshake
+        if (resolved.deflate !== null && deflate !== null) connection.deflate('client', resolved.deflate.threshold, deflate)
+        return { [MADE]: true, runtime, connection, options: resolved, protocol, extensions, headers, request: null }
+      }
       if (outcome === 'refused') throw await refusal(runtime, connection, waiter, handshake)
       if (waiter.ended) throw closedEarly('the server closed the connection instead of answering')
     }
@@ -211,6 +233,7 @@ export async function openServer(runtime: Runtime, transport: Transport, options
     }
     const request = upgradeRequest(hello)
     let protocol: string
+    let acceptance: DeflateAcceptance | null = null
     try {
       const decision: UpgradeDecision = (await waiter.during(options.onRequest?.(request))) ?? { accept: true }
       if (!decision.accept) {
@@ -225,6 +248,7 @@ export async function openServer(runtime: Runtime, transport: Transport, options
       if (protocol !== '' && !request.protocols.includes(protocol)) {
         throw new UsageError('InvalidOption', 'onRequest: the protocol that it chose was not offered by the client')
       }
+      if (resolved.deflate !== null) acceptance = answering.agree(resolved.deflate.wishes)
       answering.accept(protocol, [...fields, ...listFields(decision.headers)])
     } catch (error) {
       // The application failed, not the client, which gets that answer.
@@ -232,7 +256,8 @@ export async function openServer(runtime: Runtime, transport: Transport, options
       throw error
     }
     open.sender.write()
-    return { connection: open, options: resolved, protocol, headers: [], request }
+    if (resolved.deflate !== null && acceptance !== null) open.deflate('server', resolved.deflate.threshold, acceptance.parameters)
+    return { [MADE]: true, runtime, connection: open, options: resolved, protocol, extensions: acceptance?.field ?? '', headers: [], request }
   } catch (error) {
     if (refused === null) abandon(transport, connection)
     throw error

@@ -5,6 +5,7 @@ import { DEFAULT_WRITE_BUFFER_CAPACITY } from '../codec/ws/frame-writer.ts'
 import { listProtocols } from '../codec/ws/handshake.ts'
 import { DEFAULT_BUFFER_CAPACITY, DEFAULT_MAX_MESSAGE_SIZE } from '../codec/ws/limits.ts'
 import { type MaskKeys, maskKeySource } from '../codec/ws/mask-keys.ts'
+import type { DeflateWishes } from '../codec/ws/permessage-deflate.ts'
 import {
   bag,
   callback,
@@ -12,8 +13,11 @@ import {
   type Family,
   flag,
   integer,
+  isBag,
   number,
   type Rule,
+  readOptions,
+  refused,
   SIZE_MAX,
   signal,
   TIMER_MAX,
@@ -32,6 +36,20 @@ export interface HeartbeatOptions {
    * byte received, or a write that had to wait and is done. While no ping can leave, the limit is `interval + timeout`. Default: the interval.
    */
   timeout?: number
+}
+
+/** Wishes for permessage-deflate (RFC 7692), and what is compressed. */
+export interface DeflateOptions {
+  /** The server shall compress each message without those before it: less memory for it, and longer messages. Default false. */
+  serverNoContextTakeover?: boolean
+  /** The same for the client. Default false. */
+  clientNoContextTakeover?: boolean
+  /** How far back the server's messages may refer, as a power of two; 8 to 15. Default 15. */
+  serverMaxWindowBits?: number
+  /** The same for the client's. Accepting, less than 15 declines a client that does not say that it can. Default 15. */
+  clientMaxWindowBits?: number
+  /** Bytes from which on a message is sent compressed, 0 to 2^31 - 1; `compress` decides for one. Default 1 KiB. */
+  threshold?: number
 }
 
 /** Options of a stream, whoever opened the connection. */
@@ -56,6 +74,11 @@ export interface StreamOptions {
    * message may be larger, up to `maxMessageSize`. Default 64 MiB.
    */
   maxBufferedAmount?: number
+  /**
+   * Compression of messages, permessage-deflate (RFC 7692): true offers it, or accepts an offer. A peer that does not want it gets a connection without. It
+   * costs time for each message, up to 72 KiB for receiving and 160 KiB for sending. Default false.
+   */
+  perMessageDeflate?: boolean | DeflateOptions
   /** Answer pings with pongs. Default true. */
   autoPong?: boolean
   /** Send pings and expect pongs. Default off. */
@@ -113,6 +136,12 @@ export interface AcceptOptions extends StreamOptions {
   signal?: AbortSignal | undefined
 }
 
+/** What is offered or accepted of permessage-deflate. */
+export interface ResolvedDeflate {
+  readonly wishes: DeflateWishes
+  readonly threshold: number
+}
+
 /** Stream options with every default filled in and every range checked. */
 export interface ResolvedOptions {
   readonly bufferCapacity: number
@@ -122,6 +151,7 @@ export interface ResolvedOptions {
   readonly maxMessageSize: number
   readonly writeBufferCapacity: number
   readonly maxBufferedAmount: number
+  readonly deflate: ResolvedDeflate | null
   readonly autoPong: boolean
   readonly heartbeat: { readonly interval: number; readonly timeout: number } | null
   readonly dataTimeout: number
@@ -135,6 +165,27 @@ const MIB = 1024 * 1024
 
 /** What it may be. */
 export const HEARTBEAT_OPTIONS: Family<HeartbeatOptions> = { interval: number(10, TIMER_MAX, 'ms'), timeout: number(10, TIMER_MAX, 'ms') }
+
+const windowBits = integer(8, 15, 'bits', 15)
+
+/** What wishes for compression may be. */
+export const DEFLATE_OPTIONS: Family<DeflateOptions> = {
+  serverNoContextTakeover: flag(false),
+  clientNoContextTakeover: flag(false),
+  serverMaxWindowBits: windowBits,
+  clientMaxWindowBits: windowBits,
+  threshold: integer(0, SIZE_MAX, 'bytes', 1_024),
+}
+
+const deflateWishes: Rule<boolean | DeflateOptions> = {
+  expects: `true, false, or ${bag(DEFLATE_OPTIONS).expects}`,
+  fallback: false,
+  read(name, value) {
+    if (typeof value === 'boolean') return value
+    if (!isBag(value)) throw refused(name, deflateWishes.expects, value)
+    return readOptions(DEFLATE_OPTIONS, value, `${name}.`)
+  },
+}
 
 const protocolList: Rule<string | readonly string[]> = {
   expects: 'a token, or a list of tokens',
@@ -151,6 +202,7 @@ export const STREAM_OPTIONS: Family<StreamOptions> = {
   maxMessageSize: integer(0, SIZE_MAX, 'bytes', DEFAULT_MAX_MESSAGE_SIZE),
   writeBufferCapacity: integer(4_096, 16 * MIB, 'bytes', DEFAULT_WRITE_BUFFER_CAPACITY),
   maxBufferedAmount: integer(0, SIZE_MAX, 'bytes', 64 * MIB),
+  perMessageDeflate: deflateWishes,
   autoPong: flag(true),
   heartbeat: bag(HEARTBEAT_OPTIONS, ['interval']),
   dataTimeout: number(10, TIMER_MAX, 'ms'),
@@ -193,6 +245,7 @@ export function resolveOptions(options: StreamOptions): ResolvedOptions {
     maxMessageSize: all.maxMessageSize,
     writeBufferCapacity: all.writeBufferCapacity,
     maxBufferedAmount: all.maxBufferedAmount,
+    deflate: resolveDeflate(all.perMessageDeflate),
     autoPong: all.autoPong,
     heartbeat: heartbeat ? { interval: heartbeat.interval, timeout: heartbeat.timeout ?? heartbeat.interval } : null,
     dataTimeout: all.dataTimeout ?? 0,
@@ -201,4 +254,10 @@ export function resolveOptions(options: StreamOptions): ResolvedOptions {
     maxHeaders: all.maxHeaders,
     handshakeTimeout: all.handshakeTimeout,
   }
+}
+
+function resolveDeflate(given: boolean | DeflateOptions): ResolvedDeflate | null {
+  if (given === false) return null
+  const { threshold, ...wishes } = withDefaults(DEFLATE_OPTIONS, given === true ? {} : given) as Required<DeflateOptions>
+  return { wishes, threshold }
 }

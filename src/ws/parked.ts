@@ -4,7 +4,7 @@
  */
 
 import { DESCRIPTOR_ASCII } from '../../assembly/abi.ts'
-import { ASSEMBLED, Message, type MessageKind, type MessageSource } from '../codec/ws/message.ts'
+import { ASSEMBLED, DEFLATED, Message, type MessageKind, type MessageSource } from '../codec/ws/message.ts'
 
 /** Bytes after which nothing more is parked: the peer waits, as it does for every consumer that does not read. */
 export const PARKED_BYTES: number = 64 * 1024
@@ -26,6 +26,7 @@ interface Parked {
   readonly bytes: Uint8Array
   readonly flags: number
   readonly closeCode: number
+  readonly wire: number
 }
 
 /** Parked messages, and after them the messages of the reader. */
@@ -55,8 +56,8 @@ export class ParkedMessages implements Source, MessageSource {
   /** Keeps a copy. */
   park(message: Message): void {
     const bytes = message.bytes.slice()
-    const flags = (message.flags & (15 | DESCRIPTOR_ASCII)) | ASSEMBLED | ANSWERED
-    this.queue.push({ kind: message.kind, bytes, flags, closeCode: message.closeCode })
+    const flags = (message.flags & (15 | DESCRIPTOR_ASCII | DEFLATED)) | ASSEMBLED | ANSWERED
+    this.queue.push({ kind: message.kind, bytes, flags, closeCode: message.closeCode, wire: message.wire })
     this.bytes += bytes.length + ENTRY_BYTES
   }
 
@@ -77,6 +78,7 @@ export class ParkedMessages implements Source, MessageSource {
     message.flags = parked.flags
     message.size = parked.bytes.length
     message.status = parked.closeCode
+    message.wire = parked.wire
     this.assembly = parked.bytes
     this.held = message
     return message

@@ -39,6 +39,10 @@ export class Sender {
   watch: WriteWatch | null = null
   /** Why nothing more will leave. */
   private loss: Error | null = null
+  /** Longest message that is certainly sent as it is, without a further question. */
+  private plainLimit: number
+  /** Bytes from which on messages are compressed; null where that was not agreed on. */
+  private threshold: number | null = null
   /** Bytes that were accepted have not left and will not. */
   private hasDropped = false
   private drain: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | null = null
@@ -52,7 +56,15 @@ export class Sender {
     private readonly transport: Transport,
     private readonly maxMessageSize: number,
     private readonly maxBufferedAmount: number,
-  ) {}
+  ) {
+    this.plainLimit = maxMessageSize
+  }
+
+  /** Messages of so many bytes and more are compressed from now on. */
+  compressFrom(threshold: number): void {
+    this.threshold = threshold
+    this.plainLimit = Math.min(this.maxMessageSize, threshold - 1)
+  }
 
   /** Bytes, headers included, that have not left. */
   get bufferedAmount(): number {
@@ -67,16 +79,27 @@ export class Sender {
   text(text: string): undefined | Promise<void> {
     if (typeof text !== 'string') textOf('text', text)
     // Three bytes at most for each UTF-16 unit: mostly there is no need to count.
-    if (text.length * 3 <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeText(text)) return this.frameEncoded()
-    return this.sendWithoutRoom('text', new TextEncoder().encode(text))
+    if (text.length * 3 <= this.plainLimit && this.overflow.isEmpty && this.writer.encodeText(text)) return this.frameEncoded()
+    return this.send('text', new TextEncoder().encode(text))
+  }
+
+  /** @param compress whether it is compressed, where that was agreed on; undefined leaves it to its length */
+  textWith(text: string, compress: boolean | undefined): undefined | Promise<void> {
+    if (compress === undefined) return this.text(text)
+    return this.send('text', new TextEncoder().encode(textOf('text', text)), compress)
   }
 
   binary(bytes: BytesInit): undefined | Promise<void> {
     const length = plainLength(bytes)
-    if (length > 0 && length <= this.maxMessageSize && this.overflow.isEmpty && this.writer.encodeCounted('binary', bytes as Uint8Array, length)) {
+    if (length > 0 && length <= this.plainLimit && this.overflow.isEmpty && this.writer.encodeCounted('binary', bytes as Uint8Array, length)) {
       return this.frameEncoded()
     }
-    return this.sendWithoutRoom('binary', bytesOf('bytes', bytes))
+    return this.send('binary', bytesOf('bytes', bytes))
+  }
+
+  /** As {@link Sender.textWith}. */
+  binaryWith(bytes: BytesInit, compress: boolean | undefined): undefined | Promise<void> {
+    return compress === undefined ? this.binary(bytes) : this.send('binary', bytesOf('bytes', bytes), compress)
   }
 
   ping(bytes: BytesInit): undefined | Promise<void> {
@@ -183,8 +206,8 @@ export class Sender {
     return !this.overflow.isEmpty || this.writer.room < this.writer.capacity >> 1 ? this.backlog() : undefined
   }
 
-  /** A message that the write buffer has no room for now, or ever. */
-  private sendWithoutRoom(kind: 'text' | 'binary', payload: Uint8Array): undefined | Promise<void> {
+  /** A message that is compressed, or that the write buffer has no room for now, or ever. */
+  private send(kind: 'text' | 'binary', payload: Uint8Array, compress?: boolean): undefined | Promise<void> {
     if (payload.length > this.maxMessageSize) {
       throw new EncodeError(
         'OutgoingMessageTooLarge',
@@ -193,12 +216,28 @@ export class Sender {
         this.maxMessageSize,
       )
     }
+    if (this.threshold !== null && (compress ?? payload.length >= this.threshold)) return this.sendDeflated(kind, payload)
+    if (this.threshold !== null && this.overflow.isEmpty && this.writer.encodeCounted(kind, payload, payload.length)) return this.frameEncoded()
     this.write()
     if (this.overflow.isEmpty && this.writer.encodeCounted(kind, payload, payload.length)) {
       return this.frameEncoded()
     }
     this.checkRoom(this.writer.encodedLength(payload.length))
     this.overflow.push(this.writer.encodeDetached(kind, payload))
+    this.write()
+    return this.bufferedAmount === 0 ? undefined : this.backlog()
+  }
+
+  /** Once it is compressed it is part of what the next messages may refer to, so it is accepted before. */
+  private sendDeflated(kind: 'text' | 'binary', payload: Uint8Array): undefined | Promise<void> {
+    const { writer } = this
+    if (!this.overflow.isEmpty || writer.room < payload.length) {
+      this.write()
+      if (!this.overflow.isEmpty || writer.room < payload.length) this.checkRoom(writer.encodedLength(payload.length))
+    }
+    writer.deflate(payload)
+    if (this.overflow.isEmpty && writer.encodeDeflated(kind)) return this.frameEncoded()
+    this.overflow.push(writer.detachedDeflated(kind))
     this.write()
     return this.bufferedAmount === 0 ? undefined : this.backlog()
   }

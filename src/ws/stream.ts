@@ -7,6 +7,7 @@ import type { FrameReader } from '../codec/ws/frame-reader.ts'
 import { closePayload } from '../codec/ws/frame-writer.ts'
 import { CloseCode, type Message, type OwnedMessage } from '../codec/ws/message.ts'
 import { type TransportError, UsageError } from '../errors.ts'
+import { checkOptions, type Family, flag } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -26,12 +27,28 @@ const EMPTY = new Uint8Array(0)
 /** The bit that close, ping and pong have. V8 folds a constant of this module, but not one that is imported. */
 const CONTROL = OPCODE_CLOSE
 
+/** How a message is sent. */
+export interface MessageOptions {
+  /** Compress it, or don't. Default: from the `threshold` of `perMessageDeflate` on. */
+  compress?: boolean | undefined
+}
+
+/** What they may be. */
+const MESSAGE_OPTIONS: Family<MessageOptions> = { compress: flag() }
+
+/** Who waits for a message. */
+interface Waiter {
+  readonly resolve: (more: boolean) => void
+  readonly reject: (error: Error) => void
+}
+
 /** An open WebSocket. Made by the static methods of the entry points' `WsStream`. */
-export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage> {
+export class WsConnection implements AsyncIterable<OwnedMessage> {
   static {
     showsItself(this.prototype, (it) => ({
       readyState: it.readyState,
       protocol: it.protocol,
+      extensions: it.extensions,
       role: it.request === null ? 'client' : 'server',
       remoteAddress: it.remoteAddress,
       bufferedAmount: it.bufferedAmount,
@@ -40,62 +57,68 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
 
   /** Chosen subprotocol, `''` for none. */
   readonly protocol: string
+  /** Agreed extensions, as the server named them, `''` for none: `permessage-deflate; server_max_window_bits=12`. */
+  readonly extensions: string
   /** Client: fields of the server's response, in order. */
   readonly headers: Fields
   /** Server: the client's opening request; null on a client. */
   readonly request: UpgradeRequest | null
 
-  private readonly connection: Connection
-  private readonly reader: FrameReader
+  readonly #connection: Connection
+  readonly #reader: FrameReader
   /** Where messages are taken from: the parked ones, then the reader. */
-  private source: Source
-  private readonly transport: Transport
-  private readonly options: ResolvedOptions
-  private readonly runtime: Runtime
-  private readonly closing: Closing
-  private readonly ending: Promise<CloseInfo>
-  private resolveEnding!: (info: CloseInfo) => void
-  private waiter: { resolve: (more: boolean) => void; reject: (error: Error) => void } | null = null
-  private parked: ParkedMessages | null = null
+  #source: Source
+  readonly #transport: Transport
+  readonly #options: ResolvedOptions
+  readonly #runtime: Runtime
+  readonly #closing: Closing
+  readonly #ending: Promise<CloseInfo>
+  #resolveEnding!: (info: CloseInfo) => void
+  #waiter: Waiter | null = null
+  #parked: ParkedMessages | null = null
   /** A `recv` is under way. */
-  private receiving = false
+  #receiving = false
   /** A loop has begun and has not been left. */
-  private looping = false
-  private closeTimer: unknown = null
-  private pacemaker: Pacemaker | null = null
-  private readonly owedPongs = new OwedPongs()
+  #looping = false
+  #closeTimer: unknown = null
+  #pacemaker: Pacemaker | null = null
+  readonly #owedPongs = new OwedPongs()
+  /** What the connection calls. No methods of the stream itself: a user's class may have its own of these names. */
+  readonly #events: ConnectionUser = {
+    onBytes: () => this.#onBytes(),
+    onEnd: () => this.#act(this.#closing.onEnd(this.#reader.isMidMessage)),
+    onWritten: () => this.#onWritten(),
+    onClosed: (error) => this.#act(this.#closing.onLost(error)),
+  }
 
-  /** @internal */
-  constructor(
-    runtime: Runtime,
-    opened: Opened,
-    /** A failure ends receiving without an error, as a close does: for a caller that looks at {@link WsConnection.closed} anyway. */
-    endsQuietly = false,
-  ) {
-    this.runtime = runtime
-    this.connection = opened.connection
-    this.reader = opened.connection.reader
-    this.source = this.reader
-    this.transport = opened.connection.transport
-    this.options = opened.options
-    this.protocol = opened.protocol
-    this.headers = opened.headers
-    this.request = opened.request
-    this.closing = new Closing(opened.request !== null, endsQuietly)
-    this.ending = new Promise((resolve) => {
-      this.resolveEnding = resolve
+  /** For the static methods, and for classes that are derived from this one. */
+  constructor(made: Opened) {
+    const { runtime, endsQuietly = false } = made
+    this.#runtime = runtime
+    this.#connection = made.connection
+    this.#reader = made.connection.reader
+    this.#source = this.#reader
+    this.#transport = made.connection.transport
+    this.#options = made.options
+    this.protocol = made.protocol
+    this.extensions = made.extensions
+    this.headers = made.headers
+    this.request = made.request
+    this.#closing = new Closing(made.request !== null, endsQuietly)
+    this.#ending = new Promise((resolve) => {
+      this.#resolveEnding = resolve
     })
-    this.connection.handTo(this)
-    const { heartbeat, dataTimeout } = opened.options
+    this.#connection.handTo(this.#events)
+    const { heartbeat, dataTimeout } = made.options
     if (heartbeat !== null || dataTimeout > 0) {
-      const giveUp = (error: TransportError): void => this.act(this.closing.onGivenUp(error))
-      this.pacemaker = new Pacemaker(runtime.clock, this.connection.sender, this.closing, opened.options, giveUp)
+      const giveUp = (error: TransportError): void => this.#act(this.#closing.onGivenUp(error))
+      this.#pacemaker = new Pacemaker(runtime.clock, this.#connection.sender, this.#closing, made.options, giveUp)
     }
   }
 
   /** Where the connection stands. */
   get readyState(): ReadyState {
-    return this.closing.readyState
+    return this.#closing.readyState
   }
 
   /**
@@ -104,23 +127,23 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    * messages that nobody takes, hold back the peer and the end: take them, or `close()`.
    */
   get closed(): Promise<CloseInfo> {
-    if (this.closing.readyState === 'open' && this.waiter === null && !this.reader.isHeld) this.readAhead()
-    return this.ending
+    if (this.#closing.readyState === 'open' && this.#waiter === null && !this.#reader.isHeld) this.#readAhead()
+    return this.#ending
   }
 
   /** Bytes, frame headers included, that were accepted and have not left. */
   get bufferedAmount(): number {
-    return this.closing.readyState === 'closed' ? 0 : this.connection.sender.bufferedAmount
+    return this.#closing.readyState === 'closed' ? 0 : this.#connection.sender.bufferedAmount
   }
 
   /** The protocol that TLS negotiated (ALPN), if any. */
   get alpnProtocol(): string | undefined {
-    return this.transport.alpnProtocol
+    return this.#transport.alpnProtocol
   }
 
   /** The peer's address, when the runtime reports it. */
   get remoteAddress(): string | undefined {
-    return this.transport.remoteAddress
+    return this.#transport.remoteAddress
   }
 
   // Receiving.
@@ -131,11 +154,11 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    * with `ConcurrentReceive` while another receiver waits. Messages taken before are stale after this call, if it has to wait.
    */
   readable(): Promise<boolean> {
-    if (this.source.poll()) return YES
-    if (this.waiter !== null) return Promise.reject(concurrentReceive())
-    const { closing } = this
-    if (this.isOver()) {
-      this.free()
+    if (this.#source.poll()) return YES
+    if (this.#waiter !== null) return Promise.reject(concurrentReceive())
+    const closing = this.#closing
+    if (this.#isOver()) {
+      this.#free()
       return closing.failure === null ? NO : Promise.reject(closing.failure)
     }
     let resolve!: (more: boolean) => void
@@ -144,8 +167,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
       resolve = yes
       reject = no
     })
-    this.waiter = { resolve, reject }
-    if (!closing.drops) this.pull()
+    this.#waiter = { resolve, reject }
+    if (!closing.drops) this.#pull()
     return promise
   }
 
@@ -154,9 +177,9 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    * they are taken here. Nothing is allocated.
    */
   next(): Message | null {
-    const message = this.source.next()
-    if (message !== null) return (message.flags & CONTROL) === 0 ? message : this.control(message)
-    if (this.closing.readyState === 'closed') this.settle()
+    const message = this.#source.next()
+    if (message !== null) return (message.flags & CONTROL) === 0 ? message : this.#control(message)
+    if (this.#closing.readyState === 'closed') this.#settle()
     return null
   }
 
@@ -165,8 +188,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    * waits: each would make the other's message stale.
    */
   async recv(): Promise<Message | null> {
-    if (this.receiving) throw concurrentReceive()
-    this.receiving = true
+    if (this.#receiving) throw concurrentReceive()
+    this.#receiving = true
     try {
       for (;;) {
         const message = this.next()
@@ -174,7 +197,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
         if (!(await this.readable())) return null
       }
     } finally {
-      this.receiving = false
+      this.#receiving = false
     }
   }
 
@@ -184,8 +207,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<OwnedMessage, void, undefined> {
     // Thrown before anything is done: the other receiver keeps the connection.
-    if (this.looping || this.waiter !== null) throw concurrentReceive()
-    this.looping = true
+    if (this.#looping || this.#waiter !== null) throw concurrentReceive()
+    this.#looping = true
     try {
       while (await this.readable()) {
         for (let message = this.next(); message !== null; message = this.next()) {
@@ -193,7 +216,7 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
         }
       }
     } finally {
-      this.looping = false
+      this.#looping = false
       if (this.readyState === 'open') this.close(CloseCode.Normal).catch(() => {})
     }
   }
@@ -213,31 +236,33 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    * promise when half of the write buffer waits: await it before the next send; {@link WsConnection.flush} resolves when everything is out. Sending does
    * not make received messages stale. Throws `NotOpen`, `InvalidOption` (not a string), `OutgoingMessageTooLarge` or `SendBufferFull`, and has then sent
    * nothing.
+   *
+   * @param options whether this message is compressed; ignored where no compression was agreed on. Default: from `threshold` bytes on
    */
-  sendText(text: string): undefined | Promise<void> {
-    if (this.closing.readyState !== 'open') throw this.notOpen()
-    return this.connection.sender.text(text)
+  sendText(text: string, options?: MessageOptions): undefined | Promise<void> {
+    if (this.#closing.readyState !== 'open') throw this.#notOpen()
+    return options === undefined ? this.#connection.sender.text(text) : this.#connection.sender.textWith(text, compressOf(options))
   }
 
   /**
    * Sends a binary message; as {@link WsConnection.sendText}. An `ArrayBuffer`, or a view of one: the bytes that it covers are copied before the
    * call returns. Anything else is `InvalidOption`: a string is text, and a `Blob` has to be awaited first (`await blob.arrayBuffer()`).
    */
-  sendBinary(bytes: BytesInit): undefined | Promise<void> {
-    if (this.closing.readyState !== 'open') throw this.notOpen()
-    return this.connection.sender.binary(bytes)
+  sendBinary(bytes: BytesInit, options?: MessageOptions): undefined | Promise<void> {
+    if (this.#closing.readyState !== 'open') throw this.#notOpen()
+    return options === undefined ? this.#connection.sender.binary(bytes) : this.#connection.sender.binaryWith(bytes, compressOf(options))
   }
 
   /** Sends a ping of at most 125 bytes. Throws `ControlPayloadTooLarge`, `InvalidOption`, `NotOpen` or `SendBufferFull`. */
   sendPing(bytes: BytesInit = EMPTY): undefined | Promise<void> {
-    if (this.closing.readyState !== 'open') throw this.notOpen()
-    return this.connection.sender.ping(bytes)
+    if (this.#closing.readyState !== 'open') throw this.#notOpen()
+    return this.#connection.sender.ping(bytes)
   }
 
   /** Sends a pong of at most 125 bytes, unasked for or with `autoPong: false`. Throws as {@link WsConnection.sendPing}. */
   sendPong(bytes: BytesInit = EMPTY): undefined | Promise<void> {
-    if (this.closing.readyState !== 'open') throw this.notOpen()
-    return this.connection.sender.pong(bytes)
+    if (this.#closing.readyState !== 'open') throw this.#notOpen()
+    return this.#connection.sender.pong(bytes)
   }
 
   /**
@@ -245,8 +270,8 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    * connection ended with bytes that had not left.
    */
   async flush(): Promise<void> {
-    if (this.closing.error !== null) throw this.closing.error
-    await this.connection.sender.flushed()
+    if (this.#closing.error !== null) throw this.#closing.error
+    await this.#connection.sender.flushed()
   }
 
   // Ending.
@@ -261,222 +286,228 @@ export class WsConnection implements ConnectionUser, AsyncIterable<OwnedMessage>
    */
   async close(code: number = CloseCode.Normal, reason = ''): Promise<CloseInfo> {
     // Throws before anything has changed.
-    if (this.closing.readyState === 'open') closePayload(code, reason)
-    this.act(this.closing.onClose({ code, reason }))
-    return this.ending
+    if (this.#closing.readyState === 'open') closePayload(code, reason)
+    this.#act(this.#closing.onClose({ code, reason }))
+    return this.#ending
   }
 
   /** Cuts the connection at once, without a close frame. Pending calls end; {@link WsConnection.closed} resolves with 1006 and no error. */
   destroy(): void {
-    this.act(this.closing.onDestroy())
-  }
-
-  // ConnectionUser.
-
-  /** @internal */
-  onBytes(): void {
-    const { reader, closing } = this
-    if (closing.isAnswered) {
-      // Nothing counts after a close frame, whose message may still be in use.
-      reader.drop()
-      this.connection.resume()
-      return
-    }
-    const ready = reader.poll()
-    this.pacemaker?.onBytes(reader.sawData)
-    if (closing.drops) this.drop()
-    else if (!ready) this.pull()
-    else if (this.waiter !== null) this.wake(this.waiter)
-    else this.readAhead()
-  }
-
-  /** @internal */
-  onEnd(): void {
-    this.act(this.closing.onEnd(this.reader.isMidMessage))
-  }
-
-  /** @internal */
-  onWritten(): void {
-    if (this.closing.readyState === 'closing') this.startCloseTimer()
-    if (this.closing.readyState !== 'open') return
-    for (const pong of this.owedPongs.take()) this.connection.sender.ownPong(pong)
-    this.pacemaker?.onWritten()
-  }
-
-  /** @internal */
-  onClosed(error: Error | null): void {
-    this.act(this.closing.onLost(error))
+    this.#act(this.#closing.onDestroy())
   }
 
   // How it works inside.
 
+  #onBytes(): void {
+    const reader = this.#reader
+    const closing = this.#closing
+    if (closing.isAnswered) {
+      // Nothing counts after a close frame, whose message may still be in use.
+      reader.drop()
+      this.#connection.resume()
+      return
+    }
+    const ready = reader.poll()
+    this.#pacemaker?.onBytes(reader.sawData)
+    if (closing.drops) this.#drop()
+    else if (!ready) this.#pull()
+    else if (this.#waiter !== null) this.#wake(this.#waiter)
+    else this.#readAhead()
+  }
+
+  #onWritten(): void {
+    if (this.#closing.readyState === 'closing') this.#startCloseTimer()
+    if (this.#closing.readyState !== 'open') return
+    for (const pong of this.#owedPongs.take()) this.#connection.sender.ownPong(pong)
+    this.#pacemaker?.onWritten()
+  }
+
   /** Executes the actions of the closing handshake. */
-  private act(actions: readonly ClosingAction[]): void {
-    for (const action of actions) this[action]()
+  #act(actions: readonly ClosingAction[]): void {
+    for (const action of actions) WsConnection.#actions[action](this)
   }
 
   /** Asks the transport for more, unless what is in the reader is the end. The reader is drained. */
-  private pull(): void {
-    const { error } = this.reader
+  #pull(): void {
+    const { error } = this.#reader
     if (error !== null) {
-      this.act(this.closing.onBroken(error))
+      this.#act(this.#closing.onBroken(error))
       return
     }
-    if (this.closing.readyState === 'closed') return
-    this.pacemaker?.onWaiting()
-    this.connection.resume()
+    if (this.#closing.readyState === 'closed') return
+    this.#pacemaker?.onWaiting()
+    this.#connection.resume()
   }
 
   /** While nobody receives: answers control frames, parks messages, and reads on. */
-  private readAhead(): void {
-    const { reader } = this
+  #readAhead(): void {
+    const reader = this.#reader
     while (reader.poll()) {
-      if (this.parked?.isFull === true) return
+      if (this.#parked?.isFull === true) return
       const message = reader.next()
       if (message === null) break
-      this.parked ??= new ParkedMessages(reader, () => this.unpark())
-      this.source = this.parked
-      this.parked.park(message)
-      if ((message.flags & CONTROL) !== 0) this.control(message)
-      if (this.closing.readyState !== 'open') return
+      this.#parked ??= new ParkedMessages(reader, () => this.#unpark())
+      this.#source = this.#parked
+      this.#parked.park(message)
+      if ((message.flags & CONTROL) !== 0) this.#control(message)
+      if (this.#closing.readyState !== 'open') return
     }
-    this.pull()
+    this.#pull()
   }
 
-  private unpark(): void {
-    this.parked = null
-    this.source = this.reader
+  #unpark(): void {
+    this.#parked = null
+    this.#source = this.#reader
   }
 
-  private wake(waiter: NonNullable<typeof this.waiter>): void {
-    this.waiter = null
+  #wake(waiter: Waiter): void {
+    this.#waiter = null
     waiter.resolve(true)
   }
 
   /** The reader will give no more messages. It is drained. */
-  private isOver(): boolean {
-    this.decide()
-    return this.closing.readyState === 'closed'
+  #isOver(): boolean {
+    this.#decide()
+    return this.#closing.readyState === 'closed'
   }
 
-  private control(message: Message): Message {
+  #control(message: Message): Message {
     const kind = message.flags & 15
     if (kind === OPCODE_CLOSE) {
-      this.act(this.closing.onCloseFrame({ code: message.closeCode, reason: message.text }))
-    } else if (kind === OPCODE_PING && (message.flags & ANSWERED) === 0 && this.options.autoPong && this.closing.readyState === 'open') {
-      if (this.connection.sender.isBlocked) this.owedPongs.add(message.bytes)
-      else this.connection.sender.ownPong(message.bytes)
+      this.#act(this.#closing.onCloseFrame({ code: message.closeCode, reason: message.text }))
+    } else if (kind === OPCODE_PING && (message.flags & ANSWERED) === 0 && this.#options.autoPong && this.#closing.readyState === 'open') {
+      if (this.#connection.sender.isBlocked) this.#owedPongs.add(message.bytes)
+      else this.#connection.sender.ownPong(message.bytes)
     }
     return message
   }
 
   /** Judges the end by the last byte in the reader, once the reader is drained. */
-  private decide(): void {
-    const { error } = this.reader
-    if (error !== null) this.act(this.closing.onBroken(error))
-    else if (this.closing.isUndecided) this.judge()
+  #decide(): void {
+    const { error } = this.#reader
+    if (error !== null) this.#act(this.#closing.onBroken(error))
+    else if (this.#closing.isUndecided) this.#judge()
   }
 
   /** The connection is closed and the reader drained: the last verdict that may be due, and the memory goes back. */
-  private settle(): void {
-    this.decide()
-    this.free()
+  #settle(): void {
+    this.#decide()
+    this.#free()
   }
 
-  private free(): void {
-    if (!this.closing.lingers) this.connection.release()
+  #free(): void {
+    if (!this.#closing.lingers) this.#connection.release()
   }
 
-  private startCloseTimer(): void {
-    const { clock } = this.runtime
-    const { closeTimeout } = this.options
-    if (this.closeTimer !== null) clock.clear(this.closeTimer)
-    this.closeTimer = clock.set(() => this.act(this.closing.onTimeout(closeTimeout)), closeTimeout)
+  #startCloseTimer(): void {
+    const { clock } = this.#runtime
+    const { closeTimeout } = this.#options
+    if (this.#closeTimer !== null) clock.clear(this.#closeTimer)
+    this.#closeTimer = clock.set(() => this.#act(this.#closing.onTimeout(closeTimeout)), closeTimeout)
   }
 
-  private stopTimers(): void {
-    if (this.closeTimer !== null) this.runtime.clock.clear(this.closeTimer)
-    this.stopPacemaker()
+  #stopTimers(): void {
+    if (this.#closeTimer !== null) this.#runtime.clock.clear(this.#closeTimer)
+    this.#stopPacemaker()
   }
 
-  private stopPacemaker(): void {
-    this.pacemaker?.stop()
-    this.pacemaker = null
+  #stopPacemaker(): void {
+    this.#pacemaker?.stop()
+    this.#pacemaker = null
   }
 
-  private notOpen(): UsageError {
-    return new UsageError('NotOpen', `the connection is ${this.readyState}`, { cause: this.closing.error })
+  #notOpen(): UsageError {
+    return new UsageError('NotOpen', `the connection is ${this.readyState}`, { cause: this.#closing.error })
   }
 
   // The actions of the closing handshake.
 
-  private send(): void {
-    const { code, reason } = this.closing.frame
-    this.connection.sender.close(code, reason)
+  static readonly #actions: Readonly<Record<ClosingAction, (it: WsConnection) => void>> = {
+    send: (it) => it.#send(),
+    wait: (it) => it.#wait(),
+    drop: (it) => it.#drop(),
+    watch: (it) => it.#watch(),
+    end: (it) => it.#end(),
+    linger: (it) => it.#linger(),
+    cut: (it) => it.#cut(),
+    judge: (it) => it.#judge(),
+    over: (it) => it.#over(),
   }
 
-  private wait(): void {
-    this.stopPacemaker()
-    this.startCloseTimer()
+  #send(): void {
+    const { code, reason } = this.#closing.frame
+    this.#connection.sender.close(code, reason)
+  }
+
+  #wait(): void {
+    this.#stopPacemaker()
+    this.#startCloseTimer()
   }
 
   /** Drops what has arrived, except for the peer's close frame. */
-  private drop(): void {
-    const { reader } = this
-    this.parked?.clear()
-    this.unpark()
+  #drop(): void {
+    const reader = this.#reader
+    this.#parked?.clear()
+    this.#unpark()
     for (let message = reader.next(); message !== null; message = reader.next()) {
-      if ((message.flags & 15) === OPCODE_CLOSE) this.control(message)
+      if ((message.flags & 15) === OPCODE_CLOSE) this.#control(message)
     }
-    if (this.closing.readyState === 'closed') this.settle()
-    else if (reader.error !== null) this.decide()
-    else this.connection.resume()
+    if (this.#closing.readyState === 'closed') this.#settle()
+    else if (reader.error !== null) this.#decide()
+    else this.#connection.resume()
   }
 
-  private watch(): void {
-    this.connection.resume()
+  #watch(): void {
+    this.#connection.resume()
   }
 
-  private end(): void {
-    this.connection.sender.flushed().then(
+  #end(): void {
+    this.#connection.sender.flushed().then(
       () => {
-        if (this.readyState !== 'closed') this.transport.end()
+        if (this.readyState !== 'closed') this.#transport.end()
       },
       () => {},
     )
   }
 
-  private linger(): void {
-    linger(this.runtime, this.connection, this.options.closeTimeout)
+  #linger(): void {
+    linger(this.#runtime, this.#connection, this.#options.closeTimeout)
   }
 
-  private cut(): void {
-    this.stopTimers()
-    this.connection.sender.stop(this.closing.error ?? this.notOpen())
-    if (this.connection.isClosed) return
-    this.transport.end()
-    this.transport.destroy()
+  #cut(): void {
+    this.#stopTimers()
+    this.#connection.sender.stop(this.#closing.error ?? this.#notOpen())
+    if (this.#connection.isClosed) return
+    this.#transport.end()
+    this.#transport.destroy()
   }
 
-  private judge(): void {
-    const { reader } = this
+  #judge(): void {
+    const reader = this.#reader
     if (!reader.isHeld) reader.poll()
     const ahead = reader.closeAhead
-    if (ahead === null) this.act(this.closing.onNoneAhead())
-    else if (ahead !== undefined) this.act(this.closing.onCloseFrameAhead(ahead))
+    if (ahead === null) this.#act(this.#closing.onNoneAhead())
+    else if (ahead !== undefined) this.#act(this.#closing.onCloseFrameAhead(ahead))
   }
 
-  private over(): void {
-    const { waiter, closing, reader } = this
-    this.stopTimers()
-    this.resolveEnding(closing.info)
+  #over(): void {
+    const waiter = this.#waiter
+    const closing = this.#closing
+    const reader = this.#reader
+    this.#stopTimers()
+    this.#resolveEnding(closing.info)
     // Messages that arrived before the end may still be taken, and one may be in use; without any, the memory goes back now.
-    if (closing.drops || !(reader.isHeld || reader.poll())) this.free()
+    if (closing.drops || !(reader.isHeld || reader.poll())) this.#free()
     if (waiter === null) return
-    this.waiter = null
+    this.#waiter = null
     if (closing.failure === null) waiter.resolve(false)
     else waiter.reject(closing.failure)
   }
+}
+
+function compressOf(options: MessageOptions): boolean | undefined {
+  checkOptions(MESSAGE_OPTIONS, options)
+  return options.compress
 }
 
 function concurrentReceive(): UsageError {

@@ -16,14 +16,18 @@ import { parseWsUrl, type WsTarget } from './url.ts'
 
 /** The class whose static method was called: an entry point's, or one that its user derived from it. */
 export interface WsStreamClass<Stream extends WsStream> {
-  readonly runtime: Runtime
-  new (runtime: Runtime, opened: Opened, endsQuietly?: boolean): Stream
+  /** @internal */
+  readonly _$ground: Runtime
+  new (opened: Opened): Stream
 }
+
+/** The static methods that make a stream. */
+export type WsStreamWays = Pick<typeof WsStream, 'connect' | 'connectWith' | 'accept' | 'sessions'>
 
 /** A WebSocket (RFC 6455), client or server. */
 export class WsStream extends WsConnection {
-  /** What an entry point supplies. @internal */
-  static readonly runtime: Runtime
+  /** @internal */
+  static readonly _$ground: Runtime
 
   /**
    * Connects and upgrades.
@@ -45,7 +49,7 @@ export class WsStream extends WsConnection {
     const read = readOptions(CONNECT_OPTIONS, options)
     resolveOptions(read)
     checkRequest(read)
-    return new this(this.runtime, await dialAndOpen(this.runtime, target, read))
+    return new this(await dialAndOpen(this._$ground, target, read))
   }
 
   /**
@@ -60,14 +64,14 @@ export class WsStream extends WsConnection {
   ): Promise<Stream> {
     let target!: WsTarget
     let read!: ConnectOptions
-    const secured = await secureOver(this.runtime, transport, () => {
+    const secured = await secureOver(this._$ground, transport, () => {
       target = parseWsUrl(url)
       read = readOptions(CONNECT_OPTIONS, options)
       resolveOptions(read)
       checkRequest(read)
       return { address: target.address, options: read }
     })
-    return new this(this.runtime, await openClient(this.runtime, secured, target, read))
+    return new this(await openClient(this._$ground, secured, target, read))
   }
 
   /**
@@ -76,17 +80,7 @@ export class WsStream extends WsConnection {
    */
   static async accept<Stream extends WsStream>(this: WsStreamClass<Stream>, transport: Transport, options: AcceptOptions = {}): Promise<Stream> {
     const read = readOptions(ACCEPT_OPTIONS, options)
-    return new this(this.runtime, await openServer(this.runtime, checkTransport(transport), read))
-  }
-
-  /** As {@link WsStream.accept}, for a request whose head a server of the platform has read. @internal */
-  static async acceptHead<Stream extends WsStream>(
-    this: WsStreamClass<Stream>,
-    transport: Transport,
-    head: UpgradeHead,
-    options: AcceptOptions,
-  ): Promise<Stream> {
-    return new this(this.runtime, await openServer(this.runtime, transport, readOptions(ACCEPT_OPTIONS, options), head))
+    return new this(await openServer(this._$ground, checkTransport(transport), read))
   }
 
   /**
@@ -111,17 +105,32 @@ export class WsStream extends WsConnection {
     resolveOptions(connect)
     checkRequest(connect)
     const tlsSessions = new TlsSessions()
-    const open = async (): Promise<Stream> => new this(this.runtime, await dialAndOpen(this.runtime, target, connect, tlsSessions), true)
-    return sessions(this.runtime, open, { backoff, stableAfter, onOpen, onDown, shouldRetry, signal: connect.signal })
+    const open = async (): Promise<Stream> => new this({ ...(await dialAndOpen(this._$ground, target, connect, tlsSessions)), endsQuietly: true })
+    return sessions(this._$ground, open, { backoff, stableAfter, onOpen, onDown, shouldRetry, signal: connect.signal })
   }
 
   /** A builder with every option at its default. */
-  static builder<Stream extends WsStream>(this: WsStreamClass<Stream> & typeof WsStream): WsStreamBuilder<Stream> {
-    return new WsStreamBuilder<Stream>(this as never)
+  static builder<Stream extends WsStream>(this: WsStreamClass<Stream> & WsStreamWays): WsStreamBuilder<Stream> {
+    return new WsStreamBuilder<Stream>({
+      connect: (url, options) => this.connect<Stream>(url, options),
+      connectWith: (transport, url, options) => this.connectWith<Stream>(transport, url, options),
+      accept: (transport, options) => this.accept<Stream>(transport, options),
+      sessions: (url, options) => this.sessions<Stream>(url, options),
+    })
   }
 }
 
 /** @param options that were read by their family */
 async function dialAndOpen(runtime: Runtime, target: WsTarget, options: ConnectOptions, tlsSessions?: TlsSessions): Promise<Opened> {
   return openClient(runtime, await runtime.dial(target.address, options, tlsSessions), target, options)
+}
+
+/** As {@link WsStream.accept}, for a request whose head a server of the platform's has read. */
+export async function acceptHead<Stream extends WsStream>(
+  Class: WsStreamClass<Stream>,
+  transport: Transport,
+  head: UpgradeHead,
+  options: AcceptOptions,
+): Promise<Stream> {
+  return new Class(await openServer(Class._$ground, transport, readOptions(ACCEPT_OPTIONS, options), head))
 }

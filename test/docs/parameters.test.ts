@@ -42,7 +42,6 @@ const EXEMPT: Readonly<Record<string, string>> = {
   'Message.getBigInt64(littleEndian)': 'of DataView: true or not',
   'Message.getFloat64(littleEndian)': 'of DataView: true or not',
   'VirtualClock.clear(timer)': 'harmless, whatever it is, as clearTimeout',
-  'UpgradeRequest.header(name)': 'test/unit/ws/opening.test.ts',
   'denoTransport(conn)': 'a connection of Deno, made by it',
   'denoTransport(alpnProtocol)': 'as Deno says it',
   'bunAcceptor(onTransport)': 'what a listener of Bun is made of',
@@ -52,6 +51,11 @@ const EXEMPT: Readonly<Record<string, string>> = {
   'AtomicClientSlot.sendSync(options)': 'the same',
   'SharedAcquirer.acquireSync(options)': 'the same',
   'workerdTransport(socket)': 'a socket of workerd, made by it',
+  'WsStream(made)': 'what the static methods of the class make, and a derived class passes on: the type can be made nowhere else',
+  'HttpConnection(made)': 'what the static methods of the class make, and a derived class passes on: the type can be made nowhere else',
+  'ClientPool(made)': 'what the static methods of the class make, and a derived class passes on: the type can be made nowhere else',
+  'AtomicClientSlot(made)': 'what the static methods of the class make, and a derived class passes on: the type can be made nowhere else',
+  'SharedAcquirer(made)': 'what the static methods of the class make, and a derived class passes on: the type can be made nowhere else',
 }
 
 /** `name(parameter)` of every function, method and constructor of the reference. */

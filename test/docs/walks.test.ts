@@ -46,7 +46,7 @@ function executed(): Set<string> {
     const file = url.includes(root) ? /\/(src\/[^?]*\.ts)/.exec(url.slice(url.indexOf(root) + root.length))?.[1] : undefined
     if (file === undefined) continue
     for (const { functionName, ranges } of functions) {
-      if ((ranges[0]?.count ?? 0) > 0) all.add(`${file}#${functionName.replace(/^[gs]et /, '')}`)
+      if ((ranges[0]?.count ?? 0) > 0) all.add(`${file}#${functionName.replace(/^[gs]et |^#/, '')}`)
     }
   }
   return all

@@ -235,8 +235,13 @@ export function tlsServer(identity: tls.SecureContextOptions, onSocket: (socket:
 // The `ws` server.
 
 function serveWs(server: http.Server, records: Records): void {
+  // Where it is not wanted, the server does not see that it is offered.
+  server.prependListener('upgrade', (request) => {
+    if (request.url?.includes('?plain')) delete request.headers['sec-websocket-extensions']
+  })
   const sockets = new WebSocketServer({
     server,
+    perMessageDeflate: { threshold: 0 },
     maxPayload: 64 * 1024 * 1024,
     handleProtocols: (offered) => (offered.has('v2.feed') ? 'v2.feed' : false),
   })

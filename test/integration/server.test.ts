@@ -41,6 +41,16 @@ describe.each(servers)('server on $runtime', ({ runtime, ways }) => {
   })
   afterAll(() => stop?.())
 
+  const head = (lines: readonly string[]): string => `${lines.join('\r\n')}\r\n\r\n`
+  const good = [
+    'GET /echo HTTP/1.1',
+    'Host: x',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Version: 13',
+  ]
+
   describe.each(ways)('over %s', (way) => {
     const address = (path: string): string => `${way === 'tls' || way === 'https' ? 'wss' : 'ws'}://127.0.0.1:${ports[way]}${path}`
 
@@ -79,6 +89,26 @@ describe.each(servers)('server on $runtime', ({ runtime, ways }) => {
       expect(data.equals(bytes)).toBe(true)
       peer.socket.terminate()
     })
+
+    test.each([{}, { serverNoContextTakeover: true, clientNoContextTakeover: true }, { serverMaxWindowBits: 9, clientMaxWindowBits: 10 }])(
+      'echoes compressed messages, whole and in fragments, with %j',
+      async (wishes) => {
+        const peer = await connect('/echo', [], { perMessageDeflate: { threshold: 0, ...wishes } })
+        expect(peer.socket.extensions).toBe('permessage-deflate')
+        for (const size of [0, 1, 16, 1_000, 20_000, 128 * 1024]) {
+          const text = JSON.stringify(Array.from({ length: size / 16 }, (_, i) => ({ price: (i * 7_919) % 997 })))
+          peer.socket.send(text)
+          expect((await peer.next()).data.toString() === text).toBe(true)
+          for (let i = 0; i < text.length; i += 9_000) {
+            peer.socket.send(text.slice(i, i + 9_000), { fin: i + 9_000 >= text.length })
+            peer.socket.ping(`${i}`)
+          }
+          expect((await peer.next()).data.toString() === text).toBe(true)
+        }
+        peer.socket.close()
+        await peer.closed
+      },
+    )
 
     test('puts fragments together, with pings between them', async () => {
       const peer = await connect('/echo')
@@ -189,6 +219,19 @@ describe.each(servers)('server on $runtime', ({ runtime, ways }) => {
       expect((await peer.closed).code).toBe(1006)
     })
 
+    test.runIf(way === 'http').each([
+      ['end', 'ended', (socket: net.Socket) => socket.end()],
+      ['close', 'was reset', (socket: net.Socket) => socket.resetAndDestroy()],
+    ])('a connection that %s before it was accepted (%s) is over at once', async (until, what, leave) => {
+      const id = `${way}-late-${until}`
+      const socket = net.connect(ports[way] as number, '127.0.0.1')
+      socket.on('error', () => {}).write(head([`GET /late?until=${until}&id=${id} HTTP/1.1`, ...good.slice(1)]))
+      await new Promise((resolve) => socket.once('data', resolve))
+      leave(socket)
+      expect([what, await endingOf(id)]).toMatchObject([what, { wasClean: false, error: expect.stringMatching(/Closed|Reset/) }])
+      socket.destroy()
+    })
+
     // GAP: Deno's node:https server reads on when it is paused. Its own TLS (`denoTransport`) does not; use that.
     const readsOn = runtime === 'Deno' && way === 'https'
     test(readsOn ? 'GAP: does not hold a client back that sends more than is read' : 'holds a client back that sends more than is read', async () => {
@@ -209,15 +252,6 @@ describe.each(servers)('server on $runtime', ({ runtime, ways }) => {
 
   // Over plain TCP with hand-made requests.
 
-  const head = (lines: readonly string[]): string => `${lines.join('\r\n')}\r\n\r\n`
-  const good = [
-    'GET /echo HTTP/1.1',
-    'Host: x',
-    'Upgrade: websocket',
-    'Connection: Upgrade',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    'Sec-WebSocket-Version: 13',
-  ]
   const without = (name: string): string[] => good.filter((line) => !line.startsWith(name))
 
   /** Sends `bytes`, and collects the answer until the server ends the connection. */

@@ -10,6 +10,7 @@ export const serviceOptions: Nexus.AcceptOptions = {
   protocols: ['v2.feed', 'v1.feed'],
   headers: { 'X-Server': 'nexus' },
   closeTimeout: 1_000,
+  perMessageDeflate: { threshold: 0 },
   onRequest: async ({ path, header }): Promise<Nexus.UpgradeDecision> => {
     if (path === '/teapot') {
       return { accept: false, status: 418, reason: 'I am a teapot', headers: { 'X-Why': 'short and stout' }, body: 'no coffee here\n' }
@@ -39,6 +40,27 @@ export async function serve(accepting: Promise<Nexus.WsStream>): Promise<void> {
   } catch {
     // Why it failed is in `closed`.
   }
+}
+
+/** What of `node:net` it needs. */
+interface LateSocket {
+  once(event: 'end' | 'close' | 'error', listener: () => void): unknown
+  resume(): unknown
+  write(text: string): unknown
+}
+
+/** Accepts a connection when it has ended or died already, as an application does that considers a request for long. */
+export function serveLate(path: string, socket: LateSocket, accept: () => Promise<Nexus.WsStream>): void {
+  const { searchParams } = new URL(path, 'http://localhost')
+  const accepted = new Promise<void>((resolve) => void socket.once(searchParams.get('until') as 'end' | 'close', resolve)).then(accept)
+  const refused = (error: Error): Nexus.CloseInfo => ({ code: 0, reason: '', wasClean: false, error })
+  endings.set(
+    searchParams.get('id') as string,
+    accepted.then(({ closed }) => closed, refused),
+  )
+  socket.once('error', () => {})
+  socket.resume()
+  socket.write('it is known')
 }
 
 async function behave(ws: Nexus.WsStream, url: URL): Promise<void> {

@@ -5,6 +5,7 @@
 
 import type { Check } from './check-tools.ts'
 import { closingChecks } from './closing-checks.ts'
+import { compressionChecks } from './compression-checks.ts'
 import { connectingChecks } from './connecting-checks.ts'
 import { failingChecks } from './failing-checks.ts'
 import { messageChecks } from './message-checks.ts'
@@ -19,6 +20,7 @@ export type { Check, Context, Environment } from './check-tools.ts'
 /** All checks, in order. */
 export const checks: readonly Check[] = [
   ...messageChecks,
+  ...compressionChecks,
   ...closingChecks,
   ...openingChecks,
   ...connectingChecks,

@@ -72,7 +72,9 @@ export function streamCalls(nexus: typeof Nexus, ws: Nexus.WsStream, refused: st
     { name: 'WsStream.accept(transport)', wrong: TRANSPORT, call: (value) => WsStream.accept(value) },
     { name: 'WsStream.sessions(url)', wrong: URLS, codes: URL_CODES, says: '', call: (value) => WsStream.sessions(value).next() },
     { name: 'WsStream.sendText(text)', wrong: TEXT, call: (value) => ws.sendText(value) },
+    optionsOf('WsStream.sendText(options)', (value) => ws.sendText('a', value)),
     { name: 'WsStream.sendBinary(bytes)', wrong: BYTES, call: (value) => ws.sendBinary(value) },
+    optionsOf('WsStream.sendBinary(options)', (value) => ws.sendBinary(new Uint8Array(1), value)),
     { name: 'WsStream.sendPing(bytes)', wrong: OTHER_BYTES, call: (value) => ws.sendPing(value) },
     { name: 'WsStream.sendPong(bytes)', wrong: OTHER_BYTES, call: (value) => ws.sendPong(value) },
     {
@@ -95,6 +97,8 @@ export function streamCalls(nexus: typeof Nexus, ws: Nexus.WsStream, refused: st
 /** What takes part in an upgrade of `node:http`, which workerd has not. */
 export function upgradeCalls({ WsStream }: typeof Nexus): WrongCall[] {
   const request = { method: 'GET', url: '/', httpVersion: '1.1', rawHeaders: [] }
+  const handshake = { Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version': '13' }
+  const rawHeaders = Object.entries({ Host: 'server.test', ...handshake }).flat()
   const socket = { on: nothing, write: nothing, end: nothing, destroy: nothing, pause: nothing, resume: nothing } as never
   const head = new Uint8Array(0)
   return [
@@ -106,6 +110,17 @@ export function upgradeCalls({ WsStream }: typeof Nexus): WrongCall[] {
     { name: 'WsStream.acceptUpgrade(socket)', wrong: TRANSPORT, call: (value) => WsStream.acceptUpgrade(request, value, head) },
     { name: 'WsStream.acceptUpgrade(head)', wrong: BYTES, call: (value) => WsStream.acceptUpgrade(request, socket, value) },
     optionsOf('WsStream.acceptUpgrade(options)', (value) => WsStream.acceptUpgrade(request, socket, head, value)),
+    {
+      name: 'UpgradeRequest.header(name)',
+      wrong: TEXT,
+      call: (value) => {
+        const onRequest = (seen: Nexus.UpgradeRequest): Nexus.UpgradeDecision => {
+          seen.header(value)
+          return { accept: true }
+        }
+        return WsStream.acceptUpgrade({ ...request, rawHeaders }, socket, head, { onRequest })
+      },
+    },
   ]
 }
 

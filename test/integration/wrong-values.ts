@@ -24,6 +24,7 @@ export type Kind =
   | 'keepAlive'
   | 'body'
   | 'observer'
+  | 'deflate'
 
 const symbol = Symbol('wrong')
 const NOT_A_NUMBER: readonly unknown[] = [
@@ -85,6 +86,12 @@ export const WRONG: Readonly<Record<Kind, readonly unknown[]>> = {
   keepAlive: [null, true, 0, 999, 'x', {}],
   observer: [null, 5, 'x', [], symbol, { onSlotUp: 5 }, { onRequest: null }],
   body: [null, 5, {}, [], true, symbol],
+  deflate: [
+    ...[null, 0, 'true', [], symbol, { unknownName: 1 }],
+    ...[{ threshold: -1 }, { threshold: 2 ** 31 }, { threshold: 1.5 }, { threshold: '1' }],
+    ...[7, 16, '9', 9.5].flatMap((bits) => [{ serverMaxWindowBits: bits }, { clientMaxWindowBits: bits }]),
+    ...[1, 'true'].flatMap((on) => [{ serverNoContextTakeover: on }, { clientNoContextTakeover: on }]),
+  ],
 }
 
 const STREAM = {
@@ -95,6 +102,7 @@ const STREAM = {
   maxMessageSize: 'integer',
   writeBufferCapacity: 'integer',
   maxBufferedAmount: 'integer',
+  perMessageDeflate: 'deflate',
   autoPong: 'flag',
   heartbeat: 'bag',
   dataTimeout: 'number',
@@ -180,7 +188,6 @@ export const OPTIONS: Readonly<Record<string, Readonly<Record<string, Kind>>>> =
 /** Names that other clients have for something, and a part of what the error has to say of each. */
 const FOREIGN: readonly (readonly [fn: string, name: string, hint: string])[] = [
   ['WsStream.connect', 'rejectUnauthorized', 'tls.dangerNoVerify'],
-  ['WsStream.connect', 'perMessageDeflate', 'not compressed'],
   ['WsStream.connect', 'maxPayload', 'maxMessageSize'],
   ['WsStream.connect', 'agent', 'proxy'],
   ['WsStream.connect', 'header', 'headers'],
@@ -224,7 +231,11 @@ export async function checkWrongValues(nexus: typeof Nexus, refused: string, ope
       for (const bag of [null, 50, 'x', []]) await isRefused(() => call(bag), 'options', `${fn}(${print(bag)})`)
       await isRefused(() => call({ noSuchOption: 1 }), 'noSuchOption', `${fn}({ noSuchOption })`)
       for (const [name, kind] of Object.entries(options)) {
-        for (const value of WRONG[kind]) await isRefused(() => call({ [name]: value }), name, `${fn}({ ${name}: ${print(value)} })`)
+        for (const value of WRONG[kind]) {
+          await isRefused(() => call({ [name]: value }), name, `${fn}({ ${name}: ${print(value)} })`)
+          // It resolves before anything is dialled: what is wrong is refused all the same.
+          if ('lazy' in options) await isRefused(() => call({ lazy: true, [name]: value }), name, `${fn}({ lazy: true, ${name}: ${print(value)} })`)
+        }
       }
     }
     for (const [fn, name, hint] of FOREIGN) await isRefused(() => (calls[fn] as Call)({ [name]: 1 }), hint, `${fn}({ ${name} })`)

@@ -9,7 +9,8 @@ const MAY_IMPORT = {
   abi: [],
   base: ['base'],
   codec: ['codec', 'base', 'abi'],
-  'codec/ws': ['codec/ws', 'codec', 'base', 'abi'],
+  // Messages may be compressed.
+  'codec/ws': ['codec/ws', 'codec/deflate', 'codec', 'base', 'abi'],
   'codec/http': ['codec/http', 'codec', 'base', 'abi'],
   'codec/deflate': ['codec/deflate', 'codec', 'base', 'abi'],
   // An exchange of HTTP that ends in frames: it reads heads as HTTP does, over the memory of both ends.
@@ -22,7 +23,7 @@ const MAY_IMPORT = {
   'transport/bun': ['transport/bun', 'transport/node', 'transport', 'base'],
   'transport/workerd': ['transport/workerd', 'transport', 'base'],
   // Only types: it says what a composition root must supply.
-  runtime: ['codec/ws', 'codec', 'transport', 'base'],
+  runtime: ['codec/ws', 'codec/http', 'codec', 'transport', 'base'],
   ws: ['ws', 'handshake', 'codec/ws', 'codec/http', 'codec', 'transport', 'runtime', 'base', 'abi'],
   rest: ['rest', 'codec/http', 'codec/deflate', 'codec', 'transport', 'runtime', 'base', 'abi'],
   proxy: ['proxy', 'codec/http', 'codec', 'transport', 'base'],

@@ -105,7 +105,7 @@ describe('unknown names', () => {
     [{ cont: 1 }, 'cont is not an option; did you mean count?'],
     [{ rejectUnauthorized: false }, 'rejectUnauthorized is not an option; here it is tls.dangerNoVerify'],
     [{ abortSignal: 1 }, 'abortSignal is not an option; here it is signal'],
-    [{ perMessageDeflate: true }, 'perMessageDeflate is not an option: messages are not compressed'],
+    [{ followRedirects: true }, 'followRedirects is not an option: redirects are not followed'],
     [{ elephant: 1 }, 'elephant is not an option: they are count, share, on, timeout, signal'],
     [{ toString: 1 }, 'toString is not an option: they are count, share, on, timeout, signal'],
   ])('%j', (given, message) => {

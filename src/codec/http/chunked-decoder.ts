@@ -90,7 +90,7 @@ export class ChunkedDecoder {
   private decoded = 0
   private isReleased = false
 
-  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the decoder takes its own */
+  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the decoder takes its own @internal */
   constructor(codec: Codec, options: ChunkedDecoderOptions = {}, region?: Region) {
     const limits = limitsOf(options)
     this.limits = limits

@@ -105,7 +105,7 @@ export class RequestHead extends BorrowedHead<RequestSource> {
  * `bodyRemaining` is 0 (a chunked body goes through a `ChunkedDecoder`, and the last `consume` says so); then `next()` again. Receiving never
  * throws for a broken peer: `error` is set, and no byte after it is interpreted. After {@link RequestReader.release} all methods throw `Released`.
  */
-export class RequestReader implements RequestSource {
+export class RequestReader {
   static {
     showsItself(this.prototype, (it) => ({ capacity: it.capacity, bodyRemaining: it.owed, error: it.failure, released: it.isReleased }))
   }
@@ -131,7 +131,7 @@ export class RequestReader implements RequestSource {
   private owed = 0
   private isReleased = false
 
-  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own */
+  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own @internal */
   constructor(codec: Codec, options: RequestReaderOptions = {}, region?: Region) {
     const { capacity, maxHead, maxHeaders } = headLimits(options)
     this.capacity = capacity

@@ -96,6 +96,7 @@ export class RequestWriter {
   /**
    * @param host value of `Host`: name or address, and port unless it is the scheme's own; IPv6 in brackets
    * @param region memory to live in, when it is to share one with others (who then release it); otherwise the writer takes its own
+   * @internal
    */
   constructor(codec: Codec, host: string, options: RequestWriterOptions = {}, region?: Region) {
     if (typeof host !== 'string' || !HOST.test(host)) {

@@ -74,7 +74,7 @@ import { HeadFields, latin1 } from './head-fields.ts'
 import { responseError } from './http-error.ts'
 import { type InterimResponse, readInterim } from './interim.ts'
 import { type ResponseLimits, type ResponseReaderOptions, responseLimits } from './limits.ts'
-import { bodyTextOf, type ResponseSource, RestResponse } from './response.ts'
+import { bodyTextOf, RestResponse } from './response.ts'
 import { endFault } from './response-end.ts'
 
 /** How to make room for more bytes. */
@@ -91,7 +91,7 @@ const SERIAL_MASK = 2 ** 30 - 1
  * `next()` until it is null; then look at {@link ResponseReader.error}. `end()` when the peer has ended the connection. Receiving never throws
  * for a broken peer: `error` is set, and no byte after it is interpreted. After {@link ResponseReader.release} all methods throw `Released`.
  */
-export class ResponseReader implements ResponseSource {
+export class ResponseReader {
   static {
     showsItself(this.prototype, (it) => ({ capacity: it.capacity, isComplete: it.isComplete, error: it.failure, released: it.isReleased }))
   }
@@ -144,6 +144,7 @@ export class ResponseReader implements ResponseSource {
 
   /**
    * @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own
+   * @internal
    */
   constructor(codec: Codec, options: ResponseReaderOptions = {}, region?: Region) {
     const limits = responseLimits(options)

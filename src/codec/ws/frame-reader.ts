@@ -6,6 +6,10 @@ import {
   DESCRIPTOR_KIND_MASK,
   DESCRIPTOR_LENGTH_SHIFT,
   ERROR_NONE,
+  KIND_DEFLATED_BINARY,
+  KIND_DEFLATED_BINARY_PART,
+  KIND_DEFLATED_TEXT,
+  KIND_DEFLATED_TEXT_PART,
   KIND_END_TEXT,
   KIND_PART,
   OPCODE_BINARY,
@@ -15,6 +19,7 @@ import {
   OPCODE_TEXT,
   READER_BYTES,
   READER_CONTROLS,
+  READER_DEFLATE,
   READER_END,
   READER_ERROR,
   READER_ERROR_A,
@@ -34,6 +39,7 @@ import {
   ROLE_CLIENT,
   ROLE_SERVER,
   STATE_CLOSED,
+  STATE_FAILED,
   STATE_PARTS,
 } from '../../../assembly/abi.ts'
 import type { ProtocolError } from '../../errors.ts'
@@ -44,7 +50,8 @@ import type { CodecExports } from '../module.ts'
 import { bufferFull, released } from '../reader-errors.ts'
 import type { TextDecoding } from '../text.ts'
 import { type FrameReaderOptions, frameLimits, type Role } from './limits.ts'
-import { ASSEMBLED, CloseCode, Message, type MessageKind, type MessageSource } from './message.ts'
+import { ASSEMBLED, CloseCode, DEFLATED, Message, type MessageKind } from './message.ts'
+import { type InflateParameters, MessageInflater } from './message-inflater.ts'
 import { Parts } from './parts.ts'
 import { protocolError } from './protocol-error.ts'
 
@@ -60,6 +67,11 @@ const KINDS: Readonly<Record<number, MessageKind>> = {
 /** How to make room for more bytes. */
 const ROOM = 'Take the messages first, or use a larger bufferCapacity'
 const TABLE_ENTRIES = 1024
+/** A bit for each kind of descriptor that is a piece of a compressed message … */
+const DEFLATED_TEXTS = (1 << KIND_DEFLATED_TEXT) | (1 << KIND_DEFLATED_TEXT_PART)
+const DEFLATED_KINDS = DEFLATED_TEXTS | (1 << KIND_DEFLATED_BINARY) | (1 << KIND_DEFLATED_BINARY_PART)
+/** … and for each that is no message by itself. */
+const PIECES = DEFLATED_KINDS | (1 << KIND_PART)
 /** Borrowed messages take turns, so that the use of an old one is detected. */
 const RING = 8
 /** ASCII texts are decoded in blocks of this size and cut with `substring`; see docs/architecture.md. */
@@ -72,7 +84,7 @@ const TEXT_BLOCK = 2_048
  * Receiving never throws for a broken peer: `error` is set, after the messages before it. After {@link FrameReader.release} all methods
  * throw `Released`.
  */
-export class FrameReader implements MessageSource {
+export class FrameReader {
   static {
     showsItself(this.prototype, (it) =>
       it.isReleased
@@ -110,6 +122,10 @@ export class FrameReader implements MessageSource {
   /** Unparsed bytes may contain more messages. */
   private unparsed = false
   private readonly parts: Parts
+  /** Inflates compressed messages, where that was negotiated. */
+  private inflater: MessageInflater | null = null
+  private makeInflater: (() => MessageInflater) | null = null
+  private readonly maxMessage: number
   private block = ''
   private blockStart = 0
   private blockEnd = 0
@@ -126,7 +142,7 @@ export class FrameReader implements MessageSource {
 
   private readonly ownsRegion: boolean
 
-  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own */
+  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own @internal */
   constructor(
     /** Where it took its memory from, for the opening handshake. @internal */ readonly codec: Codec,
     options: FrameReaderOptions = {},
@@ -136,6 +152,7 @@ export class FrameReader implements MessageSource {
     this.role = role
     this.capacity = capacity
     this.parts = new Parts(maxMessage)
+    this.maxMessage = maxMessage
     this.compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(capacity * compactAt)
 
     this.ownsRegion = region === undefined
@@ -198,9 +215,7 @@ export class FrameReader implements MessageSource {
     for (;;) {
       if (this.cursor === this.end && !this.parse()) return false
       const word = this.i32[this.cursor + 1] as number
-      if ((word & DESCRIPTOR_KIND_MASK) !== KIND_PART) return true
-      this.append(this.i32[this.cursor] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
-      this.cursor += 2
+      if (((PIECES >>> (word & DESCRIPTOR_KIND_MASK)) & 1) === 0 || this.takePiece(this.i32[this.cursor] as number, word)) return true
     }
   }
 
@@ -301,6 +316,8 @@ export class FrameReader implements MessageSource {
     this.cursor = this.end = this.table
     this.unparsed = false
     this.parts.end()
+    this.inflater = null
+    this.makeInflater = null
     this.failure = null
     // Only close messages set it, and the hot path of `next` does not clear it.
   }
@@ -330,6 +347,17 @@ export class FrameReader implements MessageSource {
   /** A message has been handed out and is still valid. @internal */
   get isHeld(): boolean {
     return this.held.live !== null
+  }
+
+  /**
+   * From now on the peer may compress its messages (RFC 7692).
+   *
+   * @param region the one that the reader lives in, with room for {@link MessageInflater.regionBytes} @internal
+   */
+  inflateMessages(region: Region, parameters: InflateParameters): void {
+    // Its state takes memory from the first compressed message on.
+    this.makeInflater = () => new MessageInflater(region, parameters, this.parts, this.maxMessage)
+    this.set(READER_DEFLATE, 1)
   }
 
   // For adapters that read into fixed places of the buffer.
@@ -459,6 +487,10 @@ export class FrameReader implements MessageSource {
   private nextSpecial(at: number, word: number, kind: number): Message | null {
     const length = word >>> DESCRIPTOR_LENGTH_SHIFT
     const offset = this.i32[at] as number
+    if (((DEFLATED_KINDS >>> kind) & 1) !== 0) {
+      if (this.inflater?.isReady) return this.deliverInflated(this.inflater, kind)
+      return this.poll() ? this.next() : null
+    }
     this.cursor = at + 2
     if (kind < OPCODE_CLOSE) {
       this.append(offset, length)
@@ -507,6 +539,53 @@ export class FrameReader implements MessageSource {
     message.size = size
     message.flags = flags
     message.status = status
+    return message
+  }
+
+  /** A piece of a message, which is put together, or inflated. True when a compressed message is whole by it: then the piece stays until it is taken. */
+  private takePiece(offset: number, word: number): boolean {
+    const kind = word & DESCRIPTOR_KIND_MASK
+    const length = word >>> DESCRIPTOR_LENGTH_SHIFT
+    if (kind !== KIND_PART) {
+      this.inflater ??= (this.makeInflater as () => MessageInflater)()
+      return this.inflate(this.inflater, offset, length, kind)
+    }
+    this.append(offset, length)
+    this.cursor += 2
+    return false
+  }
+
+  private inflate(inflater: MessageInflater, offset: number, length: number, kind: number): boolean {
+    if (inflater.isReady) return true
+    // Earlier messages lie where this one goes.
+    this.held.live = null
+    const isText = ((DEFLATED_TEXTS >>> kind) & 1) !== 0
+    const isLast = kind < OPCODE_CLOSE
+    const failure = inflater.inflate(offset, length, isText) ?? (isLast ? inflater.end(isText) : null)
+    if (this.parts.isLarge) this.isUnusual = true
+    if (failure !== null) this.fail(failure)
+    else if (!isLast) this.cursor += 2
+    return failure === null && isLast
+  }
+
+  /** Nothing that has arrived, or will arrive, counts any more. */
+  private fail(failure: ProtocolError): void {
+    this.failure = failure
+    this.cursor = this.end
+    this.unparsed = false
+    this.set(READER_STATE, STATE_FAILED)
+    this.set(READER_HEAD, this.get(READER_TAIL))
+    this.set(READER_PENDING, 0)
+  }
+
+  private deliverInflated(inflater: MessageInflater, kind: number): Message {
+    this.cursor += 2
+    inflater.isReady = false
+    const opcode = kind === KIND_DEFLATED_TEXT ? OPCODE_TEXT : OPCODE_BINARY
+    const { isOnHeap, start, size } = inflater
+    const where = isOnHeap ? ASSEMBLED | (inflater.isAscii ? DESCRIPTOR_ASCII : 0) : 0
+    const message = this.deliver(isOnHeap ? 0 : start, size, opcode | DEFLATED | where)
+    message.wire = inflater.wireLength
     return message
   }
 

@@ -12,6 +12,7 @@ import { released } from '../reader-errors.ts'
 import { ROLE, type Role } from './limits.ts'
 import { MaskKeys, maskKeySource } from './mask-keys.ts'
 import { CloseCode } from './message.ts'
+import { type DeflateSettings, MessageDeflater } from './message-deflater.ts'
 
 /** Options of a {@link FrameWriter}. */
 export interface FrameWriterOptions {
@@ -34,6 +35,8 @@ export const FRAME_WRITER_OPTIONS: Family<FrameWriterOptions> = {
 
 /** FIN: outgoing messages are single frames. */
 const FIN = 0x80
+/** RSV1: the message is compressed (RFC 7692 section 6). */
+const DEFLATED = 0x40
 /** Strings are encoded here before their frame is made, and large payloads pass through piece by piece. A multiple of 4. */
 const STAGE_BYTES = 16 * 1024
 /** Where in the stage a control frame's payload waits while the frame is made in front of it. */
@@ -70,11 +73,14 @@ export class FrameWriter {
   private tail: number
   private view: Uint8Array | null = null
   private isReleased = false
+  /** Compresses messages, where that was negotiated; its state takes memory from the first message on that is worth it. */
+  private deflater: MessageDeflater | null = null
+  private makeDeflater: (() => MessageDeflater) | null = null
   private readonly encoder = new TextEncoder()
 
   private readonly ownsRegion: boolean
 
-  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the writer takes its own */
+  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the writer takes its own @internal */
   constructor(codec: Codec, options: FrameWriterOptions = {}, region?: Region) {
     this.role = options.role ?? 'client'
     this.masked = this.role === 'client'
@@ -230,8 +236,11 @@ export class FrameWriter {
    * @internal
    */
   encodeDetached(kind: 'text' | 'binary', payload: Uint8Array): Uint8Array<ArrayBuffer> {
+    return this.detached(kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY, payload)
+  }
+
+  private detached(opcode: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
     this.checkUsable()
-    const opcode = kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY
     const key = this.masked ? this.keys.next() : 0
     const frame = new Uint8Array(this.encodedLength(payload.length))
     let at = this.exports.writeHeader(this.stage, this.stage + STAGE_BYTES, FIN | opcode, payload.length, this.masked ? 1 : 0, key)
@@ -263,6 +272,46 @@ export class FrameWriter {
     const end = this.stage + CONTROL_AT
     const length = this.exports.writeFrame(this.stage, end, end, payload.length, FIN | opcode, this.masked ? 1 : 0, key)
     return this.stageView.slice(0, length)
+  }
+
+  // Compressed messages (RFC 7692). Once a message is compressed it must be sent: the next one may refer to it.
+
+  /**
+   * From now on messages may be compressed.
+   *
+   * @param region the one that the writer lives in, with room for {@link MessageDeflater.regionBytes} @internal
+   */
+  deflateMessages(region: Region, settings: DeflateSettings): void {
+    this.makeDeflater = () => new MessageDeflater(region, settings)
+  }
+
+  /** Compresses a message, for {@link FrameWriter.encodeDeflated} or {@link FrameWriter.detachedDeflated}. @internal */
+  deflate(payload: Uint8Array): void {
+    this.checkUsable()
+    this.deflater ??= (this.makeDeflater as () => MessageDeflater)()
+    const { deflater } = this
+    deflater.begin()
+    for (let i = 0; ; i += STAGE_BYTES) {
+      const piece = payload.subarray(i, i + STAGE_BYTES)
+      copyInto(this.stageView, 0, piece, piece.length)
+      const isLast = i + STAGE_BYTES >= payload.length
+      deflater.put(this.stage, within(piece.length, STAGE_BYTES), isLast)
+      if (isLast) return
+    }
+  }
+
+  /** Encodes the message that was compressed last. False when it does not fit. @internal */
+  encodeDeflated(kind: 'text' | 'binary'): boolean {
+    const { made, length, onHeap } = this.deflater as MessageDeflater
+    const opcode = DEFLATED | (kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY)
+    if (onHeap !== null) return this.encode(opcode, onHeap, onHeap.length)
+    return length <= this.room ? this.frame(made, length, opcode) : this.full()
+  }
+
+  /** The same in a new array. @internal */
+  detachedDeflated(kind: 'text' | 'binary'): Uint8Array<ArrayBuffer> {
+    const { made, length, onHeap } = this.deflater as MessageDeflater
+    return this.detached(DEFLATED | (kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY), onHeap ?? this.u8.subarray(made, made + length))
   }
 
   // For the opening handshake, which comes before the first frame and uses the same memory.

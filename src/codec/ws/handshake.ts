@@ -12,7 +12,18 @@ import { bytesOf, textOf } from '../inputs.ts'
 import { FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { HeadWriter } from './head-writer.ts'
-import { findField, listMembers, responseFault, type UpgradeFault, type UpgradeHead, upgradeFault } from './upgrade.ts'
+import { acceptDeflateOffer, type DeflateAcceptance, type DeflateParameters, type DeflateWishes, deflateOffer } from './permessage-deflate.ts'
+import {
+  chosenDeflate,
+  EXTENSIONS,
+  findField,
+  listMembers,
+  responseFault,
+  type UpgradeFault,
+  type UpgradeHead,
+  upgradeFault,
+  valuesOf,
+} from './upgrade.ts'
 
 export { findField, type UpgradeHead } from './upgrade.ts'
 
@@ -105,6 +116,8 @@ export interface ClientHello {
   readonly protocols: readonly string[]
   /** 16 random bytes (RFC 6455 section 4.1, item 7). */
   readonly nonce: Uint8Array
+  /** Offers permessage-deflate (RFC 7692). @internal */
+  readonly deflate?: DeflateWishes | null
 }
 
 /** The client's end: writes the request when made; then `receive` after each read. */
@@ -117,6 +130,11 @@ export class ClientHandshake {
   protocol = ''
   /** Fields of the response. */
   headers: Fields = []
+  /** What was agreed on of permessage-deflate. @internal */
+  deflate: DeflateParameters | null = null
+  /** Chosen extensions, as the response names them; `''` for none. @internal */
+  extensions = ''
+  private readonly wishes: DeflateWishes | null
   private readonly reader: FrameReader
   private readonly response: ResponseReader
   private readonly offered: readonly string[]
@@ -143,6 +161,7 @@ export class ClientHandshake {
     const out = new HeadWriter(reader, writer)
     this.reader = reader
     this.offered = hello.protocols
+    this.wishes = hello.deflate ?? null
     const nonce = bytesOf('nonce', hello.nonce)
     // A shorter nonce would leave old bytes in the memory, and they would be sent to the peer.
     checkInteger('nonce', nonce.length, HANDSHAKE_NONCE_BYTES, HANDSHAKE_NONCE_BYTES, 'bytes')
@@ -152,6 +171,7 @@ export class ClientHandshake {
     out.upgradeFields(nonce)
     this.accept = out.accept
     if (hello.protocols.length > 0) out.field('Sec-WebSocket-Protocol', hello.protocols.join(', '))
+    if (this.wishes !== null) out.field('Sec-WebSocket-Extensions', deflateOffer(this.wishes))
     for (const [name, value] of hello.headers) if (name.toLowerCase() !== 'host') out.field(name, value)
     this.response = new ResponseReader(reader.codec, {
       capacity: maxHead + PIECE,
@@ -223,6 +243,8 @@ export class ClientHandshake {
     }
     const fault = responseFault(head, this.accept)
     if (fault !== null) throw fault
+    this.deflate = chosenDeflate(head, this.wishes)
+    if (this.deflate !== null) this.extensions = listMembers(head.headers, EXTENSIONS).join(', ')
     this.protocol = this.chosenProtocol(head)
   }
 
@@ -280,6 +302,9 @@ export class ServerHandshake {
   private request: RequestReader | null = null
   /** The key of a valid request, for the answer. */
   private key: string | null = null
+  /** Its offers of extensions. */
+  private offers: readonly string[] = []
+  private acceptance: DeflateAcceptance | null = null
 
   /**
    * The reader and writer must share one memory.
@@ -326,6 +351,7 @@ export class ServerHandshake {
     textOf('head.target', target)
     checkFields('head.headers', headers)
     const fault = upgradeFault(head)
+    this.offers = valuesOf(headers, EXTENSIONS)
     this.key = fault === null ? (findField(headers, 'sec-websocket-key') as string) : null
     return {
       path: target,
@@ -334,6 +360,15 @@ export class ServerHandshake {
       protocols: listMembers(headers, 'sec-websocket-protocol'),
       fault,
     }
+  }
+
+  /**
+   * Takes the client's first offer of permessage-deflate that suits; {@link ServerHandshake.accept} answers it. Without one the connection goes on
+   * without. @internal
+   */
+  agree(wishes: DeflateWishes): DeflateAcceptance | null {
+    this.acceptance = acceptDeflateOffer(this.offers, wishes)
+    return this.acceptance
   }
 
   /** Writes the 101 response. Throws `NotOpen` when no valid request has been received. */
@@ -345,6 +380,7 @@ export class ServerHandshake {
     out.begin()
     out.switching(this.key)
     if (protocol !== '') out.field('Sec-WebSocket-Protocol', protocol)
+    if (this.acceptance !== null) out.field('Sec-WebSocket-Extensions', this.acceptance.field)
     for (const [name, value] of headers) out.field(name, value)
     out.endOfHead()
   }

@@ -41,6 +41,8 @@ export interface MessageSource {
 
 /** Set in {@link Message.flags} for a message whose bytes are in the assembly buffer. @internal */
 export const ASSEMBLED = 32
+/** Set for a message that was compressed: {@link Message.wire} says how long it was. @internal */
+export const DEFLATED = 64
 
 /**
  * A borrowed message. It is valid until the next `next`, `recv` or `readable` on the same connection (sending does not invalidate it);
@@ -65,6 +67,7 @@ export class Message {
   /** @internal */ offset = 0
   /** @internal */ size = 0
   /** @internal */ status = 0
+  /** @internal */ wire = 0
 
   /** @internal */
   constructor(private readonly source: MessageSource) {}
@@ -81,6 +84,12 @@ export class Message {
   get length(): number {
     if (this.live === null) stale()
     return this.size
+  }
+
+  /** Payload bytes as they were received: for a compressed message (RFC 7692) those before inflating, otherwise {@link Message.length}. */
+  get wireLength(): number {
+    this.check()
+    return this.flags & DEFLATED ? this.wire : this.size
   }
 
   /**
@@ -151,7 +160,7 @@ export class Message {
   toOwned(): OwnedMessage {
     const kind = this.kind
     const data = kind === 'text' || kind === 'close' ? this.text : this.bytes.slice()
-    return new OwnedMessage(kind, data, this.closeCode)
+    return new OwnedMessage(kind, data, this.closeCode, this.flags & DEFLATED ? this.wire : -1)
   }
 
   private dataView(index: number, width: number): DataView {
@@ -201,7 +210,13 @@ export class OwnedMessage {
     readonly data: string | Uint8Array<ArrayBuffer>,
     /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Of any other, 0. */
     readonly closeCode: number = 0,
+    /** @internal */ private readonly wire: number = -1,
   ) {}
+
+  /** Payload bytes as they were received: of a compressed message (RFC 7692) those before inflating, otherwise {@link OwnedMessage.length}. */
+  get wireLength(): number {
+    return this.wire < 0 ? this.length : this.wire
+  }
 
   /** The data as a string. */
   get text(): string {

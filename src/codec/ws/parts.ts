@@ -32,6 +32,11 @@ export class Parts {
     this.length = needed
   }
 
+  /** Bytes of the message so far. */
+  get size(): number {
+    return this.length
+  }
+
   /** The message is whole. Returns its length. */
   end(): number {
     const { length } = this

@@ -17,7 +17,7 @@ import {
   ERROR_RESERVED_BITS_SET,
   ERROR_UNMASKED_FRAME_FROM_CLIENT,
 } from '../../../assembly/abi.ts'
-import { ProtocolError } from '../../errors.ts'
+import { type CompressionError, ProtocolError } from '../../errors.ts'
 import { CloseCode } from './message.ts'
 
 /** @param a the first number of the error @param b the second */
@@ -26,7 +26,7 @@ export function protocolError(code: number, a: number, b: number): ProtocolError
     case ERROR_RESERVED_BITS_SET:
       return new ProtocolError(
         'ReservedBitsSet',
-        `reserved bits ${a.toString(2).padStart(3, '0')} are set, but no extension was negotiated`,
+        `reserved bits ${a.toString(2).padStart(3, '0')} are set, but no extension that was negotiated gives them a meaning`,
         CloseCode.Protocol,
         { bits: a },
       )
@@ -66,4 +66,9 @@ export function protocolError(code: number, a: number, b: number): ProtocolError
     default:
       throw new RangeError(`unknown protocol error ${code}`)
   }
+}
+
+/** A compressed message that is not what RFC 7692 section 7.2.2 asks for. */
+export function invalidCompressedData(cause: CompressionError): ProtocolError {
+  return new ProtocolError('InvalidCompressedData', `a compressed message is broken: ${cause.message}`, CloseCode.InvalidPayload, {}, { cause })
 }

@@ -4,6 +4,10 @@ import { HandshakeError, type HandshakeErrorCode, type HandshakeResponse } from 
 import type { HttpVersion } from '../http/borrowed-head.ts'
 import type { Fields } from '../http/fields.ts'
 import { textOf } from '../inputs.ts'
+import { type DeflateParameters, type DeflateWishes, readDeflateAnswer } from './permessage-deflate.ts'
+
+/** In lower case. */
+export const EXTENSIONS = 'sec-websocket-extensions'
 
 /** A request head, read by the request reader or by a server of the platform. */
 export interface UpgradeHead {
@@ -26,7 +30,7 @@ export interface UpgradeFault {
 }
 
 /** Values of all fields of that name (lower case). */
-function valuesOf(fields: Fields, name: string): string[] {
+export function valuesOf(fields: Fields, name: string): string[] {
   return fields.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value)
 }
 
@@ -76,7 +80,7 @@ function hasBody(headers: Fields): boolean {
 }
 
 /**
- * The checks of RFC 6455 section 4.1 on a 101 response, in its order. Null for one that accepts.
+ * The checks of RFC 6455 section 4.1 on a 101 response, in its order, up to the extensions. Null for one that accepts.
  *
  * @param accept the Sec-WebSocket-Accept that answers our key
  */
@@ -89,9 +93,17 @@ export function responseFault(response: HandshakeResponse, accept: string): Hand
   if (answers.length !== 1 || answers[0] !== accept) {
     return fault('InvalidAcceptKey', 'Sec-WebSocket-Accept does not answer our key: this is no WebSocket server, or a cache in between')
   }
-  // A field without members chooses nothing.
-  if (listMembers(headers, 'sec-websocket-extensions').length > 0) {
-    return fault('UnexpectedExtension', 'the server chose an extension, but none was offered')
-  }
   return null
+}
+
+/**
+ * What the server's choice of extensions comes to (RFC 6455 section 4.1, RFC 7692 section 5.1): the parameters of compression, null without it. Throws
+ * `UnexpectedExtension`.
+ *
+ * @param wishes what was offered; null when nothing was
+ */
+export function chosenDeflate(response: HandshakeResponse, wishes: DeflateWishes | null): DeflateParameters | null {
+  const answer = readDeflateAnswer(valuesOf(response.headers, EXTENSIONS), wishes)
+  if (!('fault' in answer)) return answer.parameters
+  throw new HandshakeError('UnexpectedExtension', `the server chose an extension in a way that it may not: ${answer.fault}`, response)
 }

@@ -1,13 +1,14 @@
 /** `AtomicClientPool`: a {@link ClientPool} whose slots any thread may hold and return. */
 
 import { responseLimits } from '../../codec/http/limits.ts'
-import { RequestWriter } from '../../codec/http/request-writer.ts'
-import { ResponseReader } from '../../codec/http/response-reader.ts'
+import { MADE } from '../../composition.ts'
 import { UsageError } from '../../errors.ts'
 import { checkInteger, type Family, integer, readOptions } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
-import type { Runtime } from '../../runtime.ts'
-import { ClientPool, type PoolPlace, preparePool } from '../client-pool.ts'
+import type { ThreadedRuntime } from '../../runtime.ts'
+import type { ClientPoolBuilder } from '../builder.ts'
+import { type ClientPool, type OpenPool, preparePool } from '../client-pool.ts'
+import type { HttpConnection, HttpConnectionClass } from '../connection.ts'
 import { type AcquireOptions, type ClientPoolOptions, DEFAULT_TIMEOUT, POOL_OPTIONS } from '../options.ts'
 import { PoolCore } from '../pool-core.ts'
 import type { SlotOwner } from '../slot.ts'
@@ -39,13 +40,6 @@ export const ATOMIC_POOL_OPTIONS: Family<AtomicClientPoolOptions> = {
   spin: integer(0, 10_000, 'µs', DEFAULT_SPIN),
 }
 
-/** The class whose static method was called. */
-export interface AtomicClientPoolClass<Self extends AtomicClientPool> {
-  readonly runtime: Runtime
-  readonly threads: Attachments
-  new (core: PoolCore, place: PoolPlace, timeout: number, plan: PoolPlan, remote: RemoteSlots, threads: Attachments): Self
-}
-
 const DEFAULT_CAPACITY = 64 * 1024
 const DEFAULT_MAX_HEAD = 16 * 1024
 const DEFAULT_WRITE_CAPACITY = 32 * 1024
@@ -64,97 +58,139 @@ const MOST_PAGES = 32_767
  *
  * A whole response must fit `capacity` (default 64 KiB): its body may have `capacity` less `maxHeadSize` bytes, and fails with `BodyTooLarge` beyond.
  */
-export class AtomicClientPool extends ClientPool {
-  /** What this thread knows of pools. An entry point supplies it. @internal */
-  static readonly threads: Attachments
-
-  /** @internal */
-  constructor(
-    core: PoolCore,
-    place: PoolPlace,
-    timeout: number,
-    /** What a thread needs to attach: post it once, then hand slots off with `isAttached`. */
-    readonly plan: PoolPlan,
-    private readonly remote: RemoteSlots,
-    private readonly threads: Attachments,
-  ) {
-    super(core, place, timeout)
-  }
-
-  /** As `ClientPool.connect`, with slots in shared memory. Throws `OptionUnsupported` where threads can't share memory. */
-  static override async connect<Self extends ClientPool>(
-    this: { readonly runtime: Runtime } & (new (...args: never[]) => Self),
-    url: string | URL,
-    given: AtomicClientPoolOptions = {},
-  ): Promise<Self> {
-    const options = readOptions(ATOMIC_POOL_OPTIONS, given)
-    const Pool = this as unknown as AtomicClientPoolClass<AtomicClientPool>
-    const { runtime } = Pool
-    const { address, host, place, resolved, defaultHeaders } = preparePool(url, options)
-    const { threads, clock } = runtime
-    if (threads === undefined || typeof SharedArrayBuffer === 'undefined') {
-      throw new UsageError('OptionUnsupported', 'threads cannot share memory on this runtime: use ClientPool')
-    }
-    const timeout = options.timeout ?? DEFAULT_TIMEOUT
-    const { connections } = resolved
-    const spare = options.spareBlocks ?? connections
-    const reader = readerOptions(options)
-    const writer = { writeBufferCapacity: options.writeBufferCapacity ?? DEFAULT_WRITE_CAPACITY, basePath: place.basePath, defaultHeaders }
-    const blocks = connections + spare
-    const plan: PoolPlan = {
-      id: poolId(),
-      memory: sharedMemory(planBytes(blocks, writer, reader), blocks),
-      module: threads.sharedModule(),
-      blocks,
-      host,
-      ...writer,
-      reader,
-      timeout,
-      decompress: options.decompress ?? false,
-      spin: (options.spin ?? DEFAULT_SPIN) / 1000,
-    }
-    // It has the default fields in it, whose values may be secrets.
-    showsItself(plan, (it) => ({ id: it.id, blocks: it.blocks }))
-    const memory = new PoolMemory(plan)
-    const remote = new RemoteSlots(memory, plan, { clock, immediately: threads.immediately })
-    const makeSlot = (index: number, owner: SlotOwner): SharedSlot => {
-      return new SharedSlot(index, new RequestWriter(runtime.codec, host, writer), new ResponseReader(runtime.codec, reader), owner, remote)
-    }
-    const core = new PoolCore(runtime, address, options, resolved, makeSlot, remote)
-    try {
-      await core.connect(options.signal ?? undefined)
-    } catch (error) {
-      remote.close()
-      throw error
-    }
-    Pool.threads.own(plan)
-    return new Pool(core, place, timeout, plan, remote, Pool.threads) as unknown as Self
-  }
-
-  override tryAcquire(): OwnedSlot | null {
-    return this.core.take() as OwnedSlot | null
-  }
-
-  override acquire(options?: AcquireOptions): Promise<OwnedSlot> {
-    return super.acquire(options) as Promise<OwnedSlot>
-  }
-
+export interface AtomicClientPool extends ClientPool {
+  /** What a thread needs to attach: post it once, then hand slots off with `isAttached`. */
+  readonly plan: PoolPlan
+  tryAcquire(): OwnedSlot | null
+  acquire(options?: AcquireOptions): Promise<OwnedSlot>
   /**
    * Takes back every slot that `worker` holds at once when it exits, throws or is terminated. `handOff(worker)` does so by itself; call this for
    * workers that acquire through a `SharedAcquirer`, or get their slots from other workers.
    */
-  watch(worker: WorkerLike): void {
-    this.remote.watch(worker)
-  }
-
+  watch(worker: WorkerLike): void
   /** As `ClientPool.close`; slots that other threads hold count as in use. Calls of those threads fail with `PoolClosed`. */
-  override async close(options: { timeout?: number | undefined } = {}): Promise<void> {
-    const closing = super.close(options)
-    this.remote.beginClose()
-    await closing
-    this.remote.close()
-    this.threads.disown(this.plan)
+  close(options?: { timeout?: number | undefined }): Promise<void>
+}
+
+/** What such a pool is made of. */
+export interface OpenAtomicPool extends OpenPool {
+  /** @internal */
+  readonly plan: PoolPlan
+  /** @internal */
+  readonly remote: RemoteSlots
+}
+
+/** The class of {@link AtomicClientPool}: one that derives from the `ClientPool` of its runtime. */
+export interface AtomicClientPoolClass {
+  readonly prototype: AtomicClientPool
+  new (open: OpenAtomicPool): AtomicClientPool
+  /** As `ClientPool.connect`, with slots in shared memory. Throws `OptionUnsupported` where threads can't share memory. */
+  connect<Self extends AtomicClientPool>(
+    this: new (
+      open: OpenAtomicPool,
+    ) => Self,
+    url: string | URL,
+    options?: AtomicClientPoolOptions,
+  ): Promise<Self>
+  /** A builder with every option at its default. */
+  builder<Self extends AtomicClientPool>(this: (new (open: OpenAtomicPool) => Self) & Pick<AtomicClientPoolClass, 'connect'>): ClientPoolBuilder<Self>
+}
+
+/** What such pools stand on. */
+export interface AtomicPoolGround {
+  readonly runtime: ThreadedRuntime
+  readonly HttpConnection: HttpConnectionClass<HttpConnection>
+  readonly threads: Attachments
+}
+
+/** The class over the `ClientPool` of the same runtime. */
+export function atomicClientPool(Pool: typeof ClientPool, ground: AtomicPoolGround): AtomicClientPoolClass {
+  const { threads } = ground
+  return class AtomicClientPool extends Pool {
+    readonly plan: PoolPlan
+    readonly #remote: RemoteSlots
+
+    constructor(made: OpenAtomicPool) {
+      super(made)
+      this.plan = made.plan
+      this.#remote = made.remote
+    }
+
+    static override async connect<Self extends ClientPool>(
+      this: new (
+        open: OpenAtomicPool,
+      ) => Self,
+      url: string | URL,
+      given: AtomicClientPoolOptions = {},
+    ): Promise<Self> {
+      const open = await openAtomicPool(ground, url, given)
+      threads.own(open.plan)
+      return new this(open)
+    }
+
+    override tryAcquire(): OwnedSlot | null {
+      return this._$core.take() as OwnedSlot | null
+    }
+
+    override acquire(options?: AcquireOptions): Promise<OwnedSlot> {
+      return super.acquire(options) as Promise<OwnedSlot>
+    }
+
+    watch(worker: WorkerLike): void {
+      this.#remote.watch(worker)
+    }
+
+    override async close(options: { timeout?: number | undefined } = {}): Promise<void> {
+      const closing = super.close(options)
+      this.#remote.beginClose()
+      await closing
+      this.#remote.close()
+      threads.disown(this.plan)
+    }
   }
+}
+
+async function openAtomicPool(ground: AtomicPoolGround, url: string | URL, given: AtomicClientPoolOptions): Promise<OpenAtomicPool> {
+  const { runtime } = ground
+  const { RequestWriter, ResponseReader } = runtime.http
+  const options = readOptions(ATOMIC_POOL_OPTIONS, given)
+  const { address, host, place, resolved, defaultHeaders } = preparePool(url, options)
+  if (typeof SharedArrayBuffer === 'undefined') {
+    throw new UsageError('OptionUnsupported', 'threads cannot share memory on this runtime: use ClientPool')
+  }
+  const timeout = options.timeout ?? DEFAULT_TIMEOUT
+  const { connections } = resolved
+  const spare = options.spareBlocks ?? connections
+  const reader = readerOptions(options)
+  const writer = { writeBufferCapacity: options.writeBufferCapacity ?? DEFAULT_WRITE_CAPACITY, basePath: place.basePath, defaultHeaders }
+  const blocks = connections + spare
+  const plan: PoolPlan = {
+    id: poolId(),
+    memory: sharedMemory(planBytes(blocks, writer, reader), blocks),
+    module: runtime.threads.sharedModule(),
+    blocks,
+    host,
+    ...writer,
+    reader,
+    timeout,
+    decompress: options.decompress ?? false,
+    spin: (options.spin ?? DEFAULT_SPIN) / 1000,
+  }
+  // It has the default fields in it, whose values may be secrets.
+  showsItself(plan, (it) => ({ id: it.id, blocks: it.blocks }))
+  const memory = new PoolMemory(plan)
+  const remote = new RemoteSlots(memory, plan, { clock: runtime.clock, immediately: runtime.threads.immediately })
+  const makeSlot = (index: number, owner: SlotOwner): SharedSlot => {
+    return new SharedSlot(index, new RequestWriter(host, writer), new ResponseReader(reader), owner, remote)
+  }
+  const core = new PoolCore(ground, address, options, resolved, makeSlot, remote)
+  try {
+    await core.connect(options.signal ?? undefined)
+  } catch (error) {
+    remote.close()
+    throw error
+  }
+  return { [MADE]: true, core, place, timeout, plan, remote }
 }
 
 /** A whole response has to lie in the slot's memory, where every thread can see it. */

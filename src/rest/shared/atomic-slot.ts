@@ -3,6 +3,7 @@
 import type { Request } from '../../codec/http/request.ts'
 import type { RequestWriter } from '../../codec/http/request-writer.ts'
 import { RestResponse } from '../../codec/http/response.ts'
+import { MADE, type Made } from '../../composition.ts'
 import { type CompressionError, type HttpError, type RequestSent, RestError, UsageError } from '../../errors.ts'
 import { checkInteger, checkOptions, type Family, flag, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
@@ -66,8 +67,19 @@ const NOT_SENT = { requestSent: 'nothing', phase: 'queue', elapsed: 0 } as const
 
 /** The class whose static method was called. */
 export interface AtomicClientSlotClass<Self extends AtomicClientSlot> {
+  /** @internal */
+  readonly _$ground: Attachments
+  new (received: ReceivedSlot): Self
+}
+
+/** What a slot is made of on the thread that receives it. */
+export interface ReceivedSlot extends Made {
+  /** @internal */
+  readonly attachment: Attachment
+  /** @internal */
+  readonly message: SlotMessage
+  /** @internal */
   readonly threads: Attachments
-  new (attachment: Attachment, message: SlotMessage, threads: Attachments): Self
 }
 
 /**
@@ -84,60 +96,64 @@ export interface AtomicClientSlotClass<Self extends AtomicClientSlot> {
  */
 export class AtomicClientSlot {
   static {
-    showsItself(this.prototype, (it) => ({ index: it.index, held: it.isHeld }))
+    showsItself(this.prototype, (it) => ({ index: it.index, held: it.#isHeld }))
   }
 
-  /** What an entry point supplies. @internal */
-  static readonly threads: Attachments
+  /** @internal */
+  static readonly _$ground: Attachments
 
   /** Makes this slot's requests, in shared memory. */
   readonly writer: RequestWriter
   /** Number of the slot, 0 to `connections` - 1. */
   readonly index: number
 
-  private readonly response: ReceivedResponse
-  private readonly cells: SharedCells
-  private readonly pool: number
+  readonly #response: ReceivedResponse
+  readonly #cells: SharedCells
+  readonly #pool: number
   /** First cell of its block. @internal */
   readonly at: number
-  private readonly block: number
-  private readonly lease: number
-  private isHeld = true
+  readonly #block: number
+  readonly #lease: number
+  #isHeld = true
   /** The request that was submitted and not yet answered; 0 for none. */
-  private request = 0
+  #request = 0
   /** The content coding of its response is undone. */
-  private decompresses = false
+  #decompresses = false
   /** How far a request got that was given up together with the slot. */
-  private left: RequestSent = 'nothing'
+  #left: RequestSent = 'nothing'
 
-  /** @internal */
-  constructor(
-    private readonly attachment: Attachment,
-    private readonly message: SlotMessage,
-    private readonly threads: Attachments,
-  ) {
+  readonly #attachment: Attachment
+  readonly #message: SlotMessage
+  readonly #threads: Attachments
+
+  /** For the static methods, and for classes that are derived from this one. */
+  constructor(made: ReceivedSlot) {
+    const { attachment, message, threads } = made
+    this.#attachment = attachment
+    this.#message = message
+    this.#threads = threads
     const { cells, memory, plan } = attachment
     const block = checkInteger('the block of a slot message', message.block, 0, plan.blocks - 1, '')
     const lease = checkInteger('the lease of a slot message', message.lease, 0, LEASE_MASK, '')
     const index = checkInteger('the index of a slot message', message.index, 0, plan.blocks - 1, '')
-    this.cells = cells
-    this.pool = memory.pool
+    this.#cells = cells
+    this.#pool = memory.pool
     this.at = memory.cellsOf(block)
-    this.block = block
-    this.lease = lease
+    this.#block = block
+    this.#lease = lease
     this.index = index
-    if (!receive(cells, this.at, lease, threads.thread)) throw this.notHeld('it was received before, or taken back')
+    if (!receive(cells, this.at, lease, threads.thread)) throw this.#notHeld('it was received before, or taken back')
     const { writer, response } = attachment.objectsOf(block)
     this.writer = writer
-    this.response = response
+    this.#response = response
     writer.inUse = false
     if (claimWriter(cells, this.at, attachment.number)) writer.refresh()
-    this.touch()
+    this.#touch()
   }
 
   /** Makes a pool known to this thread, so that the messages of its slots can be short (`handOff(worker, { isAttached: true })`). */
   static attach<Self extends AtomicClientSlot>(this: AtomicClientSlotClass<Self>, plan: PoolPlan): void {
-    this.threads.attach(plan)
+    this._$ground.attach(plan)
   }
 
   /**
@@ -145,7 +161,7 @@ export class AtomicClientSlot {
    * forgotten when the thread attaches to another one.
    */
   static detach<Self extends AtomicClientSlot>(this: AtomicClientSlotClass<Self>, plan: PoolPlan): void {
-    this.threads.detach(checkPlan('plan', plan).id)
+    this._$ground.detach(checkPlan('plan', plan).id)
   }
 
   /**
@@ -153,7 +169,8 @@ export class AtomicClientSlot {
    * does not know the pool.
    */
   static receive<Self extends AtomicClientSlot>(this: AtomicClientSlotClass<Self>, message: SlotMessage): Self {
-    return new this(this.threads.get(message), message, this.threads)
+    const threads = this._$ground
+    return new this({ [MADE]: true, attachment: threads.get(message), message, threads })
   }
 
   /**
@@ -162,13 +179,13 @@ export class AtomicClientSlot {
    * the owner does not answer within a second of the limit.
    */
   async send(request: Request, options: AtomicSendOptions = {}): Promise<AtomicResponse> {
-    const { since, end } = this.begin(request, options)
+    const { since, end } = this.#begin(request, options)
     const signal = options.signal ?? undefined
-    const outcome = await this.answered(end, signal)
-    if (outcome === 'aborted') this.abort(since, signal)
-    else if (outcome === 'late') this.abandon(TIMED_OUT)
-    if (outcome !== 'over' && (await this.answered(this.now() + GRACE)) !== 'over') throw this.ownerGone(since, signal)
-    return this.finish(since, signal)
+    const outcome = await this.#answered(end, signal)
+    if (outcome === 'aborted') this.#abort(since, signal)
+    else if (outcome === 'late') this.#abandon(TIMED_OUT)
+    if (outcome !== 'over' && (await this.#answered(this.#now() + GRACE)) !== 'over') throw this.#ownerGone(since, signal)
+    return this.#finish(since, signal)
   }
 
   /**
@@ -176,33 +193,33 @@ export class AtomicClientSlot {
    * owns the sockets, which would wait for itself.
    */
   sendSync(request: Request, options: AtomicSendOptions = {}): AtomicResponse {
-    if (this.threads.owns(this.attachment.plan)) {
+    if (this.#threads.owns(this.#attachment.plan)) {
       throw new UsageError('InvalidOption', 'sendSync would block the thread that owns the sockets: use send there')
     }
-    const { answers } = this.attachment
-    const { since, end } = this.begin(request, options)
-    if (!answers.block(this, () => this.remaining(end))) {
-      this.abandon(TIMED_OUT)
-      const last = this.now() + GRACE
-      if (!answers.block(this, () => this.remaining(last))) throw this.ownerGone(since)
+    const { answers } = this.#attachment
+    const { since, end } = this.#begin(request, options)
+    if (!answers.block(this, () => this.#remaining(end))) {
+      this.#abandon(TIMED_OUT)
+      const last = this.#now() + GRACE
+      if (!answers.block(this, () => this.#remaining(last))) throw this.#ownerGone(since)
     }
-    return this.finish(since, options.signal)
+    return this.#finish(since, options.signal)
   }
 
   /** Tells the owner that this thread still needs the slot, although it sends nothing: every request does so too. Throws `SlotReleased`. */
   renew(): void {
-    if (!this.isHeld || this.phase() !== HELD) throw this.notHeld('it was released, or taken back')
-    this.touch()
+    if (!this.#isHeld || this.#phase() !== HELD) throw this.#notHeld('it was released, or taken back')
+    this.#touch()
   }
 
   /** Hands the slot on to another thread: post the returned message. Throws `SlotReleased` when the slot is not held, or a request is under way. */
   handOff(worker?: Pick<WorkerLike, 'threadId'>): SlotMessage {
     const thread = worker === undefined ? 0 : checkInteger('threadId of the worker', worker?.threadId, -1, 2 ** 31 - 2, '') + 1
-    if (!this.isHeld || this.request !== 0 || !passOn(this.cells, this.at, this.lease, thread)) {
-      throw this.notHeld('it was released, taken back, or has a request under way')
+    if (!this.#isHeld || this.#request !== 0 || !passOn(this.#cells, this.at, this.#lease, thread)) {
+      throw this.#notHeld('it was released, taken back, or has a request under way')
     }
-    this.end()
-    return { ...this.message, plan: this.attachment.plan }
+    this.#end()
+    return { ...this.#message, plan: this.#attachment.plan }
   }
 
   /**
@@ -210,12 +227,12 @@ export class AtomicClientSlot {
    * and neither does one after the slot was taken away from this thread, or the pool was closed.
    */
   release(): void {
-    if (!this.isHeld) return
-    const from = giveBack(this.cells, this.pool, this.at, this.block, this.lease)
-    this.left = from === SUBMITTED ? 'nothing' : from === SENDING ? 'partly' : 'fully'
-    this.end()
+    if (!this.#isHeld) return
+    const from = giveBack(this.#cells, this.#pool, this.at, this.#block, this.#lease)
+    this.#left = from === SUBMITTED ? 'nothing' : from === SENDING ? 'partly' : 'fully'
+    this.#end()
     // A call that waits for the answer ends.
-    if (this.request !== 0) this.attachment.answers.check()
+    if (this.#request !== 0) this.#attachment.answers.check()
   }
 
   /** As `release`. */
@@ -225,39 +242,39 @@ export class AtomicClientSlot {
 
   /** How the last exchange went. @internal */
   get timings(): ResponseTimings {
-    const { view } = this.attachment.memory.memory
+    const { view } = this.#attachment.memory.memory
     const time = (i: number): number => view.getFloat64((this.at + BLOCK_TIMES + 2 * i) * 4, true)
     return { firstByte: time(0), total: time(1), reused: time(2) !== 0, connectionAge: time(3), requests: time(4) }
   }
 
-  private end(): void {
-    this.isHeld = false
-    this.response.expire()
+  #end(): void {
+    this.#isHeld = false
+    this.#response.expire()
     // Its memory is no longer this thread's.
     this.writer.inUse = true
   }
 
-  private now(): number {
-    return this.attachment.runtime.clock.now()
+  #now(): number {
+    return this.#attachment.runtime.clock.now()
   }
 
-  private remaining(end: number): number {
-    return end === Number.POSITIVE_INFINITY ? end : Math.max(0, end - this.now())
+  #remaining(end: number): number {
+    return end === Number.POSITIVE_INFINITY ? end : Math.max(0, end - this.#now())
   }
 
-  private phase(): number {
-    return phaseUnder(this.cells.load(this.at + BLOCK_STATE), this.lease)
+  #phase(): number {
+    return phaseUnder(this.#cells.load(this.at + BLOCK_STATE), this.#lease)
   }
 
   /** Nothing more to wait for: answered, or the lease is over. @internal */
   isOver(): boolean {
-    const phase = this.phase()
+    const phase = this.#phase()
     return phase !== SUBMITTED && phase !== SENDING
   }
 
   /** Waits for the answer until `end`, or until `signal` is aborted. */
-  private answered(end: number, signal?: AbortSignal): Promise<'over' | 'late' | 'aborted'> {
-    const { answers, runtime } = this.attachment
+  #answered(end: number, signal?: AbortSignal): Promise<'over' | 'late' | 'aborted'> {
+    const { answers, runtime } = this.#attachment
     const { clock } = runtime
     return new Promise((resolve) => {
       let timer: unknown
@@ -272,10 +289,10 @@ export class AtomicClientSlot {
         leave(this.isOver() ? 'over' : outcome)
       }
       const onAbort = (): void => giveUp('aborted')
-      const onTimer = (): void => (this.remaining(end) > 0 ? setTimer() : giveUp('late'))
+      const onTimer = (): void => (this.#remaining(end) > 0 ? setTimer() : giveUp('late'))
       // By itself, the wait would not keep this thread alive: it has a timer even without a limit.
       const setTimer = (): void => {
-        timer = clock.set(onTimer, Math.min(Math.ceil(this.remaining(end)), TIMER_MAX))
+        timer = clock.set(onTimer, Math.min(Math.ceil(this.#remaining(end)), TIMER_MAX))
       }
       setTimer()
       signal?.addEventListener('abort', onAbort, { once: true })
@@ -283,22 +300,24 @@ export class AtomicClientSlot {
     })
   }
 
-  private touch(): void {
-    this.cells.add(this.at + BLOCK_TOUCHED, 1)
+  #touch(): void {
+    this.#cells.add(this.at + BLOCK_TOUCHED, 1)
   }
 
   /** HELD to SUBMITTED. */
-  private begin(request: Request, options: AtomicSendOptions): { since: number; end: number } {
-    const { cells, at, attachment, writer } = this
+  #begin(request: Request, options: AtomicSendOptions): { since: number; end: number } {
+    const cells = this.#cells
+    const attachment = this.#attachment
+    const { at, writer } = this
     checkOptions(ATOMIC_SEND_OPTIONS, options)
     const { timeout = attachment.plan.timeout, decompress = attachment.plan.decompress } = options
     const signal = options.signal ?? undefined
     if (signal?.aborted) {
       throw abandonedRequest('RequestAborted', 'the request was aborted before it was sent', NOT_SENT, signal.reason)
     }
-    if (!this.isHeld) throw this.notHeld('it was released')
+    if (!this.#isHeld) throw this.#notHeld('it was released')
     checkRequest(request)
-    if (this.request !== 0) throw this.notHeld('another request is under way on it')
+    if (this.#request !== 0) throw this.#notHeld('another request is under way on it')
     if (request.writer !== writer) throw new UsageError('InvalidOption', 'the request must be built with the writer of this slot')
     if (request.isStreaming) throw new UsageError('InvalidOption', 'a streamed body can’t be sent from another thread: build the request whole')
     const { length } = request
@@ -306,80 +325,84 @@ export class AtomicClientSlot {
     cells.store(at + BLOCK_METHOD, Math.max(0, METHODS.indexOf(request.method)))
     cells.store(at + BLOCK_TIMEOUT, timeout)
     cells.store(at + BLOCK_DECOMPRESS, decompress ? 1 : 0)
-    this.decompresses = decompress
-    this.touch()
-    this.response.expire()
-    this.request = submit(cells, this.pool, at, this.block, this.lease)
-    if (this.request === 0) throw this.lost('nothing')
+    this.#decompresses = decompress
+    this.#touch()
+    this.#response.expire()
+    this.#request = submit(cells, this.#pool, at, this.#block, this.#lease)
+    if (this.#request === 0) throw this.#lost('nothing')
     writer.inUse = true
-    const since = this.now()
+    const since = this.#now()
     return { since, end: timeout === 0 ? Number.POSITIVE_INFINITY : since + timeout }
   }
 
   /** Asks the owner to abandon the request: if the owner has not taken it yet, nothing of it will leave. The owner reports the outcome, as for any other request. */
-  private abandon(reason: number): void {
-    cancel(this.cells, this.pool, this.at, this.block, this.request, reason)
+  #abandon(reason: number): void {
+    cancel(this.#cells, this.#pool, this.at, this.#block, this.#request, reason)
   }
 
   /** Takes the request back, and throws, if the owner has not taken it; otherwise asks the owner to abandon it. */
-  private abort(since: number, signal: AbortSignal | undefined): void {
-    if (!this.takeBack()) this.abandon(ABORTED)
-    else throw abandonedRequest('RequestAborted', 'the request was aborted', { ...NOT_SENT, elapsed: this.now() - since }, signal?.reason)
+  #abort(since: number, signal: AbortSignal | undefined): void {
+    if (!this.#takeBack()) this.#abandon(ABORTED)
+    else throw abandonedRequest('RequestAborted', 'the request was aborted', { ...NOT_SENT, elapsed: this.#now() - since }, signal?.reason)
   }
 
   /** SUBMITTED to HELD: nothing of the request has left, and nothing will. */
-  private takeBack(): boolean {
-    if (!unsubmit(this.cells, this.at, this.lease)) return false
-    this.request = 0
+  #takeBack(): boolean {
+    if (!unsubmit(this.#cells, this.at, this.#lease)) return false
+    this.#request = 0
     this.writer.inUse = false
     return true
   }
 
   /** ANSWERED to HELD. */
-  private finish(since: number, signal: AbortSignal | undefined): AtomicResponse {
-    const { cells, at, attachment, block } = this
-    if (!this.isHeld) {
+  #finish(since: number, signal: AbortSignal | undefined): AtomicResponse {
+    const cells = this.#cells
+    const attachment = this.#attachment
+    const block = this.#block
+    const { at } = this
+    if (!this.#isHeld) {
       const message = 'the slot was released while its request was under way'
-      throw abandonedRequest('RequestAborted', message, { requestSent: this.left, phase: 'first byte', elapsed: this.now() - since })
+      throw abandonedRequest('RequestAborted', message, { requestSent: this.#left, phase: 'first byte', elapsed: this.#now() - since })
     }
-    if (!take(cells, at, this.lease)) throw this.lost('partly')
-    this.request = 0
+    if (!take(cells, at, this.#lease)) throw this.#lost('partly')
+    this.#request = 0
     this.writer.inUse = false
     const { memory } = attachment
     const { u8, i32 } = memory.memory
     let failure: RestError | null
     try {
-      failure = takeFailure(cells, at, u8, memory.messageOf(block), this.now() - since)
-      if (failure === null) this.response.receive(i32, u8, memory.responseOf(block))
+      failure = takeFailure(cells, at, u8, memory.messageOf(block), this.#now() - since)
+      if (failure === null) this.#response.receive(i32, u8, memory.responseOf(block))
     } catch (error) {
       cells.store(at + BLOCK_DAMAGED, 1)
       throw new RestError('SharedMemoryCorrupt', (error as Error).message, { fault: 'local', requestSent: 'fully', phase: 'body' })
     }
-    if (failure === null) return this.decoded(new AtomicResponse(this.response, this), since)
+    if (failure === null) return this.#decoded(new AtomicResponse(this.#response, this), since)
     if (failure.code !== 'RequestAborted' || !signal?.aborted) throw failure
     const { requestSent, phase, elapsed } = failure
     throw abandonedRequest('RequestAborted', 'the request was aborted', { requestSent, phase, elapsed: elapsed ?? 0 }, signal.reason)
   }
 
   /** Undoes the coding of its body. Throws `ResponseInvalid`; the slot may be used again. */
-  private decoded(response: AtomicResponse, since: number): AtomicResponse {
-    const coding = this.decompresses ? codingOf(response) : null
+  #decoded(response: AtomicResponse, since: number): AtomicResponse {
+    const coding = this.#decompresses ? codingOf(response) : null
     if (coding === null) return response
-    const received = this.response
+    const received = this.#response
     try {
-      received.decodedBody = decodeBody(this.attachment.runtime.codec, coding, received.rawBytes, received.maxBodySize)
+      received.decodedBody = decodeBody(this.#attachment.runtime.codec, coding, received.rawBytes, received.maxBodySize)
       return response
     } catch (error) {
       received.expire()
-      const outcome = { requestSent: 'fully', phase: 'body', elapsed: this.now() - since } as const
+      const outcome = { requestSent: 'fully', phase: 'body', elapsed: this.#now() - since } as const
       throw unusableResponse(error as CompressionError | HttpError, outcome)
     }
   }
 
   /** The lease is over, and the request with it. */
-  private lost(requestSent: RequestSent): RestError {
-    const { cells, pool } = this
-    this.end()
+  #lost(requestSent: RequestSent): RestError {
+    const cells = this.#cells
+    const pool = this.#pool
+    this.#end()
     const isClosed = cells.load(pool + POOL_CLOSED) !== 0
     // The owner may not know of it, if the state was damaged.
     if (!isClosed) ring(cells, pool)
@@ -389,14 +412,14 @@ export class AtomicClientSlot {
   }
 
   /** The owner does not report the outcome of a request that it should abandon. The slot can be released, and the owner takes it back when it runs again. */
-  private ownerGone(since: number, signal?: AbortSignal): RestError {
-    const outcome = { requestSent: this.takeBack() ? 'nothing' : 'partly', phase: 'queue', elapsed: this.now() - since } as const
+  #ownerGone(since: number, signal?: AbortSignal): RestError {
+    const outcome = { requestSent: this.#takeBack() ? 'nothing' : 'partly', phase: 'queue', elapsed: this.#now() - since } as const
     if (signal?.aborted) return abandonedRequest('RequestAborted', 'the request was aborted, and its owner is silent', outcome, signal.reason)
     const message = 'the thread that owns the sockets did not answer in time: it is gone, or blocked'
     return new RestError('OwnerGone', message, { ...outcome, fault: 'local' })
   }
 
-  private notHeld(why: string): RestError {
+  #notHeld(why: string): RestError {
     return new RestError('SlotReleased', `this slot can't be used: ${why}`, { fault: 'local', requestSent: 'nothing', phase: 'send' })
   }
 }

@@ -1,6 +1,6 @@
 /** What a thread knows of the pools whose slots it receives: each pool's memory once, and its own objects over it. */
 
-import { RequestWriter } from '../../codec/http/request-writer.ts'
+import type { RequestWriter } from '../../codec/http/request-writer.ts'
 import { UsageError } from '../../errors.ts'
 import { isBag, refused } from '../../option-rules.ts'
 import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
@@ -49,7 +49,7 @@ export class Attachment {
     if (objects === undefined) {
       const region = this.memory.regionOf(block)
       const { host, basePath, defaultHeaders, writeBufferCapacity } = plan
-      const writer = new RequestWriter(runtime.codec, host, { writeBufferCapacity, basePath, defaultHeaders }, region)
+      const writer = new runtime.http.RequestWriter(host, { writeBufferCapacity, basePath, defaultHeaders }, region)
       objects = { writer, response: new ReceivedResponse(runtime.codec, plan.reader) }
       this.objects[block] = objects
     }

@@ -105,6 +105,7 @@ export class SharedSlot extends Slot {
  * A slot of an {@link AtomicClientPool}, held on the thread that owns the sockets. Use it here like any other, or hand it to a worker.
  */
 export class OwnedSlot extends ClientSlot {
+  /** @internal */
   declare protected readonly slot: SharedSlot
 
   /**

@@ -1,6 +1,7 @@
 /** `SharedAcquirer`: threads that do not own the sockets ask for slots. */
 
 import type { Clock } from '../../clock.ts'
+import { MADE, type Made } from '../../composition.ts'
 import { RestError, UsageError } from '../../errors.ts'
 import { checkOptions, type Family, signal, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
@@ -49,9 +50,25 @@ export interface SlotReceiver {
 
 /** The class whose static method was called. */
 export interface SharedAcquirerClass<Self extends SharedAcquirer> {
+  /** @internal */
+  readonly _$ground: AcquirerGround
+  new (attached: AttachedAcquirer): Self
+}
+
+/** What acquirers stand on. */
+export interface AcquirerGround {
   readonly threads: Attachments
   readonly Slot: SlotReceiver
-  new (plan: PoolPlan, threads: Attachments, Slot: SlotReceiver): Self
+}
+
+/** What an acquirer is made of. */
+export interface AttachedAcquirer extends Made {
+  /** @internal */
+  readonly plan: PoolPlan
+  /** @internal */
+  readonly threads: Attachments
+  /** @internal */
+  readonly Slot: SlotReceiver
 }
 
 /**
@@ -67,25 +84,29 @@ export interface SharedAcquirerClass<Self extends SharedAcquirer> {
  */
 export class SharedAcquirer {
   static {
-    showsItself(this.prototype, (it) => ({ pool: it.plan.id }))
+    showsItself(this.prototype, (it) => ({ pool: it.#plan.id }))
   }
 
-  /** What an entry point supplies. @internal */
-  static readonly threads: Attachments
   /** @internal */
-  static readonly Slot: SlotReceiver
+  static readonly _$ground: AcquirerGround
 
-  /** @internal */
-  constructor(
-    private readonly plan: PoolPlan,
-    private readonly threads: Attachments,
-    private readonly Slot: SlotReceiver,
-  ) {}
+  readonly #plan: PoolPlan
+  readonly #threads: Attachments
+  readonly #Slot: SlotReceiver
+
+  /** For the static methods, and for classes that are derived from this one. */
+  constructor(made: AttachedAcquirer) {
+    const { plan, threads, Slot } = made
+    this.#plan = plan
+    this.#threads = threads
+    this.#Slot = Slot
+  }
 
   /** An acquirer for the pool whose `plan` this is. */
   static attach<Self extends SharedAcquirer>(this: SharedAcquirerClass<Self>, plan: PoolPlan): Self {
-    this.threads.attach(plan)
-    return new this(plan, this.threads, this.Slot)
+    const { threads, Slot } = this._$ground
+    threads.attach(plan)
+    return new this({ [MADE]: true, plan, threads, Slot })
   }
 
   /**
@@ -93,9 +114,9 @@ export class SharedAcquirer {
    * `OwnerGone` when the owner does not answer within a second of the limit.
    */
   async acquire(options: SharedAcquireOptions = {}): Promise<AtomicClientSlot> {
-    const wait = this.begin(options)
+    const wait = this.#begin(options)
     const signal = options.signal ?? undefined
-    const ended = stayAlive(this.threads.of(this.plan).clock)
+    const ended = stayAlive(this.#threads.of(this.#plan).clock)
     let onAbort = (): void => {}
     const aborted = new Promise<'aborted'>((resolve) => {
       onAbort = () => resolve('aborted')
@@ -113,30 +134,30 @@ export class SharedAcquirer {
       signal?.removeEventListener('abort', onAbort)
       ended()
     }
-    return this.end(wait)
+    return this.#end(wait)
   }
 
   /** As {@link SharedAcquirer.acquire}, blocking this thread: for workers only. Throws `InvalidOption` on the thread that owns the sockets. */
   acquireSync(options: SharedAcquireOptions = {}): AtomicClientSlot {
-    if (this.threads.owns(this.plan)) {
+    if (this.#threads.owns(this.#plan)) {
       throw new UsageError('InvalidOption', 'acquireSync would block the thread that owns the sockets: use acquire there')
     }
-    const wait = this.begin(options)
+    const wait = this.#begin(options)
     while (wait.isWaiting()) {
       if (wait.block(wait.left()) !== 'timed-out' || !wait.abandon()) continue
       if (wait.block(GRACE) === 'timed-out' && wait.isAbandoned()) throw ownerGone(wait.elapsed())
       throw wait.timedOut()
     }
-    return this.end(wait)
+    return this.#end(wait)
   }
 
-  private begin(options: SharedAcquireOptions): Wait {
+  #begin(options: SharedAcquireOptions): Wait {
     checkOptions(SHARED_ACQUIRE_OPTIONS, options)
     const { timeout = DEFAULT_TIMEOUT, signal } = options
     if (signal?.aborted) throw waitAborted(signal.reason, 0)
-    const { cells, memory, clock } = this.threads.of(this.plan)
+    const { cells, memory, clock } = this.#threads.of(this.#plan)
     if (cells.load(memory.pool + POOL_CLOSED) !== 0) throw closed()
-    const { thread } = this.threads
+    const { thread } = this.#threads
     const ticket = claim(cells, memory.ticketAt, TICKETS, thread)
     if (ticket < 0) throw queueFull(`${TICKETS} threads wait for a slot already`)
     const at = memory.ticketAt(ticket)
@@ -144,7 +165,7 @@ export class SharedAcquirer {
     return new Wait(cells, memory, clock, ticket, at, number, timeout)
   }
 
-  private end(wait: Wait): AtomicClientSlot {
+  #end(wait: Wait): AtomicClientSlot {
     const { cells, at, number } = wait
     const state = cells.load(at + TICKET_STATE)
     if (state === ticketState(number, GRANTED)) {
@@ -153,8 +174,8 @@ export class SharedAcquirer {
       const lease = cells.load(at + TICKET_LEASE)
       // Read before: from here on the ticket may be another thread's.
       if (redeem(cells, at, number, GRANTED)) {
-        checkWord('the block on a ticket', block, 0, this.plan.blocks - 1)
-        return this.Slot.receive({ nexusSlot: this.plan.id, block, index, lease })
+        checkWord('the block on a ticket', block, 0, this.#plan.blocks - 1)
+        return this.#Slot.receive({ nexusSlot: this.#plan.id, block, index, lease })
       }
     }
     if (state === ticketState(number, REFUSED)) {

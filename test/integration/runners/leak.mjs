@@ -6,6 +6,7 @@
 import net from 'node:net'
 import { createInterface } from 'node:readline'
 import { nodeTransport, WsStream } from '../../../dist/node.js'
+import { runtimeOf } from './ground.mjs'
 
 const CONNECTIONS = 1_000
 const ROUNDS = 10
@@ -17,7 +18,7 @@ async function inUse() {
     globalThis.gc()
     await new Promise((resolve) => setImmediate(resolve))
   }
-  const { codec } = WsStream.runtime
+  const { codec } = runtimeOf(WsStream)
   const { heapUsed, rss } = process.memoryUsage()
   return { memories: codec.memoryCount, regions: codec.memories.filter((memory) => !memory.isEmpty).length, heapUsed, rss }
 }
@@ -56,7 +57,7 @@ async function serve() {
 async function connect(port) {
   for (let round = 1; round <= ROUNDS; round++) {
     const streams = await Promise.all(Array.from({ length: CONNECTIONS }, () => WsStream.connect(`ws://127.0.0.1:${port}/`)))
-    const most = WsStream.runtime.codec.memoryCount
+    const most = runtimeOf(WsStream).codec.memoryCount
     await Promise.all(
       streams.map(async (ws, i) => {
         await ws.sendText(`${round} ${i}`)

@@ -3,6 +3,7 @@
  * lets go of it, and sees the memory come back: `<runtime, with its collector> ownership.mjs <entry> <ports of the service and of the HTTP server>`.
  */
 
+import { runtimeOf } from './ground.mjs'
 import { lookAtAll } from './printing.mjs'
 
 const [entry, ports] = process.argv.slice(2)
@@ -10,7 +11,7 @@ const load = (name) => import(new URL(`../../../dist/${name}.js`, import.meta.ur
 const nexus = await load(entry)
 const { HttpConnection, RequestWriter, WsStream } = nexus
 const { ws, http } = JSON.parse(ports)
-const { codec } = WsStream.runtime
+const { codec } = runtimeOf(WsStream)
 const collect = globalThis.gc ?? (() => globalThis.Bun.gc(true))
 
 const inUse = () => codec.memories.reduce((sum, { used }) => sum + used, 0)

@@ -1,6 +1,7 @@
 /** Makes one of every public class, full of a secret, and says what of them shows it, or too much: see printing's rule in src/printing.ts. */
 
 import { inspect } from 'node:util'
+import { runtimeOf } from './ground.mjs'
 
 /** What must never be shown. */
 export const SECRET = 'hunter2-secret'
@@ -118,7 +119,7 @@ async function makeAll(nexus, codec, testing, { ws, http }) {
     compressionError: broken.error,
     clock: new testing.VirtualClock(),
     transport: left,
-    runtime: nexus.WsStream.runtime.codec,
+    runtime: runtimeOf(nexus.WsStream).codec,
     staleMessage: (() => {
       const reader = new codec.FrameReader()
       reader.read(Uint8Array.from([0x81, 1, 0x61]))

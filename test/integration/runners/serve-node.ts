@@ -5,7 +5,7 @@ import https from 'node:https'
 import net, { type AddressInfo } from 'node:net'
 import tls from 'node:tls'
 import type * as Nexus from '../../../src/entry/node.ts'
-import { serve, serviceOptions } from '../service.ts'
+import { serve, serveLate, serviceOptions } from '../service.ts'
 
 /** Ports of the ways to accept, by name. */
 export type Ports = Readonly<Record<string, number>>
@@ -14,8 +14,11 @@ export type Ports = Readonly<Record<string, number>>
 export async function serveOnNode(nexus: typeof Nexus, cert: string, key: string): Promise<{ ports: Ports; close(): void }> {
   const { WsStream, nodeTransport } = nexus
   const accept = (socket: net.Socket): Promise<void> => serve(WsStream.accept(nodeTransport(socket), serviceOptions))
-  const upgrade = (request: http.IncomingMessage, socket: net.Socket, head: Buffer): Promise<void> =>
-    serve(WsStream.acceptUpgrade(request, socket, head, serviceOptions))
+  const upgrade = (request: http.IncomingMessage, socket: net.Socket, head: Buffer): void => {
+    const accept = (): Promise<Nexus.WsStream> => WsStream.acceptUpgrade(request, socket, head, serviceOptions)
+    if (request.url?.startsWith('/late')) serveLate(request.url, socket, accept)
+    else serve(accept())
+  }
   const servers = {
     tcp: net.createServer({ allowHalfOpen: true }, accept),
     tls: tls.createServer({ cert, key, allowHalfOpen: true } as tls.TlsOptions, accept),

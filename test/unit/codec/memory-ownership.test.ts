@@ -24,6 +24,7 @@ import type { Message } from '../../../src/codec/ws/message.ts'
 import { CodecTools } from '../../../src/codec/ws/tools.ts'
 import type { HttpResponse } from '../../../src/rest/response.ts'
 import type { StreamedResponse } from '../../../src/rest/streamed-response.ts'
+import { httpClasses } from '../../helpers/http-classes.ts'
 import { frame, utf8 } from '../../reference/frames.ts'
 import { makeRestWorld, type RestWorld } from '../rest/harness.ts'
 import { makeWorld, openPair } from '../ws/harness.ts'
@@ -146,7 +147,7 @@ function scribble(codec: Codec): void {
 /** A world of HTTP whose codec nobody else uses. */
 function restWorld(codec: Codec): RestWorld {
   const world = makeRestWorld()
-  Object.assign(world.runtime, { codec })
+  Object.assign(world.runtime, { codec, http: httpClasses(codec) })
   return world
 }
 

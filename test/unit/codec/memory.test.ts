@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { DEFLATE_TABLES_BYTES } from '../../../assembly/abi.ts'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
+import { DEFLATE_TEXT } from '../../../src/codec/deflate/binary.ts'
 import { align, Codec, CodecMemory, type Region } from '../../../src/codec/memory.ts'
 import { compileCodec } from '../../../src/codec/module.ts'
 import { webTextDecoding } from '../../../src/codec/text.ts'
@@ -167,4 +169,46 @@ describe('the module', () => {
 
 test('align rounds up to cache lines', () => {
   expect([0, 1, 63, 64, 65, 128].map(align)).toEqual([0, 64, 64, 64, 128, 128])
+})
+
+describe('tables for compressed data', () => {
+  const whole = 4 * MIB - 4_096
+  const withDeflate = (): Codec => new Codec(module, webTextDecoding(), undefined, () => DEFLATE_TEXT)
+
+  test('are made when they are first asked for, once in a memory', () => {
+    const codec = withDeflate()
+    const region = codec.deflateRegion(1_000)
+    const { deflateTables } = region.memory
+    expect(deflateTables).toBeGreaterThanOrEqual(4_096)
+    expect(codec.deflateRegion(1_000).memory.deflateTables).toBe(deflateTables)
+    // Nobody's region lies there.
+    const regions = Array.from({ length: 100 }, () => codec.region(1_000))
+    const end = deflateTables + align(DEFLATE_TABLES_BYTES)
+    for (const { start, bytes } of [region, ...regions]) expect(start >= end || start + bytes <= deflateTables).toBe(true)
+  })
+  test('take nothing in a memory in which the region does not fit', () => {
+    const codec = withDeflate()
+    const first = codec.region(1_000)
+    const large = codec.deflateRegion(whole - align(1_000))
+    expect(large.memory === first.memory).toBe(false)
+    // All the rest of the first memory is one run.
+    expect(codec.region(whole - align(1_000)).memory === first.memory).toBe(true)
+  })
+  test('take nothing where there is no binary, or a wrong one', () => {
+    const codec = open()
+    expect(() => codec.deflateRegion(1_000)).toThrow(expect.objectContaining({ code: 'OptionUnsupported' }))
+    const region = codec.region(whole - align(DEFLATE_TABLES_BYTES))
+    expect(() => region.memory.deflateTables).toThrow(expect.objectContaining({ code: 'OptionUnsupported' }))
+    expect(codec.region(align(DEFLATE_TABLES_BYTES)).memory === region.memory).toBe(true)
+  })
+  test('are 0 where there is no room, and a memory that has nothing else is empty', () => {
+    const codec = withDeflate()
+    const full = codec.region(whole)
+    expect(full.memory.deflateTables).toBe(0)
+    full.release()
+    const region = codec.deflateRegion(1_000)
+    expect(region.memory.deflateTables).toBeGreaterThan(0)
+    region.release()
+    expect(region.memory.isEmpty).toBe(true)
+  })
 })

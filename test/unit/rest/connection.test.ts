@@ -461,7 +461,7 @@ describe('a connection is poisoned', () => {
     for (const [toldAfter, state] of TOLD_AFTER) {
       const { world, writer } = await openConnection()
       const { transport, handler, targets } = handMade()
-      const conn = world.Connection.connectWith(transport)
+      const conn = await world.Connection.connectWith(transport)
       const sending = conn.send(writer.get('/').finish())
       deliver(handler(), targets(), 0, ok('early'))
       world.clock.set(() => handler().onWritten(), toldAfter)
@@ -478,7 +478,7 @@ describe('a connection is poisoned', () => {
   ])('by %s that come while such a response waits, which is delivered all the same', async (what, state) => {
     const { world, writer } = await openConnection()
     const { transport, handler, targets } = handMade()
-    const conn = world.Connection.connectWith(transport)
+    const conn = await world.Connection.connectWith(transport)
     const sending = conn.send(writer.get('/').finish())
     deliver(handler(), targets(), 0, ok('early'))
     if (what === 'an end') handler().onEnd()
@@ -492,7 +492,7 @@ describe('a connection is poisoned', () => {
   test('by an abort while such a response waits', async () => {
     const { world, writer } = await openConnection()
     const { transport, handler, targets } = handMade()
-    const conn = world.Connection.connectWith(transport)
+    const conn = await world.Connection.connectWith(transport)
     const controller = new AbortController()
     const sending = conn.send(writer.get('/').finish(), conn.reader, { signal: controller.signal })
     deliver(handler(), targets(), 0, ok('early'))
@@ -515,7 +515,7 @@ test('a small reader gets the bytes of large reads in their order, also when the
     deliver(handler(), targets(), next++ % 2, piece)
   }
   transport.write = () => true
-  const conn = world.Connection.connectWith(transport)
+  const conn = await world.Connection.connectWith(transport)
   const sending = conn.send(writer.get('/').finish(), makeReader({ capacity: 1_024 }))
   next = 1
   deliver(handler(), targets(), 0, pieces[0] as string)
@@ -537,7 +537,7 @@ describe('how far a request got', () => {
       destroy: () => {},
     }
     const { world, writer } = await openConnection()
-    const conn = world.Connection.connectWith(transport)
+    const conn = await world.Connection.connectWith(transport)
     const sending = conn.send(writer.post('/').body('{}').finish())
     ;(handler as TransportHandler | null)?.onClosed(new TransportError('ConnectionReset', 'reset'))
     expect(await failure(sending)).toMatchObject({ code: 'ConnectionReset', requestSent: lastWrite })
@@ -635,7 +635,7 @@ describe('a streamed request body', () => {
         transport.lastWrite = isLast ? 'partly' : 'fully'
         return !isLast
       }
-      const conn = world.Connection.connectWith(transport)
+      const conn = await world.Connection.connectWith(transport)
       const sending = conn.send(writer.post('/').stream(parts('hello'), length).finish())
       await world.settle()
       deliver(handler(), targets(), 0, ok('early'))

@@ -47,7 +47,7 @@ describe('an exception anywhere leaves the connection idle or poisoned, never ha
           }
         },
       })
-      const conn = world.Connection.connectWith(faulty)
+      const conn = await world.Connection.connectWith(faulty)
       const writer = makeWriter()
       const { controller, signal, listeners } = countedSignal()
       const other = makeReader()
@@ -110,7 +110,7 @@ describe('an exception anywhere leaves the connection idle or poisoned, never ha
       expect(await conn.closed).toSatisfy((error) => error === null || error instanceof Error)
       // Writer and readers are free for others.
       expect(writer.get('/').finish().length).toBeGreaterThan(0)
-      for (const reader of [conn.reader, other]) world.Connection.connectWith(handMade().transport, { reader })
+      for (const reader of [conn.reader, other]) await world.Connection.connectWith(handMade().transport, { reader })
       if (!wasFaulty) break
       expect(turn).toBeLessThan(30)
     }

@@ -11,13 +11,15 @@ import { Codec } from '../../../src/codec/memory.ts'
 import { type BufferSlices, bufferTextDecoding } from '../../../src/codec/text.ts'
 import { MaskKeys } from '../../../src/codec/ws/mask-keys.ts'
 import { RestError } from '../../../src/errors.ts'
-import { ClientPool } from '../../../src/rest/client-pool.ts'
-import { HttpConnection } from '../../../src/rest/connection.ts'
+import type { ClientPool } from '../../../src/rest/client-pool.ts'
+import type { HttpConnection } from '../../../src/rest/connection.ts'
+import { httpFamily } from '../../../src/rest/family.ts'
 import type { HttpOptions } from '../../../src/rest/options.ts'
 import type { Runtime } from '../../../src/runtime.ts'
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts'
 import { type MemoryOptions, type MemoryTransport, memoryPair } from '../../../src/transport/memory/pair.ts'
 import type { Address, DialOptions, Transport, TransportHandler } from '../../../src/transport/transport.ts'
+import { httpClasses } from '../../helpers/http-classes.ts'
 
 export const codec: Codec = new Codec(
   () => CODEC_TEXT,
@@ -109,6 +111,10 @@ export class ServerPeer implements TransportHandler {
 
 /** A server that takes every connection, unless told otherwise. */
 export class FakeServer {
+  /** Called when a client has dealt with what it received. */
+  afterRead: () => void = () => {}
+  /** The client's ends, as they were dialled. */
+  readonly transports: Transport[] = []
   readonly peers: ServerPeer[] = []
   readonly requests: SeenRequest[] = []
   /** Every attempt to connect, with the time of the clock. */
@@ -154,6 +160,22 @@ export function makeRestWorld({ random = () => 0, memory = {} }: { random?: () =
         signal?.removeEventListener('abort', onAbort)
         const [end, other] = memoryPair({ clock, ...memory })
         server.peers.push(new ServerPeer(other, server))
+        const start = end.start.bind(end)
+        end.start = (handler, targets) =>
+          start(
+            {
+              onRead: (index, length) => {
+                handler.onRead(index, length)
+                server.afterRead()
+              },
+              onEnd: () => handler.onEnd(),
+              onWritten: () => handler.onWritten(),
+              onLost: (error) => handler.onLost?.(error),
+              onClosed: (error) => handler.onClosed(error),
+            },
+            targets,
+          )
+        server.transports.push(end)
         resolve(end)
       }
       const timer = outcome === 0 ? null : clock.set(connect, outcome)
@@ -166,16 +188,11 @@ export function makeRestWorld({ random = () => 0, memory = {} }: { random?: () =
     })
   let stalled = 0
   const late: Clock = { now: () => clock.now() + stalled, set: (callback, delay) => clock.set(callback, delay), clear: (timer) => clock.clear(timer) }
-  const runtime: Runtime = { codec, dial, clock: late, maskKeys: new MaskKeys(), random }
+  const runtime: Runtime = { codec, http: httpClasses(codec), dial, clock: late, maskKeys: new MaskKeys(), random }
   const stall = (ms: number): void => {
     stalled += ms
   }
-  class Pool extends ClientPool {
-    static override readonly runtime: Runtime = runtime
-  }
-  class Connection extends HttpConnection {
-    static override readonly runtime: Runtime = runtime
-  }
+  const { ClientPool: Pool, HttpConnection: Connection } = httpFamily(runtime)
   return { clock, runtime, server, Pool, Connection, settle: () => clock.advance(0), stall }
 }
 

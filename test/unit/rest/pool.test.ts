@@ -6,6 +6,7 @@ import type { ClientPool } from '../../../src/rest/client-pool.ts'
 import type { PoolObserver, SlotUpEvent } from '../../../src/rest/observer.ts'
 import type { ClientPoolOptions } from '../../../src/rest/options.ts'
 import type { ClientSlot } from '../../../src/rest/slot.ts'
+import type { Transport } from '../../../src/transport/transport.ts'
 import { countedSignal, failure, makeRestWorld, ok, outcomeOf, type RestWorld, uncaughtDuring } from './harness.ts'
 
 async function openPool(options: ClientPoolOptions = {}, world: RestWorld = makeRestWorld()): Promise<{ pool: ClientPool; world: RestWorld }> {
@@ -271,14 +272,7 @@ describe('a slot', () => {
       const { pool, world } = await openPool({ observer: { onRequest: ({ status, error }) => events.push([status, error]) } })
       const slot = pool.tryAcquire() as ClientSlot
       const sending = slot.send(slot.writer.get('/').finish())
-      const { connection } = slot
-      const onRead = connection?.onRead.bind(connection)
-      Object.assign(connection as object, {
-        onRead: (index: number, length: number) => {
-          onRead?.(index, length)
-          slot.release()
-        },
-      })
+      world.server.afterRead = () => slot.release()
       await world.settle()
       const response = await sending
       expect(() => response.status).toThrow(expect.objectContaining({ code: 'StaleResponse' }))
@@ -621,11 +615,8 @@ describe('pool.request', () => {
   test('is sent again only when nothing of it has left, and only when asked', async () => {
     for (const retryUnsent of [0, 1, 3]) {
       const { pool, world } = await openPool({ connections: 1 })
-      const slot = pool.tryAcquire() as ClientSlot
-      const { connection } = slot
-      slot.release()
       // A connection that dies with the write: nothing has left.
-      const transport = (connection as unknown as { transport: { write(bytes: Uint8Array): boolean; destroy(): void } }).transport
+      const transport = world.server.transports.at(-1) as Transport
       transport.write = () => {
         queueMicrotask(() => world.server.last.end.reset())
         return false

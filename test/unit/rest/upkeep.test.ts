@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { TransportError } from '../../../src/errors.ts'
 import type { ClientPool } from '../../../src/rest/client-pool.ts'
 import type { ClientPoolOptions } from '../../../src/rest/options.ts'
-import type { ClientSlot, Slot } from '../../../src/rest/slot.ts'
+import type { ClientSlot } from '../../../src/rest/slot.ts'
 import type { Runtime } from '../../../src/runtime.ts'
 import type { Transport } from '../../../src/transport/transport.ts'
 import { type Mutable, makeRestWorld, ok, outcomeOf, type RestWorld } from './harness.ts'
@@ -510,7 +510,7 @@ describe.each([16, 128])('with %i slots, how often any of them is looked at', (c
   /** Counts how often upkeep asks slots for their age, from now on. */
   function countLooks(pool: ClientPool): () => number {
     let looks = 0
-    for (const slot of (pool as unknown as { core: { slots: readonly Slot[] } }).core.slots) {
+    for (const slot of pool._$core.slots) {
       let { expiresAt } = slot
       Object.defineProperty(slot, 'expiresAt', {
         get() {

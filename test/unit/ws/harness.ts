@@ -4,15 +4,18 @@ import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
+import { DEFLATE_TEXT } from '../../../src/codec/deflate/binary.ts'
 import { Codec } from '../../../src/codec/memory.ts'
 import { type BufferSlices, bufferTextDecoding } from '../../../src/codec/text.ts'
 import { MaskKeys } from '../../../src/codec/ws/mask-keys.ts'
+import { compose } from '../../../src/composition.ts'
 import type { Runtime } from '../../../src/runtime.ts'
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts'
 import { type MemoryOptions, type MemoryTransport, memoryPair } from '../../../src/transport/memory/pair.ts'
 import type { Address, DialOptions, Transport, TransportHandler } from '../../../src/transport/transport.ts'
 import type { AcceptOptions, ConnectOptions } from '../../../src/ws/options.ts'
 import { WsStream } from '../../../src/ws/ws-stream.ts'
+import { httpClasses } from '../../helpers/http-classes.ts'
 import { frame } from '../../reference/frames.ts'
 
 export const TEXT = 1
@@ -23,7 +26,12 @@ export const PONG = 10
 
 /** A codec of its own, for a test that looks at memory: what others leave behind goes when it is collected, whenever that is. */
 export function makeCodec(): Codec {
-  return new Codec(() => CODEC_TEXT, bufferTextDecoding(Buffer.prototype as unknown as BufferSlices))
+  return new Codec(
+    () => CODEC_TEXT,
+    bufferTextDecoding(Buffer.prototype as unknown as BufferSlices),
+    undefined,
+    () => DEFLATE_TEXT,
+  )
 }
 
 /** The codec of all who do not look at memory. */
@@ -52,14 +60,13 @@ export function makeWorld(random: () => number = () => 0, ofCodec: Codec = codec
   const clock = new VirtualClock()
   const runtime: Runtime = {
     codec: ofCodec,
+    http: httpClasses(ofCodec),
     dial: (address, options) => world.dial(address, options),
     clock,
     maskKeys: countingKeys(),
     random,
   }
-  class Stream extends WsStream {
-    static override readonly runtime: Runtime = runtime
-  }
+  const Stream = compose(WsStream, runtime)
   const world: World = {
     clock,
     runtime,
@@ -284,6 +291,7 @@ export async function openServerTo(
 export interface WireFrame {
   readonly opcode: number
   readonly fin: boolean
+  readonly rsv: number
   readonly masked: boolean
   readonly payload: Buffer
 }
@@ -311,7 +319,7 @@ export function wireFrames(bytes: Uint8Array): WireFrame[] {
     const payload = Buffer.from(buffer.subarray(at, at + length))
     expect(payload.length, 'the last frame is whole').toBe(length)
     if (key) for (let i = 0; i < length; i++) payload[i] = (payload[i] as number) ^ (key[i & 3] as number)
-    frames.push({ opcode: first & 15, fin: (first & 128) !== 0, masked, payload })
+    frames.push({ opcode: first & 15, fin: (first & 128) !== 0, rsv: (first >> 4) & 7, masked, payload })
     at += length
   }
   return frames

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest'
 import type { Fields } from '../../../../src/codec/http/fields.ts'
-import { responseFault, upgradeFault } from '../../../../src/codec/ws/upgrade.ts'
+import { chosenDeflate, responseFault, upgradeFault } from '../../../../src/codec/ws/upgrade.ts'
+import type { HandshakeError } from '../../../../src/errors.ts'
 import { Random } from '../../../reference/random.ts'
 
 const random = new Random(4)
@@ -16,7 +17,15 @@ const fieldsOf = (lines: string[]): Fields =>
   })
 
 function checkResponse(lines: string[]): string | null {
-  return responseFault({ status: 101, reason: '', headers: fieldsOf(lines), body: '' }, sampleAccept)?.code ?? null
+  const response = { status: 101, reason: '', headers: fieldsOf(lines), body: '' }
+  const fault = responseFault(response, sampleAccept)
+  if (fault !== null) return fault.code
+  try {
+    chosenDeflate(response, null)
+    return null
+  } catch (error) {
+    return (error as HandshakeError).code
+  }
 }
 
 function checkRequest(lines: string[], method = 'GET', version: '1.0' | '1.1' = '1.1'): string | null {

@@ -4,8 +4,9 @@ import { EventEmitter, once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { compose } from '../../../../src/composition.ts'
 import * as nexus from '../../../../src/entry/node.ts'
-import { AtomicClientPool, AtomicClientSlot, SharedAcquirer } from '../../../../src/entry/node.ts'
+import { AtomicClientPool, AtomicClientSlot, ClientPool, SharedAcquirer } from '../../../../src/entry/node.ts'
 import type { RestError } from '../../../../src/errors.ts'
 import { Attachments } from '../../../../src/rest/shared/attachments.ts'
 import { BLOCK_STATE, POOL_CLOSED } from '../../../../src/rest/shared/handover.ts'
@@ -56,12 +57,14 @@ async function open(options: object = {}): Promise<AtomicClientPool> {
 
 const hold = async (pool: AtomicClientPool): Promise<AtomicClientSlot> => AtomicClientSlot.receive((await pool.acquire()).handOff())
 
+/** What a thread of that number knows of pools. */
+function threadNumber(thread: number): Attachments {
+  return new Attachments(ClientPool._$ground.runtime as ThreadedRuntime, thread)
+}
+
 /** Another thread: all have the same number, as the Web Workers of Deno do. */
 function otherThread(): typeof AtomicClientSlot {
-  const threads = new Attachments((AtomicClientPool as unknown as { runtime: ThreadedRuntime }).runtime, 1)
-  return class extends AtomicClientSlot {
-    static override readonly threads: Attachments = threads
-  }
+  return compose(AtomicClientSlot, threadNumber(1))
 }
 
 async function failure(asked: Promise<unknown>): Promise<RestError> {
@@ -285,13 +288,12 @@ describe('tickets', () => {
   test('of a thread that stood still past its limit end, and keep it from nothing else', async () => {
     const pool = await open()
     const held = await pool.acquire()
-    const { runtime } = AtomicClientPool as unknown as { runtime: ThreadedRuntime }
+    const runtime = ClientPool._$ground.runtime as ThreadedRuntime
     let looks = 0
     // 10 ms pass from one look at the clock to the next. One that is looked at without end stops the loop that does it: no timer could.
     const now = (): number => (looks++ < 1_000 ? looks * 10 : expect.fail('it waits without end'))
-    class Slow extends SharedAcquirer {
-      static override readonly threads = new Attachments({ ...runtime, clock: { ...runtime.clock, now } }, 1)
-    }
+    const threads = new Attachments({ ...runtime, clock: { ...runtime.clock, now } }, 1)
+    const Slow = compose(SharedAcquirer, { threads, Slot: AtomicClientSlot })
     expect((await failure(Slow.attach(pool.plan).acquire({ timeout: 5 }))).code).toBe('AcquireTimeout')
     held.release()
   })
@@ -317,10 +319,7 @@ describe('tickets', () => {
       const worker = Object.assign(new EventEmitter(), { threadId: 1_000 + round })
       pool.watch(worker)
       // Its thread asks, and ends before it looks at what it got.
-      class Dead extends SharedAcquirer {
-        static override readonly threads = new Attachments((AtomicClientPool as unknown as { runtime: ThreadedRuntime }).runtime, 1_001 + round)
-        static override readonly Slot = { receive: (): never => expect.fail('it has ended') }
-      }
+      const Dead = compose(SharedAcquirer, { threads: threadNumber(1_001 + round), Slot: { receive: () => expect.fail('it has ended') } })
       // Blocks nobody: what would be awaited is dropped.
       void Dead.attach(pool.plan)
         .acquire({ timeout: 0 })

@@ -1,0 +1,194 @@
+/**
+ * Compressed messages of one connection (RFC 7692 section 7.2.2), inflated as their pieces arrive.
+ *
+ *   area                                start              output             end
+ *   │ history, then earlier messages    │ message so far   │ free             │
+ *
+ * A message is a view of the area. When the area is full, what matches may reach, and the message so far, move to its start; a message that does not fit
+ * then goes on on the heap, and its limit is judged at each step, so that a bomb costs no more than that.
+ */
+
+import {
+  DEFLATED_CONTINUES,
+  DEFLATED_RAW,
+  ERROR_INVALID_UTF8,
+  ERROR_MESSAGE_TOO_LARGE,
+  INFLATE_AREA,
+  INFLATE_AREA_END,
+  INFLATE_BYTES,
+  INFLATE_DONE,
+  INFLATE_ERROR,
+  INFLATE_FAILED,
+  INFLATE_FLAGS,
+  INFLATE_INPUT,
+  INFLATE_MORE,
+  INFLATE_OUTPUT,
+  INFLATE_TABLES,
+  INFLATE_WINDOW,
+  UTF8_REJECT,
+  UTF8_START,
+} from '../../../assembly/abi.ts'
+import type { ProtocolError } from '../../errors.ts'
+import { compressionError } from '../deflate/compression-error.ts'
+import type { DeflateExports } from '../deflate-module.ts'
+import { align, type CodecMemory, type Region } from '../memory.ts'
+import type { CodecExports } from '../module.ts'
+import type { Parts } from './parts.ts'
+import { invalidCompressedData, protocolError } from './protocol-error.ts'
+
+/** Fewest bytes of output between two moves of the history. */
+const LEAST_ROOM = 8 * 1024
+
+/** What the peer's messages are compressed with. */
+export interface InflateParameters {
+  /** How far back matches reach, as a power of two; 8 to 15. */
+  readonly windowBits: number
+  /** Each message is compressed without those before it. */
+  readonly noContextTakeover: boolean
+}
+
+/** Bytes of history. zlib can't deflate with a window of 256, and senders that use it have one of 512 when they say so. */
+function windowOf(bits: number): number {
+  return Math.max(512, 1 << bits)
+}
+
+function areaOf(bits: number): number {
+  return windowOf(bits) + Math.max(windowOf(bits), LEAST_ROOM)
+}
+
+/** Inflates the compressed messages that one reader receives, one after the other. */
+export class MessageInflater {
+  /** Where the message begins in the area … */
+  start = 0
+  /** … and its bytes there, once it is whole. */
+  size = 0
+  /** The message is whole, and was not taken. */
+  isReady = false
+  /** All of it is ASCII. */
+  isAscii = true
+  /** Some of it is on the heap, and so is all of it once it is whole. */
+  isOnHeap = false
+  /** Payload bytes on the wire. */
+  wireLength = 0
+  #isUnderWay = false
+  #utf8 = UTF8_START
+  readonly #memory: CodecMemory
+  readonly #deflate: DeflateExports
+  readonly #exports: CodecExports
+  readonly #view: DataView
+  readonly #record: number
+  readonly #areaEnd: number
+  readonly #startsAfresh: boolean
+
+  /**
+   * @param region memory for {@link MessageInflater.regionBytes}, the one of the reader, made by `deflateRegion`
+   * @param parts where the reader puts messages together
+   * @param most bytes that may come out of a message
+   */
+  constructor(
+    region: Region,
+    { windowBits, noContextTakeover }: InflateParameters,
+    private readonly parts: Parts,
+    private readonly most: number,
+  ) {
+    this.#memory = region.memory
+    this.#view = region.memory.view
+    this.#exports = region.memory.exports
+    this.#deflate = region.memory.deflate
+    this.#record = region.carve(INFLATE_BYTES)
+    this.#startsAfresh = noContextTakeover
+    const area = region.carve(areaOf(windowBits))
+    this.#areaEnd = area + areaOf(windowBits)
+    this.#set(INFLATE_AREA, area)
+    this.#set(INFLATE_OUTPUT, area)
+    this.#set(INFLATE_AREA_END, this.#areaEnd)
+    this.#set(INFLATE_WINDOW, windowOf(windowBits))
+    this.#set(INFLATE_TABLES, region.memory.deflateTables)
+    this.#set(INFLATE_FLAGS, DEFLATED_RAW | DEFLATED_CONTINUES)
+    this.#deflate.inflateReset(this.#record)
+  }
+
+  /** Bytes of a region for messages with windows of so many bits, at most. */
+  static regionBytes(windowBits: number): number {
+    return align(INFLATE_BYTES) + align(areaOf(windowBits))
+  }
+
+  /**
+   * Inflates the next `length` bytes of a message, at `from`. What was inflated before may move: earlier messages are stale. Returns why the connection
+   * fails, null while it does not.
+   */
+  inflate(from: number, length: number, isText: boolean): ProtocolError | null {
+    if (!this.#isUnderWay) this.#begin()
+    this.wireLength += length
+    const to = from + length
+    let at = from
+    for (;;) {
+      const before = this.#get(INFLATE_OUTPUT)
+      const taken = this.parts.size + before - this.start
+      const result = this.#deflate.inflate(this.#record, at, to, Math.min(this.#areaEnd, before + this.most - taken))
+      const output = this.#get(INFLATE_OUTPUT)
+      if (isText && !this.#isValid(before, output - before)) return protocolError(ERROR_INVALID_UTF8, 0, 0)
+      if (result === INFLATE_MORE) return null
+      if (result === INFLATE_FAILED) return this.#failure()
+      if (taken + output - before === this.most) return protocolError(ERROR_MESSAGE_TOO_LARGE, this.most + 1, this.most)
+      at = this.#get(INFLATE_INPUT)
+      this.#makeRoom(output)
+    }
+  }
+
+  /** The message has come to its end: as {@link MessageInflater.inflate}. */
+  end(isText: boolean): ProtocolError | null {
+    if (this.#deflate.inflateEndMessage(this.#record) !== INFLATE_DONE) return this.#failure()
+    if (isText && this.#utf8 !== UTF8_START) return protocolError(ERROR_INVALID_UTF8, 0, 0)
+    const output = this.#get(INFLATE_OUTPUT)
+    if (this.isOnHeap) this.#moveToHeap(output)
+    this.size = this.isOnHeap ? this.parts.end() : output - this.start
+    this.#isUnderWay = false
+    this.isReady = true
+    return null
+  }
+
+  #begin(): void {
+    if (this.#startsAfresh) this.#deflate.inflateReset(this.#record)
+    this.#isUnderWay = true
+    this.start = this.#get(INFLATE_OUTPUT)
+    this.isOnHeap = false
+    this.isAscii = true
+    this.wireLength = 0
+    this.#utf8 = UTF8_START
+  }
+
+  #isValid(from: number, length: number): boolean {
+    if (this.#utf8 === UTF8_START && this.#exports.isAsciiRun(from, length) !== 0) return true
+    this.isAscii = false
+    this.#utf8 = this.#exports.utf8Validate(this.#utf8, from, length)
+    return this.#utf8 !== UTF8_REJECT
+  }
+
+  /** The area is full up to `output`. */
+  #makeRoom(output: number): void {
+    const by = this.#deflate.inflateSlide(this.#record, output - this.start)
+    this.start -= by
+    if (by !== 0) return
+    this.#moveToHeap(output)
+    this.#deflate.inflateSlide(this.#record, 0)
+    this.start = this.#get(INFLATE_OUTPUT)
+  }
+
+  #moveToHeap(output: number): void {
+    this.isOnHeap = true
+    this.parts.append(this.#memory.u8.subarray(this.start, output), 0)
+  }
+
+  #failure(): ProtocolError {
+    return invalidCompressedData(compressionError(this.#get(INFLATE_ERROR)))
+  }
+
+  #get(offset: number): number {
+    return this.#view.getUint32(this.#record + offset, true)
+  }
+
+  #set(offset: number, value: number): void {
+    this.#view.setUint32(this.#record + offset, value, true)
+  }
+}

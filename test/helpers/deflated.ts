@@ -1,0 +1,66 @@
+/** Compressed messages (RFC 7692) by zlib, one after the other and synchronously; and the two ends of a codec that speaks them. */
+
+import { Buffer } from 'node:buffer'
+import { constants, deflateRawSync, inflateRawSync, type ZlibOptions } from 'node:zlib'
+import { CODEC_TEXT } from '../../src/codec/binary.ts'
+import { DEFLATE_TEXT } from '../../src/codec/deflate/binary.ts'
+import { Codec } from '../../src/codec/memory.ts'
+import { webTextDecoding } from '../../src/codec/text.ts'
+import { FrameReader } from '../../src/codec/ws/frame-reader.ts'
+import { FrameWriter } from '../../src/codec/ws/frame-writer.ts'
+import type { FrameReaderOptions } from '../../src/codec/ws/limits.ts'
+import { MessageDeflater } from '../../src/codec/ws/message-deflater.ts'
+import { MessageInflater } from '../../src/codec/ws/message-inflater.ts'
+
+export const codec: Codec = new Codec(
+  () => CODEC_TEXT,
+  webTextDecoding(),
+  undefined,
+  () => DEFLATE_TEXT,
+)
+
+const TAIL = Buffer.from([0, 0, 0xff, 0xff])
+
+/** zlib's messages: what came before is given to it as a dictionary, which is what takeover means. */
+export class ZlibMessages {
+  private sent = Buffer.alloc(0)
+  private received = Buffer.alloc(0)
+  constructor(private readonly options: ZlibOptions = {}) {}
+
+  compress(message: Uint8Array): Buffer {
+    const all = deflateRawSync(message, { ...this.options, ...after(this.sent), finishFlush: constants.Z_SYNC_FLUSH })
+    this.sent = Buffer.concat([this.sent, message]).subarray(-32_768)
+    return all.subarray(0, -4)
+  }
+
+  expand(payload: Uint8Array): Buffer {
+    const message = inflateRawSync(Buffer.concat([payload, TAIL]), { ...this.options, ...after(this.received), finishFlush: constants.Z_SYNC_FLUSH })
+    this.received = Buffer.concat([this.received, message]).subarray(-32_768)
+    return message
+  }
+}
+
+function after(dictionary: Buffer): ZlibOptions {
+  return dictionary.length === 0 ? {} : { dictionary }
+}
+
+export interface Ends {
+  readonly reader: FrameReader
+  readonly writer: FrameWriter
+}
+
+/** A reader of compressed messages, and a writer of them, in one region. */
+export function deflatedEnds(windowBits = 15, noContextTakeover = false, options: FrameReaderOptions = {}): Ends {
+  const { bufferCapacity = 65_536, role = 'client' } = options
+  const region = codec.deflateRegion(
+    FrameReader.regionBytes(bufferCapacity) +
+      FrameWriter.regionBytes(65_536) +
+      MessageInflater.regionBytes(windowBits) +
+      MessageDeflater.regionBytes(windowBits),
+  )
+  const reader = new FrameReader(codec, { ...options, bufferCapacity }, region)
+  const writer = new FrameWriter(codec, { role }, region)
+  reader.inflateMessages(region, { windowBits, noContextTakeover })
+  writer.deflateMessages(region, { windowBits, noContextTakeover })
+  return { reader, writer }
+}

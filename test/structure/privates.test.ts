@@ -1,0 +1,51 @@
+/** Private names ship as properties (`rollup.config.js`): within one object, each stands for one thing. */
+
+import { expect, test } from 'vitest'
+import { nodesOf, parse, readSources, ts } from './source.ts'
+
+interface Declared {
+  readonly place: string
+  readonly name: string
+  /** As it is written, without the `Base` of an import's second name. */
+  readonly base: string | undefined
+  readonly privates: readonly string[]
+}
+
+function classesOf(path: string, text: string): Declared[] {
+  return [...nodesOf(parse(text))].filter(ts.isClassLike).map((node) => {
+    const name = node.name?.text ?? ''
+    const base = node.heritageClauses?.find(({ token }) => token === ts.SyntaxKind.ExtendsKeyword)?.types[0]?.expression.getText()
+    const names = node.members.map((member) => member.name).filter((each) => each !== undefined && ts.isPrivateIdentifier(each))
+    return { place: `${path}#${name}`, name, base: base?.replace(/^Base/, ''), privates: names.map((each) => each.getText()) }
+  })
+}
+
+/** Private names of a class that one of its base classes has, too. When no class of ours has the name of its base class, it can be any. */
+function shared(classes: readonly Declared[]): string[] {
+  const basesOf = (of: Declared, seen: Set<Declared> = new Set([of])): Set<Declared> => {
+    const named = classes.filter((each) => each.name === of.base)
+    for (const base of of.base === undefined || named.length > 0 ? named : classes) {
+      if (seen.has(base)) continue
+      seen.add(base)
+      basesOf(base, seen)
+    }
+    return seen
+  }
+  return classes.flatMap((each) => {
+    const inherited = new Set([...basesOf(each)].flatMap((base) => (base === each ? [] : base.privates)))
+    return each.privates.filter((name) => inherited.has(name)).map((name) => `${each.place} ${name}`)
+  })
+}
+
+test('no class has a private name of its base classes', () => {
+  const classes = readSources('src').flatMap(({ path, text }) => classesOf(path, text))
+  expect(classes.filter(({ privates }) => privates.length > 0).length).toBeGreaterThan(5)
+  // Errors keep their private names: see there.
+  expect(shared(classes.filter(({ base }) => !base?.endsWith('Error')))).toEqual([])
+})
+
+test('… which is seen over several classes, over second names, and where the base class is a parameter', () => {
+  const text =
+    'class A { #a; #free() {} } class B extends A {} class C extends BaseB { #a; #c } const make = (Base) => class D extends Unknown { #c }'
+  expect(shared(classesOf('file', text))).toEqual(['file#C #a', 'file#D #c'])
+})

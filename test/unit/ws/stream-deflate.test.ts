@@ -1,0 +1,161 @@
+/** Compression of messages (RFC 7692), from the handshake to the end. */
+
+import { describe, expect, test } from 'vitest'
+import type { DeflateOptions } from '../../../src/ws/options.ts'
+import type { WsStream } from '../../../src/ws/ws-stream.ts'
+import { Random } from '../../reference/random.ts'
+import { makeWorld, openClientTo, openPair, wireFrames } from './harness.ts'
+
+const JSON_TEXT = JSON.stringify(Array.from({ length: 100 }, (_, i) => ({ price: (i * 7_919) % 1_000, size: 'é' })))
+
+/** What the peer gets: text and length on the wire. */
+async function received(from: WsStream, to: WsStream, send: () => unknown): Promise<[string, number]> {
+  const message = to.recv()
+  send()
+  await from.flush()
+  const { text = '', wireLength = 0 } = (await message) ?? {}
+  return [text, wireLength]
+}
+
+const OFF: DeflateOptions | boolean = false
+
+describe('the handshake', () => {
+  test.each<[DeflateOptions | boolean, DeflateOptions | boolean, string]>([
+    [OFF, OFF, ''],
+    [true, OFF, ''],
+    [OFF, true, ''],
+    [true, true, 'permessage-deflate'],
+    [{}, {}, 'permessage-deflate'],
+    [{ threshold: 0 }, { serverNoContextTakeover: true }, 'permessage-deflate; server_no_context_takeover'],
+    [{ clientNoContextTakeover: true }, true, 'permessage-deflate; client_no_context_takeover'],
+    [
+      { serverMaxWindowBits: 10, clientMaxWindowBits: 11 },
+      { serverMaxWindowBits: 12 },
+      'permessage-deflate; server_max_window_bits=10; client_max_window_bits=11',
+    ],
+    [true, { serverMaxWindowBits: 8, clientMaxWindowBits: 9 }, 'permessage-deflate; server_max_window_bits=8; client_max_window_bits=9'],
+  ])('client %j, server %j: %j', async (wanted, spoken, extensions) => {
+    const { client, server } = await openPair(makeWorld(), { connect: { perMessageDeflate: wanted }, accept: { perMessageDeflate: spoken } })
+    expect([client.extensions, server.extensions]).toEqual([extensions, extensions])
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      for (let i = 0; i < 3; i++) {
+        const [text, wire] = await received(from, to, () => from.sendText(`${JSON_TEXT}${i}`))
+        expect(text).toBe(`${JSON_TEXT}${i}`)
+        if (extensions === '') expect(wire).toBeGreaterThan(JSON_TEXT.length)
+        else expect(wire).toBeLessThan(JSON_TEXT.length / 3)
+      }
+      const bytes = new Uint8Array(5_000).fill(7)
+      expect((await received(from, to, () => from.sendBinary(bytes)))[0].length).toBe(5_000)
+    }
+    client.destroy()
+    server.destroy()
+  })
+})
+
+describe('what is compressed', () => {
+  test.each<[number | undefined, number, boolean | undefined, boolean]>([
+    [undefined, 1_023, undefined, false],
+    [undefined, 1_024, undefined, true],
+    [undefined, 1_025, undefined, true],
+    [undefined, 10, true, true],
+    [undefined, 5_000, false, false],
+    [0, 0, undefined, true],
+    [10, 9, undefined, false],
+    [10, 10, undefined, true],
+    [5_000, 2_000, undefined, false],
+  ])('threshold %s, %i bytes, compress: %s: %s', async (threshold, length, compress, expected) => {
+    const world = makeWorld()
+    const connect = { perMessageDeflate: threshold === undefined ? true : { threshold } }
+    const { client, server, clientWrites } = await openPair(world, { connect, accept: { perMessageDeflate: true } })
+    const options = compress === undefined ? undefined : { compress }
+    client.sendText('x'.repeat(length), options)
+    client.sendBinary(new Uint8Array(length), options)
+    client.sendPing()
+    await world.settle()
+    const firsts = clientWrites.flatMap((write) => wireFrames(write)).map(({ rsv }) => rsv)
+    expect(firsts).toEqual([expected ? 4 : 0, expected ? 4 : 0, 0])
+    expect((await server.recv())?.text).toBe('x'.repeat(length))
+    expect((await server.recv())?.length).toBe(length)
+    client.destroy()
+    server.destroy()
+  })
+
+  test('compress is ignored where nothing was agreed on, and judged all the same', async () => {
+    const { client, server } = await openPair(makeWorld())
+    expect(await received(client, server, () => client.sendText('a', { compress: true }))).toEqual(['a', 1])
+    expect(() => client.sendText('a', { compress: 1 as never })).toThrow(expect.objectContaining({ code: 'InvalidOption' }))
+    expect(() => client.sendBinary(new Uint8Array(1), { deflate: true } as never)).toThrow(expect.objectContaining({ code: 'InvalidOption' }))
+    client.destroy()
+    server.destroy()
+  })
+
+  test('more than the write buffer holds leaves in order; a message that is refused leaves no trace in the next', async () => {
+    const world = makeWorld()
+    const deflate = { perMessageDeflate: { threshold: 0 } }
+    const { client, server } = await openPair(world, {
+      connect: { ...deflate, writeBufferCapacity: 4_096, maxBufferedAmount: 100_000, maxMessageSize: 200_000 },
+      accept: deflate,
+      memory: { capacity: 1_000 },
+    })
+    const random = new Random(1)
+    const texts: string[] = []
+    let refusals = 0
+    for (let i = 0; i < 60; i++) {
+      // What nothing can shorten fills the buffers.
+      const text = Array.from(random.bytes(4_000), (byte) => String.fromCharCode(33 + (byte % 90))).join('')
+      try {
+        client.sendText(text)
+        texts.push(text)
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'SendBufferFull' })
+        refusals++
+      }
+    }
+    expect(() => client.sendText('x'.repeat(200_001))).toThrow(expect.objectContaining({ code: 'OutgoingMessageTooLarge' }))
+    expect(refusals).toBeGreaterThan(0)
+    for (const text of texts) expect((await server.recv())?.text === text).toBe(true)
+    client.destroy()
+    server.destroy()
+  })
+})
+
+describe('what ends the connection', () => {
+  test('a message over maxMessageSize, when it is inflated: 1009', async () => {
+    const { client, server } = await openPair(makeWorld(), {
+      connect: { perMessageDeflate: true },
+      accept: { perMessageDeflate: true, maxMessageSize: 10_000 },
+    })
+    client.sendText('x'.repeat(10_000))
+    client.sendText('x'.repeat(10_001))
+    expect((await server.recv())?.length).toBe(10_000)
+    await expect(server.recv()).rejects.toMatchObject({ code: 'MessageTooLarge' })
+    expect(await client.closed).toMatchObject({ code: 1009 })
+    server.destroy()
+  })
+  test('compressed data that is broken: 1007, with its reason', async () => {
+    const world = makeWorld()
+    const { ws, peer } = await openClientTo(world)
+    peer.send(Uint8Array.of(0xc1, 1, 7))
+    await expect(ws.recv()).rejects.toMatchObject({ code: 'ReservedBitsSet' })
+    ws.destroy()
+  })
+})
+
+test('messages that are read ahead while nobody receives keep what is known of them', async () => {
+  const world = makeWorld()
+  const { client, server } = await openPair(world, { connect: { perMessageDeflate: true }, accept: { perMessageDeflate: true } })
+  const ended = server.closed
+  client.sendText(JSON_TEXT)
+  client.sendText('small')
+  await world.settle()
+  const message = await server.recv()
+  expect(message?.text).toBe(JSON_TEXT)
+  expect(message?.wireLength).toBeLessThan(1_000)
+  expect((await server.recv())?.wireLength).toBe(5)
+  client.destroy()
+  server.destroy()
+  await ended
+})
