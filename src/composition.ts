@@ -8,12 +8,20 @@
  * A name that begins with `_$` is ours: what other files of ours need of an object that a user may derive from. Private names ship under it, too.
  */
 
+import { UsageError } from './errors.ts'
+
 /** The key that marks what the static methods of a class pass to its constructor. */
 export const MADE: unique symbol = Symbol('made')
 
 /** Made by the static methods of a class alone. The constructor of a class that is derived from it passes it on: `super(made)`. */
 export interface Made {
   readonly [MADE]: true
+}
+
+/** What a static method of a class passes to its constructor. Throws `InvalidOption` for anything else. @param by what makes one */
+export function checkMade<Parts extends Made>(made: Parts, name: string, by: string): Parts {
+  if (made?.[MADE] !== true) throw new UsageError('InvalidOption', `${name} is not made with new: use ${by}`)
+  return made
 }
 
 /** A class that can be composed. */

@@ -33,6 +33,7 @@ export type { DecodeStep } from '../codec/inputs.ts'
 export { ClientHandshake, type ClientHello, ServerHandshake, type ServerHello } from '../codec/ws/handshake.ts'
 export { MaskKeys, type RandomSource } from '../codec/ws/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/ws/message.ts'
+export type { InflateOptions } from '../codec/ws/payload-inflater.ts'
 export type { UpgradeFault, UpgradeHead } from '../codec/ws/upgrade.ts'
 export {
   CompressionError,
@@ -105,7 +106,7 @@ export function computeAcceptKey(key: string): string {
  * A reader and a writer for one end of a connection, in one run of linear memory, as {@link ClientHandshake} and {@link ServerHandshake}
  * need them. `release()` gives the memory back.
  */
-export function pair(role: Role, options: FrameReaderOptions & FrameWriterOptions = {}): FramePair {
+export function framePair(role: Role, options: FrameReaderOptions & FrameWriterOptions = {}): FramePair {
   FRAME_READER_OPTIONS.role.read('role', role)
   const read = readOptions<FrameReaderOptions & FrameWriterOptions>({ ...FRAME_READER_OPTIONS, ...FRAME_WRITER_OPTIONS }, options)
   const { bufferCapacity = DEFAULT_BUFFER_CAPACITY, writeBufferCapacity = DEFAULT_WRITE_BUFFER_CAPACITY } = read
@@ -120,7 +121,7 @@ export function pair(role: Role, options: FrameReaderOptions & FrameWriterOption
   return { reader, writer, release }
 }
 
-/** What {@link pair} makes. */
+/** What {@link framePair} makes. */
 export interface FramePair {
   /** Reads the peer's frames. */
   readonly reader: BaseFrameReader

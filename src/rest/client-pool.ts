@@ -5,7 +5,7 @@ import { RESPONSE_READER_OPTIONS } from '../codec/http/limits.ts'
 import type { Request as HttpRequest } from '../codec/http/request.ts'
 import { targetFault } from '../codec/http/request-builder.ts'
 import { type RequestWriter, withoutTrailingSlashes } from '../codec/http/request-writer.ts'
-import { MADE, type Made } from '../composition.ts'
+import { checkMade, MADE, type Made } from '../composition.ts'
 import { RestError, UsageError } from '../errors.ts'
 import { only, readOptions } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
@@ -109,7 +109,7 @@ export class ClientPool {
 
   /** For the static methods, and for classes that are derived from this one. */
   constructor(made: OpenPool) {
-    const { core, place, timeout } = made
+    const { core, place, timeout } = checkMade(made, 'ClientPool', 'ClientPool.connect')
     this._$core = core
     this.#place = place
     this.#timeout = timeout

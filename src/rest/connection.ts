@@ -11,7 +11,7 @@
 
 import { RESPONSE_READER_OPTIONS } from '../codec/http/limits.ts'
 import type { ResponseReader } from '../codec/http/response-reader.ts'
-import { MADE, type Made } from '../composition.ts'
+import { checkMade, MADE, type Made } from '../composition.ts'
 import { type RestError, UsageError } from '../errors.ts'
 import { only, readOptions } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
@@ -136,7 +136,7 @@ export class HttpConnection {
 
   /** For the static methods, and for classes that are derived from this one. */
   constructor(made: OpenConnection) {
-    const { runtime, transport, options, signals = new Signals() } = made
+    const { runtime, transport, options, signals = new Signals() } = checkMade(made, 'HttpConnection', 'HttpConnection.connect')
     this.#clock = runtime.clock
     this.#transport = transport
     this.#defaults = {

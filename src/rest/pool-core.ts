@@ -3,7 +3,7 @@
  *
  * Rule 1: a slot is always in exactly one state, and `move` is the only way from one to another. `take` and `giveBack` do its two usual cases in the
  *         same few steps, without the rest of it: small enough for an engine to put them into the caller.
- * Rule 2: a slot whose connection is gone leaves the rotation at once, and one task, `heal`, owns it until it has a new one. A holder that is done with
+ * Rule 2: a slot whose connection is gone leaves the rotation at once, and one task, `bringUp`, owns it until it has a new one. A holder that is done with
  *         its slot, and that task too, gives it to `place`, which alone decides what happens to it.
  * Rule 3: a free slot and a waiting caller never exist at the same time.
  * Rule 4: no request is ever sent a second time here.
@@ -103,7 +103,7 @@ export class PoolCore implements HeldPool, KeptPool {
     if (this.options.lazy) {
       await this.connector.judge()
       signal?.throwIfAborted()
-      for (const slot of this.slots) this.heal(slot, 'first')
+      for (const slot of this.slots) this.bringUp(slot, 'first')
       return
     }
     const attempts = new AbortController()
@@ -246,12 +246,12 @@ export class PoolCore implements HeldPool, KeptPool {
     } else if (this.isClosing) {
       this.closeSlot(slot)
     } else if (connection === null || connection.isPoisoned) {
-      this.heal(slot, 'heal')
+      this.bringUp(slot, 'heal')
     } else if (slot.successor !== null && this.replace(slot)) {
       return
     } else if (slot.trust === 0) {
       // The server drops the connection as soon as it is idle: it would be dead before its next request.
-      this.heal(slot, 'renewal')
+      this.bringUp(slot, 'renewal')
     } else {
       if (slot.trust !== Number.POSITIVE_INFINITY) this.upkeep.onIdle(slot)
       this.move(slot, SlotState.Idle)
@@ -269,7 +269,7 @@ export class PoolCore implements HeldPool, KeptPool {
     }
     // It may have been given back without our having looked. A holder learns of the loss, and gives it back.
     if (slot.state === SlotState.Leased) this.holders.collect()
-    if (slot.state === SlotState.Idle) this.heal(slot, 'heal')
+    if (slot.state === SlotState.Idle) this.bringUp(slot, 'heal')
   }
 
   /** A server that takes connections and drops them must not be dialled in a loop. Connections that we cut ourselves do not count. */
@@ -381,10 +381,10 @@ export class PoolCore implements HeldPool, KeptPool {
     await connection.closed
   }
 
-  /** Connects a slot again: at once, then with pauses, without end. The slot's one task. */
-  private heal(slot: Slot, reason: SlotUpEvent['reason']): void {
+  /** Connects a slot, for the first time, after a loss or for renewal: at once, then with pauses, without end. The slot's one task. */
+  private bringUp(slot: Slot, reason: SlotUpEvent['reason']): void {
     this.move(slot, SlotState.Healing)
-    this.healing(slot, reason).catch((error) => this.giveUp(slot, error))
+    this.bringingUp(slot, reason).catch((error) => this.giveUp(slot, error))
   }
 
   /** The task of a slot has ended: with the pool, or by what no further attempt can mend. Without its last slot the pool tells everybody why. */
@@ -402,7 +402,7 @@ export class PoolCore implements HeldPool, KeptPool {
     return !this.isClosing && this.slots.every(({ state }) => state === SlotState.Closed)
   }
 
-  private async healing(slot: Slot, reason: SlotUpEvent['reason']): Promise<void> {
+  private async bringingUp(slot: Slot, reason: SlotUpEvent['reason']): Promise<void> {
     const { clock } = this.runtime
     const { stopped: signal } = this.connector
     const backoff = this.backoffs[slot.index] as Backoff

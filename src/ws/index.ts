@@ -1,10 +1,14 @@
 /** The public names of the WebSocket family. */
 
 export type { BackoffOptions } from '../backoff.ts'
+export type { CompressionFormat } from '../codec/deflate/format.ts'
 export type { Fields, FieldsInit } from '../codec/http/fields.ts'
 export { MaskKeys, type RandomSource } from '../codec/ws/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/ws/message.ts'
+export type { InflateOptions } from '../codec/ws/payload-inflater.ts'
 export {
+  CompressionError,
+  type CompressionErrorCode,
   EncodeError,
   type EncodeErrorCode,
   type Fault,
@@ -29,5 +33,5 @@ export { WsStreamBuilder } from './builder.ts'
 export type { CloseInfo, ReadyState } from './closing.ts'
 export type { AcceptOptions, ConnectOptions, DeflateOptions, HeartbeatOptions, StreamOptions, UpgradeDecision, UpgradeRequest } from './options.ts'
 export type { SessionDown, SessionInfo, SessionOptions } from './sessions.ts'
-export type { MessageOptions } from './stream.ts'
 export type { WebSocketStreams } from './web-streams.ts'
+export type { MessageOptions } from './ws-connection.ts'

@@ -4,7 +4,9 @@
  */
 
 import { DESCRIPTOR_ASCII } from '../../assembly/abi.ts'
+import type { CompressionFormat } from '../codec/deflate/format.ts'
 import { ASSEMBLED, DEFLATED, Message, type MessageKind, type MessageSource } from '../codec/ws/message.ts'
+import type { InflateOptions } from '../codec/ws/payload-inflater.ts'
 
 /** Bytes after which nothing more is parked: the peer waits, as it does for every consumer that does not read. */
 export const PARKED_BYTES: number = 64 * 1024
@@ -16,7 +18,7 @@ export const ANSWERED: number = 128
 const NOTHING = new Uint8Array(0)
 
 /** A source of messages. */
-export interface Source {
+export interface Source extends Pick<MessageSource, 'inflate' | 'utf8'> {
   next(): Message | null
   poll(): boolean
 }
@@ -88,6 +90,14 @@ export class ParkedMessages implements Source, MessageSource {
   clear(): void {
     if (this.held !== null) this.held.live = null
     this.queue.length = 0
+  }
+
+  inflate(payload: Uint8Array, format: CompressionFormat, options: InflateOptions | undefined): Uint8Array {
+    return this.reader.inflate(payload, format, options)
+  }
+
+  utf8(bytes: Uint8Array): string {
+    return this.reader.utf8(bytes)
   }
 
   textAt(): string {

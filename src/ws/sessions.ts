@@ -8,7 +8,7 @@ import { bag, callback, type Family, number, TIMER_MAX } from '../option-rules.t
 import type { Runtime } from '../runtime.ts'
 import type { CloseInfo } from './closing.ts'
 import { CONNECT_OPTIONS, type ConnectOptions } from './options.ts'
-import type { WsConnection } from './stream.ts'
+import type { WsConnection } from './ws-connection.ts'
 
 /** What is known when a session begins. */
 export interface SessionInfo {

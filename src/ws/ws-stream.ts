@@ -11,8 +11,8 @@ import { WsStreamBuilder } from './builder.ts'
 import { checkRequest, type Opened, openClient, openServer } from './opening.ts'
 import { ACCEPT_OPTIONS, type AcceptOptions, CONNECT_OPTIONS, type ConnectOptions, resolveOptions } from './options.ts'
 import { SESSION_OPTIONS, type SessionOptions, sessions } from './sessions.ts'
-import { WsConnection } from './stream.ts'
 import { parseWsUrl, type WsTarget } from './url.ts'
+import { WsConnection } from './ws-connection.ts'
 
 /** The class whose static method was called: an entry point's, or one that its user derived from it. */
 export interface WsStreamClass<Stream extends WsStream> {

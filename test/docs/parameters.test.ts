@@ -51,11 +51,6 @@ const EXEMPT: Readonly<Record<string, string>> = {
   'AtomicClientSlot.sendSync(options)': 'the same',
   'SharedAcquirer.acquireSync(options)': 'the same',
   'workerdTransport(socket)': 'a socket of workerd, made by it',
-  'WsStream(made)': 'what the static methods of the class make, and a derived class passes on: the type can be made nowhere else',
-  'HttpConnection(made)': 'what the static methods of the class make, and a derived class passes on: the type can be made nowhere else',
-  'ClientPool(made)': 'what the static methods of the class make, and a derived class passes on: the type can be made nowhere else',
-  'AtomicClientSlot(made)': 'what the static methods of the class make, and a derived class passes on: the type can be made nowhere else',
-  'SharedAcquirer(made)': 'what the static methods of the class make, and a derived class passes on: the type can be made nowhere else',
 }
 
 /** `name(parameter)` of every function, method and constructor of the reference. */

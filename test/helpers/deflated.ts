@@ -12,12 +12,17 @@ import type { FrameReaderOptions } from '../../src/codec/ws/limits.ts'
 import { MessageDeflater } from '../../src/codec/ws/message-deflater.ts'
 import { MessageInflater } from '../../src/codec/ws/message-inflater.ts'
 
-export const codec: Codec = new Codec(
-  () => CODEC_TEXT,
-  webTextDecoding(),
-  undefined,
-  () => DEFLATE_TEXT,
-)
+/** A codec of its own, with both binaries. */
+export function makeCodec(): Codec {
+  return new Codec(
+    () => CODEC_TEXT,
+    webTextDecoding(),
+    undefined,
+    () => DEFLATE_TEXT,
+  )
+}
+
+const codec = makeCodec()
 
 const TAIL = Buffer.from([0, 0, 0xff, 0xff])
 

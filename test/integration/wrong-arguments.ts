@@ -125,9 +125,17 @@ export function upgradeCalls({ WsStream }: typeof Nexus): WrongCall[] {
 }
 
 /** What needs nobody on the other side. */
-export function pureCalls({ nodeTransport, publishDiagnostics }: typeof Nexus): WrongCall[] {
+export function pureCalls(nexus: typeof Nexus): WrongCall[] {
+  const { nodeTransport, publishDiagnostics } = nexus
   const socket = { on: nothing, write: nothing, end: nothing, destroy: nothing, pause: nothing, resume: nothing } as never
   return [
+    // Made by their static methods alone.
+    ...(['WsStream', 'HttpConnection', 'ClientPool', 'AtomicClientPool', 'AtomicClientSlot', 'SharedAcquirer'] as const).map((name) => ({
+      name: `${name}(made)`,
+      wrong: [...OBJECT, {}, []],
+      says: 'new',
+      call: (value: never) => Reflect.construct(nexus[name], [value]),
+    })),
     { name: 'publishDiagnostics(pool)', wrong: [...OBJECT, {}, []], call: (value) => publishDiagnostics(value) },
     { name: 'nodeTransport(socket)', wrong: TRANSPORT, call: (value) => nodeTransport(value) },
     { name: 'nodeTransport(head)', wrong: OTHER_BYTES, call: (value) => nodeTransport(socket, value) },
@@ -352,12 +360,12 @@ export function threadCalls(
 
 /** What the codec is asked for, without any connection. */
 export function codecCalls(codec: typeof Codec): WrongCall[] {
-  const { reader, writer } = codec.pair('client')
-  const message = codec.pair('server')
+  const { reader, writer } = codec.framePair('client')
+  const message = codec.framePair('server')
   message.writer.encodeBinary(new Uint8Array(8))
   reader.read(message.writer.data())
   const borrowed = reader.next() as Codec.Message
-  const other = codec.pair('client').reader
+  const other = codec.framePair('client').reader
   const response = new codec.ResponseReader()
   const requests = new codec.RequestReader()
   requests.read(new TextEncoder().encode('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab'))
@@ -371,7 +379,7 @@ export function codecCalls(codec: typeof Codec): WrongCall[] {
   const hello = { target: '/', host: 'a', headers: [], protocols: [], nonce: new Uint8Array(16) }
   const { ClientHandshake, ServerHandshake } = codec
   const server = (): Codec.ServerHandshake => {
-    const { reader, writer } = codec.pair('server')
+    const { reader, writer } = codec.framePair('server')
     return new ServerHandshake(reader, writer, 16_384)
   }
   const valid = {
@@ -400,8 +408,8 @@ export function codecCalls(codec: typeof Codec): WrongCall[] {
     { name: 'applyMask(offset)', wrong: COUNT.slice(1), call: (value) => codec.applyMask(room, key, value) },
     { name: 'generateKey(random)', wrong: FUNCTION.slice(1), call: (value) => codec.generateKey(value) },
     { name: 'computeAcceptKey(key)', wrong: [...TEXT, '', 'abc'], says: 'ey', call: (value) => codec.computeAcceptKey(value) },
-    { name: 'pair(role)', wrong: [...TEXT, 'Client', ''], call: (value) => codec.pair(value) },
-    optionsOf('pair(options)', (value) => codec.pair('client', value)),
+    { name: 'framePair(role)', wrong: [...TEXT, 'Client', ''], call: (value) => codec.framePair(value) },
+    optionsOf('framePair(options)', (value) => codec.framePair('client', value)),
     { name: 'writeRequest(method)', wrong: TEXT, call: (value) => codec.writeRequest(value, '/', undefined, room) },
     { name: 'writeRequest(target)', wrong: TEXT, call: (value) => codec.writeRequest('GET', value, undefined, room) },
     { name: 'writeRequest(headers)', wrong: FIELDS, call: (value) => codec.writeRequest('GET', '/', value, room) },
@@ -445,6 +453,10 @@ export function codecCalls(codec: typeof Codec): WrongCall[] {
         call: (value) => borrowed[method](value),
       }),
     ),
+    ...(['inflate', 'inflateText'] as const).flatMap((method): WrongCall[] => [
+      { name: `Message.${method}(format)`, wrong: [...TEXT, 'br', 'zlib', ''], call: (value) => borrowed[method](value) },
+      optionsOf(`Message.${method}(options)`, (value) => borrowed[method]('gzip', value)),
+    ]),
 
     optionsOf('ResponseReader(options)', (value) => new codec.ResponseReader(value)),
     { name: 'ResponseReader.begin(method)', wrong: TEXT, call: (value) => response.begin(value) },

@@ -24,7 +24,7 @@ const MAY_IMPORT = {
   'transport/workerd': ['transport/workerd', 'transport', 'base'],
   // Only types: it says what a composition root must supply.
   runtime: ['codec/ws', 'codec/http', 'codec', 'transport', 'base'],
-  ws: ['ws', 'handshake', 'codec/ws', 'codec/http', 'codec', 'transport', 'runtime', 'base', 'abi'],
+  ws: ['ws', 'handshake', 'codec/ws', 'codec/deflate', 'codec/http', 'codec', 'transport', 'runtime', 'base', 'abi'],
   rest: ['rest', 'codec/http', 'codec/deflate', 'codec', 'transport', 'runtime', 'base', 'abi'],
   proxy: ['proxy', 'codec/http', 'codec', 'transport', 'base'],
   testing: ['testing', 'transport', 'base'],
@@ -221,9 +221,9 @@ test('cycles are found', () => {
 
 describe('the check sees', () => {
   test.each<[string, string, string, RegExp]>([
-    ['the codec knowing a stream', 'src/codec/a.ts', "import { x } from '../ws/stream.ts'", /codec\) imports src\/ws\/stream\.ts/],
+    ['the codec knowing a stream', 'src/codec/a.ts', "import { x } from '../ws/ws-connection.ts'", /codec\) imports src\/ws\/ws-connection\.ts/],
     ['a type import up', 'src/codec/a.ts', "import type { x } from '../transport/transport.ts'", /imports src\/transport/],
-    ['an import for its effect', 'src/codec/a.ts', "import '../ws/stream.ts'", /imports src\/ws/],
+    ['an import for its effect', 'src/codec/a.ts', "import '../ws/ws-connection.ts'", /imports src\/ws/],
     ['a re-export', 'src/codec/a.ts', "export * from '../entry/node.ts'", /imports src\/entry/],
     ['a dynamic import', 'src/codec/a.ts', "const x = import('../entry/node.ts')", /imports src\/entry/],
     ['an import of many lines', 'src/ws/a.ts', "import {\n  one,\n  type Two,\n} from '../entry/node.ts'", /imports src\/entry/],
@@ -236,7 +236,7 @@ describe('the check sees', () => {
     ['a runtime knowing another one', 'src/transport/node/a.ts', "import { x } from '../deno/conn.ts'", /\(transport\/deno\)/],
     ['the shared part of the transports knowing one', 'src/transport/a.ts', "import { x } from './memory/pair.ts'", /\(transport\/memory\)/],
     ['an entry knowing the command line', 'src/entry/node.ts', "import { x } from '../cli/main.ts'", /\(cli\)/],
-    ['the command line knowing the inside', 'src/cli/a.ts', "import { x } from '../ws/stream.ts'", /\(ws\)/],
+    ['the command line knowing the inside', 'src/cli/a.ts', "import { x } from '../ws/ws-connection.ts'", /\(ws\)/],
     ['ws knowing rest', 'src/ws/a.ts', "import { x } from '../rest/pool.ts'", /\(rest\)/],
     ['a transport knowing the codec', 'src/transport/a.ts', "import { x } from '../codec/memory.ts'", /\(codec\)/],
     ['errors knowing the codec', 'src/errors.ts', "import { x } from './codec/memory.ts'", /\(codec\)/],

@@ -49,3 +49,30 @@ test('… which is seen over several classes, over second names, and where the b
     'class A { #a; #free() {} } class B extends A {} class C extends BaseB { #a; #c } const make = (Base) => class D extends Unknown { #c }'
   expect(shared(classesOf('file', text))).toEqual(['file#C #a', 'file#D #c'])
 })
+
+test('what ships leaves its names to classes that are derived from it', async () => {
+  const path = 'src/ws/ws-connection.ts'
+  const { text } = readSources('src').find((source) => source.path === path) as { text: string }
+  const names = classesOf(path, text).flatMap(({ privates }) => privates.map((name) => name.slice(1)))
+  const { WsStream } = await shipped<typeof import('../../src/entry/node.ts')>('node')
+  const { memoryPair } = await shipped<typeof import('../../src/entry/testing.ts')>('testing')
+  const own = ['state', 'options', 'transport', ...names].filter((name) => !(name in WsStream.prototype))
+  expect(own.length).toBeGreaterThan(10)
+  class Mine extends WsStream {
+    constructor(made: ConstructorParameters<typeof WsStream>[0]) {
+      super(made)
+      Object.assign(this, Object.fromEntries(own.map((name) => [name, `my ${name}`])))
+    }
+  }
+  const [end, other] = memoryPair()
+  const [mine, peer] = await Promise.all([Mine.connectWith(end, 'ws://peer.test/'), WsStream.accept(other)])
+  await peer.sendText('hello')
+  expect((await mine.recv())?.text).toBe('hello')
+  await mine.sendText('hello back')
+  expect((await peer.recv())?.text).toBe('hello back')
+  expect(own.filter((name) => Reflect.get(mine, name) !== `my ${name}`)).toEqual([])
+  await Promise.all([mine.close(), peer.recv()])
+})
+
+/** An entry as it is built. */
+const shipped = async <Entry>(name: string): Promise<Entry> => (await import(new URL(`../../dist/${name}.js`, import.meta.url).href)) as Entry

@@ -44,6 +44,7 @@ import {
 } from '../../../assembly/abi.ts'
 import type { ProtocolError } from '../../errors.ts'
 import { showsItself } from '../../printing.ts'
+import type { CompressionFormat } from '../deflate/format.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, within } from '../inputs.ts'
 import { align, type Codec, type CodecMemory, type Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
@@ -53,6 +54,7 @@ import { type FrameReaderOptions, frameLimits, type Role } from './limits.ts'
 import { ASSEMBLED, CloseCode, DEFLATED, Message, type MessageKind } from './message.ts'
 import { type InflateParameters, MessageInflater } from './message-inflater.ts'
 import { Parts } from './parts.ts'
+import { type InflateOptions, PayloadInflater } from './payload-inflater.ts'
 import { protocolError } from './protocol-error.ts'
 
 /** By opcode. */
@@ -126,6 +128,8 @@ export class FrameReader {
   private inflater: MessageInflater | null = null
   private makeInflater: (() => MessageInflater) | null = null
   private readonly maxMessage: number
+  /** Inflates what the application has compressed. */
+  private payloads: PayloadInflater | null = null
   private block = ''
   private blockStart = 0
   private blockEnd = 0
@@ -341,6 +345,8 @@ export class FrameReader {
     this.onlyTarget = 0
     this.held.live = kept
     if (kept === null) this.parts.clear()
+    this.payloads?.release()
+    this.payloads = null
     if (this.ownsRegion) this.region.release()
   }
 
@@ -456,6 +462,17 @@ export class FrameReader {
   }
 
   /** @internal */
+  inflate(payload: Uint8Array, format: CompressionFormat, options: InflateOptions | undefined): Uint8Array {
+    this.payloads ??= new PayloadInflater(this.codec, this.maxMessage)
+    return this.payloads.inflate(payload, format, options)
+  }
+
+  /** @internal */
+  utf8(bytes: Uint8Array): string {
+    return this.text.utf8(bytes, 0, bytes.length)
+  }
+
+  /** @internal */
   assembledText(length: number, ascii: boolean): string {
     return ascii ? this.text.latin1(this.parts.bytes, 0, length) : this.text.utf8(this.parts.bytes, 0, length)
   }
@@ -548,14 +565,14 @@ export class FrameReader {
     const length = word >>> DESCRIPTOR_LENGTH_SHIFT
     if (kind !== KIND_PART) {
       this.inflater ??= (this.makeInflater as () => MessageInflater)()
-      return this.inflate(this.inflater, offset, length, kind)
+      return this.inflatePiece(this.inflater, offset, length, kind)
     }
     this.append(offset, length)
     this.cursor += 2
     return false
   }
 
-  private inflate(inflater: MessageInflater, offset: number, length: number, kind: number): boolean {
+  private inflatePiece(inflater: MessageInflater, offset: number, length: number, kind: number): boolean {
     if (inflater.isReady) return true
     // Earlier messages lie where this one goes.
     this.held.live = null

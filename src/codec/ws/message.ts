@@ -3,6 +3,8 @@
 import { DESCRIPTOR_ASCII, OPCODE_CLOSE } from '../../../assembly/abi.ts'
 import { UsageError } from '../../errors.ts'
 import { showsItself } from '../../printing.ts'
+import type { CompressionFormat } from '../deflate/format.ts'
+import type { InflateOptions } from './payload-inflater.ts'
 
 /** The kind of a message (RFC 6455 section 5.6 and 5.5). */
 export type MessageKind = 'text' | 'binary' | 'ping' | 'pong' | 'close'
@@ -35,6 +37,10 @@ export interface MessageSource {
   readonly assembly: Uint8Array
   /** Text of an in-place message. */
   textAt(offset: number, length: number, ascii: boolean): string
+  /** Inflates a payload, as {@link Message.inflate} says. */
+  inflate(payload: Uint8Array, format: CompressionFormat, options: InflateOptions | undefined): Uint8Array
+  /** Text of bytes on the heap. */
+  utf8(bytes: Uint8Array): string
   /** Text of the message in {@link MessageSource.assembly}. */
   assembledText(length: number, ascii: boolean): string
 }
@@ -115,6 +121,24 @@ export class Message {
   /** `JSON.parse` of {@link Message.text}. */
   json(): unknown {
     return JSON.parse(this.text)
+  }
+
+  /**
+   * The payload, inflated: for feeds that compress inside their messages. Valid as long as the message. `deflate-raw` may end with a last block or after a
+   * sync flush. Throws `InvalidOption`, and a `CompressionError` for data that is broken, ends too early, is followed by something else
+   * (`UnexpectedData`), or would become larger than `maxSize` (`OutputTooLarge`).
+   *
+   * ```ts
+   * if (m.kind === 'binary') onUpdate(JSON.parse(m.inflateText('gzip')))
+   * ```
+   */
+  inflate(format: CompressionFormat, options?: InflateOptions): Uint8Array {
+    return this.source.inflate(this.bytes, format, options)
+  }
+
+  /** {@link Message.inflate} as a string, with U+FFFD for what is not UTF-8. */
+  inflateText(format: CompressionFormat, options?: InflateOptions): string {
+    return this.source.utf8(this.inflate(format, options))
   }
 
   /** The payload byte at `index`, or `undefined` outside the payload and for an index that is not a whole number. Allocates nothing. */

@@ -3,7 +3,7 @@
 import type { Request } from '../../codec/http/request.ts'
 import type { RequestWriter } from '../../codec/http/request-writer.ts'
 import { RestResponse } from '../../codec/http/response.ts'
-import { MADE, type Made } from '../../composition.ts'
+import { checkMade, MADE, type Made } from '../../composition.ts'
 import { type CompressionError, type HttpError, type RequestSent, RestError, UsageError } from '../../errors.ts'
 import { checkInteger, checkOptions, type Family, flag, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
@@ -128,7 +128,7 @@ export class AtomicClientSlot {
 
   /** For the static methods, and for classes that are derived from this one. */
   constructor(made: ReceivedSlot) {
-    const { attachment, message, threads } = made
+    const { attachment, message, threads } = checkMade(made, 'AtomicClientSlot', 'AtomicClientSlot.receive')
     this.#attachment = attachment
     this.#message = message
     this.#threads = threads

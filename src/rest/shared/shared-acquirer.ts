@@ -1,7 +1,7 @@
 /** `SharedAcquirer`: threads that do not own the sockets ask for slots. */
 
 import type { Clock } from '../../clock.ts'
-import { MADE, type Made } from '../../composition.ts'
+import { checkMade, MADE, type Made } from '../../composition.ts'
 import { RestError, UsageError } from '../../errors.ts'
 import { checkOptions, type Family, signal, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
@@ -96,7 +96,7 @@ export class SharedAcquirer {
 
   /** For the static methods, and for classes that are derived from this one. */
   constructor(made: AttachedAcquirer) {
-    const { plan, threads, Slot } = made
+    const { plan, threads, Slot } = checkMade(made, 'SharedAcquirer', 'SharedAcquirer.attach')
     this.#plan = plan
     this.#threads = threads
     this.#Slot = Slot

@@ -51,9 +51,9 @@ async function makeAll(nexus, codec, testing, { ws, http }) {
   frames.read(Uint8Array.from([0x81, SECRET.length, ...bytes(SECRET)]))
   const frameWriter = new codec.FrameWriter({ role: 'server' })
   frameWriter.encodeText(SECRET)
-  const client = codec.pair('client')
+  const client = codec.framePair('client')
   const hello = { target: `/?${SECRET}`, host: 'a', headers: [['Cookie', SECRET]], protocols: [], nonce: bytes(SECRET.padEnd(16).slice(0, 16)) }
-  const server = codec.pair('server')
+  const server = codec.framePair('server')
   const responses = new codec.ResponseReader()
   responses.begin('GET')
   responses.read(bytes(`HTTP/1.1 200 OK\r\nSet-Cookie: ${SECRET}\r\nContent-Length: ${SECRET.length}\r\n\r\n${SECRET}`))

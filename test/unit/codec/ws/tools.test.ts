@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { applyMask, ClientHandshake, computeAcceptKey, generateKey, pair, ServerHandshake } from '../../../../src/entry/codec.ts'
+import { applyMask, ClientHandshake, computeAcceptKey, framePair, generateKey, ServerHandshake } from '../../../../src/entry/codec.ts'
 
 const KEY = new Uint8Array([0x37, 0xfa, 0x21, 0x3d])
 
@@ -44,8 +44,8 @@ describe('handshake keys', () => {
 })
 
 test('two pairs shake hands and talk without a socket', () => {
-  const client = pair('client')
-  const server = pair('server')
+  const client = framePair('client')
+  const server = framePair('server')
   const take = (from: typeof client, to: typeof client): void => {
     to.reader.read(from.writer.data())
     from.writer.advance(from.writer.length)

@@ -6,6 +6,7 @@ import type { BytesInit } from '../codec/inputs.ts'
 import type { FrameReader } from '../codec/ws/frame-reader.ts'
 import { closePayload } from '../codec/ws/frame-writer.ts'
 import { CloseCode, type Message, type OwnedMessage } from '../codec/ws/message.ts'
+import { checkMade } from '../composition.ts'
 import { type TransportError, UsageError } from '../errors.ts'
 import { checkOptions, type Family, flag } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
@@ -93,7 +94,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
 
   /** For the static methods, and for classes that are derived from this one. */
   constructor(made: Opened) {
-    const { runtime, endsQuietly = false } = made
+    const { runtime, endsQuietly = false } = checkMade(made, 'WsStream', 'WsStream.connect')
     this.#runtime = runtime
     this.#connection = made.connection
     this.#reader = made.connection.reader

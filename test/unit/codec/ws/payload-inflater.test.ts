@@ -1,0 +1,80 @@
+import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { FrameReader } from '../../../../src/codec/ws/frame-reader.ts'
+import type { Message } from '../../../../src/codec/ws/message.ts'
+import { deflatedEnds, makeCodec } from '../../../helpers/deflated.ts'
+import { frame, utf8 } from '../../../reference/frames.ts'
+
+const TEXT = JSON.stringify(Array.from({ length: 50 }, (_, i) => ({ price: (i * 7_919) % 997, size: 'é' })))
+
+function messageOf(reader: FrameReader, payload: Uint8Array): Message {
+  reader.read(frame({ opcode: 2, payload }))
+  return reader.next() as Message
+}
+
+const open = (options = {}): FrameReader => deflatedEnds(15, false, options).reader
+
+describe('a payload that the application has compressed', () => {
+  test.each([
+    ['gzip', gzipSync(TEXT)],
+    ['deflate', deflateSync(TEXT)],
+    ['deflate-raw', deflateRawSync(TEXT)],
+    ['deflate-raw', deflateRawSync(TEXT, { finishFlush: 2 })],
+  ] as const)('%s', (format, payload) => {
+    const reader = open()
+    for (let i = 0; i < 3; i++) {
+      const message = messageOf(reader, payload)
+      expect(message.inflateText(format)).toBe(TEXT)
+      expect(message.inflate(format)).toEqual(utf8(TEXT))
+      expect(message.length).toBe(payload.length)
+    }
+  })
+  test.each([
+    ['nothing', new Uint8Array(0), 'UnexpectedEnd'],
+    ['something else', utf8(TEXT), 'InvalidHeader'],
+    ['half of it', gzipSync(TEXT).subarray(0, 60), 'UnexpectedEnd'],
+    ['more than it', new Uint8Array([...gzipSync(TEXT), 0]), 'UnexpectedData'],
+  ])('%s is refused, and the next is not', (_, payload, code) => {
+    const reader = open()
+    expect(() => messageOf(reader, payload).inflate('gzip')).toThrow(expect.objectContaining({ code }))
+    expect(messageOf(reader, gzipSync(TEXT)).inflateText('gzip')).toBe(TEXT)
+  })
+  test.each([99, 100, 101])('100 bytes, and a limit of %i', (maxSize) => {
+    const payload = gzipSync('x'.repeat(100))
+    for (const [reader, options] of [
+      [open({ maxMessageSize: maxSize }), undefined],
+      [open(), { maxSize }],
+    ] as const) {
+      const message = messageOf(reader, payload)
+      if (maxSize < 100) expect(() => message.inflate('gzip', options)).toThrow(expect.objectContaining({ code: 'OutputTooLarge', max: 99 }))
+      else expect(message.inflate('gzip', options).length).toBe(100)
+    }
+  })
+  test('wrong formats and options are refused', () => {
+    const message = messageOf(open(), gzipSync(TEXT))
+    for (const call of [
+      () => message.inflate('br' as never),
+      () => message.inflateText(undefined as never),
+      () => message.inflate('gzip', { maxSize: -1 }),
+      () => message.inflate('gzip', { max: 1 } as never),
+    ])
+      expect(call).toThrow(expect.objectContaining({ code: 'InvalidOption' }))
+    expect(() => message.inflate('gzip', null as never)).toThrow(expect.objectContaining({ code: 'InvalidOption' }))
+  })
+  test('a stale message has none, and a reader that is released gives the memory of its inflaters back', () => {
+    const codec = makeCodec()
+    const take = (): number => {
+      const region = codec.region(64)
+      region.release()
+      return region.start
+    }
+    const reader = new FrameReader(codec, { bufferCapacity: 4_096 })
+    const before = take()
+    const message = messageOf(reader, gzipSync(TEXT))
+    expect(message.inflateText('gzip')).toBe(TEXT)
+    expect(take()).toBeGreaterThan(before)
+    reader.release()
+    expect(take()).toBeLessThanOrEqual(before)
+    expect(() => message.inflate('gzip')).toThrow(expect.objectContaining({ code: 'StaleMessage' }))
+  })
+})
