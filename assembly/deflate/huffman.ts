@@ -76,10 +76,8 @@ export function makeCodes(lengths: usize, count: u32, codes: usize, scratch: usi
   }
   for (let i: usize = 0; i < <usize>count; i++) {
     const bits = <u32>load<u8>(lengths + i);
-    if (bits == 0) {
-      store<u32>(codes + (i << 2), 0);
-      continue;
-    }
+    // It has none, and nobody asks for it.
+    if (bits == 0) continue;
     const at = next + ((<usize>bits) << 2);
     const own = load<u32>(at);
     store<u32>(at, own + 1);

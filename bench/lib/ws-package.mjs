@@ -13,5 +13,8 @@ export const WebSocket = require(join(root, 'lib/websocket.js'))
 /** `ws`'s frame parser. */
 export const Receiver = require(join(root, 'lib/receiver.js'))
 
+/** Its permessage-deflate, for one connection. @type {any} */
+export const PerMessageDeflate = require(join(root, 'lib/permessage-deflate.js'))
+
 /** @type {string} */
 export const wsVersion = require('ws/package.json').version

@@ -55,6 +55,10 @@ abstract class CommonBuilder<Options extends HttpOptions | ClientPoolOptions> {
   closeTimeout(ms: number): this {
     return this.with({ closeTimeout: ms } as Partial<Options>)
   }
+  /** Ask for compressed responses, and inflate them. */
+  decompress(on: boolean): this {
+    return this.with({ decompress: on } as Partial<Options>)
+  }
   /** Refuse bodies whose end nothing verifies. */
   requireVerifiedEnd(on: boolean): this {
     return this.with({ requireVerifiedEnd: on } as Partial<Options>)

@@ -216,7 +216,7 @@ export class ClientPool {
   /** Acquires, sends the request that `build` makes, copies the response out, releases. @param options that were judged */
   async #run(build: (writer: RequestWriter) => HttpRequest, options: SendOptions & { retryUnsent?: number | undefined }): Promise<OwnedHttpResponse> {
     const { clock } = this._$core.runtime
-    const { timeout = this.#timeout, signal, onInterim, requireVerifiedEnd } = options
+    const { timeout = this.#timeout, signal, onInterim, requireVerifiedEnd, decompress } = options
     let retries = options.retryUnsent ?? 0
     const since = clock.now()
     const left = (): number => (timeout === 0 ? 0 : Math.max(1, since + timeout - clock.now()))
@@ -225,7 +225,7 @@ export class ClientPool {
       try {
         const request = build(slot.writer)
         const queued = clock.now() - since
-        const response = await slot.send(request, { timeout: left(), signal, onInterim, requireVerifiedEnd })
+        const response = await slot.send(request, { timeout: left(), signal, onInterim, requireVerifiedEnd, decompress })
         return new OwnedHttpResponse(response, { ...response.timings, queued })
       } catch (error) {
         const again = retries-- > 0 && error instanceof RestError && error.requestSent === 'nothing' && !signal?.aborted

@@ -142,6 +142,7 @@ export class HttpConnection {
     this.#defaults = {
       timeout: options.timeout ?? DEFAULT_TIMEOUT,
       requireVerifiedEnd: options.requireVerifiedEnd ?? false,
+      decompress: options.decompress ?? false,
     }
     this.#closeTimeout = options.closeTimeout ?? 1_000
     this.reader = options.reader ?? new runtime.http.ResponseReader(only(RESPONSE_READER_OPTIONS, options))

@@ -9,22 +9,25 @@
 
 import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
 import { notify, report } from '../callback.ts'
+import { askCompressed } from '../codec/http/accept-encoding.ts'
 import type { InterimResponse } from '../codec/http/interim.ts'
 import type { RequestMemory } from '../codec/http/request.ts'
 import type { RestResponse } from '../codec/http/response.ts'
 import { ResponseReader } from '../codec/http/response-reader.ts'
-import { type RequestSent, RestError, UsageError } from '../errors.ts'
+import type { Codec } from '../codec/memory.ts'
+import { type CompressionError, type HttpError, type RequestSent, RestError, UsageError } from '../errors.ts'
 import { checkOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Forwarding, Transport } from '../transport/transport.ts'
 import { Alarm } from './alarm.ts'
+import { BodyDecoder, codingOf, decodeBody } from './content-coding.ts'
 import { SEND_OPTIONS, type SendOptions } from './options.ts'
 import { RequestBody } from './request-body.ts'
 import { HttpResponse, type ResponseTimings } from './response.ts'
 import { abandonedRequest, type Outcome, REFUSED, unauthenticated, unexpectedData, unusableResponse } from './rest-errors.ts'
 import { checkRequest, type SendableRequest } from './sendable.ts'
 import type { Abortable, Signals } from './signals.ts'
-import { StreamedResponse } from './streamed-response.ts'
+import { type BodySource, StreamedResponse } from './streamed-response.ts'
 import { WriteGrace } from './write-grace.ts'
 
 /** What an exchange needs of its connection. */
@@ -43,6 +46,7 @@ export interface ExchangeHost {
 export interface ExchangeDefaults {
   readonly timeout: number
   readonly requireVerifiedEnd: boolean
+  readonly decompress: boolean
 }
 
 /** Places of the times of the last exchange, in ms of the clock. */
@@ -63,6 +67,7 @@ export class Exchange implements Abortable {
   /** Requests that were answered. */
   answered = 0
   private readonly clock: Runtime['clock']
+  private readonly codec: Codec
   private readonly openedAt: number
   private readonly times = new Float64Array(4)
   private readonly alarm: Alarm
@@ -75,6 +80,8 @@ export class Exchange implements Abortable {
   private reader: ResponseReader | null = null
   /** Which target of a reader that was given is filled next. */
   private otherTarget: 0 | 1 = 0
+  /** The content coding of its body is undone. */
+  private decompresses = false
   /** Pieces of a read are being passed on: nothing may happen in between. */
   private passing = false
   /** Its limit in ms. */
@@ -94,12 +101,13 @@ export class Exchange implements Abortable {
   private writing: RequestMemory | null = null
 
   constructor(
-    { clock }: Runtime,
+    { clock, codec }: Runtime,
     private readonly host: ExchangeHost,
     private readonly transport: Transport,
     private readonly signals: Signals,
   ) {
     this.clock = clock
+    this.codec = codec
     this.forwarding = transport.forwarding
     this.alarm = new Alarm(clock, () => this.onTimeout())
     this.grace = new WriteGrace(clock, () => this.finish(false))
@@ -154,12 +162,18 @@ export class Exchange implements Abortable {
     const given = checkRequest(request)
     const { stream = null } = request
     checkOptions(SEND_OPTIONS, options)
-    const { timeout: limit = defaults.timeout, requireVerifiedEnd = defaults.requireVerifiedEnd, onInterim } = options
+    const {
+      timeout: limit = defaults.timeout,
+      requireVerifiedEnd = defaults.requireVerifiedEnd,
+      decompress = defaults.decompress,
+      onInterim,
+    } = options
     // Null means no signal.
     const signal = options.signal ?? undefined
     if (signal?.aborted) throw new RestError('RequestAborted', 'the request was aborted before it was sent', { ...REFUSED, cause: signal.reason })
     const { forwarding } = this
-    const head = forwarding === undefined ? given : forwarding.forward(given, request.method)
+    const asking = decompress ? askCompressed(given) : given
+    const head = forwarding === undefined ? asking : forwarding.forward(asking, request.method)
     const isOther = reader !== this.host.reader
     if (isOther) claimOther(reader, this)
     this.reader = reader
@@ -174,6 +188,7 @@ export class Exchange implements Abortable {
     }
     reader.streaming = streaming
     reader.requiresVerifiedEnd = requireVerifiedEnd
+    this.decompresses = decompress
     this.serial++
     this.signal = signal
     this.onInterim = onInterim
@@ -358,14 +373,27 @@ export class Exchange implements Abortable {
     const { serial } = this
     const resolve = this.resolve as ((response: StreamedResponse) => void) | null
     const isCurrent = (): boolean => this.serial === serial && this.isOpen
-    this.streamed = new StreamedResponse(new HttpResponse(reader, this), {
+    const started = this.times[STARTED] as number
+    const coding = this.decompresses ? codingOf(reader.response) : null
+    const source: BodySource = {
       more: () => {
         if (isCurrent()) this.host.readOn()
       },
       cancel: () => {
         if (isCurrent()) this.abandon('RequestAborted', 'the body was not read to its end')
       },
-    })
+      broken: (error) => {
+        const outcome: Outcome = { requestSent: isCurrent() ? this.sent : 'fully', phase: 'body', elapsed: this.clock.now() - started }
+        const failure = unusableResponse(error as CompressionError | HttpError, outcome)
+        if (isCurrent()) this.host.lose(failure, false)
+        return failure
+      },
+    }
+    this.streamed = new StreamedResponse(
+      new HttpResponse(reader, this),
+      source,
+      coding === null ? null : new BodyDecoder(this.codec, coding, reader.maxBodySize),
+    )
     this.resolve = null
     resolve?.(this.streamed)
   }
@@ -379,7 +407,7 @@ export class Exchange implements Abortable {
 
   /** The response is there. */
   private onComplete(reader: ResponseReader): void {
-    if (this.isOfProxy(reader)) return
+    if (this.isOfProxy(reader) || !this.decode(reader)) return
     const isWhole = this.body === null || this.body.isWhole
     // Whether the source of a body has said that this was all does not matter now.
     if (this.body !== null && isWhole && this.transport.lastWrite === 'fully') this.endWriting()
@@ -393,6 +421,19 @@ export class Exchange implements Abortable {
     this.alarm.set(Number.POSITIVE_INFINITY)
     this.grace.begin()
     this.readOn()
+  }
+
+  /** Undoes the coding of a body that is whole. False when that is not possible: the request has failed. */
+  private decode(reader: ResponseReader): boolean {
+    const coding = this.decompresses && this.streamed === null ? codingOf(reader.response) : null
+    if (coding === null) return true
+    try {
+      reader.decodedBody = decodeBody(this.codec, coding, reader.rawBytes, reader.maxBodySize)
+      return true
+    } catch (error) {
+      this.host.lose(unusableResponse(error as CompressionError | HttpError, { ...this.outcome, phase: 'body' }), false)
+      return false
+    }
   }
 
   /** The way out, with a response. `isFollowed`: further bytes were received, which belong to nothing. */

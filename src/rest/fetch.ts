@@ -57,7 +57,7 @@ export async function poolFetch(place: FetchPlace, input: string | URL | Request
     const body = await readBody(place, request, signal)
     const left = timeout === 0 ? 0 : Math.max(1, since + timeout - clock.now())
     const build = (writer: RequestWriter): HttpRequest => buildFetch(writer, request, path, body)
-    const response = await place.send(build, { timeout: left, ...(signal === null ? {} : { signal }) })
+    const response = await place.send(build, { timeout: left, decompress: true, ...(signal === null ? {} : { signal }) })
     if (REDIRECT.has(response.status) && redirect === 'error') throw unusable(response, "the server redirects, which redirect: 'error' refuses")
     return standardResponse(response, url)
   } catch (error) {

@@ -46,6 +46,12 @@ export interface SendOptions {
    * an {@link HttpError} `UnverifiedEnd` as its cause. Bodies with a length or in chunks are not affected. Default: the connection's `requireVerifiedEnd`.
    */
   requireVerifiedEnd?: boolean | undefined
+  /**
+   * Asks for compressed responses (`Accept-Encoding: gzip, deflate`, unless the request has that field or a `Range`), and inflates them: `body`, `text()`
+   * and streamed pieces are what was compressed, `rawBody` and the header fields are as received, and `maxBodySize` limits both. Other codings are left as
+   * they are. What is broken fails with `ResponseInvalid`, whose cause is a {@link CompressionError}. Default: the connection's `decompress`; true for `pool.fetch`.
+   */
+  decompress?: boolean | undefined
   /** Called with each interim response (RFC 9110 section 15.2: 100, 102, 103) before the final one. What it throws, or rejects with, fails the request. */
   onInterim?: ((response: InterimResponse) => void) | undefined
 }
@@ -58,6 +64,8 @@ export interface HttpOptions extends DialOptions, ResponseReaderOptions {
   closeTimeout?: number | undefined
   /** For requests without this option: refuse bodies whose end nothing verifies, see {@link SendOptions.requireVerifiedEnd}. Default false. */
   requireVerifiedEnd?: boolean | undefined
+  /** For requests without this option: ask for compressed responses and inflate them, see {@link SendOptions.decompress}. Default false. */
+  decompress?: boolean | undefined
   /** Where responses are read; the system writes their bytes straight into it. Default: a new reader, made with these options. */
   reader?: ResponseReader | undefined
 }
@@ -168,6 +176,7 @@ export const SEND_OPTIONS: Family<SendOptions> = {
   timeout: timeLimit(),
   signal,
   requireVerifiedEnd: flag(),
+  decompress: flag(),
   onInterim: callback('({ status, headers }) => …'),
 }
 
@@ -178,6 +187,7 @@ export const HTTP_OPTIONS: Family<HttpOptions> = {
   timeout: timeLimit(DEFAULT_TIMEOUT),
   closeTimeout: timeLimit(1_000),
   requireVerifiedEnd: flag(false),
+  decompress: flag(false),
   reader,
 }
 

@@ -59,6 +59,7 @@ export class OwnedHttpResponse extends OwnedResponse {
     /** How long it took, and on what connection. */
     readonly timings: PoolTimings,
   ) {
-    super(response.status, response.reason, response.version, response.headers(), response.trailers(), response.body.slice(), response.isEndVerified)
+    const { status, reason, version, isEndVerified } = response
+    super(status, reason, version, response.headers(), response.trailers(), response.body.slice(), isEndVerified, response.ownRawBody())
   }
 }

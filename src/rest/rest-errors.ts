@@ -1,7 +1,16 @@
 /** Failures of requests as {@link RestError}s. */
 
 import type { RestResponse } from '../codec/http/response.ts'
-import { HttpError, NexusError, type RequestPhase, type RequestSent, RestError, type RestErrorCode, TransportError } from '../errors.ts'
+import {
+  type CompressionError,
+  HttpError,
+  NexusError,
+  type RequestPhase,
+  type RequestSent,
+  RestError,
+  type RestErrorCode,
+  TransportError,
+} from '../errors.ts'
 
 /** The fields of the error for a request that was refused before anything was done. */
 export const REFUSED = { fault: 'local', requestSent: 'nothing', phase: 'send' } as const
@@ -37,8 +46,8 @@ export function abandonedRequest(code: 'RequestTimeout' | 'RequestAborted', mess
 }
 
 /** The error of a request whose response breaks off or can't be used. */
-export function unusableResponse(error: HttpError, outcome: Outcome): RestError {
-  const isEnd = error.code === 'UnexpectedEnd'
+export function unusableResponse(error: HttpError | CompressionError, outcome: Outcome): RestError {
+  const isEnd = error instanceof HttpError && error.code === 'UnexpectedEnd'
   const message = `${isEnd ? error.message : `the response can't be used: ${error.message}`}; ${tellSent(outcome.requestSent)}`
   return new RestError(isEnd ? 'ConnectionClosed' : 'ResponseInvalid', message, { ...outcome, fault: 'remote', cause: error })
 }

@@ -2,6 +2,7 @@
 
 import { UsageError } from '../errors.ts'
 import { showsItself } from '../printing.ts'
+import type { BodyDecoder } from './content-coding.ts'
 import type { HttpResponse } from './response.ts'
 
 /** What a streamed body needs from its connection. */
@@ -10,6 +11,8 @@ export interface BodySource {
   more(): void
   /** The consumer wants no more. */
   cancel(): void
+  /** What was received can't be decoded. Returns the error of the request. */
+  broken(error: unknown): Error
 }
 
 /**
@@ -31,14 +34,18 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
   #wake: (() => void) | null = null
 
   readonly #source: BodySource
+  /** Undoes the coding of the body; null when it is given as it is received. */
+  readonly #decoder: BodyDecoder | null
 
   /** @internal */
   constructor(
     /** Status and fields. Its `body` is empty. */
     readonly head: HttpResponse,
     source: BodySource,
+    decoder: BodyDecoder | null = null,
   ) {
     this.#source = source
+    this.#decoder = decoder
   }
 
   /** Status code. */
@@ -71,8 +78,8 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
   async read(): Promise<Uint8Array | null> {
     if (this.#wake !== null) throw new UsageError('ConcurrentReceive', 'another read of this body is under way: await it first')
     for (;;) {
-      const piece = this.#pieces.shift()
-      if (piece !== undefined) return piece
+      const piece = this.#take()
+      if (piece !== null) return piece
       if (this.#failure !== null) throw this.#failure
       if (this.#ended) return null
       const woken = new Promise<void>((resolve) => {
@@ -86,6 +93,7 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
   /** Abandons the rest of the body. The connection is closed, as the rest would have to be read to use it again. */
   cancel(): void {
     this.#pieces.length = 0
+    this.#decoder?.release()
     if (!this.#ended) this.#source.cancel()
     this.#failure = null
     this.#ended = true
@@ -114,6 +122,28 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
       },
       { highWaterMark: 0 },
     )
+  }
+
+  /** The next piece of what was received; null when there is none, or when decoding has failed. */
+  #take(): Uint8Array | null {
+    const decoder = this.#decoder
+    const pieces = this.#pieces
+    if (decoder === null) return pieces.shift() ?? null
+    try {
+      for (;;) {
+        const decoded = decoder.next()
+        if (decoded !== null) return decoded
+        const piece = pieces.shift()
+        if (piece === undefined) break
+        decoder.push(piece)
+      }
+      if (this.#ended && this.#failure === null) decoder.end()
+    } catch (error) {
+      pieces.length = 0
+      decoder.release()
+      this.#failure = this.#source.broken(error)
+    }
+    return null
   }
 
   #wakeUp(): void {

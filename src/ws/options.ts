@@ -76,7 +76,7 @@ export interface StreamOptions {
   maxBufferedAmount?: number
   /**
    * Compression of messages, permessage-deflate (RFC 7692): true offers it, or accepts an offer. A peer that does not want it gets a connection without. It
-   * costs time for each message, up to 72 KiB for receiving and 160 KiB for sending. Default false.
+   * costs time for each message, up to 72 KiB for receiving and 105 KiB for sending. Default false.
    */
   perMessageDeflate?: boolean | DeflateOptions
   /** Answer pings with pongs. Default true. */

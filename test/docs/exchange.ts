@@ -3,6 +3,7 @@
 import { createHmac } from 'node:crypto'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { type WebSocket, WebSocketServer } from 'ws'
 
 /** Signs the examples' requests. */
@@ -146,9 +147,13 @@ function answer(request: http.IncomingMessage, body: string, response: http.Serv
       json(count > 2 ? 200 : 503, count > 2 ? TICKER : { error: 'try again' })
       return
     }
-    case 'GET /history':
-      json(200, Array(4_000).fill(TICKER))
+    case 'GET /history': {
+      const list = JSON.stringify(Array(4_000).fill(TICKER))
+      const isPacked = String(request.headers['accept-encoding']).includes('gzip')
+      response.writeHead(200, { 'Content-Type': 'application/json', ...(isPacked ? { 'Content-Encoding': 'gzip' } : {}) })
+      response.end(isPacked ? gzipSync(list) : list)
       return
+    }
     case 'GET /export':
       response.writeHead(200, { 'Content-Type': 'text/csv' })
       for (let i = 0; i < 1_000; i++) response.write(`${i},67123.45,0.5\n`)

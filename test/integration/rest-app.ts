@@ -2,11 +2,20 @@
 
 import { createHash } from 'node:crypto'
 import type http from 'node:http'
-import { gzipSync } from 'node:zlib'
+import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import type { Records } from './rest-records.ts'
 
 /** What is gzipped: its bytes must come through as they are. */
 export const GZIPPED = 'these bytes are compressed, and whoever asked for them gets them compressed'
+
+/** Ways to compress. */
+const PACKED: Readonly<Record<string, (bytes: Buffer) => Buffer[]>> = {
+  gzip: (bytes) => [gzipSync(bytes)],
+  'x-gzip': (bytes) => [gzipSync(bytes, { level: 1 })],
+  members: (bytes) => [bytes.subarray(0, 16_361), bytes.subarray(16_361)].map((part) => gzipSync(part, { level: 0 })),
+  deflate: (bytes) => [deflateSync(bytes)],
+  raw: (bytes) => [deflateRawSync(bytes)],
+}
 
 /** `length` bytes of a pattern in which every position differs from its neighbours. */
 export function pattern(length: number): Buffer {
@@ -78,6 +87,19 @@ export async function answer(request: http.IncomingMessage, response: http.Serve
       response.setHeader('Content-Encoding', 'gzip')
       response.end(gzipSync(GZIPPED))
       return
+    case '/packed': {
+      // Compressed as the path says, when the request asks for that.
+      const bytes = pattern(number('n'))
+      if (!/\bgzip\b/.test(String(request.headers['accept-encoding']))) return void response.end(bytes)
+      const as = query.get('as') ?? 'gzip'
+      const whole = Buffer.concat(PACKED[as]?.(bytes) ?? [])
+      response.setHeader('Content-Encoding', as === 'gzip' || as === 'members' ? 'gzip' : as === 'x-gzip' ? as : 'deflate')
+      const packed = whole.subarray(0, whole.length - number('short'))
+      if (!query.has('chunked')) response.setHeader('Content-Length', packed.length)
+      for (let at = 0; at < packed.length; at += 10_000) response.write(packed.subarray(at, at + 10_000))
+      response.end()
+      return
+    }
     case '/hold': // answers when it is told to
       await record.until(() => record.released > 0)
       record.released--

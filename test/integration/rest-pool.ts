@@ -223,6 +223,7 @@ withHost('fetch gives standard responses', async (context, host) => {
       sameBytes(new Uint8Array(await (await pool.fetch(input)).arrayBuffer()), pattern(100_000))
     }
     for (const status of [204, 304, 302]) equal([(await pool.fetch(`/status?code=${status}`)).status], [status])
+    sameBytes(new Uint8Array(await (await pool.fetch('/packed?n=1000')).arrayBuffer()), pattern(1_000))
     const head = await pool.fetch('/bytes?n=10', { method: 'HEAD' })
     equal([head.headers.get('content-length'), await head.text()], ['10', ''])
     const elsewhere = (await pool.fetch('http://elsewhere.test/').catch((error: unknown) => error)) as Error

@@ -457,6 +457,30 @@ list.both('compressed bytes are passed on as they are', async (context, { web })
   })
 })
 
+list.both('decompress inflates every coding, whole and streamed, and what is cut off fails', async (context, { web }) => {
+  await within(
+    context,
+    web,
+    async (conn, writer) => {
+      for (const as of ['gzip', 'x-gzip', 'members', 'deflate', 'raw']) {
+        for (const size of [0, 1, 300, 300_000]) {
+          const path = `/packed?as=${as}&n=${size}${size === 300 ? '&chunked' : ''}`
+          const response = await conn.send(writer.get(path).finish())
+          sameBytes(response.body, pattern(size))
+          ok(response.header('content-encoding') !== null && response.rawBody.length !== size, path)
+          const streamed = await conn.sendStreaming(writer.get(path).finish())
+          sameBytes(new Uint8Array(await new Response(streamed.readable()).arrayBuffer()), pattern(size))
+        }
+      }
+      equal((await conn.send(writer.get('/packed?n=9').finish(), conn.reader, { decompress: false })).header('content-encoding'), null)
+      sameBytes((await conn.send(writer.get('/packed?n=9').header('Range', 'bytes=0-').finish())).body, pattern(9))
+      const { cause } = await failsAfter('fully', conn.send(writer.get('/packed?n=9&short=1').finish()), 'ResponseInvalid')
+      isError(cause, 'CompressionError', 'UnexpectedEnd')
+    },
+    { decompress: true },
+  )
+})
+
 list.both('responses beyond the capacity come whole, and stay when others follow', async (context, { web }) => {
   await within(
     context,

@@ -141,6 +141,7 @@ const POOL = {
   timeout: 'number',
   closeTimeout: 'number',
   requireVerifiedEnd: 'flag',
+  decompress: 'flag',
   connections: 'integer',
   basePath: 'text',
   defaultHeaders: 'fields',
@@ -157,14 +158,25 @@ const POOL = {
   observer: 'observer',
 } as const satisfies Record<string, Kind>
 
-const SEND = { timeout: 'number', requireVerifiedEnd: 'flag', signal: 'signal', onInterim: 'callback' } as const satisfies Record<string, Kind>
+const SEND = { timeout: 'number', requireVerifiedEnd: 'flag', decompress: 'flag', signal: 'signal', onInterim: 'callback' } as const satisfies Record<
+  string,
+  Kind
+>
 
 /** The options of each public function: what each may be. Compared with the package's own tables by the unit tests. */
 export const OPTIONS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
   'WsStream.connect': CONNECT,
   'WsStream.accept': { ...STREAM, ...HEAD, headers: 'fields', protocols: 'tokens', onRequest: 'callback', signal: 'signal' },
   'WsStream.sessions': { ...CONNECT, backoff: 'bag', stableAfter: 'number', onOpen: 'callback', onDown: 'callback', shouldRetry: 'callback' },
-  'HttpConnection.connect': { ...DIAL, ...READER, timeout: 'number', closeTimeout: 'number', requireVerifiedEnd: 'flag', reader: 'bag' },
+  'HttpConnection.connect': {
+    ...DIAL,
+    ...READER,
+    timeout: 'number',
+    closeTimeout: 'number',
+    requireVerifiedEnd: 'flag',
+    decompress: 'flag',
+    reader: 'bag',
+  },
   'ClientPool.connect': POOL,
   'AtomicClientPool.connect': { ...POOL, maxBodySize: 'integer', spareBlocks: 'integer', spin: 'integer' },
   'pool.acquire': { timeout: 'number', signal: 'signal' },

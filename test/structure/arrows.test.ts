@@ -25,7 +25,7 @@ const MAY_IMPORT = {
   // Only types: it says what a composition root must supply.
   runtime: ['codec/ws', 'codec/http', 'codec', 'transport', 'base'],
   ws: ['ws', 'handshake', 'codec/ws', 'codec/deflate', 'codec/http', 'codec', 'transport', 'runtime', 'base', 'abi'],
-  rest: ['rest', 'codec/http', 'codec', 'transport', 'runtime', 'base', 'abi'],
+  rest: ['rest', 'codec/http', 'codec/deflate', 'codec', 'transport', 'runtime', 'base', 'abi'],
   proxy: ['proxy', 'codec/http', 'codec', 'transport', 'base'],
   testing: ['testing', 'transport', 'base'],
   entry: [

@@ -4,8 +4,6 @@ import {
   COMPRESS_BUFFER,
   COMPRESS_BUFFER_END,
   COMPRESS_BYTES,
-  COMPRESS_CHAINS,
-  COMPRESS_DEPTH,
   COMPRESS_FLAGS,
   COMPRESS_HASH_BITS,
   COMPRESS_HASHES,
@@ -32,7 +30,7 @@ import { type CompressionFormat, formatNumber } from './format.ts'
 
 /** Options of a {@link Deflater}. */
 export interface DeflaterOptions {
-  /** How far back a match may reach, as a power of two; 8 to 15. Default 15. Memory goes by it: 184 KiB for 15, 75 KiB for 9. */
+  /** How far back a match may reach, as a power of two; 8 to 15. Default 15. Memory goes by it: 136 KiB for 15, 75 KiB for 9. */
   windowBits?: number
 }
 
@@ -54,8 +52,6 @@ const PIECE = 16 * 1024
  * blocks of a piece leave in one call.
  */
 const OUTPUT = 18 * 1024
-/** Places that are compared for a match. */
-const DEPTH = 4
 
 /**
  * Compresses bytes into one of the formats of the Compression Streams standard, synchronously: one level, about as dense as zlib's first.
@@ -98,13 +94,12 @@ export class Deflater {
     const { windowBits } = withDefaults(DEFLATER_OPTIONS, options) as Required<DeflaterOptions>
     const window = 1 << windowBits
     const hashBits = Math.min(13, windowBits)
-    const parts = [COMPRESS_BYTES, window + PIECE, 2 << hashBits, 2 * window, PIECE, PIECE, OUTPUT]
+    const parts = [COMPRESS_BYTES, window + PIECE, 4 << hashBits, PIECE, PIECE, OUTPUT]
     this.region = codec.deflateRegion(parts.reduce((sum, bytes) => sum + align(bytes), 0))
     const carve = (bytes: number): number => this.region.carve(bytes)
     const record = carve(COMPRESS_BYTES)
     const buffer = carve(window + PIECE)
-    const hashes = carve(2 << hashBits)
-    const chains = carve(2 * window)
+    const hashes = carve(4 << hashBits)
     const tokens = carve(PIECE)
     const piece = carve(PIECE)
     const made = carve(OUTPUT)
@@ -117,13 +112,11 @@ export class Deflater {
       [COMPRESS_BUFFER, buffer],
       [COMPRESS_BUFFER_END, buffer + window + PIECE],
       [COMPRESS_HASHES, hashes],
-      [COMPRESS_CHAINS, chains],
       [COMPRESS_TOKENS, tokens],
       [COMPRESS_TOKENS_END, tokens + PIECE],
       [COMPRESS_TABLES, deflateTables],
       [COMPRESS_WINDOW, window],
       [COMPRESS_HASH_BITS, hashBits],
-      [COMPRESS_DEPTH, DEPTH],
       [COMPRESS_FLAGS, number],
     ] as const) {
       view.setUint32(record + offset, value, true)

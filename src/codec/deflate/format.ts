@@ -7,6 +7,14 @@ import { nameChoice } from '../../naming.ts'
 /** `gzip` (RFC 1952), `deflate`, which is zlib's (RFC 1950), or `deflate-raw`: deflated data with nothing around it (RFC 1951). */
 export type CompressionFormat = 'gzip' | 'deflate' | 'deflate-raw'
 
+/**
+ * What a content coding `deflate` is, by the first byte: it should be zlib's (RFC 9110 section 8.4.1.2), and some servers send raw data. The low bits that
+ * name zlib's method would be a stored block with bits behind its head, which nobody writes.
+ */
+export function deflateFormat(first: number): 'deflate' | 'deflate-raw' {
+  return (first & 15) === 8 ? 'deflate' : 'deflate-raw'
+}
+
 /** The codec's number of a format. Throws `InvalidOption`. */
 export function formatNumber(format: unknown): number {
   if (format === 'gzip') return DEFLATED_GZIP

@@ -74,7 +74,7 @@ import { HeadFields, latin1 } from './head-fields.ts'
 import { responseError } from './http-error.ts'
 import { type InterimResponse, readInterim } from './interim.ts'
 import { type ResponseLimits, type ResponseReaderOptions, responseLimits } from './limits.ts'
-import { RestResponse } from './response.ts'
+import { bodyTextOf, RestResponse } from './response.ts'
 import { endFault } from './response-end.ts'
 
 /** How to make room for more bytes. */
@@ -136,6 +136,8 @@ export class ResponseReader {
   private passed = 0
   /** A body that the store could not hold. */
   private heap: HeapBody | null = null
+  /** The body without its content coding. */
+  private decoded: Uint8Array<ArrayBuffer> | null = null
   /** The target that `spare` and `read` fill. */
   private current: number
   private spareView: Uint8Array<ArrayBuffer> | null = null
@@ -466,11 +468,26 @@ export class ResponseReader {
 
   /** Bytes of the body that have come. @internal */
   get bodyLength(): number {
-    return this.passed + this.word(INCOMING_BODY_BYTES)
+    return this.decoded === null ? this.passed + this.word(INCOMING_BODY_BYTES) : this.decoded.length
+  }
+
+  /** What the body is without its content coding: the response gives it out from here on. @internal */
+  set decodedBody(body: Uint8Array<ArrayBuffer>) {
+    this.decoded = body
+  }
+
+  /** Longest body in bytes. @internal */
+  get maxBodySize(): number {
+    return this.limits.maxBody
   }
 
   /** Empty when it is streamed. @internal */
   get bodyBytes(): Uint8Array {
+    return this.decoded ?? this.rawBytes
+  }
+
+  /** The body as it was received. @internal */
+  get rawBytes(): Uint8Array {
     if (this.heap !== null) return this.heap.view
     const length = this.streaming ? 0 : this.word(INCOMING_BODY_BYTES)
     const start = this.word(INCOMING_START) + this.word(INCOMING_START_LENGTH)
@@ -479,11 +496,11 @@ export class ResponseReader {
 
   /** The body as text. @internal */
   bodyText(): string {
+    if (this.decoded !== null) return bodyTextOf(this.text, this.decoded, 0, this.decoded.length)
     const bytes = this.heap === null ? this.u8 : this.heap.bytes
     const start = this.heap === null ? this.word(INCOMING_START) + this.word(INCOMING_START_LENGTH) : 0
     const end = this.streaming ? start : start + this.word(INCOMING_BODY_BYTES)
-    const hasMark = end - start >= 3 && bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf
-    return this.text.utf8(bytes, hasMark ? start + 3 : start, end)
+    return bodyTextOf(this.text, bytes, start, end)
   }
 
   /** The last response is stale from here on. */
@@ -491,6 +508,7 @@ export class ResponseReader {
     this.serial = (this.serial + 1) & SERIAL_MASK
     this.cached = null
     this.heap = null
+    this.decoded = null
     this.passed = 0
     this.hasHead = this.isComplete = this.taken = false
   }

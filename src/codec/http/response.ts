@@ -5,6 +5,7 @@ import { UsageError } from '../../errors.ts'
 import { namesOf, showsItself } from '../../printing.ts'
 import { textOf } from '../inputs.ts'
 import { noField } from '../reader-errors.ts'
+import type { TextDecoding } from '../text.ts'
 import { BorrowedHead, type HeadSource, type HttpVersion } from './borrowed-head.ts'
 
 /** Where borrowed responses get their data from: the response reader. */
@@ -13,7 +14,15 @@ export interface ResponseSource extends HeadSource {
   readonly isEndVerified: boolean
   readonly bodyLength: number
   readonly bodyBytes: Uint8Array
+  /** As received, where {@link ResponseSource.bodyBytes} has no content coding any more. */
+  readonly rawBytes: Uint8Array
   bodyText(): string
+}
+
+/** A body as UTF-8, without its byte order mark. */
+export function bodyTextOf(text: TextDecoding, bytes: Uint8Array, start: number, end: number): string {
+  const hasMark = end - start >= 3 && bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf
+  return text.utf8(bytes, hasMark ? start + 3 : start, end)
 }
 
 /**
@@ -55,6 +64,11 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
     return this.check().bodyBytes
   }
 
+  /** The body as it was received: what was compressed, where `decompress` has inflated {@link RestResponse.body}; the same elsewhere. */
+  get rawBody(): Uint8Array {
+    return this.check().rawBytes
+  }
+
   /** A copy of the body, in memory of its own: for `postMessage`, which would send all the memory behind a view along, and for whatever keeps it. */
   bytes(): Uint8Array<ArrayBuffer> {
     return copyOf(this.body)
@@ -86,7 +100,13 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
   /** A copy that stays valid. */
   toOwned(): OwnedResponse {
     const { reason, status, version, isEndVerified } = this
-    return new OwnedResponse(status, reason, version, this.headers(), this.trailers(), this.body.slice(), isEndVerified)
+    return new OwnedResponse(status, reason, version, this.headers(), this.trailers(), this.body.slice(), isEndVerified, this.ownRawBody())
+  }
+
+  /** A copy of the body as it was received, where that differs from what was decoded. @internal */
+  ownRawBody(): Uint8Array | undefined {
+    const { bodyBytes, rawBytes } = this.check()
+    return bodyBytes.buffer === rawBytes.buffer ? undefined : rawBytes.slice()
   }
 
   /** @internal */
@@ -123,6 +143,8 @@ export class OwnedResponse {
     readonly body: Uint8Array,
     /** False when the body may have been cut off: see {@link RestResponse.isEndVerified}. */
     readonly isEndVerified: boolean = true,
+    /** The body as it was received: what was compressed, where `decompress` has inflated {@link OwnedResponse.body}; the same elsewhere. */
+    readonly rawBody: Uint8Array = body,
   ) {}
 
   /** Field lines of the head. */

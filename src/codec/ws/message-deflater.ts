@@ -4,8 +4,6 @@ import {
   COMPRESS_BUFFER,
   COMPRESS_BUFFER_END,
   COMPRESS_BYTES,
-  COMPRESS_CHAINS,
-  COMPRESS_DEPTH,
   COMPRESS_FLAGS,
   COMPRESS_HASH_BITS,
   COMPRESS_HASHES,
@@ -31,8 +29,6 @@ const PIECE = 16 * 1024
 const TOKENS = 8 * 1024
 /** The longest block, and the tail of the one before it. */
 const OUTPUT = 10 * 1024
-/** Places that are compared for a match. */
-const DEPTH = 4
 /** The lengths of the empty stored block at the end of a message, which are left out. */
 const TAIL = 4
 
@@ -44,10 +40,10 @@ export interface DeflateSettings {
   readonly noContextTakeover: boolean
 }
 
-/** The parts of its memory, in order: record, history and input, hashes, chains, tokens, output. */
+/** The parts of its memory, in order: record, history and input, hashes, tokens, output. */
 function partsOf(windowBits: number): number[] {
   const window = 1 << windowBits
-  return [COMPRESS_BYTES, window + PIECE, 2 << hashBitsOf(windowBits), 2 * window, TOKENS, OUTPUT]
+  return [COMPRESS_BYTES, window + PIECE, 4 << hashBitsOf(windowBits), TOKENS, OUTPUT]
 }
 
 function hashBitsOf(windowBits: number): number {
@@ -70,14 +66,7 @@ export class MessageDeflater {
 
   /** @param region memory for {@link MessageDeflater.regionBytes}, made by `deflateRegion` */
   constructor(region: Region, { windowBits, noContextTakeover }: DeflateSettings) {
-    const [record, buffer, hashes, chains, tokens, made] = partsOf(windowBits).map((bytes) => region.carve(bytes)) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ]
+    const [record, buffer, hashes, tokens, made] = partsOf(windowBits).map((bytes) => region.carve(bytes)) as [number, number, number, number, number]
     const window = 1 << windowBits
     this.#memory = region.memory
     this.#deflate = region.memory.deflate
@@ -88,13 +77,11 @@ export class MessageDeflater {
       [COMPRESS_BUFFER, buffer],
       [COMPRESS_BUFFER_END, buffer + window + PIECE],
       [COMPRESS_HASHES, hashes],
-      [COMPRESS_CHAINS, chains],
       [COMPRESS_TOKENS, tokens],
       [COMPRESS_TOKENS_END, tokens + TOKENS],
       [COMPRESS_TABLES, region.memory.deflateTables],
       [COMPRESS_WINDOW, window],
       [COMPRESS_HASH_BITS, hashBitsOf(windowBits)],
-      [COMPRESS_DEPTH, DEPTH],
       [COMPRESS_FLAGS, DEFLATED_RAW],
     ] as const) {
       this.#set(offset, value)

@@ -173,6 +173,7 @@ async function openAtomicPool(ground: AtomicPoolGround, url: string | URL, given
     ...writer,
     reader,
     timeout,
+    decompress: options.decompress ?? false,
     spin: (options.spin ?? DEFAULT_SPIN) / 1000,
   }
   // It has the default fields in it, whose values may be secrets.

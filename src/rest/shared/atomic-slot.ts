@@ -4,11 +4,12 @@ import type { Request } from '../../codec/http/request.ts'
 import type { RequestWriter } from '../../codec/http/request-writer.ts'
 import { RestResponse } from '../../codec/http/response.ts'
 import { checkMade, MADE, type Made } from '../../composition.ts'
-import { type RequestSent, RestError, UsageError } from '../../errors.ts'
-import { checkInteger, checkOptions, type Family, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
+import { type CompressionError, type HttpError, type RequestSent, RestError, UsageError } from '../../errors.ts'
+import { checkInteger, checkOptions, type Family, flag, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
+import { codingOf, decodeBody } from '../content-coding.ts'
 import type { ResponseTimings } from '../response.ts'
-import { abandonedRequest } from '../rest-errors.ts'
+import { abandonedRequest, unusableResponse } from '../rest-errors.ts'
 import { checkRequest } from '../sendable.ts'
 import type { Attachment, Attachments } from './attachments.ts'
 import type { SharedCells } from './cells.ts'
@@ -16,6 +17,7 @@ import { takeFailure } from './failures.ts'
 import {
   ABORTED,
   BLOCK_DAMAGED,
+  BLOCK_DECOMPRESS,
   BLOCK_LENGTH,
   BLOCK_METHOD,
   BLOCK_STATE,
@@ -51,12 +53,14 @@ export const GRACE = 1_000
 export interface AtomicSendOptions {
   /** Milliseconds until the response is complete, 0 for no limit. Default: the pool's `timeout`. */
   timeout?: number | undefined
+  /** Asks for compressed responses and inflates them, on this thread: see {@link SendOptions.decompress}. Default: the pool's `decompress`. */
+  decompress?: boolean | undefined
   /** Abandons the request. A thread that blocks in `sendSync` receives no events: there, the signal only counts if it was aborted before. */
   signal?: AbortSignal | undefined
 }
 
 /** What they may be. */
-export const ATOMIC_SEND_OPTIONS: Family<AtomicSendOptions> = { timeout: timeLimit(), signal }
+export const ATOMIC_SEND_OPTIONS: Family<AtomicSendOptions> = { timeout: timeLimit(), decompress: flag(), signal }
 
 /** The fields of the error for a request that the owner has not taken. */
 const NOT_SENT = { requestSent: 'nothing', phase: 'queue', elapsed: 0 } as const
@@ -113,6 +117,8 @@ export class AtomicClientSlot {
   #isHeld = true
   /** The request that was submitted and not yet answered; 0 for none. */
   #request = 0
+  /** The content coding of its response is undone. */
+  #decompresses = false
   /** How far a request got that was given up together with the slot. */
   #left: RequestSent = 'nothing'
 
@@ -304,7 +310,7 @@ export class AtomicClientSlot {
     const attachment = this.#attachment
     const { at, writer } = this
     checkOptions(ATOMIC_SEND_OPTIONS, options)
-    const { timeout = attachment.plan.timeout } = options
+    const { timeout = attachment.plan.timeout, decompress = attachment.plan.decompress } = options
     const signal = options.signal ?? undefined
     if (signal?.aborted) {
       throw abandonedRequest('RequestAborted', 'the request was aborted before it was sent', NOT_SENT, signal.reason)
@@ -318,6 +324,8 @@ export class AtomicClientSlot {
     cells.store(at + BLOCK_LENGTH, length)
     cells.store(at + BLOCK_METHOD, Math.max(0, METHODS.indexOf(request.method)))
     cells.store(at + BLOCK_TIMEOUT, timeout)
+    cells.store(at + BLOCK_DECOMPRESS, decompress ? 1 : 0)
+    this.#decompresses = decompress
     this.#touch()
     this.#response.expire()
     this.#request = submit(cells, this.#pool, at, this.#block, this.#lease)
@@ -369,10 +377,25 @@ export class AtomicClientSlot {
       cells.store(at + BLOCK_DAMAGED, 1)
       throw new RestError('SharedMemoryCorrupt', (error as Error).message, { fault: 'local', requestSent: 'fully', phase: 'body' })
     }
-    if (failure === null) return new AtomicResponse(this.#response, this)
+    if (failure === null) return this.#decoded(new AtomicResponse(this.#response, this), since)
     if (failure.code !== 'RequestAborted' || !signal?.aborted) throw failure
     const { requestSent, phase, elapsed } = failure
     throw abandonedRequest('RequestAborted', 'the request was aborted', { requestSent, phase, elapsed: elapsed ?? 0 }, signal.reason)
+  }
+
+  /** Undoes the coding of its body. Throws `ResponseInvalid`; the slot may be used again. */
+  #decoded(response: AtomicResponse, since: number): AtomicResponse {
+    const coding = this.#decompresses ? codingOf(response) : null
+    if (coding === null) return response
+    const received = this.#response
+    try {
+      received.decodedBody = decodeBody(this.#attachment.runtime.codec, coding, received.rawBytes, received.maxBodySize)
+      return response
+    } catch (error) {
+      received.expire()
+      const outcome = { requestSent: 'fully', phase: 'body', elapsed: this.#now() - since } as const
+      throw unusableResponse(error as CompressionError | HttpError, outcome)
+    }
   }
 
   /** The lease is over, and the request with it. */

@@ -91,6 +91,8 @@ export const BLOCK_TOUCHED = 14
 export const BLOCK_ASLEEP = 15
 /** Five doubles: how the exchange went. */
 export const BLOCK_TIMES = 16
+/** 1 when the response may be compressed: its holder inflates it. */
+export const BLOCK_DECOMPRESS = 27
 /** Not 0 when a holder found a value in the block that the owner does not write. */
 export const BLOCK_DAMAGED = 26
 export const BLOCK_CELLS = 32

@@ -28,6 +28,8 @@ export interface PoolPlan {
   readonly reader: Required<ResponseReaderOptions>
   // The limit of a request without a `timeout`, in ms.
   readonly timeout: number
+  // Whether a request without a `decompress` asks for compressed responses.
+  readonly decompress: boolean
   // How long a thread polls before it sleeps, in ms.
   readonly spin: number
 }

@@ -22,7 +22,7 @@ import {
 } from '../../../assembly/abi.ts'
 import { HeadFields } from '../../codec/http/head-fields.ts'
 import type { ResponseReaderOptions } from '../../codec/http/limits.ts'
-import type { ResponseSource } from '../../codec/http/response.ts'
+import { bodyTextOf, type ResponseSource } from '../../codec/http/response.ts'
 import type { ResponseReader } from '../../codec/http/response-reader.ts'
 import { align, type Codec, type Region } from '../../codec/memory.ts'
 import { checkWord, corrupt } from './words.ts'
@@ -128,6 +128,7 @@ export class ReceivedResponse implements ResponseSource {
   /** Address of head and body. */
   private readonly text: number
   private trailerCount = 0
+  private decoded: Uint8Array<ArrayBuffer> | null = null
 
   constructor(
     private readonly codec: Codec,
@@ -161,6 +162,7 @@ export class ReceivedResponse implements ResponseSource {
   /** Makes the received response stale. */
   expire(): void {
     this.serial = (this.serial + 1) & SERIAL_MASK
+    this.decoded = null
     this.fields.clear()
   }
 
@@ -175,20 +177,32 @@ export class ReceivedResponse implements ResponseSource {
   }
 
   get bodyLength(): number {
-    return this.word(INCOMING_BODY_BYTES)
+    return this.decoded === null ? this.word(INCOMING_BODY_BYTES) : this.decoded.length
+  }
+
+  /** What the body is without its content coding: the response gives it out from here on. */
+  set decodedBody(body: Uint8Array<ArrayBuffer>) {
+    this.decoded = body
+  }
+
+  get maxBodySize(): number {
+    return this.limits.maxBodySize
   }
 
   get bodyBytes(): Uint8Array {
+    return this.decoded ?? this.rawBytes
+  }
+
+  get rawBytes(): Uint8Array {
     const start = this.text + this.word(INCOMING_START_LENGTH)
     return this.u8.subarray(start, start + this.word(INCOMING_BODY_BYTES))
   }
 
   bodyText(): string {
-    const { u8 } = this
+    const { codec, decoded } = this
+    if (decoded !== null) return bodyTextOf(codec.text, decoded, 0, decoded.length)
     const start = this.text + this.word(INCOMING_START_LENGTH)
-    const end = start + this.word(INCOMING_BODY_BYTES)
-    const hasMark = end - start >= 3 && u8[start] === 0xef && u8[start + 1] === 0xbb && u8[start + 2] === 0xbf
-    return this.codec.text.utf8(u8, hasMark ? start + 3 : start, end)
+    return bodyTextOf(codec.text, this.u8, start, start + this.word(INCOMING_BODY_BYTES))
   }
 
   private copy(words: Int32Array, bytes: Uint8Array, address: number): void {

@@ -7,6 +7,7 @@
  *         way, and keeps the connection's buffers there; a block that contradicts this is retired, and its slot loses only that memory.
  */
 
+import { askCompressed } from '../../codec/http/accept-encoding.ts'
 import { RestError, UsageError } from '../../errors.ts'
 import { type Family, flag, readOptions, TIMER_MAX } from '../../option-rules.ts'
 import type { HeldPool, Holders } from '../holders.ts'
@@ -19,6 +20,7 @@ import { putFailure } from './failures.ts'
 import {
   answer,
   BLOCK_CANCEL_REASON,
+  BLOCK_DECOMPRESS,
   BLOCK_FAILURE,
   BLOCK_HOLDER,
   BLOCK_LENGTH,
@@ -341,14 +343,17 @@ export class RemoteSlots implements Holders {
       const length = checkWord('the length of a request', cells.load(at + BLOCK_LENGTH), 1, this.plan.writeBufferCapacity)
       const method = METHODS[checkWord('the method of a request', cells.load(at + BLOCK_METHOD), 0, METHODS.length - 1)] as string
       const timeout = checkWord('the limit of a request', cells.load(at + BLOCK_TIMEOUT), 0, TIMER_MAX)
+      const asks = checkWord('whether a response may be compressed', cells.load(at + BLOCK_DECOMPRESS), 0, 1) === 1
       const start = this.memory.requestOf(slot.block)
+      const bytes = u8.subarray(start, start + length)
       const request = {
-        bytes: u8.subarray(start, start + length),
+        bytes: asks ? askCompressed(bytes) : bytes,
         method,
         writer: slot.writer,
         stream: null,
       }
-      sending = slot.send(request, { timeout })
+      // What was compressed is posted as it is: its holder inflates it.
+      sending = slot.send(request, { timeout, decompress: false })
     } catch (error) {
       this.onCorruption(slot, error)
       return

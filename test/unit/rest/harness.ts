@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer'
 import type { Clock } from '../../../src/clock.ts'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
+import { DEFLATE_TEXT } from '../../../src/codec/deflate/binary.ts'
 import type { ResponseReaderOptions } from '../../../src/codec/http/limits.ts'
 import { RequestWriter } from '../../../src/codec/http/request-writer.ts'
 import { ResponseReader } from '../../../src/codec/http/response-reader.ts'
@@ -20,7 +21,12 @@ import { type MemoryOptions, type MemoryTransport, memoryPair } from '../../../s
 import type { Address, DialOptions, Transport, TransportHandler } from '../../../src/transport/transport.ts'
 import { httpClasses } from '../../helpers/http-classes.ts'
 
-export const codec: Codec = new Codec(() => CODEC_TEXT, bufferTextDecoding(Buffer.prototype as unknown as BufferSlices))
+export const codec: Codec = new Codec(
+  () => CODEC_TEXT,
+  bufferTextDecoding(Buffer.prototype as unknown as BufferSlices),
+  undefined,
+  () => DEFLATE_TEXT,
+)
 
 /** A request as the server got it. */
 export interface SeenRequest {

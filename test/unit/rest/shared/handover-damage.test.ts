@@ -12,6 +12,7 @@ import { takeFailure } from '../../../../src/rest/shared/failures.ts'
 import {
   BLOCK_CELLS,
   BLOCK_DAMAGED,
+  BLOCK_DECOMPRESS,
   BLOCK_FAILURE,
   BLOCK_LENGTH,
   BLOCK_METHOD,
@@ -137,6 +138,7 @@ describe('a word that no step of the protocol writes is reported, with its slot,
     ['a method that there is not', BLOCK_METHOD, 3],
     ['a negative method', BLOCK_METHOD, -(2 ** 31)],
     ['a limit before now', BLOCK_TIMEOUT, -1],
+    ['whether it may be compressed, as no flag', BLOCK_DECOMPRESS, 2],
     ['damage that the holder found', BLOCK_DAMAGED, 1],
   ])('%s', async (_, cell, value) => {
     const { pool, words, events } = await open()

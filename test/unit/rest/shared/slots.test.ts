@@ -2,6 +2,7 @@
 
 import { EventEmitter, once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { compose } from '../../../../src/composition.ts'
 import * as nexus from '../../../../src/entry/node.ts'
@@ -17,7 +18,7 @@ import { refuseAll, threadCalls } from '../../../integration/wrong-arguments.ts'
 /** What the server was sent. */
 const seen: string[] = []
 
-/** /silent is not answered; everything else with the value of X-Account. */
+/** /silent is not answered; /packed and /broken are compressed, when that is asked for; everything else with the value of X-Account. */
 const server = createServer((socket: Socket) => {
   socket.on('error', () => socket.destroy())
   let text = ''
@@ -28,7 +29,11 @@ const server = createServer((socket: Socket) => {
       text = text.slice(end + 4 + Number(/^Content-Length: (\d+)/m.exec(head)?.[1] ?? 0))
       seen.push(head.split(' ')[1] as string)
       const accounts = [...head.matchAll(/^X-Account: (.*)$/gm)].map(([, value]) => value?.trim()).join()
-      if (!head.includes('/silent')) socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${accounts.length}\r\n\r\n${accounts}`)
+      if (/ \/(?:packed|broken) /.test(head) && head.includes('Accept-Encoding: gzip, deflate')) {
+        const body = gzipSync('inflated '.repeat(1_000)).subarray(head.includes('/broken') ? 1 : 0)
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`)
+        socket.write(body)
+      } else if (!head.includes('/silent')) socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${accounts.length}\r\n\r\n${accounts}`)
     }
   })
 })
@@ -142,6 +147,44 @@ test('default fields are those of whoever sends, whoever held the block before',
   const again = A.receive((await pool.acquire()).handOff())
   expect(await ask(again)).toBe('worker-a-with-a-longer-name')
   again.release()
+})
+
+describe('decompress', () => {
+  const asked = async (slot: AtomicClientSlot, options: object = {}, path = '/packed'): Promise<string> => {
+    const response = await slot.send(slot.writer.get(path).header('X-Account', 'plain').finish(), options)
+    expect(response.body.length).toBe(response.bodyLength)
+    expect(response.rawBody.length < response.bodyLength).toBe(response.header('content-encoding') === 'gzip')
+    return response.text()
+  }
+
+  test('of the pool, or of a request: the holder inflates, and the memory of the response is again its own', async () => {
+    const [off, on] = [await open(), await open({ decompress: true })]
+    const slots = [await hold(off), await hold(on)] as const
+    const text = 'inflated '.repeat(1_000)
+    expect(await asked(slots[0])).toBe('plain')
+    expect(await asked(slots[0], { decompress: true })).toBe(text)
+    expect(await asked(slots[0])).toBe('plain')
+    expect(await asked(slots[1])).toBe(text)
+    expect(await asked(slots[1], { decompress: false })).toBe('plain')
+    for (const slot of slots) slot.release()
+    // The owner inflates what it asks for itself.
+    expect((await on.request('GET', '/packed')).text()).toBe(text)
+  })
+
+  test('what is broken, or too large once it is inflated, fails; the slot can be used again', async () => {
+    for (const [options, path, cause] of [
+      [{}, '/broken', { name: 'CompressionError', code: 'InvalidHeader' }],
+      [{ maxBodySize: 8_999 }, '/packed', { name: 'HttpError', code: 'BodyTooLarge', max: 8_999 }],
+    ] as const) {
+      const slot = await hold(await open({ decompress: true, ...options }))
+      expect(await failure(asked(slot, {}, path))).toMatchObject({ code: 'ResponseInvalid', requestSent: 'fully', phase: 'body', cause })
+      expect(await asked(slot, {}, '/plain')).toBe('plain')
+      slot.release()
+    }
+    const least = await hold(await open({ decompress: true, maxBodySize: 9_000 }))
+    expect((await asked(least)).length).toBe(9_000)
+    least.release()
+  })
 })
 
 describe('a slot is not lost', () => {
