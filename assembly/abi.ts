@@ -216,12 +216,12 @@ export const INCOMING_DONE = 3;
 export const INCOMING_FAILED = 4;
 
 // What a step of theirs ended with.
-export const RESPONSE_MORE = 0;
-export const RESPONSE_INTERIM = 1;
-export const RESPONSE_HEAD = 2;
-export const RESPONSE_DATA = 3;
-export const RESPONSE_COMPLETE = 4;
-export const RESPONSE_FAILED = 5;
+export const STEP_MORE = 0;
+export const STEP_INTERIM = 1;
+export const STEP_HEAD = 2;
+export const STEP_DATA = 3;
+export const STEP_COMPLETE = 4;
+export const STEP_FAILED = 5;
 
 /** Bytes behind a committed chunk that may be read, not minded: a target must not end at the end of memory. */
 export const CLEAN_OVERREAD = 63;

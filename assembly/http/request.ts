@@ -7,21 +7,21 @@
 
 import {
   HEAD_INCOMPLETE, HEAD_TOO_MANY_FIELDS, HEAD_UNSUPPORTED_VERSION, HTTP_ERROR_HEAD_TOO_LARGE, HTTP_ERROR_MALFORMED_HEAD,
-  HTTP_ERROR_TOO_MANY_HEADERS, HTTP_ERROR_UNSUPPORTED_VERSION, INCOMING_FAILED, INCOMING_IN_BODY, INCOMING_IN_HEAD, RESPONSE_FAILED,
-  RESPONSE_HEAD, RESPONSE_MORE,
+  HTTP_ERROR_TOO_MANY_HEADERS, HTTP_ERROR_UNSUPPORTED_VERSION, INCOMING_FAILED, INCOMING_IN_BODY, INCOMING_IN_HEAD, STEP_FAILED,
+  STEP_HEAD, STEP_MORE,
 } from "../abi";
 import { requestFraming } from "./framing";
 import { headScan, parseRequestHead } from "./head";
 import { fail, Incoming, moveHead } from "./incoming";
 
-/** Looks for a head in what has arrived. Returns RESPONSE_MORE, RESPONSE_HEAD or RESPONSE_FAILED. */
+/** Looks for a head in what has arrived. Returns STEP_MORE, STEP_HEAD or STEP_FAILED. */
 export function requestParse(record: usize): u32 {
   const r = changetype<Incoming>(record);
-  if (r.state == INCOMING_FAILED) return RESPONSE_FAILED;
+  if (r.state == INCOMING_FAILED) return STEP_FAILED;
   r.state = INCOMING_IN_HEAD;
   // `interim` counts the one empty line that a server should ignore in front of a request line (RFC 9112 section 2.2).
   if (r.interim == 0 && r.tail != r.input && <u32>load<u8>(r.input) == 0x0d) {
-    if (r.tail - r.input == 1) return RESPONSE_MORE;
+    if (r.tail - r.input == 1) return STEP_MORE;
     if (<u32>load<u8>(r.input, 1) == 0x0a) {
       r.input += 2;
       r.interim = 1;
@@ -33,7 +33,7 @@ export function requestParse(record: usize): u32 {
   if (length == HEAD_INCOMPLETE) {
     if (available > window) return fail(r, HTTP_ERROR_HEAD_TOO_LARGE, 0, r.maxHead);
     r.held = window;
-    return RESPONSE_MORE;
+    return STEP_MORE;
   }
   const fields = length < 0 ? length : parseRequestHead(record, r.input, length);
   if (fields == HEAD_TOO_MANY_FIELDS) return fail(r, HTTP_ERROR_TOO_MANY_HEADERS, r.fieldCapacity + 1, r.fieldCapacity);
@@ -49,7 +49,7 @@ export function requestParse(record: usize): u32 {
   r.held = 0;
   r.interim = 0;
   r.state = INCOMING_IN_BODY;
-  return RESPONSE_HEAD;
+  return STEP_HEAD;
 }
 
 /** Moves the head that is held to the start of the slab, and what is not consumed to behind it. */

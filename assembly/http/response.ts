@@ -16,7 +16,7 @@ import {
   HTTP_ERROR_BODY_TOO_LARGE, HTTP_ERROR_HEAD_TOO_LARGE, HTTP_ERROR_MALFORMED_HEAD, HTTP_ERROR_TOO_MANY_HEADERS,
   HTTP_ERROR_TOO_MANY_INTERIM, HTTP_ERROR_UNEXPECTED_DATA, HTTP_ERROR_UNEXPECTED_UPGRADE, HTTP_ERROR_UNSUPPORTED_VERSION,
   INCOMING_BYTES, INCOMING_DONE, INCOMING_FAILED, INCOMING_IDLE, INCOMING_IN_BODY, INCOMING_IN_HEAD, MAX_INTERIM_RESPONSES, METHOD_UPGRADE,
-  RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE,
+  STEP_COMPLETE, STEP_DATA, STEP_FAILED, STEP_HEAD, STEP_INTERIM, STEP_MORE,
 } from "../abi";
 import { Chunked, chunkedDecode, chunkedReset } from "./chunked";
 import { parseCleanHead } from "./clean";
@@ -33,7 +33,7 @@ const HEAD_STEP: u32 = 1024;
  */
 export function incomingCommit(record: usize, address: u32, length: u32): u32 {
   const r = changetype<Incoming>(record);
-  if (r.state == INCOMING_FAILED || length > r.storeBytes) return RESPONSE_FAILED;
+  if (r.state == INCOMING_FAILED || length > r.storeBytes) return STEP_FAILED;
   r.input = address;
   r.tail = address + length;
   // Nobody has asked for these bytes: taken for an answer, they would answer the wrong request.
@@ -46,11 +46,11 @@ export function incomingParse(record: usize): u32 {
   const r = changetype<Incoming>(record);
   if (r.state == INCOMING_IN_HEAD) {
     const result = readHead(r);
-    if (result != RESPONSE_HEAD) return result;
-    if (r.streaming) return RESPONSE_HEAD;
+    if (result != STEP_HEAD) return result;
+    if (r.streaming) return STEP_HEAD;
   }
   if (r.state == INCOMING_IN_BODY) return readBody(r);
-  return r.state == INCOMING_DONE ? RESPONSE_COMPLETE : r.state == INCOMING_FAILED ? RESPONSE_FAILED : RESPONSE_MORE;
+  return r.state == INCOMING_DONE ? STEP_COMPLETE : r.state == INCOMING_FAILED ? STEP_FAILED : STEP_MORE;
 }
 
 function readHead(r: Incoming): u32 {
@@ -61,7 +61,7 @@ function readHead(r: Incoming): u32 {
     r.input += length;
   } else {
     length = findHead(r);
-    if (length == HEAD_INCOMPLETE) return r.state == INCOMING_FAILED ? RESPONSE_FAILED : RESPONSE_MORE;
+    if (length == HEAD_INCOMPLETE) return r.state == INCOMING_FAILED ? STEP_FAILED : STEP_MORE;
     const fields = parseResponseHead(record, r.start, length);
     if (fields == HEAD_TOO_MANY_FIELDS) return fail(r, HTTP_ERROR_TOO_MANY_HEADERS, r.fieldCapacity + 1, r.fieldCapacity);
     if (fields < 0) return fail(r, HTTP_ERROR_MALFORMED_HEAD);
@@ -70,7 +70,7 @@ function readHead(r: Incoming): u32 {
   if (r.status == 101 && r.asked != METHOD_UPGRADE) return fail(r, HTTP_ERROR_UNEXPECTED_UPGRADE);
   if (r.status < 200 && r.status != 101) {
     if (++r.interim > <u32>MAX_INTERIM_RESPONSES) return fail(r, HTTP_ERROR_TOO_MANY_INTERIM, r.interim, MAX_INTERIM_RESPONSES);
-    return RESPONSE_INTERIM;
+    return STEP_INTERIM;
   }
   const framing = responseFraming(record, r.asked);
   if (framing < 0) return fail(r, -framing);
@@ -94,7 +94,7 @@ function readHead(r: Incoming): u32 {
   if (r.inPieces) moveHead(r, length);
   r.output = r.start + length;
   r.state = INCOMING_IN_BODY;
-  return RESPONSE_HEAD;
+  return STEP_HEAD;
 }
 
 /** Length of the head at `start`, with `input` behind it; HEAD_INCOMPLETE when there is none yet, or none can come (`state` says which). */
@@ -159,7 +159,7 @@ function readBody(r: Incoming): u32 {
   const from: usize = r.input;
   const available = r.tail - r.input;
   const inPlace = r.start != r.store;
-  let result: u32 = RESPONSE_MORE;
+  let result: u32 = STEP_MORE;
   let piece: u32 = 0;
   const framing = r.framing;
   if (framing == BODY_CHUNKED) {
@@ -173,7 +173,7 @@ function readBody(r: Incoming): u32 {
     piece = c.output - <u32>target;
     if (outcome == CHUNKS_DONE) {
       r.state = INCOMING_DONE;
-      result = RESPONSE_COMPLETE;
+      result = STEP_COMPLETE;
     } else if (outcome == CHUNKS_FAILED) {
       result = fail(r, c.error, c.errorA, c.error == HTTP_ERROR_BODY_TOO_LARGE ? <f64>r.maxBody : 0);
     } else if (outcome == CHUNKS_FULL) {
@@ -187,7 +187,7 @@ function readBody(r: Incoming): u32 {
     keep(r, from, piece);
     if (r.remaining == 0) {
       r.state = INCOMING_DONE;
-      result = RESPONSE_COMPLETE;
+      result = STEP_COMPLETE;
     }
   } else if (framing == BODY_UNTIL_CLOSE) {
     piece = min<u32>(available, r.maxBody - r.bodyBytes);
@@ -196,7 +196,7 @@ function readBody(r: Incoming): u32 {
     if (piece != available) result = fail(r, HTTP_ERROR_BODY_TOO_LARGE, <f64>r.maxBody + 1, r.maxBody);
   } else {
     r.state = INCOMING_DONE;
-    return RESPONSE_COMPLETE;
+    return STEP_COMPLETE;
   }
   r.bodyBytes += piece;
   if (r.inPieces) {
@@ -204,10 +204,10 @@ function readBody(r: Incoming): u32 {
     // The piece first; a further step then tells how things stand behind it.
     r.data = <u32>from;
     r.dataLength = piece;
-    return RESPONSE_DATA;
+    return STEP_DATA;
   }
   r.output += piece;
-  if (result == RESPONSE_MORE && inPlace) moveHead(r, r.output - r.start);
+  if (result == STEP_MORE && inPlace) moveHead(r, r.output - r.start);
   return result;
 }
 
@@ -226,5 +226,5 @@ function spill(r: Incoming): u32 {
   if (r.output == body) return readBody(r);
   r.data = body;
   r.dataLength = r.output - body;
-  return RESPONSE_DATA;
+  return STEP_DATA;
 }

@@ -7,7 +7,7 @@
  * Rule 3: it never judges the connection: it reports how the response ended, and the connection decides.
  */
 
-import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
+import { STEP_COMPLETE, STEP_DATA, STEP_FAILED, STEP_HEAD, STEP_INTERIM, STEP_MORE } from '../../assembly/abi.ts'
 import { notify, report } from '../callback.ts'
 import { askCompressed } from '../codec/http/accept-encoding.ts'
 import type { InterimResponse } from '../codec/http/interim.ts'
@@ -325,22 +325,22 @@ export class Exchange implements Abortable {
     const { serial } = this
     for (let progress = outcome; ; progress = reader.advance()) {
       switch (progress) {
-        case RESPONSE_MORE:
+        case STEP_MORE:
           this.readOn()
           return
-        case RESPONSE_INTERIM:
+        case STEP_INTERIM:
           this.tellInterim(reader.interim)
           break
-        case RESPONSE_HEAD:
+        case STEP_HEAD:
           this.onHead(reader)
           break
-        case RESPONSE_DATA:
+        case STEP_DATA:
           this.streamed?.push(reader.u8.slice(reader.dataAddress, reader.dataAddress + reader.dataLength))
           break
-        case RESPONSE_COMPLETE:
+        case STEP_COMPLETE:
           this.onComplete(reader)
           return
-        case RESPONSE_FAILED:
+        case STEP_FAILED:
           this.host.lose(unusableResponse(reader.error ?? unexpectedData(), this.outcome), false)
           return
       }

@@ -1,7 +1,7 @@
 /** The response reader and the reference parser agree: on what is right, on what is damaged, and however it is cut. */
 
 import { describe, expect, test } from 'vitest'
-import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
+import { STEP_COMPLETE, STEP_DATA, STEP_FAILED, STEP_HEAD, STEP_INTERIM, STEP_MORE } from '../../assembly/abi.ts'
 import { ResponseReader } from '../../src/entry/codec.ts'
 import { type HttpLimits, type Outcome, readResponses } from '../reference/http.ts'
 import { feedRead, feedTargets } from '../reference/http-feed.ts'
@@ -76,22 +76,22 @@ describe('responses', () => {
       reader.begin('GET')
       if (random.oneIn(3)) reader.streaming = true
       const size = 1 + random.below(1_024)
-      let step = RESPONSE_MORE
-      for (let at = 0, index = 0; at < bytes.length && step === RESPONSE_MORE; at += size, index = 1 - index) {
+      let step = STEP_MORE
+      for (let at = 0, index = 0; at < bytes.length && step === STEP_MORE; at += size, index = 1 - index) {
         const part = bytes.subarray(at, at + size)
         ;(index === 0 ? first : second).set(part)
         step = reader.commit(index as 0 | 1, part.length)
-        for (let turns = 0; step === RESPONSE_INTERIM || step === RESPONSE_HEAD || step === RESPONSE_DATA; turns++) {
+        for (let turns = 0; step === STEP_INTERIM || step === STEP_HEAD || step === STEP_DATA; turns++) {
           // Each turn uses a byte at least, but for the last.
           if (turns > bytes.length + 1) throw new Error(`round ${round} does not end`)
           step = reader.advance()
         }
       }
       ends.set(step, (ends.get(step) ?? 0) + 1)
-      if (step === RESPONSE_COMPLETE && reader.response.body.byteLength > 4_000) expect.fail(`round ${round} is over the limit`)
-      if ((step === RESPONSE_FAILED) !== (reader.error !== null)) expect.fail(`round ${round} failed without an error`)
+      if (step === STEP_COMPLETE && reader.response.body.byteLength > 4_000) expect.fail(`round ${round} is over the limit`)
+      if ((step === STEP_FAILED) !== (reader.error !== null)) expect.fail(`round ${round} failed without an error`)
     }
-    expect([...ends.keys()].sort()).toEqual([RESPONSE_MORE, RESPONSE_COMPLETE, RESPONSE_FAILED])
+    expect([...ends.keys()].sort()).toEqual([STEP_MORE, STEP_COMPLETE, STEP_FAILED])
     for (const count of ends.values()) expect(count).toBeGreaterThan(10_000)
   })
 })

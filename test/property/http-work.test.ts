@@ -41,7 +41,7 @@ function reset(): void {
 }
 
 /** Steps to read a whole response that comes in pieces of this size. */
-function response(wire: string, size: number, last: number = abi.RESPONSE_COMPLETE): number {
+function response(wire: string, size: number, last: number = abi.STEP_COMPLETE): number {
   reset()
   const bytes = latin1Bytes(wire)
   let code = -1
@@ -50,7 +50,7 @@ function response(wire: string, size: number, last: number = abi.RESPONSE_COMPLE
       const piece = bytes.subarray(at, at + size)
       codec.u8.set(piece, TARGETS[turn] as number)
       code = codec.codec.incomingCommit(RECORD, TARGETS[turn] as number, piece.length)
-      while (code === abi.RESPONSE_INTERIM || code === abi.RESPONSE_DATA) code = codec.codec.incomingParse(RECORD)
+      while (code === abi.STEP_INTERIM || code === abi.STEP_DATA) code = codec.codec.incomingParse(RECORD)
     }
   })
   expect(code).toBe(last)
@@ -70,7 +70,7 @@ function request(wire: string, size: number): number {
       code = codec.codec.requestParse(RECORD)
     }
   })
-  expect(code).toBe(abi.RESPONSE_HEAD)
+  expect(code).toBe(abi.STEP_HEAD)
   return steps
 }
 
@@ -83,7 +83,7 @@ const shapes: [name: string, wire: (n: number) => string, last?: number][] = [
   ['one long list in Keep-Alive', (n) => `${OK}Keep-Alive: ${'max=1,'.repeat(n / 6)}\r\nContent-Length: 0\r\n\r\n`],
   ['one long number', (n) => `${OK}Content-Length: ${'0'.repeat(n)}\r\n\r\n`],
   ['a large body', (n) => `${OK}Content-Length: ${n}\r\n\r\n${'x'.repeat(n)}`],
-  ['a large body until close', (n) => `${OK}\r\n${'x'.repeat(n)}`, abi.RESPONSE_MORE],
+  ['a large body until close', (n) => `${OK}\r\n${'x'.repeat(n)}`, abi.STEP_MORE],
   ['many small chunks', (n) => `${OK}Transfer-Encoding: chunked\r\n\r\n${'1\r\nx\r\n'.repeat(n / 6)}0\r\n\r\n`],
   ['one long extension', (n) => `${OK}Transfer-Encoding: chunked\r\n\r\n0;a=${'x'.repeat(n)}\r\n\r\n`],
   ['many extensions', (n) => `${OK}Transfer-Encoding: chunked\r\n\r\n0${';a'.repeat(n / 2)}\r\n\r\n`],

@@ -1,6 +1,6 @@
 /** Ways to put bytes into the readers of responses and requests; each gives what came out, in the form of the reference parser. */
 
-import { RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_INTERIM, RESPONSE_MORE } from '../../assembly/abi.ts'
+import { STEP_COMPLETE, STEP_DATA, STEP_FAILED, STEP_HEAD, STEP_INTERIM, STEP_MORE } from '../../assembly/abi.ts'
 import type { RequestReader } from '../../src/codec/http/request-reader.ts'
 import type { ResponseReader } from '../../src/codec/http/response-reader.ts'
 import type { Outcome, ReadRequest, ReadResponse } from './http.ts'
@@ -48,14 +48,14 @@ export function feedTargets(reader: ResponseReader, pieces: Iterable<Uint8Array>
   }
   const settle = (step: number): void => {
     for (let code = step; ; code = reader.advance()) {
-      if (code === RESPONSE_INTERIM) outcome.interims.push(owned(reader))
-      else if (code === RESPONSE_DATA) body += latin1Text(reader.u8.subarray(reader.dataAddress, reader.dataAddress + reader.dataLength))
-      else if (code === RESPONSE_COMPLETE) {
+      if (code === STEP_INTERIM) outcome.interims.push(owned(reader))
+      else if (code === STEP_DATA) body += latin1Text(reader.u8.subarray(reader.dataAddress, reader.dataAddress + reader.dataLength))
+      else if (code === STEP_COMPLETE) {
         outcome.responses.push(described(reader, streaming ? body : undefined))
         if (asked === methods.length) return
         begin()
-      } else if (code === RESPONSE_MORE || code === RESPONSE_FAILED) return
-      else if (code !== RESPONSE_HEAD || !streaming) throw new Error(`unexpected step ${code}`)
+      } else if (code === STEP_MORE || code === STEP_FAILED) return
+      else if (code !== STEP_HEAD || !streaming) throw new Error(`unexpected step ${code}`)
     }
   }
   begin()
@@ -77,7 +77,7 @@ export function feedTargets(reader: ResponseReader, pieces: Iterable<Uint8Array>
     }
   }
   if (isDone()) outcome.surplus += reader.surplus
-  else if (ended && reader.end() === RESPONSE_COMPLETE) {
+  else if (ended && reader.end() === STEP_COMPLETE) {
     outcome.responses.push(described(reader, streaming ? body : undefined))
     if (asked < methods.length) {
       begin()
@@ -127,7 +127,7 @@ export function feedRead(reader: ResponseReader, pieces: Iterable<Uint8Array>, {
     }
   }
   if (isDone()) outcome.surplus += reader.surplus
-  else if (ended && reader.end() === RESPONSE_COMPLETE) {
+  else if (ended && reader.end() === STEP_COMPLETE) {
     drain()
     if (!isDone()) reader.end()
   }

@@ -182,13 +182,13 @@ function exercise({ codec, put, u8, view }: Linear): Set<string> {
   }
   const chunks = '2;a="b"\r\nhi\r\n0\r\nT: x\r\n\r\n'
   const chunked = put(HEAD, `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=5, max=9\r\n\r\n${chunks}`)
-  expect(run.incomingCommit(INCOMING, HEAD, 50)).toBe(abi.RESPONSE_MORE)
-  expect(run.incomingCommit(INCOMING, HEAD + 50, chunked - 50)).toBe(abi.RESPONSE_COMPLETE)
-  expect(run.incomingParse(INCOMING)).toBe(abi.RESPONSE_COMPLETE)
+  expect(run.incomingCommit(INCOMING, HEAD, 50)).toBe(abi.STEP_MORE)
+  expect(run.incomingCommit(INCOMING, HEAD + 50, chunked - 50)).toBe(abi.STEP_COMPLETE)
+  expect(run.incomingParse(INCOMING)).toBe(abi.STEP_COMPLETE)
   view.setUint32(INCOMING + abi.INCOMING_STATE, abi.INCOMING_IN_HEAD, true)
   view.setUint32(INCOMING + abi.INCOMING_INPUT, HEAD, true)
   view.setUint32(INCOMING + abi.INCOMING_TAIL, HEAD + put(HEAD, 'GET / HTTP/1.1\r\nHost: a\r\n\r\nrest'), true)
-  expect(run.requestParse(INCOMING)).toBe(abi.RESPONSE_HEAD)
+  expect(run.requestParse(INCOMING)).toBe(abi.STEP_HEAD)
   run.requestCompact(INCOMING)
   put(HEAD, chunks)
   run.chunkedReset(CHUNKED)

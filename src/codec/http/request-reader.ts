@@ -26,8 +26,8 @@ import {
   INCOMING_STATE,
   INCOMING_STORE,
   INCOMING_TAIL,
-  RESPONSE_FAILED,
-  RESPONSE_HEAD,
+  STEP_FAILED,
+  STEP_HEAD,
 } from '../../../assembly/abi.ts'
 import { type HttpError, UsageError } from '../../errors.ts'
 import { checkInteger, flag } from '../../option-rules.ts'
@@ -176,10 +176,10 @@ export class RequestReader {
     this.serial = (this.serial + 1) & SERIAL_MASK
     this.fields.clear()
     const code = this.exports.requestParse(this.record)
-    if (code === RESPONSE_FAILED) {
+    if (code === STEP_FAILED) {
       this.failure ??= httpError(this.word(INCOMING_ERROR), 'request', this.float(INCOMING_ERROR_A), this.float(INCOMING_ERROR_B))
     }
-    if (code !== RESPONSE_HEAD) return null
+    if (code !== STEP_HEAD) return null
     const framing = this.word(INCOMING_FRAMING)
     this.owed = framing === BODY_LENGTH ? this.float(HEAD_CONTENT_LENGTH) : framing === BODY_CHUNKED ? Number.POSITIVE_INFINITY : 0
     return new RequestHead(this)

@@ -53,12 +53,12 @@ import {
   METHOD_HEAD,
   METHOD_OTHER,
   METHOD_UPGRADE,
-  RESPONSE_COMPLETE,
-  RESPONSE_DATA,
-  RESPONSE_FAILED,
-  RESPONSE_HEAD,
-  RESPONSE_INTERIM,
-  RESPONSE_MORE,
+  STEP_COMPLETE,
+  STEP_DATA,
+  STEP_FAILED,
+  STEP_HEAD,
+  STEP_INTERIM,
+  STEP_MORE,
 } from '../../../assembly/abi.ts'
 import type { EndProof } from '../../end-proof.ts'
 import { type HttpError, UsageError } from '../../errors.ts'
@@ -238,8 +238,8 @@ export class ResponseReader {
       }
       this.set(INCOMING_STREAMING, 0)
       let code = this.advance()
-      while (code === RESPONSE_INTERIM) code = this.advance()
-      if (code !== RESPONSE_COMPLETE) return null
+      while (code === STEP_INTERIM) code = this.advance()
+      if (code !== STEP_COMPLETE) return null
     }
     this.taken = true
     return this.response
@@ -277,8 +277,8 @@ export class ResponseReader {
   }
 
   /**
-   * The peer has ended the connection. Returns RESPONSE_COMPLETE (4) when that completes a response which lasts until the end, which `next` then gives, or
-   * when none was under way; otherwise RESPONSE_FAILED (5) with `UnexpectedEnd`. Take complete responses with `next` first.
+   * The peer has ended the connection. Returns STEP_COMPLETE (4) when that completes a response which lasts until the end, which `next` then gives, or
+   * when none was under way; otherwise STEP_FAILED (5) with `UnexpectedEnd`. Take complete responses with `next` first.
    *
    * @param proof what is known of that end. An end that cut TLS (`truncated`) completes nothing (RFC 9112 section 9.8); only a `verified` end makes
    * {@link RestResponse.isEndVerified} true for a response that lasts until the end
@@ -286,21 +286,21 @@ export class ResponseReader {
   end(proof: EndProof = 'unverified'): number {
     if (this.isReleased) throw released('reader')
     END_PROOF.read('proof', proof)
-    if (this.failure !== null) return RESPONSE_FAILED
+    if (this.failure !== null) return STEP_FAILED
     const state = this.word(INCOMING_STATE)
-    if (state === INCOMING_IDLE || state === INCOMING_DONE) return RESPONSE_COMPLETE
+    if (state === INCOMING_IDLE || state === INCOMING_DONE) return STEP_COMPLETE
     const framing = this.word(INCOMING_FRAMING)
     const { bodyLength: received, contentLength: announced } = this
     this.failure = endFault({ state, framing, hasBegun: this.begun, received, announced }, proof, this.requiresVerifiedEnd)
     if (this.failure !== null) {
       this.set(INCOMING_STATE, INCOMING_FAILED)
       this.set(INCOMING_ERROR, HTTP_ERROR_UNEXPECTED_END)
-      return RESPONSE_FAILED
+      return STEP_FAILED
     }
     if (proof === 'verified') this.set(INCOMING_FRAMING, BODY_UNTIL_VERIFIED_END)
     this.set(INCOMING_STATE, INCOMING_DONE)
     this.hasHead = this.isComplete = true
-    return RESPONSE_COMPLETE
+    return STEP_COMPLETE
   }
 
   /** Why the connection has failed, null while it has not. No byte after the failure is interpreted; `reset` makes the reader usable again. */
@@ -355,7 +355,7 @@ export class ResponseReader {
 
   /** `length` bytes lie at the start of target `index`. Returns a RESPONSE number; call `advance` after INTERIM, HEAD and DATA. @internal */
   commit(index: 0 | 1, length: number): number {
-    if (this.isReleased) return RESPONSE_FAILED
+    if (this.isReleased) return STEP_FAILED
     const target = index === 0 ? this.first : this.second
     if (length === 0 || this.surplus !== 0) return this.commitRest(target, length)
     this.current = target
@@ -370,7 +370,7 @@ export class ResponseReader {
 
   /** Continues with the rest of the chunk. @internal */
   advance(): number {
-    if (this.isReleased) return RESPONSE_FAILED
+    if (this.isReleased) return STEP_FAILED
     return this.settle(this.exports.incomingParse(this.record))
   }
 
@@ -394,12 +394,12 @@ export class ResponseReader {
     return this.word(INCOMING_TAIL) - this.word(INCOMING_INPUT)
   }
 
-  /** The piece of body that RESPONSE_DATA stands for, as a view that is valid until the next step. @internal */
+  /** The piece of body that STEP_DATA stands for, as a view that is valid until the next step. @internal */
   get data(): Uint8Array {
     return this.u8.subarray(this.dataAddress, this.dataAddress + this.dataLength)
   }
 
-  /** Address of the piece of body that RESPONSE_DATA stands for. @internal */
+  /** Address of the piece of body that STEP_DATA stands for. @internal */
   get dataAddress(): number {
     return this.word(INCOMING_DATA)
   }
@@ -409,7 +409,7 @@ export class ResponseReader {
     return this.word(INCOMING_DATA_LENGTH)
   }
 
-  /** The interim response that RESPONSE_INTERIM stands for. @internal */
+  /** The interim response that STEP_INTERIM stands for. @internal */
   get interim(): InterimResponse {
     if (this.latest === null) throw new UsageError('NotOpen', 'no interim response has arrived')
     return this.latest
@@ -530,24 +530,24 @@ export class ResponseReader {
 
   /** Acts on the result of a WASM step. */
   private settle(code: number): number {
-    if (code === RESPONSE_COMPLETE) {
+    if (code === STEP_COMPLETE) {
       this.hasHead = this.isComplete = true
       return code
     }
-    return code === RESPONSE_MORE ? code : this.settleRest(code)
+    return code === STEP_MORE ? code : this.settleRest(code)
   }
 
   private settleRest(step: number): number {
     let code = step
-    while (code === RESPONSE_DATA && !this.streaming) {
+    while (code === STEP_DATA && !this.streaming) {
       this.append(this.dataAddress, this.dataLength)
       code = this.exports.incomingParse(this.record)
     }
-    if (code === RESPONSE_HEAD) this.onHead()
-    else if (code === RESPONSE_DATA && this.isUnlimited) this.passPiece()
-    else if (code === RESPONSE_COMPLETE) this.hasHead = this.isComplete = true
-    else if (code === RESPONSE_INTERIM) this.latest = readInterim(this.fields, this.word(HEAD_STATUS))
-    else if (code === RESPONSE_FAILED) this.failure ??= this.makeError()
+    if (code === STEP_HEAD) this.onHead()
+    else if (code === STEP_DATA && this.isUnlimited) this.passPiece()
+    else if (code === STEP_COMPLETE) this.hasHead = this.isComplete = true
+    else if (code === STEP_INTERIM) this.latest = readInterim(this.fields, this.word(HEAD_STATUS))
+    else if (code === STEP_FAILED) this.failure ??= this.makeError()
     return code
   }
 
@@ -560,9 +560,9 @@ export class ResponseReader {
   private commitRest(target: number, length: number): number {
     if (length === 0) return this.advance()
     // What is left of the chunk before belongs to the response that was begun since: it first.
-    const code = this.word(INCOMING_STATE) === INCOMING_IN_HEAD ? this.advance() : RESPONSE_COMPLETE
-    if (code === RESPONSE_FAILED) return code
-    if (code !== RESPONSE_MORE) this.set(INCOMING_STATE, INCOMING_DONE)
+    const code = this.word(INCOMING_STATE) === INCOMING_IN_HEAD ? this.advance() : STEP_COMPLETE
+    if (code === STEP_FAILED) return code
+    if (code !== STEP_MORE) this.set(INCOMING_STATE, INCOMING_DONE)
     this.current = target
     return this.settle(this.exports.incomingCommit(this.record, target, within(length, this.capacity)))
   }

@@ -1,6 +1,6 @@
 /** The client's side of asking a proxy for a tunnel: HTTP `CONNECT` (RFC 9110 section 9.3.6) and SOCKS5 (RFC 1928, RFC 1929). */
 
-import { RESPONSE_COMPLETE, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_MORE } from '../../../assembly/abi.ts'
+import { STEP_COMPLETE, STEP_FAILED, STEP_HEAD, STEP_MORE } from '../../../assembly/abi.ts'
 import { TransportError, UsageError } from '../../errors.ts'
 import type { Codec } from '../memory.ts'
 import type { FieldsInit } from './fields.ts'
@@ -61,10 +61,10 @@ export class ConnectTunnel implements TunnelRequest {
     for (let from = 0; from < bytes.length; from += 4_096) {
       const piece = bytes.subarray(from, from + 4_096)
       reader.read(piece)
-      for (let code = reader.advance(); code !== RESPONSE_MORE; code = reader.advance()) {
-        if (code === RESPONSE_FAILED) throw failed(`its response cannot be read: ${reader.error?.message}`, reader.error)
-        if (code === RESPONSE_HEAD) this.judge()
-        if (code !== RESPONSE_COMPLETE) continue
+      for (let code = reader.advance(); code !== STEP_MORE; code = reader.advance()) {
+        if (code === STEP_FAILED) throw failed(`its response cannot be read: ${reader.error?.message}`, reader.error)
+        if (code === STEP_HEAD) this.judge()
+        if (code !== STEP_COMPLETE) continue
         this.isOpen = true
         return from + piece.length - reader.surplus
       }

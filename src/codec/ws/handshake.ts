@@ -1,6 +1,6 @@
 /** The opening handshake of a WebSocket (RFC 6455 section 4), sans IO: both ends, over the memory of a frame reader and writer. */
 
-import { HANDSHAKE_NONCE_BYTES, RESPONSE_COMPLETE, RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_HEAD, RESPONSE_MORE } from '../../../assembly/abi.ts'
+import { HANDSHAKE_NONCE_BYTES, STEP_COMPLETE, STEP_DATA, STEP_FAILED, STEP_HEAD, STEP_MORE } from '../../../assembly/abi.ts'
 import { HandshakeError, type HandshakeResponse, type HttpError, UsageError } from '../../errors.ts'
 import { nameFault, nameValue } from '../../naming.ts'
 import { checkInteger, isBag, refused, SIZE_MAX } from '../../option-rules.ts'
@@ -220,12 +220,12 @@ export class ClientHandshake {
   /** Acts on the result of the response reader. */
   private step(): 'open' | 'refused' | null {
     const { response } = this
-    for (let code = response.advance(); code !== RESPONSE_MORE; code = response.advance()) {
-      if (code === RESPONSE_HEAD) this.readHead()
-      else if (code === RESPONSE_DATA) this.keep(response.data)
-      if (code === RESPONSE_FAILED && this.refusal === null) throw this.failure()
+    for (let code = response.advance(); code !== STEP_MORE; code = response.advance()) {
+      if (code === STEP_HEAD) this.readHead()
+      else if (code === STEP_DATA) this.keep(response.data)
+      if (code === STEP_FAILED && this.refusal === null) throw this.failure()
       // A refusal with a broken body is still a refusal.
-      const isOver = code === RESPONSE_COMPLETE || code === RESPONSE_FAILED || this.bodyRoom === 0
+      const isOver = code === STEP_COMPLETE || code === STEP_FAILED || this.bodyRoom === 0
       if (!isOver) continue
       this.isWhole = this.refusal !== null
       return this.isWhole ? 'refused' : 'open'

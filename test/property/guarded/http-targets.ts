@@ -1,6 +1,6 @@
 /** What can be done with the HTTP side of the codec, right and wrong, in any order. */
 
-import { RESPONSE_DATA, RESPONSE_FAILED, RESPONSE_MORE } from '../../../assembly/abi.ts'
+import { STEP_DATA, STEP_FAILED, STEP_MORE } from '../../../assembly/abi.ts'
 import type { BorrowedHead, HeadSource } from '../../../src/codec/http/borrowed-head.ts'
 import { ChunkedDecoder } from '../../../src/codec/http/chunked-decoder.ts'
 import { HttpMessages } from '../../../src/codec/http/messages.ts'
@@ -84,14 +84,14 @@ export function responseReader(bench: Bench): void {
       reader.targets()[turn].set(piece)
       let code = bench.attempt('commit', () => reader.commit(turn, piece.length)) as number
       turn = turn === 0 ? 1 : 0
-      for (let steps = 0; code > RESPONSE_MORE && code < RESPONSE_FAILED && steps < 2_000; steps++) {
-        if (code === RESPONSE_DATA) bench.attempt('data', () => reader.u8.slice(reader.dataAddress, reader.dataAddress + reader.dataLength))
+      for (let steps = 0; code > STEP_MORE && code < STEP_FAILED && steps < 2_000; steps++) {
+        if (code === STEP_DATA) bench.attempt('data', () => reader.u8.slice(reader.dataAddress, reader.dataAddress + reader.dataLength))
         else lookAtCurrent()
         const isWhole = code === 4
         if (isWhole) return
         code = bench.attempt('advance', () => reader.advance()) as number
       }
-      if (code === RESPONSE_FAILED) return
+      if (code === STEP_FAILED) return
     }
     bench.attempt('end', () => reader.end())
   }

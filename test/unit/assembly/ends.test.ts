@@ -101,6 +101,6 @@ test('a response reader takes no chunk that its store could not hold', () => {
   view.setUint32(record + abi.INCOMING_MAX_HEAD, 1_024, true)
   view.setUint32(record + abi.INCOMING_STATE, abi.INCOMING_IN_HEAD, true)
   put(AT, 'H')
-  expect(codec.incomingCommit(record, AT, 1_025)).toBe(abi.RESPONSE_FAILED)
-  expect(codec.incomingCommit(record, AT, 1)).toBe(abi.RESPONSE_MORE)
+  expect(codec.incomingCommit(record, AT, 1_025)).toBe(abi.STEP_FAILED)
+  expect(codec.incomingCommit(record, AT, 1)).toBe(abi.STEP_MORE)
 })

@@ -1,14 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import {
-  CHUNKED_BYTES,
-  INCOMING_BYTES,
-  RESPONSE_COMPLETE,
-  RESPONSE_DATA,
-  RESPONSE_FAILED,
-  RESPONSE_HEAD,
-  RESPONSE_INTERIM,
-  RESPONSE_MORE,
-} from '../../../../assembly/abi.ts'
+import { CHUNKED_BYTES, INCOMING_BYTES, STEP_COMPLETE, STEP_DATA, STEP_FAILED, STEP_HEAD, STEP_INTERIM, STEP_MORE } from '../../../../assembly/abi.ts'
 import { CODEC_TEXT } from '../../../../src/codec/binary.ts'
 import { ResponseReader as BaseResponseReader } from '../../../../src/codec/http/response-reader.ts'
 import { align, Codec } from '../../../../src/codec/memory.ts'
@@ -73,7 +64,7 @@ describe('options', () => {
     const reader = new ResponseReader({ capacity: 1_024 })
     reader.begin('GET')
     commit(reader, 0, `${OK}A: ${'x'.repeat(1_004)}`)
-    expect(commit(reader, 1, 'x')).toBe(RESPONSE_FAILED)
+    expect(commit(reader, 1, 'x')).toBe(STEP_FAILED)
     expect(reader.error).toMatchObject({ code: 'HeadTooLarge', max: 1_024 })
   })
 })
@@ -263,7 +254,7 @@ describe('where it lies', () => {
   })
   test('one that comes in two is moved out of the targets: neither may hold any of it', () => {
     const reader = arrived(hello.slice(0, -2))
-    expect(commit(reader, 1, 'lo')).toBe(RESPONSE_COMPLETE)
+    expect(commit(reader, 1, 'lo')).toBe(STEP_COMPLETE)
     for (const target of reader.targets()) target.fill(0)
     expect([reader.response.header('content-length'), reader.response.text()]).toEqual(['5', 'hello'])
   })
@@ -272,14 +263,14 @@ describe('where it lies', () => {
     const { response } = reader
     reader.targets()[1].fill(0x78)
     expect(response.text()).toBe('hello')
-    expect(reader.commit(1, 100)).toBe(RESPONSE_FAILED)
+    expect(reader.commit(1, 100)).toBe(STEP_FAILED)
     expect([response.text(), response.status, response.header('content-length')]).toEqual(['hello', 200, '5'])
   })
   test('a body that does not fit behind its head goes on the heap, in an array of exactly its size', () => {
     const reader = new ResponseReader({ capacity: 1_024 })
     reader.begin('GET')
     commit(reader, 0, `${OK}Content-Length: 1000\r\n\r\n${'x'.repeat(500)}`)
-    expect(commit(reader, 1, 'y'.repeat(500))).toBe(RESPONSE_COMPLETE)
+    expect(commit(reader, 1, 'y'.repeat(500))).toBe(STEP_COMPLETE)
     const { body } = reader.response
     expect([body.length, body.buffer.byteLength, body[499], body[500]]).toEqual([1_000, 1_000, 0x78, 0x79])
     expect(reader.response.text()).toBe('x'.repeat(500) + 'y'.repeat(500))
@@ -291,14 +282,14 @@ describe('where it lies', () => {
     const reader = new ResponseReader({ capacity: 1_024 })
     reader.begin('GET')
     commit(reader, 0, head)
-    expect(commit(reader, 1, 'x'.repeat(984))).toBe(RESPONSE_COMPLETE)
+    expect(commit(reader, 1, 'x'.repeat(984))).toBe(STEP_COMPLETE)
     expect(reader.response.body.buffer).toBe(reader.u8.buffer)
   })
   test('a body of one byte more does not', () => {
     const reader = new ResponseReader({ capacity: 1_024 })
     reader.begin('GET')
     commit(reader, 0, `${OK}Content-Length: 985\r\n\r\n`)
-    expect(commit(reader, 1, 'x'.repeat(985))).toBe(RESPONSE_COMPLETE)
+    expect(commit(reader, 1, 'x'.repeat(985))).toBe(STEP_COMPLETE)
     expect(reader.response.body.buffer.byteLength).toBe(985)
   })
   test('two hundred responses that only announce large bodies take memory for what came of them', () => {
@@ -320,9 +311,9 @@ describe('where it lies', () => {
     for (let i = 0; i < 60; i++) {
       const piece = String.fromCharCode(0x61 + (i % 26)).repeat(100)
       expected += piece
-      expect(commit(reader, (i & 1) as 0 | 1, `64\r\n${piece}\r\n`)).toBe(RESPONSE_MORE)
+      expect(commit(reader, (i & 1) as 0 | 1, `64\r\n${piece}\r\n`)).toBe(STEP_MORE)
     }
-    expect(commit(reader, 0, '0\r\n\r\n')).toBe(RESPONSE_COMPLETE)
+    expect(commit(reader, 0, '0\r\n\r\n')).toBe(STEP_COMPLETE)
     expect(reader.response.text()).toBe(expected)
     expect(reader.response.bodyLength).toBe(6_000)
     expect(reader.response.body.buffer).not.toBe(reader.u8.buffer)
@@ -352,7 +343,7 @@ describe('where it lies', () => {
           const part = piece.subarray(at, at + 1_024)
           reader.targets()[index].set(part)
           let step = reader.commit(index, part.length)
-          while (step === RESPONSE_INTERIM || step === RESPONSE_HEAD || step === RESPONSE_DATA) step = reader.advance()
+          while (step === STEP_INTERIM || step === STEP_HEAD || step === STEP_DATA) step = reader.advance()
           index = index === 0 ? 1 : 0
         }
       }
@@ -368,17 +359,17 @@ describe('steps', () => {
   test('a simple response takes one', () => {
     const reader = new ResponseReader()
     reader.begin('GET')
-    expect(commit(reader, 0, hello)).toBe(RESPONSE_COMPLETE)
+    expect(commit(reader, 0, hello)).toBe(STEP_COMPLETE)
   })
   test('interim responses are told one by one, and owned', () => {
     const reader = new ResponseReader()
     reader.begin('GET')
-    expect(commit(reader, 0, `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 \r\n\r\n${hello}`)).toBe(RESPONSE_INTERIM)
+    expect(commit(reader, 0, `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 \r\n\r\n${hello}`)).toBe(STEP_INTERIM)
     const first = reader.interim
-    expect(reader.advance()).toBe(RESPONSE_INTERIM)
+    expect(reader.advance()).toBe(STEP_INTERIM)
     expect(reader.interim).toEqual({ status: 100, reason: '', headers: [] })
     expect(first).toEqual({ status: 103, reason: 'Early Hints', headers: [['Link', '</a>']] })
-    expect(reader.advance()).toBe(RESPONSE_COMPLETE)
+    expect(reader.advance()).toBe(STEP_COMPLETE)
     expect(reader.response.text()).toBe('hello')
   })
   test('the count of interim responses begins anew with each response', () => {
@@ -386,8 +377,8 @@ describe('steps', () => {
     for (let i = 0; i < 3; i++) {
       reader.begin('GET')
       let step = commit(reader, (i & 1) as 0 | 1, `${'HTTP/1.1 100 \r\n\r\n'.repeat(10)}${hello}`)
-      while (step === RESPONSE_INTERIM) step = reader.advance()
-      expect(step).toBe(RESPONSE_COMPLETE)
+      while (step === STEP_INTERIM) step = reader.advance()
+      expect(step).toBe(STEP_COMPLETE)
     }
   })
   test('a streamed body comes in pieces, behind its head', () => {
@@ -396,20 +387,20 @@ describe('steps', () => {
     expect(reader.streaming).toBe(false)
     reader.streaming = true
     const piece = (): string => latin1Text(reader.u8.subarray(reader.dataAddress, reader.dataAddress + reader.dataLength))
-    expect(commit(reader, 0, `${OK}A: b\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nd`)).toBe(RESPONSE_HEAD)
+    expect(commit(reader, 0, `${OK}A: b\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nd`)).toBe(STEP_HEAD)
     const { response } = reader
     const view = response.headerBytes('a') as Uint8Array
     expect([response.status, response.header('a'), response.bodyLength, response.body.length, response.text()]).toEqual([200, 'b', 0, 0, ''])
-    expect(reader.advance()).toBe(RESPONSE_DATA)
+    expect(reader.advance()).toBe(STEP_DATA)
     // All chunks of a read are one piece.
     expect(piece()).toBe('abcd')
     expect(response.bodyLength).toBe(4)
-    expect(reader.advance()).toBe(RESPONSE_MORE)
-    expect(commit(reader, 1, 'e\r\n')).toBe(RESPONSE_DATA)
+    expect(reader.advance()).toBe(STEP_MORE)
+    expect(commit(reader, 1, 'e\r\n')).toBe(STEP_DATA)
     expect(piece()).toBe('e')
-    expect(reader.advance()).toBe(RESPONSE_MORE)
+    expect(reader.advance()).toBe(STEP_MORE)
     expect(response.trailers()).toEqual([])
-    expect(commit(reader, 0, '0\r\nT: x\r\n\r\n')).toBe(RESPONSE_COMPLETE)
+    expect(commit(reader, 0, '0\r\nT: x\r\n\r\n')).toBe(STEP_COMPLETE)
     // The head outlived the targets.
     expect([response.header('a'), latin1Text(view), response.trailers(), response.bodyLength]).toEqual(['b', 'b', [['T', 'x']], 5])
     expect([response.body.length, response.text(), reader.reusable]).toEqual([0, '', true])
@@ -418,18 +409,18 @@ describe('steps', () => {
     const reader = new ResponseReader()
     reader.begin('GET')
     reader.streaming = true
-    expect(commit(reader, 0, 'HTTP/1.1 204 \r\n\r\n')).toBe(RESPONSE_HEAD)
-    expect(reader.advance()).toBe(RESPONSE_COMPLETE)
-    expect(reader.advance()).toBe(RESPONSE_COMPLETE)
+    expect(commit(reader, 0, 'HTTP/1.1 204 \r\n\r\n')).toBe(STEP_HEAD)
+    expect(reader.advance()).toBe(STEP_COMPLETE)
+    expect(reader.advance()).toBe(STEP_COMPLETE)
   })
   test('a streamed body fails behind the pieces that were right', () => {
     const reader = new ResponseReader()
     reader.begin('GET')
     reader.streaming = true
-    expect(commit(reader, 0, `${OK}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nx`)).toBe(RESPONSE_HEAD)
-    expect(reader.advance()).toBe(RESPONSE_DATA)
+    expect(commit(reader, 0, `${OK}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nx`)).toBe(STEP_HEAD)
+    expect(reader.advance()).toBe(STEP_DATA)
     expect(reader.error).toBeNull()
-    expect(reader.advance()).toBe(RESPONSE_FAILED)
+    expect(reader.advance()).toBe(STEP_FAILED)
     expect(reader.error?.code).toBe('MalformedChunk')
   })
   describe('a body without limit', () => {
@@ -441,13 +432,13 @@ describe('steps', () => {
       reader.begin('GET')
       reader.streaming = true
       let index: 0 | 1 = 0
-      expect(commit(reader, index, head)).toBe(RESPONSE_HEAD)
+      expect(commit(reader, index, head)).toBe(STEP_HEAD)
       let step = reader.advance()
-      for (let left = total; left > 0 && step === RESPONSE_MORE; ) {
+      for (let left = total; left > 0 && step === STEP_MORE; ) {
         index = index === 0 ? 1 : 0
         const length = Math.min(left, CAPACITY)
         step = reader.commit(index, length)
-        if (step !== RESPONSE_DATA) return step
+        if (step !== STEP_DATA) return step
         expect(reader.dataLength).toBe(length)
         left -= length
         step = reader.advance()
@@ -458,39 +449,39 @@ describe('steps', () => {
 
     test('that is streamed may be longer than 32 bits count, however it is framed', () => {
       const reader = unlimited()
-      expect(pass(reader, `${OK}Content-Length: ${total}\r\n\r\n`, total)).toBe(RESPONSE_COMPLETE)
+      expect(pass(reader, `${OK}Content-Length: ${total}\r\n\r\n`, total)).toBe(STEP_COMPLETE)
       expect([reader.response.bodyLength, reader.reusable, reader.surplus]).toEqual([total, true, 0])
-      expect(pass(reader, `${OK}Transfer-Encoding: chunked\r\n\r\n${total.toString(16)}\r\n`, total)).toBe(RESPONSE_MORE)
-      expect(commit(reader, 0, '\r\n3\r\nabc\r\n0\r\n\r\n')).toBe(RESPONSE_DATA)
-      expect(reader.advance()).toBe(RESPONSE_COMPLETE)
+      expect(pass(reader, `${OK}Transfer-Encoding: chunked\r\n\r\n${total.toString(16)}\r\n`, total)).toBe(STEP_MORE)
+      expect(commit(reader, 0, '\r\n3\r\nabc\r\n0\r\n\r\n')).toBe(STEP_DATA)
+      expect(reader.advance()).toBe(STEP_COMPLETE)
       expect([reader.response.bodyLength, reader.reusable]).toEqual([total + 3, true])
-      expect(pass(reader, `${OK}\r\n`, total)).toBe(RESPONSE_MORE)
-      expect([reader.end(), reader.response.bodyLength]).toEqual([RESPONSE_COMPLETE, total])
+      expect(pass(reader, `${OK}\r\n`, total)).toBe(STEP_MORE)
+      expect([reader.end(), reader.response.bodyLength]).toEqual([STEP_COMPLETE, total])
       reader.release()
     })
     test('that is cut says how much has come, and a byte too many belongs to nothing', () => {
       const reader = unlimited()
-      expect(pass(reader, `${OK}Content-Length: ${2 ** 40}\r\n\r\n`, total)).toBe(RESPONSE_MORE)
+      expect(pass(reader, `${OK}Content-Length: ${2 ** 40}\r\n\r\n`, total)).toBe(STEP_MORE)
       expect([reader.end(), reader.error?.message]).toEqual([
-        RESPONSE_FAILED,
+        STEP_FAILED,
         `the connection ended in the body of the response, after ${total} of ${2 ** 40} bytes`,
       ])
       reader.reset()
-      expect(pass(reader, `${OK}Content-Length: ${2 ** 31}\r\n\r\n`, 2 ** 31 - 3)).toBe(RESPONSE_MORE)
-      expect([commit(reader, 0, 'abcd'), reader.dataLength, reader.advance(), reader.surplus]).toEqual([RESPONSE_DATA, 3, RESPONSE_COMPLETE, 1])
+      expect(pass(reader, `${OK}Content-Length: ${2 ** 31}\r\n\r\n`, 2 ** 31 - 3)).toBe(STEP_MORE)
+      expect([commit(reader, 0, 'abcd'), reader.dataLength, reader.advance(), reader.surplus]).toEqual([STEP_DATA, 3, STEP_COMPLETE, 1])
       reader.release()
     })
     test.each([2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1])('is for streams: a whole one of %i bytes has the limit of what can be kept', (length) => {
       const reader = unlimited()
       // Behind a streamed one, whose limit is not its.
-      expect(pass(reader, `${OK}Content-Length: 5\r\n\r\n`, 5)).toBe(RESPONSE_COMPLETE)
+      expect(pass(reader, `${OK}Content-Length: 5\r\n\r\n`, 5)).toBe(STEP_COMPLETE)
       reader.begin('GET')
       reader.streaming = false
-      expect(commit(reader, 0, `${OK}Content-Length: ${length}\r\n\r\n`)).toBe(length < 2 ** 31 ? RESPONSE_MORE : RESPONSE_FAILED)
+      expect(commit(reader, 0, `${OK}Content-Length: ${length}\r\n\r\n`)).toBe(length < 2 ** 31 ? STEP_MORE : STEP_FAILED)
       if (length >= 2 ** 31) expect(reader.error).toMatchObject({ code: 'BodyTooLarge', max: 2 ** 31 - 1, size: length })
       reader.reset()
       reader.begin('GET')
-      expect(commit(reader, 1, hello)).toBe(RESPONSE_COMPLETE)
+      expect(commit(reader, 1, hello)).toBe(STEP_COMPLETE)
       expect([reader.response.bodyLength, reader.response.text()]).toEqual([5, 'hello'])
       reader.release()
     })
@@ -498,7 +489,7 @@ describe('steps', () => {
       const reader = new ResponseReader({ maxBodySize: 2 ** 31 - 1 })
       reader.begin('GET')
       reader.streaming = true
-      expect(commit(reader, 0, `${OK}Content-Length: ${length}\r\n\r\n`)).toBe(length < 2 ** 31 ? RESPONSE_HEAD : RESPONSE_FAILED)
+      expect(commit(reader, 0, `${OK}Content-Length: ${length}\r\n\r\n`)).toBe(length < 2 ** 31 ? STEP_HEAD : STEP_FAILED)
       reader.release()
     })
   })
@@ -509,16 +500,16 @@ describe('steps', () => {
     commit(reader, 0, 'HTTP/1.1 204 \r\n\r\n')
     reader.advance()
     reader.begin('GET')
-    expect(commit(reader, 1, hello)).toBe(RESPONSE_COMPLETE)
+    expect(commit(reader, 1, hello)).toBe(STEP_COMPLETE)
   })
   test('a commit of nothing changes nothing', () => {
     const reader = new ResponseReader()
-    expect(reader.commit(0, 0)).toBe(RESPONSE_MORE)
+    expect(reader.commit(0, 0)).toBe(STEP_MORE)
     reader.begin('GET')
-    expect(reader.commit(0, 0)).toBe(RESPONSE_MORE)
+    expect(reader.commit(0, 0)).toBe(STEP_MORE)
     expect(reader.hasBegun).toBe(false)
     commit(reader, 0, hello)
-    expect(reader.commit(1, 0)).toBe(RESPONSE_COMPLETE)
+    expect(reader.commit(1, 0)).toBe(STEP_COMPLETE)
     expect(reader.error).toBeNull()
   })
 })
@@ -544,7 +535,7 @@ describe('what is said about the connection', () => {
     expect(reusable(hello.replace('1.1', '1.0'))).toBe(false)
     expect(reusable(`${OK}Content-Length: 0\r\n\r\n`, 'CONNECT')).toBe(false)
     const closed = arrived(`${OK}\r\nhello`)
-    expect(closed.end()).toBe(RESPONSE_COMPLETE)
+    expect(closed.end()).toBe(STEP_COMPLETE)
     expect([closed.reusable, closed.response.text()]).toEqual([false, 'hello'])
   })
   test('the hints of Keep-Alive, in ms and requests', () => {
@@ -559,22 +550,22 @@ describe('what is said about the connection', () => {
     const reader = arrived(`${hello}${hello.slice(0, 10)}`)
     expect([reader.surplus, reader.response.text()]).toEqual([10, 'hello'])
     reader.begin('GET')
-    expect([reader.hasBegun, reader.advance()]).toEqual([true, RESPONSE_MORE])
-    expect(commit(reader, 1, hello.slice(10))).toBe(RESPONSE_COMPLETE)
+    expect([reader.hasBegun, reader.advance()]).toEqual([true, STEP_MORE])
+    expect(commit(reader, 1, hello.slice(10))).toBe(STEP_COMPLETE)
     expect(reader.surplus).toBe(0)
   })
   test('surplus that advance was not called for is not lost', () => {
     const reader = arrived(`${hello}${hello.slice(0, 10)}`)
     reader.begin('GET')
-    expect(commit(reader, 1, hello.slice(10))).toBe(RESPONSE_COMPLETE)
+    expect(commit(reader, 1, hello.slice(10))).toBe(STEP_COMPLETE)
     expect(reader.response.text()).toBe('hello')
   })
   test('bytes that answer no request fail the connection', () => {
     const idle = new ResponseReader()
-    expect(commit(idle, 0, 'x')).toBe(RESPONSE_FAILED)
+    expect(commit(idle, 0, 'x')).toBe(STEP_FAILED)
     expect([idle.error, idle.surplus]).toEqual([code('UnexpectedData'), 1])
     const done = arrived(hello)
-    expect(commit(done, 1, hello)).toBe(RESPONSE_FAILED)
+    expect(commit(done, 1, hello)).toBe(STEP_FAILED)
     expect(done.error).toMatchObject({ code: 'UnexpectedData', size: hello.length })
     expect(done.surplus).toBe(hello.length)
     expect(done.reusable).toBe(false)
@@ -582,7 +573,7 @@ describe('what is said about the connection', () => {
   test('a second answer behind the first is never taken for the next one’s', () => {
     const reader = arrived(`${hello}${hello}`)
     expect(reader.surplus).toBe(hello.length)
-    expect(commit(reader, 1, hello)).toBe(RESPONSE_FAILED)
+    expect(commit(reader, 1, hello)).toBe(STEP_FAILED)
   })
 })
 
@@ -600,14 +591,14 @@ describe('failures', () => {
     const reader = arrived('SSH-2.0')
     const { error } = reader
     expect(error).toMatchObject({ name: 'HttpError', code: 'MalformedHead', fault: 'remote' })
-    expect(commit(reader, 1, hello)).toBe(RESPONSE_FAILED)
-    expect(reader.advance()).toBe(RESPONSE_FAILED)
+    expect(commit(reader, 1, hello)).toBe(STEP_FAILED)
+    expect(reader.advance()).toBe(STEP_FAILED)
     reader.begin('GET')
-    expect(commit(reader, 0, hello)).toBe(RESPONSE_FAILED)
-    expect([reader.next(), reader.end(), reader.error]).toEqual([null, RESPONSE_FAILED, error])
+    expect(commit(reader, 0, hello)).toBe(STEP_FAILED)
+    expect([reader.next(), reader.end(), reader.error]).toEqual([null, STEP_FAILED, error])
     reader.reset()
     reader.begin('GET')
-    expect([reader.error, commit(reader, 0, hello)]).toEqual([null, RESPONSE_COMPLETE])
+    expect([reader.error, commit(reader, 0, hello)]).toEqual([null, STEP_COMPLETE])
   })
   test.each<[string, ResponseReaderOptions, string, string, number | undefined, number | undefined]>([
     [`${OK}A: ${'x'.repeat(50)}`, { maxHeadSize: 40 }, 'HeadTooLarge', 'over maxHeadSize (40 bytes)', undefined, 40],
@@ -626,7 +617,7 @@ describe('failures', () => {
   test('17 interim responses', () => {
     const reader = arrived('')
     let step = commit(reader, 0, 'HTTP/1.1 100 \r\n\r\n'.repeat(17))
-    while (step === RESPONSE_INTERIM) step = reader.advance()
+    while (step === STEP_INTERIM) step = reader.advance()
     expect(reader.error).toMatchObject({ code: 'TooManyInterim', size: 17, max: 16 })
   })
   test.each([
@@ -636,16 +627,16 @@ describe('failures', () => {
     [`${OK}Transfer-Encoding: chunked\r\n\r\n5\r\nhel`, 'after 3 bytes and before the last chunk'],
   ])('an end behind %j says where', (text, where) => {
     const reader = arrived(text)
-    expect(reader.end()).toBe(RESPONSE_FAILED)
+    expect(reader.end()).toBe(STEP_FAILED)
     expect(reader.error).toMatchObject({ code: 'UnexpectedEnd', message: expect.stringContaining(where) })
-    expect(commit(reader, 1, hello)).toBe(RESPONSE_FAILED)
+    expect(commit(reader, 1, hello)).toBe(STEP_FAILED)
   })
   test('an end between responses is none', () => {
     const reader = new ResponseReader()
-    expect([reader.end(), reader.error]).toEqual([RESPONSE_COMPLETE, null])
+    expect([reader.end(), reader.error]).toEqual([STEP_COMPLETE, null])
     reader.begin('GET')
     commit(reader, 0, hello)
-    expect([reader.end(), reader.error, reader.response.text()]).toEqual([RESPONSE_COMPLETE, null, 'hello'])
+    expect([reader.end(), reader.error, reader.response.text()]).toEqual([STEP_COMPLETE, null, 'hello'])
   })
 })
 
@@ -653,7 +644,7 @@ describe('order', () => {
   test('begin while a response is unfinished throws, and changes nothing', () => {
     const reader = arrived(hello.slice(0, -1))
     expect(() => reader.begin('GET')).toThrow(code('RequestOutOfOrder'))
-    expect(commit(reader, 1, 'o')).toBe(RESPONSE_COMPLETE)
+    expect(commit(reader, 1, 'o')).toBe(STEP_COMPLETE)
     const inHead = arrived('HTTP')
     expect(() => inHead.begin('GET')).toThrow(code('RequestOutOfOrder'))
   })
@@ -661,7 +652,7 @@ describe('order', () => {
     const reader = new ResponseReader()
     reader.begin('GET')
     reader.begin('HEAD')
-    expect(commit(reader, 0, `${OK}Content-Length: 5\r\n\r\n`)).toBe(RESPONSE_COMPLETE)
+    expect(commit(reader, 0, `${OK}Content-Length: 5\r\n\r\n`)).toBe(STEP_COMPLETE)
   })
   test('a released reader does nothing any more', () => {
     const reader = arrived(hello)
@@ -677,7 +668,7 @@ describe('order', () => {
     ]) {
       expect(use).toThrow(code('Released'))
     }
-    expect([reader.commit(0, 1), reader.advance()]).toEqual([RESPONSE_FAILED, RESPONSE_FAILED])
+    expect([reader.commit(0, 1), reader.advance()]).toEqual([STEP_FAILED, STEP_FAILED])
     expect(() => reader.reset()).toThrow(code('Released'))
   })
 })
@@ -705,7 +696,7 @@ describe('read, spare and next', () => {
     const reader = new ResponseReader()
     reader.read(latin1Bytes(`${OK}\r\nhello`))
     expect(reader.next()).toBeNull()
-    expect(reader.end()).toBe(RESPONSE_COMPLETE)
+    expect(reader.end()).toBe(STEP_COMPLETE)
     expect(reader.next()?.text()).toBe('hello')
     expect(reader.next()).toBeNull()
   })
@@ -721,11 +712,7 @@ describe('read, spare and next', () => {
       const code = reader.end(proof)
       const response = early ?? reader.next()
       if (response === null)
-        expect([code, reader.error?.code, reader.error?.message]).toEqual([
-          RESPONSE_FAILED,
-          'UnexpectedEnd',
-          expect.stringContaining('after 5 bytes'),
-        ])
+        expect([code, reader.error?.code, reader.error?.message]).toEqual([STEP_FAILED, 'UnexpectedEnd', expect.stringContaining('after 5 bytes')])
       else expect(response.toOwned().isEndVerified).toBe(response.isEndVerified)
       return response?.isEndVerified ?? null
     })
