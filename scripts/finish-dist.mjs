@@ -1,10 +1,13 @@
 // What rollup does not make: the declarations, the plain binaries, and a program that may be run.
-import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { visibleDeclarations } from './visible-declarations.mjs'
 
 copyFileSync('build/codec.wasm', 'dist/codec.wasm')
 copyFileSync('build/deflate.wasm', 'dist/deflate.wasm')
+// A program, which nobody steps into: without its map, which would be a fortieth of the package.
+writeFileSync('dist/cli.js', readFileSync('dist/cli.js', 'utf8').replace(/\n?\/\/# sourceMappingURL=.*\n?$/, '\n'))
+rmSync('dist/cli.js.map')
 chmodSync('dist/cli.js', 0o755)
 
 const entries = ['node', 'deno', 'bun', 'workerd', 'codec', 'testing'].map((entry) => `build/types/src/entry/${entry}.d.ts`)
