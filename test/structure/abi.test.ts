@@ -70,7 +70,7 @@ describe('numbers that must be told apart are', () => {
     'CHUNKS_',
     'INCOMING_(?:IDLE|IN_HEAD|IN_BODY|DONE|FAILED)$',
     'INCOMING_(?!BYTES|(?:IDLE|IN_HEAD|IN_BODY|DONE|FAILED)$)',
-    'RESPONSE_',
+    'STEP_',
     'SEAL_',
     'DEFLATE_ERROR_',
     'DEFLATED_(?:RAW|GZIP|ZLIB)$',
