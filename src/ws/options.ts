@@ -63,7 +63,10 @@ export interface StreamOptions {
    * `maxReadSize` leaves. A larger frame is put together on the heap, as it arrives. Default 1/64 (16 KiB).
    */
   compactAt?: number
-  /** Longest payload of one received frame in bytes, 0 to 2^31 - 1. Default 16 MiB. */
+  /**
+   * Longest payload of one received frame in bytes, 0 to 2^31 - 1. Default 16 MiB. With compression it may be longer by what deflate adds to data that
+   * cannot be compressed, unless this is less than `maxMessageSize`.
+   */
   maxFrameSize?: number
   /** Longest message, received or sent, in bytes, 0 to 2^31 - 1. Default 16 MiB. */
   maxMessageSize?: number

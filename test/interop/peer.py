@@ -187,8 +187,8 @@ class Checks:
             assert ["X-Custom", "value"] in seen["headers"]
             assert ws.subprotocol == "v2.feed"
             assert ws.response_headers["X-Server"] == "nexus"
-            # It was offered, and is not spoken.
-            assert ws.extensions == []
+            # It is offered unless it is told not to, and our server of the tests accepts it.
+            assert [extension.name for extension in ws.extensions] == ["permessage-deflate"], ws.extensions
 
     async def refusal(self):
         try:

@@ -364,6 +364,11 @@ export class FrameReader {
     // Its state takes memory from the first compressed message on.
     this.makeInflater = () => new MessageInflater(region, parameters, this.parts, this.maxMessage)
     this.set(READER_DEFLATE, 1)
+    const maxFrame = Number(this.view.getBigUint64(this.record + READER_MAX_FRAME, true))
+    // Peers compress what cannot be made shorter, too: a message that is within its limit must not be too long for a frame by that.
+    if (maxFrame >= this.maxMessage) {
+      this.view.setBigUint64(this.record + READER_MAX_FRAME, BigInt(Math.max(maxFrame, MessageInflater.wireBound(this.maxMessage))), true)
+    }
   }
 
   // For adapters that read into fixed places of the buffer.

@@ -29,6 +29,7 @@ import {
   UTF8_START,
 } from '../../../assembly/abi.ts'
 import type { ProtocolError } from '../../errors.ts'
+import { SIZE_MAX } from '../../option-rules.ts'
 import { compressionError } from '../deflate/compression-error.ts'
 import type { DeflateExports } from '../deflate-module.ts'
 import { align, type CodecMemory, type Region } from '../memory.ts'
@@ -111,6 +112,11 @@ export class MessageInflater {
   /** Bytes of a region for messages with windows of so many bits, at most. */
   static regionBytes(windowBits: number): number {
     return align(INFLATE_BYTES) + align(areaOf(windowBits))
+  }
+
+  /** Most bytes that a message of so many takes on the wire, however badly it compresses: what zlib allows a deflater (`deflateBound`). */
+  static wireBound(bytes: number): number {
+    return Math.min(SIZE_MAX, bytes + Math.ceil(bytes / 8) + Math.ceil(bytes / 64) + 16)
   }
 
   /**

@@ -100,9 +100,15 @@ describe('failures', () => {
     const noise = Uint8Array.from({ length: 70_000 }, (_, i) => ((i * 2_654_435_761) >>> 13) & 255)
     const payload = new ZlibMessages({ level: 0 }).compress(noise)
     expect(payload.length).toBeGreaterThan(noise.length)
-    const reader = open({ maxMessageSize: noise.length, maxFrameSize: 100_000, bufferCapacity: 128 * 1024 })
+    const limits = { maxMessageSize: noise.length, bufferCapacity: 128 * 1024 }
+    const reader = open({ ...limits, maxFrameSize: noise.length })
     reader.read(frame({ rsv: RSV1, opcode: 2, payload }))
     expect(reader.next()?.length).toBe(noise.length)
+    // A limit of frames that is less than that of messages means frames as they are on the wire.
+    const strict = open({ ...limits, maxFrameSize: noise.length - 1 })
+    strict.read(frame({ rsv: RSV1, opcode: 2, payload }))
+    expect(strict.next()).toBe(null)
+    expect(strict.error?.code).toBe('PayloadTooLarge')
     const bomb = new ZlibMessages().compress(new Uint8Array(64 * 1024 * 1024))
     const other = open({ maxMessageSize: 100_000, bufferCapacity: 128 * 1024 })
     other.read(frame({ rsv: RSV1, opcode: 2, payload: bomb }))
