@@ -1,6 +1,6 @@
-// Compiles both binaries, the codec and that for compressed data, twice: over private and over shared memory. asc, then wasm-opt, then text in source
-// files, so that no bundler can lose it. The first is compiled with names and a source map, which bench/codec wants, and ships without them: they change
-// no other byte. Both live in the same memory: their constants lie below the first region, each in its own part.
+// Compiles both binaries, the codec and that for compressed data; the codec over shared memory, too. asc, then wasm-opt, then text in source files, so
+// that no bundler can lose it. Over private memory they are compiled with names and a source map, which bench/codec wants, and ship without them: they
+// change no other byte. Both live in the same memory: their constants lie below the first region, each in its own part.
 //
 // With --checked it also makes build/checked: the same binaries with their bounds written into them, for `npm run test:soak` and for nobody else.
 import { execFileSync } from 'node:child_process'
@@ -22,7 +22,8 @@ const BINARIES = [
     folder: 'deflate',
     what: 'The compiled code for compressed data',
     text: 'DEFLATE_TEXT',
-    derived: 'SHARED_DEFLATE',
+    // Who holds a slot of another thread inflates its own copy: nothing compressed is read from shared memory.
+    derived: null,
   },
 ]
 
@@ -32,7 +33,7 @@ const run = (tool, ...args) => execFileSync(process.execPath, [`node_modules/${t
 const textOf = (bytes) =>
   Array.from(bytes, (byte) => String.fromCharCode(byte + 32).replace(/['\\\x7f]/, (char) => (char === '\x7f' ? '\\x7f' : `\\${char}`))).join('')
 
-/** Writes both builds of a binary into `folder` as sources; `types` is where the type of the second one is declared. */
+/** Writes the builds of a binary into `folder` as sources; `types` is where the type of the second one is declared. */
 function writeSources(folder, types, { name, what, text, derived }, plain, shared) {
   mkdirSync(folder, { recursive: true })
   writeFileSync(
@@ -42,6 +43,7 @@ export const ${text}: string =
   '${textOf(plain)}'
 `,
   )
+  if (shared === undefined) return
 
   // Over shared memory it is the same code behind another import: only what differs is shipped a second time.
   let common = 0
@@ -74,7 +76,7 @@ function compile({ name, entry, memoryBase }, { target, suffix, features, named 
 }
 
 for (const binary of BINARIES) {
-  const builds = BUILDS.map((build) => compile(binary, build))
+  const builds = BUILDS.slice(0, binary.derived === null ? 1 : 2).map((build) => compile(binary, build))
   const folder = join('src/codec', binary.folder)
   writeSources(folder, binary.folder === '' ? './module.ts' : '../module.ts', binary, ...builds)
   // The bounds of the other one are checked in every run of the tests (test/property/deflate-bounds.test.ts).

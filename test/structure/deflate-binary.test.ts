@@ -1,14 +1,12 @@
 /** The binary for compressed data: what it asks for, what it offers, where its constants lie, and what it keeps. Nothing. */
 
-import { readFileSync } from 'node:fs'
 import binaryen from 'binaryen'
 import { describe, expect, test } from 'vitest'
 import { CODEC_TEXT } from '../../src/codec/binary.ts'
 import { DEFLATE_TEXT } from '../../src/codec/deflate/binary.ts'
-import { SHARED_DEFLATE } from '../../src/codec/deflate/binary-shared.ts'
 import type { DeflateExports } from '../../src/codec/deflate-module.ts'
 import { FIRST_REGION } from '../../src/codec/memory.ts'
-import { codecBytes, compileCodec, derivedBinary } from '../../src/codec/module.ts'
+import { codecBytes, compileCodec } from '../../src/codec/module.ts'
 import { Deflater, Inflater } from '../../src/entry/codec.ts'
 import { threadCodec } from '../../src/entry/thread-codec.ts'
 
@@ -83,16 +81,4 @@ describe('its own memory', () => {
     expect(Buffer.compare(u8.slice(0, FIRST_REGION), before)).toBe(0)
     region.release()
   })
-})
-
-test('over shared memory it is the same code: what is put together from the two parts is what was compiled', () => {
-  const shared = derivedBinary(SHARED_DEFLATE, DEFLATE_TEXT)
-  expect(Buffer.compare(Buffer.from(shared), readFileSync(new URL('../../build/deflate-shared.wasm', import.meta.url)))).toBe(0)
-  expect(shared.length - SHARED_DEFLATE.tail).toBeLessThan(1_000)
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true })
-  expect(() => new WebAssembly.Instance(new WebAssembly.Module(shared), { env: { memory } })).not.toThrow()
-})
-
-test('it is the binary of these sources', () => {
-  expect(Buffer.compare(Buffer.from(bytes), readFileSync(new URL('../../build/deflate.wasm', import.meta.url)))).toBe(0)
 })

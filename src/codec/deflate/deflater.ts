@@ -1,24 +1,6 @@
 /** Bytes in, compressed data out. */
 
-import {
-  COMPRESS_BUFFER,
-  COMPRESS_BUFFER_END,
-  COMPRESS_BYTES,
-  COMPRESS_FLAGS,
-  COMPRESS_HASH_BITS,
-  COMPRESS_HASHES,
-  COMPRESS_INPUT,
-  COMPRESS_OUTPUT,
-  COMPRESS_TABLES,
-  COMPRESS_TOKENS,
-  COMPRESS_TOKENS_END,
-  COMPRESS_WINDOW,
-  DEFLATE_DONE,
-  DEFLATE_FULL,
-  FLUSH_FINISH,
-  FLUSH_NONE,
-  FLUSH_SYNC,
-} from '../../../assembly/abi.ts'
+import { COMPRESS_INPUT, COMPRESS_OUTPUT, DEFLATE_DONE, DEFLATE_FULL, FLUSH_FINISH, FLUSH_NONE, FLUSH_SYNC } from '../../../assembly/abi.ts'
 import { UsageError } from '../../errors.ts'
 import { nameChoice } from '../../naming.ts'
 import { type Family, integer, withDefaults } from '../../option-rules.ts'
@@ -27,6 +9,7 @@ import { type BytesInit, bytesOf, copyInto, type DecodeStep, within } from '../i
 import { align, type Codec, type Region } from '../memory.ts'
 import { released } from '../reader-errors.ts'
 import { type CompressionFormat, formatNumber } from './format.ts'
+import { carveDeflater, deflaterBytes } from './records.ts'
 
 /** Options of a {@link Deflater}. */
 export interface DeflaterOptions {
@@ -45,7 +28,7 @@ export const DEFLATER_OPTIONS: Family<DeflaterOptions> = {
  */
 export type Flush = 'none' | 'sync' | 'finish'
 
-/** Bytes that pass through linear memory at a time; also of the buffer behind the window, and of the tokens of a block: a literal takes 2, a match 4. */
+/** Bytes that pass through linear memory at a time; also of the tokens of a block. */
 const PIECE = 16 * 1024
 /**
  * The longest block is one of 4,096 far matches, 31 bits each in the fixed code: 15,872 bytes, its head and its end. What is more lets the two stored
@@ -92,36 +75,11 @@ export class Deflater {
   ) {
     const number = formatNumber(format)
     const { windowBits } = withDefaults(DEFLATER_OPTIONS, options) as Required<DeflaterOptions>
-    const window = 1 << windowBits
-    const hashBits = Math.min(13, windowBits)
-    const parts = [COMPRESS_BYTES, window + PIECE, 4 << hashBits, PIECE, PIECE, OUTPUT]
-    this.region = codec.deflateRegion(parts.reduce((sum, bytes) => sum + align(bytes), 0))
-    const carve = (bytes: number): number => this.region.carve(bytes)
-    const record = carve(COMPRESS_BYTES)
-    const buffer = carve(window + PIECE)
-    const hashes = carve(4 << hashBits)
-    const tokens = carve(PIECE)
-    const piece = carve(PIECE)
-    const made = carve(OUTPUT)
-    this.record = record
-    this.piece = piece
-    this.made = made
-    const { u8, view, deflateTables } = this.region.memory
-    this.buffer = u8.subarray(piece, piece + PIECE)
-    for (const [offset, value] of [
-      [COMPRESS_BUFFER, buffer],
-      [COMPRESS_BUFFER_END, buffer + window + PIECE],
-      [COMPRESS_HASHES, hashes],
-      [COMPRESS_TOKENS, tokens],
-      [COMPRESS_TOKENS_END, tokens + PIECE],
-      [COMPRESS_TABLES, deflateTables],
-      [COMPRESS_WINDOW, window],
-      [COMPRESS_HASH_BITS, hashBits],
-      [COMPRESS_FLAGS, number],
-    ] as const) {
-      view.setUint32(record + offset, value, true)
-    }
-    this.reset()
+    this.region = codec.deflateRegion(deflaterBytes(windowBits, PIECE) + align(PIECE) + align(OUTPUT))
+    this.record = carveDeflater(this.region, windowBits, PIECE, number)
+    this.piece = this.region.carve(PIECE)
+    this.made = this.region.carve(OUTPUT)
+    this.buffer = this.region.memory.u8.subarray(this.piece, this.piece + PIECE)
   }
 
   /**

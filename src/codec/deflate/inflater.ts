@@ -3,19 +3,13 @@
 import {
   DEFLATED_MEMBERS,
   DEFLATED_RAW,
-  INFLATE_AREA,
-  INFLATE_AREA_END,
-  INFLATE_BYTES,
   INFLATE_DONE,
   INFLATE_ERROR,
   INFLATE_FAILED,
-  INFLATE_FLAGS,
   INFLATE_FULL,
   INFLATE_INPUT,
   INFLATE_MORE,
   INFLATE_OUTPUT,
-  INFLATE_TABLES,
-  INFLATE_WINDOW,
 } from '../../../assembly/abi.ts'
 import { CompressionError, UsageError } from '../../errors.ts'
 import { type Family, flag, integer, withDefaults } from '../../option-rules.ts'
@@ -25,6 +19,7 @@ import { align, type Codec, type Region } from '../memory.ts'
 import { released } from '../reader-errors.ts'
 import { compressionError } from './compression-error.ts'
 import { type CompressionFormat, formatNumber } from './format.ts'
+import { carveInflater, inflaterBytes } from './records.ts'
 
 /** Options of an {@link Inflater}. */
 export interface InflaterOptions {
@@ -107,19 +102,12 @@ export class Inflater {
     this.hasMembers = members
     this.isOpenEnded = openEnded
     const window = 1 << windowBits
-    this.region = codec.deflateRegion(align(INFLATE_BYTES) + align(PIECE) + align(window + ROOM))
-    this.record = this.region.carve(INFLATE_BYTES)
+    this.region = codec.deflateRegion(inflaterBytes(window, ROOM) + align(PIECE))
+    const { record, areaEnd } = carveInflater(this.region, window, ROOM, number | (members ? DEFLATED_MEMBERS : 0))
+    this.record = record
+    this.areaEnd = areaEnd
     this.piece = this.region.carve(PIECE)
-    const area = this.region.carve(window + ROOM)
-    this.areaEnd = area + window + ROOM
-    const { u8, view, deflateTables } = this.region.memory
-    this.buffer = u8.subarray(this.piece, this.piece + PIECE)
-    view.setUint32(this.record + INFLATE_AREA, area, true)
-    view.setUint32(this.record + INFLATE_AREA_END, this.areaEnd, true)
-    view.setUint32(this.record + INFLATE_WINDOW, window, true)
-    view.setUint32(this.record + INFLATE_TABLES, deflateTables, true)
-    view.setUint32(this.record + INFLATE_FLAGS, number | (members ? DEFLATED_MEMBERS : 0), true)
-    this.reset()
+    this.buffer = this.region.memory.u8.subarray(this.piece, this.piece + PIECE)
   }
 
   /**

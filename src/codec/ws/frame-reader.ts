@@ -52,9 +52,10 @@ import { bufferFull, released } from '../reader-errors.ts'
 import type { TextDecoding } from '../text.ts'
 import { type FrameReaderOptions, frameLimits, type Role } from './limits.ts'
 import { ASSEMBLED, CloseCode, DEFLATED, Message, type MessageKind } from './message.ts'
-import { type InflateParameters, MessageInflater } from './message-inflater.ts'
+import { MessageInflater } from './message-inflater.ts'
 import { Parts } from './parts.ts'
 import { type InflateOptions, PayloadInflater } from './payload-inflater.ts'
+import type { DeflateContext } from './permessage-deflate.ts'
 import { protocolError } from './protocol-error.ts'
 
 /** By opcode. */
@@ -360,9 +361,9 @@ export class FrameReader {
    *
    * @param region the one that the reader lives in, with room for {@link MessageInflater.regionBytes} @internal
    */
-  inflateMessages(region: Region, parameters: InflateParameters): void {
+  inflateMessages(region: Region, context: DeflateContext): void {
     // Its state takes memory from the first compressed message on.
-    this.makeInflater = () => new MessageInflater(region, parameters, this.parts, this.maxMessage)
+    this.makeInflater = () => new MessageInflater(region, context, this.parts, this.maxMessage)
     this.set(READER_DEFLATE, 1)
     const maxFrame = Number(this.view.getBigUint64(this.record + READER_MAX_FRAME, true))
     // Peers compress what cannot be made shorter, too: a message that is within its limit must not be too long for a frame by that.

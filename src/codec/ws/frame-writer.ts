@@ -12,7 +12,8 @@ import { released } from '../reader-errors.ts'
 import { ROLE, type Role } from './limits.ts'
 import { MaskKeys, maskKeySource } from './mask-keys.ts'
 import { CloseCode } from './message.ts'
-import { type DeflateSettings, MessageDeflater } from './message-deflater.ts'
+import { MessageDeflater } from './message-deflater.ts'
+import type { DeflateContext } from './permessage-deflate.ts'
 
 /** Options of a {@link FrameWriter}. */
 export interface FrameWriterOptions {
@@ -281,8 +282,8 @@ export class FrameWriter {
    *
    * @param region the one that the writer lives in, with room for {@link MessageDeflater.regionBytes} @internal
    */
-  deflateMessages(region: Region, settings: DeflateSettings): void {
-    this.makeDeflater = () => new MessageDeflater(region, settings)
+  deflateMessages(region: Region, context: DeflateContext): void {
+    this.makeDeflater = () => new MessageDeflater(region, context)
   }
 
   /** Compresses a message, for {@link FrameWriter.encodeDeflated} or {@link FrameWriter.detachedDeflated}. @internal */

@@ -13,48 +13,34 @@ import {
   DEFLATED_RAW,
   ERROR_INVALID_UTF8,
   ERROR_MESSAGE_TOO_LARGE,
-  INFLATE_AREA,
-  INFLATE_AREA_END,
-  INFLATE_BYTES,
   INFLATE_DONE,
   INFLATE_ERROR,
   INFLATE_FAILED,
-  INFLATE_FLAGS,
   INFLATE_INPUT,
   INFLATE_MORE,
   INFLATE_OUTPUT,
-  INFLATE_TABLES,
-  INFLATE_WINDOW,
   UTF8_REJECT,
   UTF8_START,
 } from '../../../assembly/abi.ts'
 import type { ProtocolError } from '../../errors.ts'
 import { SIZE_MAX } from '../../option-rules.ts'
 import { compressionError } from '../deflate/compression-error.ts'
+import { carveInflater, inflaterBytes } from '../deflate/records.ts'
 import type { DeflateExports } from '../deflate-module.ts'
-import { align, type CodecMemory, type Region } from '../memory.ts'
+import type { CodecMemory, Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
 import type { Parts } from './parts.ts'
+import type { DeflateContext } from './permessage-deflate.ts'
 import { invalidCompressedData, protocolError } from './protocol-error.ts'
-
-/** Fewest bytes of output between two moves of the history. */
-const LEAST_ROOM = 8 * 1024
-
-/** What the peer's messages are compressed with. */
-export interface InflateParameters {
-  /** How far back matches reach, as a power of two; 8 to 15. */
-  readonly windowBits: number
-  /** Each message is compressed without those before it. */
-  readonly noContextTakeover: boolean
-}
 
 /** Bytes of history. zlib can't deflate with a window of 256, and senders that use it have one of 512 when they say so. */
 function windowOf(bits: number): number {
   return Math.max(512, 1 << bits)
 }
 
-function areaOf(bits: number): number {
-  return windowOf(bits) + Math.max(windowOf(bits), LEAST_ROOM)
+/** Bytes of output between two moves of the history: as many as that has, and at least so many that it does not move for each message. */
+function roomOf(bits: number): number {
+  return Math.max(windowOf(bits), 8 * 1024)
 }
 
 /** Inflates the compressed messages that one reader receives, one after the other. */
@@ -88,7 +74,7 @@ export class MessageInflater {
    */
   constructor(
     region: Region,
-    { windowBits, noContextTakeover }: InflateParameters,
+    { windowBits, noContextTakeover }: DeflateContext,
     private readonly parts: Parts,
     private readonly most: number,
   ) {
@@ -96,22 +82,15 @@ export class MessageInflater {
     this.#view = region.memory.view
     this.#exports = region.memory.exports
     this.#deflate = region.memory.deflate
-    this.#record = region.carve(INFLATE_BYTES)
+    const { record, areaEnd } = carveInflater(region, windowOf(windowBits), roomOf(windowBits), DEFLATED_RAW | DEFLATED_CONTINUES)
+    this.#record = record
+    this.#areaEnd = areaEnd
     this.#startsAfresh = noContextTakeover
-    const area = region.carve(areaOf(windowBits))
-    this.#areaEnd = area + areaOf(windowBits)
-    this.#set(INFLATE_AREA, area)
-    this.#set(INFLATE_OUTPUT, area)
-    this.#set(INFLATE_AREA_END, this.#areaEnd)
-    this.#set(INFLATE_WINDOW, windowOf(windowBits))
-    this.#set(INFLATE_TABLES, region.memory.deflateTables)
-    this.#set(INFLATE_FLAGS, DEFLATED_RAW | DEFLATED_CONTINUES)
-    this.#deflate.inflateReset(this.#record)
   }
 
   /** Bytes of a region for messages with windows of so many bits, at most. */
   static regionBytes(windowBits: number): number {
-    return align(INFLATE_BYTES) + align(areaOf(windowBits))
+    return inflaterBytes(windowOf(windowBits), roomOf(windowBits))
   }
 
   /** Most bytes that a message of so many takes on the wire, however badly it compresses: what zlib allows a deflater (`deflateBound`). */
@@ -192,9 +171,5 @@ export class MessageInflater {
 
   #get(offset: number): number {
     return this.#view.getUint32(this.#record + offset, true)
-  }
-
-  #set(offset: number, value: number): void {
-    this.#view.setUint32(this.#record + offset, value, true)
   }
 }

@@ -15,6 +15,14 @@ export interface DeflateParameters {
   readonly clientMaxWindowBits: number
 }
 
+/** What the messages of one direction are compressed with. */
+export interface DeflateContext {
+  /** How far back matches reach, as a power of two; 8 to 15. */
+  readonly windowBits: number
+  /** Each message is compressed without those before it. */
+  readonly noContextTakeover: boolean
+}
+
 /** What an end wishes for; what is absent is left to the other end. */
 export type DeflateWishes = Partial<DeflateParameters>
 
