@@ -28,6 +28,32 @@ const dial = (context: ContractContext, name: string, options: DialOptions = {})
 /** Speaks TLS to a server that does not. */
 const dialSecurely = (context: ContractContext, name: string) => context.dial(address(context, name, '127.0.0.1', true), withCa(context, 'tls', {}))
 
+const textIn = (bytes: Uint8Array): string => new TextDecoder().decode(bytes.slice())
+
+/** Holds the bytes `abc` while the server, which that makes talk, says more and does what it is there for; `abc` stays where it is. */
+async function holdsOn(context: ContractContext, probe: Probe, isDone: string): Promise<void> {
+  const held = await probe.next()
+  assert.equal(textIn(held), 'abc')
+  await probe.write('x')
+  await control(context, isDone)
+  await settle(context)
+  assert.equal(textIn(held), 'abc')
+}
+
+/** Writes more than any system takes at once, and loses the connection meanwhile: nothing is said of the write. */
+async function losesItsWrite(probe: Probe): Promise<Error | null> {
+  probe.resume()
+  let isWritten = false
+  void probe.write(new Uint8Array(64 * 1024 * 1024)).then(() => {
+    isWritten = true
+  })
+  const closed = await probe.closed
+  assert.notEqual(closed, null)
+  assert.equal(isWritten, false)
+  assert.notEqual(probe.transport.lastWrite, 'fully')
+  return closed
+}
+
 /** Each once plain and once with TLS. */
 export const losses: Record<string, ContractCase> = {
   ...both('a reset, idle: ConnectionReset', async (context, server) => {
@@ -42,12 +68,7 @@ export const losses: Record<string, ContractCase> = {
   }),
   ...both('a reset, reading with bytes waiting: the bytes, then ConnectionReset', async (context, server) => {
     const probe = await open(context, server('talks and resets'))
-    const held = await probe.next()
-    assert.equal(new TextDecoder().decode(held.slice()), 'abc')
-    await probe.write('x')
-    await control(context, `${server('talks and resets')} done`)
-    await settle(context)
-    assert.equal(new TextDecoder().decode(held.slice()), 'abc')
+    await holdsOn(context, probe, `${server('talks and resets')} done`)
     assert.equal(await probe.textOf(4), 'more')
     probe.resume()
     const closed = await probe.closed
@@ -56,15 +77,8 @@ export const losses: Record<string, ContractCase> = {
   }),
   ...both('a reset, writing: ConnectionReset, and no word of the write', async (context, server) => {
     const probe = await open(context, server('resets while written to'))
-    probe.resume()
-    let isWritten = false
-    void probe.write(new Uint8Array(64 * 1024 * 1024)).then(() => {
-      isWritten = true
-    })
-    const closed = await probe.closed
+    const closed = await losesItsWrite(probe)
     assert.equal(codeOf(closed), 'ConnectionReset', textOf(closed))
-    assert.equal(isWritten, false)
-    assert.notEqual(probe.transport.lastWrite, 'fully')
     probe.check()
   }),
   ...both('a reset, before start: known once it is asked', async (context, server) => {
@@ -99,12 +113,7 @@ export const losses: Record<string, ContractCase> = {
   }),
   ...both('an end, reading with bytes waiting: the bytes, then the end', async (context, server) => {
     const probe = await open(context, server('talks and ends'))
-    const held = await probe.next()
-    assert.equal(new TextDecoder().decode(held.slice()), 'abc')
-    await probe.write('x')
-    await control(context, `${server('talks and ends')} done`)
-    await settle(context)
-    assert.equal(new TextDecoder().decode(held.slice()), 'abc')
+    await holdsOn(context, probe, `${server('talks and ends')} done`)
     assert.equal(await probe.text(), 'more')
     probe.transport.end()
     assert.equal(await probe.closed, null)
@@ -129,9 +138,9 @@ export const losses: Record<string, ContractCase> = {
     probe.transport.end()
     await settle(context)
     // In pieces of five bytes, each asked for on its own.
-    assert.equal(new TextDecoder().decode((await probe.next()).slice()), 'late:')
+    assert.equal(textIn(await probe.next()), 'late:')
     await settle(context)
-    assert.equal(new TextDecoder().decode((await probe.next()).slice()), 'abc')
+    assert.equal(textIn(await probe.next()), 'abc')
     await settle(context)
     await probe.drain()
     assert.equal(await probe.closed, null)
@@ -168,12 +177,7 @@ export const tlsLosses: Record<string, ContractCase> = {
   },
   'TLS: plain text on an open connection, reading with bytes waiting: the bytes, then an error': async (context) => {
     const probe = await open(context, 'tls talks and goes plain')
-    const held = await probe.next()
-    assert.equal(new TextDecoder().decode(held.slice()), 'abc')
-    await probe.write('x')
-    await control(context, 'talked and gone plain')
-    await settle(context)
-    assert.equal(new TextDecoder().decode(held.slice()), 'abc')
+    await holdsOn(context, probe, 'talked and gone plain')
     assert.equal(await probe.textOf(4), 'more')
     probe.resume()
     assert.notEqual(await probe.closed, null)
@@ -181,14 +185,7 @@ export const tlsLosses: Record<string, ContractCase> = {
   },
   'TLS: plain text on an open connection, writing: an error, and no word of the write': async (context) => {
     const probe = await open(context, 'tls goes plain while written to')
-    probe.resume()
-    let isWritten = false
-    void probe.write(new Uint8Array(64 * 1024 * 1024)).then(() => {
-      isWritten = true
-    })
-    assert.notEqual(await probe.closed, null)
-    assert.equal(isWritten, false)
-    assert.notEqual(probe.transport.lastWrite, 'fully')
+    await losesItsWrite(probe)
     probe.check()
   },
   'TLS: a reset, in the handshake: TlsHandshakeFailed': async (context) => {
@@ -208,14 +205,8 @@ export const tlsLosses: Record<string, ContractCase> = {
   },
   'TLS: an alert on an open connection, writing: an error, and no word of the write': async (context) => {
     const probe = await open(context, 'tls client certificate TLSv1.3')
-    probe.resume()
-    let isWritten = false
-    void probe.write(new Uint8Array(64 * 1024 * 1024)).then(() => {
-      isWritten = true
-    })
     // The reset of a server that has not read everything may overtake its alert.
-    assert.notEqual(await probe.closed, null)
-    assert.equal(isWritten, false)
+    await losesItsWrite(probe)
     probe.check()
   },
   'TLS: an alert on an open connection, idle: an error that names it': async (context) => {
