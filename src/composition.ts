@@ -18,9 +18,9 @@ export interface Made {
   readonly [MADE]: true
 }
 
-/** What a static method of a class passes to its constructor. Throws `InvalidOption` for anything else. @param by what makes one */
-export function checkMade<Parts extends Made>(made: Parts, name: string, by: string): Parts {
-  if (made?.[MADE] !== true) throw new UsageError('InvalidOption', `${name} is not made with new: use ${by}`)
+/** What a static method of `Class`, such as `by`, passes to its constructor. Throws `InvalidOption` for anything else. */
+export function checkMade<Parts extends Made>(made: Parts, { name }: { readonly name: string }, by: string): Parts {
+  if (made?.[MADE] !== true) throw new UsageError('InvalidOption', `${name} is not made with new: use ${name}.${by}`)
   return made
 }
 

@@ -109,7 +109,7 @@ export class ClientPool {
 
   /** For the static methods, and for classes that are derived from this one. */
   constructor(made: OpenPool) {
-    const { core, place, timeout } = checkMade(made, 'ClientPool', 'ClientPool.connect')
+    const { core, place, timeout } = checkMade(made, new.target, 'connect')
     this._$core = core
     this.#place = place
     this.#timeout = timeout

@@ -136,7 +136,7 @@ export class HttpConnection {
 
   /** For the static methods, and for classes that are derived from this one. */
   constructor(made: OpenConnection) {
-    const { runtime, transport, options, signals = new Signals() } = checkMade(made, 'HttpConnection', 'HttpConnection.connect')
+    const { runtime, transport, options, signals = new Signals() } = checkMade(made, new.target, 'connect')
     this.#clock = runtime.clock
     this.#transport = transport
     this.#defaults = {

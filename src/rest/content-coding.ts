@@ -20,13 +20,12 @@ const NOTHING = new Uint8Array(0)
  * inflate alone.
  */
 export function codingOf(response: RestResponse): ContentCoding | null {
-  const coding = response.header('content-encoding')
+  const name = response.header('content-encoding')?.toLowerCase()
+  const coding = name === 'gzip' || name === 'x-gzip' ? 'gzip' : name === 'deflate' ? 'deflate' : null
   if (coding === null || response.status === PARTIAL_CONTENT) return null
   let fields = 0
   for (let i = 0; i < response.headerCount; i++) if (response.fieldName(i).toLowerCase() === 'content-encoding') fields++
-  const name = coding.toLowerCase()
-  if (fields > 1) return null
-  return name === 'gzip' || name === 'x-gzip' ? 'gzip' : name === 'deflate' ? 'deflate' : null
+  return fields > 1 ? null : coding
 }
 
 /** A body that is all there, in an array of its own. Throws a `CompressionError`, or the `HttpError` `BodyTooLarge`. */
@@ -46,7 +45,7 @@ export function decodeBody(codec: Codec, coding: ContentCoding, body: Uint8Array
 /** A body that is received piece by piece: inflated when it is asked for, a limited piece at a time. */
 export class BodyDecoder {
   private inflater: Inflater | null = null
-  private readonly output = new Uint8Array(PIECE)
+  private output: Uint8Array<ArrayBuffer> = NOTHING
   /** Received, and not inflated yet. */
   private rest: Uint8Array = NOTHING
 
@@ -59,7 +58,9 @@ export class BodyDecoder {
   /** Takes the next piece of the body as it was received. Call {@link BodyDecoder.next} until it gives null before. */
   push(piece: Uint8Array): void {
     this.rest = piece
-    if (piece.length !== 0) this.inflater ??= inflaterOf(this.codec, this.coding, piece, this.maxBodySize)
+    if (piece.length === 0 || this.inflater !== null) return
+    this.inflater = inflaterOf(this.codec, this.coding, piece, this.maxBodySize)
+    this.output = new Uint8Array(PIECE)
   }
 
   /** The next piece of what comes out; null when more has to be received first. Throws as {@link decodeBody} does. */

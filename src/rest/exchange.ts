@@ -15,7 +15,7 @@ import type { RequestMemory } from '../codec/http/request.ts'
 import type { RestResponse } from '../codec/http/response.ts'
 import { ResponseReader } from '../codec/http/response-reader.ts'
 import type { Codec } from '../codec/memory.ts'
-import { type CompressionError, type HttpError, type RequestSent, RestError, UsageError } from '../errors.ts'
+import { type RequestSent, RestError, UsageError } from '../errors.ts'
 import { checkOptions } from '../option-rules.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Forwarding, Transport } from '../transport/transport.ts'
@@ -24,7 +24,7 @@ import { BodyDecoder, codingOf, decodeBody } from './content-coding.ts'
 import { SEND_OPTIONS, type SendOptions } from './options.ts'
 import { RequestBody } from './request-body.ts'
 import { HttpResponse, type ResponseTimings } from './response.ts'
-import { abandonedRequest, type Outcome, REFUSED, unauthenticated, unexpectedData, unusableResponse } from './rest-errors.ts'
+import { abandonedRequest, type Outcome, REFUSED, unauthenticated, undecodableBody, unexpectedData, unusableResponse } from './rest-errors.ts'
 import { checkRequest, type SendableRequest } from './sendable.ts'
 import type { Abortable, Signals } from './signals.ts'
 import { type BodySource, StreamedResponse } from './streamed-response.ts'
@@ -88,6 +88,8 @@ export class Exchange implements Abortable {
   private limit = 0
   private resolve: ((response: never) => void) | null = null
   private reject: ((error: Error) => void) | null = null
+  /** Why the body of the response, which is whole, can't be given. */
+  private undecodable: RestError | null = null
   private streamed: StreamedResponse | null = null
   private body: RequestBody | null = null
   private onInterim: SendOptions['onInterim']
@@ -384,9 +386,12 @@ export class Exchange implements Abortable {
       },
       broken: (error) => {
         const outcome: Outcome = { requestSent: isCurrent() ? this.sent : 'fully', phase: 'body', elapsed: this.clock.now() - started }
-        const failure = unusableResponse(error as CompressionError | HttpError, outcome)
-        if (isCurrent()) this.host.lose(failure, false)
-        return failure
+        const failure = undecodableBody(error, outcome)
+        if (isCurrent()) {
+          if (failure === null) this.abandon('RequestAborted', 'the body could not be inflated here', error)
+          else this.host.lose(failure, false)
+        }
+        return failure ?? (error as Error)
       },
     }
     this.streamed = new StreamedResponse(
@@ -407,7 +412,8 @@ export class Exchange implements Abortable {
 
   /** The response is there. */
   private onComplete(reader: ResponseReader): void {
-    if (this.isOfProxy(reader) || !this.decode(reader)) return
+    if (this.isOfProxy(reader)) return
+    this.decode(reader)
     const isWhole = this.body === null || this.body.isWhole
     // Whether the source of a body has said that this was all does not matter now.
     if (this.body !== null && isWhole && this.transport.lastWrite === 'fully') this.endWriting()
@@ -423,22 +429,21 @@ export class Exchange implements Abortable {
     this.readOn()
   }
 
-  /** Undoes the coding of a body that is whole. False when that is not possible: the request has failed. */
-  private decode(reader: ResponseReader): boolean {
+  /** Undoes the coding of a body that is whole. When that is not possible, the request fails; the response ends where it says, and the connection goes on. */
+  private decode(reader: ResponseReader): void {
     const coding = this.decompresses && this.streamed === null ? codingOf(reader.response) : null
-    if (coding === null) return true
+    if (coding === null) return
     try {
       reader.decodedBody = decodeBody(this.codec, coding, reader.rawBytes, reader.maxBodySize)
-      return true
     } catch (error) {
-      this.host.lose(unusableResponse(error as CompressionError | HttpError, { ...this.outcome, phase: 'body' }), false)
-      return false
+      this.undecodable = undecodableBody(error, { ...this.outcome, phase: 'body' })
+      if (this.undecodable === null) throw error
     }
   }
 
   /** The way out, with a response. `isFollowed`: further bytes were received, which belong to nothing. */
   private finish(isFollowed: boolean): void {
-    const { streamed, resolve } = this
+    const { streamed, resolve, reject, undecodable } = this
     const reader = this.reader as ResponseReader
     const response = streamed === null ? new HttpResponse(reader, this) : null
     this.times[COMPLETED] = this.times[READ] as number
@@ -451,6 +456,7 @@ export class Exchange implements Abortable {
       this.host.onAnswered(reusable, isSurplus, reader.keepAliveTimeout)
     } finally {
       if (streamed !== null) streamed.end(null)
+      else if (undecodable !== null) reject?.(undecodable)
       else (resolve as ((response: HttpResponse | null) => void) | null)?.(response)
     }
   }
@@ -480,6 +486,7 @@ export class Exchange implements Abortable {
     this.resolve = null
     this.reject = null
     this.streamed = null
+    this.undecodable = null
     this.onInterim = undefined
     this.passing = false
     this.alarm.set(Number.POSITIVE_INFINITY)

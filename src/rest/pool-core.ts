@@ -351,7 +351,8 @@ export class PoolCore implements HeldPool, KeptPool {
     this.reject(slot, next)
     const error = (await next?.closed) ?? new TransportError('ConnectionClosed', 'the server closed the new connection before it was used')
     if (!this.isClosing) this.upkeep.onRenewalFailed(slot, error)
-    if (slot.state === SlotState.Healing) this.place(slot)
+    // Unless its old connection was lost meanwhile: then the task that brings it up has it.
+    if (slot.state === SlotState.Healing && slot.connection === old) this.place(slot)
   }
 
   /** The slot is needed, or lost, while its successor is being looked at: that successor is dropped. The next one is not. */

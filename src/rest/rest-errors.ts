@@ -2,7 +2,7 @@
 
 import type { RestResponse } from '../codec/http/response.ts'
 import {
-  type CompressionError,
+  CompressionError,
   HttpError,
   NexusError,
   type RequestPhase,
@@ -50,6 +50,11 @@ export function unusableResponse(error: HttpError | CompressionError, outcome: O
   const isEnd = error instanceof HttpError && error.code === 'UnexpectedEnd'
   const message = `${isEnd ? error.message : `the response can't be used: ${error.message}`}; ${tellSent(outcome.requestSent)}`
   return new RestError(isEnd ? 'ConnectionClosed' : 'ResponseInvalid', message, { ...outcome, fault: 'remote', cause: error })
+}
+
+/** A body that its content coding does not fit. Null for an error that is no fault of the response's. */
+export function undecodableBody(error: unknown, outcome: Outcome): RestError | null {
+  return error instanceof CompressionError || error instanceof HttpError ? unusableResponse(error, outcome) : null
 }
 
 /** A proxy that forwards requests has not forwarded this one, or so it says. */

@@ -80,7 +80,10 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
     for (;;) {
       const piece = this.#take()
       if (piece !== null) return piece
-      if (this.#failure !== null) throw this.#failure
+      if (this.#failure !== null) {
+        this.#decoder?.release()
+        throw this.#failure
+      }
       if (this.#ended) return null
       const woken = new Promise<void>((resolve) => {
         this.#wake = resolve

@@ -230,7 +230,7 @@ export class Upkeep {
     const handle = core.lend(slot)
     Promise.resolve()
       .then(() => keepWarm.request(slot.writer))
-      .then((request) => connection.send(request, slot.reader, { timeout: keepWarm.timeout }))
+      .then((request) => connection.send(request, slot.reader, { timeout: keepWarm.timeout, decompress: false }))
       .catch((error: unknown) => {
         // A request that can't be built leaves the connection unchanged, and is tried again as if it had been sent.
         slot.warmAfter = core.runtime.clock.now() + keepWarm.interval

@@ -94,7 +94,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
 
   /** For the static methods, and for classes that are derived from this one. */
   constructor(made: Opened) {
-    const { runtime, endsQuietly = false } = checkMade(made, 'WsStream', 'WsStream.connect')
+    const { runtime, endsQuietly = false } = checkMade(made, new.target, 'connect')
     this.#runtime = runtime
     this.#connection = made.connection
     this.#reader = made.connection.reader

@@ -1,4 +1,4 @@
-/** Private names ship as properties (`rollup.config.js`): within one object, each stands for one thing. */
+/** Names in what ships: private ones are properties (`rollup.config.js`), so that within one object each stands for one thing; classes keep theirs. */
 
 import { expect, test } from 'vitest'
 import { nodesOf, parse, readSources, ts } from './source.ts'
@@ -72,6 +72,16 @@ test('what ships leaves its names to classes that are derived from it', async ()
   expect((await peer.recv())?.text).toBe('hello back')
   expect(own.filter((name) => Reflect.get(mine, name) !== `my ${name}`)).toEqual([])
   await Promise.all([mine.close(), peer.recv()])
+})
+
+test('every class that ships has its own name', async () => {
+  for (const name of ['node', 'codec', 'testing']) {
+    const classes = Object.entries(await shipped<Record<string, unknown>>(name)).filter(
+      ([key, value]) => /^[A-Z]/.test(key) && typeof value === 'function',
+    )
+    expect(classes.length).toBeGreaterThan(0)
+    for (const [key, value] of classes) expect((value as { readonly name: string }).name).toBe(key)
+  }
 })
 
 /** An entry as it is built. */

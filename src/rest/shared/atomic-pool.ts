@@ -106,7 +106,7 @@ export interface AtomicPoolGround {
 /** The class over the `ClientPool` of the same runtime. */
 export function atomicClientPool(Pool: typeof ClientPool, ground: AtomicPoolGround): AtomicClientPoolClass {
   const { threads } = ground
-  return class AtomicClientPool extends Pool {
+  class AtomicClientPool extends Pool {
     readonly plan: PoolPlan
     readonly #remote: RemoteSlots
 
@@ -148,6 +148,8 @@ export function atomicClientPool(Pool: typeof ClientPool, ground: AtomicPoolGrou
       threads.disown(this.plan)
     }
   }
+  // Minifiers drop the name of a class that nothing refers to by it.
+  return Object.defineProperty(AtomicClientPool, 'name', { value: 'AtomicClientPool', configurable: true })
 }
 
 async function openAtomicPool(ground: AtomicPoolGround, url: string | URL, given: AtomicClientPoolOptions): Promise<OpenAtomicPool> {

@@ -4,12 +4,12 @@ import type { Request } from '../../codec/http/request.ts'
 import type { RequestWriter } from '../../codec/http/request-writer.ts'
 import { RestResponse } from '../../codec/http/response.ts'
 import { checkMade, MADE, type Made } from '../../composition.ts'
-import { type CompressionError, type HttpError, type RequestSent, RestError, UsageError } from '../../errors.ts'
+import { type RequestSent, RestError, UsageError } from '../../errors.ts'
 import { checkInteger, checkOptions, type Family, flag, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import { codingOf, decodeBody } from '../content-coding.ts'
 import type { ResponseTimings } from '../response.ts'
-import { abandonedRequest, unusableResponse } from '../rest-errors.ts'
+import { abandonedRequest, undecodableBody } from '../rest-errors.ts'
 import { checkRequest } from '../sendable.ts'
 import type { Attachment, Attachments } from './attachments.ts'
 import type { SharedCells } from './cells.ts'
@@ -128,7 +128,7 @@ export class AtomicClientSlot {
 
   /** For the static methods, and for classes that are derived from this one. */
   constructor(made: ReceivedSlot) {
-    const { attachment, message, threads } = checkMade(made, 'AtomicClientSlot', 'AtomicClientSlot.receive')
+    const { attachment, message, threads } = checkMade(made, new.target, 'receive')
     this.#attachment = attachment
     this.#message = message
     this.#threads = threads
@@ -393,8 +393,7 @@ export class AtomicClientSlot {
       return response
     } catch (error) {
       received.expire()
-      const outcome = { requestSent: 'fully', phase: 'body', elapsed: this.#now() - since } as const
-      throw unusableResponse(error as CompressionError | HttpError, outcome)
+      throw undecodableBody(error, { requestSent: 'fully', phase: 'body', elapsed: this.#now() - since }) ?? error
     }
   }
 

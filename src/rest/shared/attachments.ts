@@ -3,7 +3,7 @@
 import type { RequestWriter } from '../../codec/http/request-writer.ts'
 import { UsageError } from '../../errors.ts'
 import { isBag, refused } from '../../option-rules.ts'
-import type { Runtime, ThreadedRuntime } from '../../runtime.ts'
+import type { ThreadedRuntime } from '../../runtime.ts'
 import { Answers } from './answers.ts'
 import { SharedCells } from './cells.ts'
 import { POOL_CLOSED, POOL_THREADS } from './handover.ts'
@@ -69,11 +69,14 @@ export class Attachments {
   ) {}
 
   /** Makes a pool known. Harmless when it is. Pools that have been closed meanwhile are forgotten. */
-  attach(plan: PoolPlan): void {
+  attach(plan: PoolPlan): Attachment {
     checkPlan('plan', plan)
-    if (this.pools.has(plan.id)) return
+    const known = this.pools.get(plan.id)
+    if (known !== undefined) return known
     for (const [id, pool] of this.pools) if (pool.isClosed) this.pools.delete(id)
-    this.pools.set(plan.id, new Attachment(this.runtime, plan, this.thread))
+    const attachment = new Attachment(this.runtime, plan, this.thread)
+    this.pools.set(plan.id, attachment)
+    return attachment
   }
 
   /** Forgets a pool, and its memory. Harmless when it is not known. */
@@ -95,12 +98,6 @@ export class Attachments {
   /** Whether this thread owns the sockets of a pool. The thread's number does not tell: several threads can have the same. */
   owns(plan: PoolPlan): boolean {
     return this.owned.has(plan.id)
-  }
-
-  /** What this thread knows of an attached pool. */
-  of(plan: PoolPlan): { readonly cells: SharedCells; readonly memory: PoolMemory; readonly clock: Runtime['clock'] } {
-    const { cells, memory } = this.pools.get(plan.id) as Attachment
-    return { cells, memory, clock: this.runtime.clock }
   }
 
   /** Throws `NotAttached`. */

@@ -6,7 +6,7 @@ import { RestError, UsageError } from '../../errors.ts'
 import { checkOptions, type Family, signal, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import { type AtomicClientSlot, GRACE } from './atomic-slot.ts'
-import type { Attachments } from './attachments.ts'
+import type { Attachment, Attachments } from './attachments.ts'
 import { type SharedCells, stayAlive } from './cells.ts'
 import { POOL_CLOSED } from './handover.ts'
 import type { PoolMemory, PoolPlan } from './layout.ts'
@@ -64,7 +64,7 @@ export interface AcquirerGround {
 /** What an acquirer is made of. */
 export interface AttachedAcquirer extends Made {
   /** @internal */
-  readonly plan: PoolPlan
+  readonly attachment: Attachment
   /** @internal */
   readonly threads: Attachments
   /** @internal */
@@ -84,20 +84,21 @@ export interface AttachedAcquirer extends Made {
  */
 export class SharedAcquirer {
   static {
-    showsItself(this.prototype, (it) => ({ pool: it.#plan.id }))
+    showsItself(this.prototype, (it) => ({ pool: it.#attachment.plan.id }))
   }
 
   /** @internal */
   static readonly _$ground: AcquirerGround
 
-  readonly #plan: PoolPlan
+  /** Its own: the thread may have forgotten the pool since. */
+  readonly #attachment: Attachment
   readonly #threads: Attachments
   readonly #Slot: SlotReceiver
 
   /** For the static methods, and for classes that are derived from this one. */
   constructor(made: AttachedAcquirer) {
-    const { plan, threads, Slot } = checkMade(made, 'SharedAcquirer', 'SharedAcquirer.attach')
-    this.#plan = plan
+    const { attachment, threads, Slot } = checkMade(made, new.target, 'attach')
+    this.#attachment = attachment
     this.#threads = threads
     this.#Slot = Slot
   }
@@ -105,8 +106,7 @@ export class SharedAcquirer {
   /** An acquirer for the pool whose `plan` this is. */
   static attach<Self extends SharedAcquirer>(this: SharedAcquirerClass<Self>, plan: PoolPlan): Self {
     const { threads, Slot } = this._$ground
-    threads.attach(plan)
-    return new this({ [MADE]: true, plan, threads, Slot })
+    return new this({ [MADE]: true, attachment: threads.attach(plan), threads, Slot })
   }
 
   /**
@@ -116,7 +116,7 @@ export class SharedAcquirer {
   async acquire(options: SharedAcquireOptions = {}): Promise<AtomicClientSlot> {
     const wait = this.#begin(options)
     const signal = options.signal ?? undefined
-    const ended = stayAlive(this.#threads.of(this.#plan).clock)
+    const ended = stayAlive(this.#attachment.runtime.clock)
     let onAbort = (): void => {}
     const aborted = new Promise<'aborted'>((resolve) => {
       onAbort = () => resolve('aborted')
@@ -139,7 +139,7 @@ export class SharedAcquirer {
 
   /** As {@link SharedAcquirer.acquire}, blocking this thread: for workers only. Throws `InvalidOption` on the thread that owns the sockets. */
   acquireSync(options: SharedAcquireOptions = {}): AtomicClientSlot {
-    if (this.#threads.owns(this.#plan)) {
+    if (this.#threads.owns(this.#attachment.plan)) {
       throw new UsageError('InvalidOption', 'acquireSync would block the thread that owns the sockets: use acquire there')
     }
     const wait = this.#begin(options)
@@ -155,18 +155,19 @@ export class SharedAcquirer {
     checkOptions(SHARED_ACQUIRE_OPTIONS, options)
     const { timeout = DEFAULT_TIMEOUT, signal } = options
     if (signal?.aborted) throw waitAborted(signal.reason, 0)
-    const { cells, memory, clock } = this.#threads.of(this.#plan)
+    const { cells, memory, runtime } = this.#attachment
     if (cells.load(memory.pool + POOL_CLOSED) !== 0) throw closed()
     const { thread } = this.#threads
     const ticket = claim(cells, memory.ticketAt, TICKETS, thread)
     if (ticket < 0) throw queueFull(`${TICKETS} threads wait for a slot already`)
     const at = memory.ticketAt(ticket)
     const number = ask(cells, memory.pool, at, ticket, thread)
-    return new Wait(cells, memory, clock, ticket, at, number, timeout)
+    return new Wait(cells, memory, runtime.clock, ticket, at, number, timeout)
   }
 
   #end(wait: Wait): AtomicClientSlot {
     const { cells, at, number } = wait
+    const { plan } = this.#attachment
     const state = cells.load(at + TICKET_STATE)
     if (state === ticketState(number, GRANTED)) {
       const block = cells.load(at + TICKET_BLOCK)
@@ -174,8 +175,8 @@ export class SharedAcquirer {
       const lease = cells.load(at + TICKET_LEASE)
       // Read before: from here on the ticket may be another thread's.
       if (redeem(cells, at, number, GRANTED)) {
-        checkWord('the block on a ticket', block, 0, this.#plan.blocks - 1)
-        return this.#Slot.receive({ nexusSlot: this.#plan.id, block, index, lease })
+        checkWord('the block on a ticket', block, 0, plan.blocks - 1)
+        return this.#Slot.receive({ nexusSlot: plan.id, plan, block, index, lease })
       }
     }
     if (state === ticketState(number, REFUSED)) {

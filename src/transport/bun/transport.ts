@@ -110,7 +110,9 @@ export class BunTransport implements Transport, InboxSource {
   }
 
   readOn(): void {
-    this.goOn()
+    if (!this.paused || this.closed) return
+    this.paused = false
+    this.socket.resume()
   }
 
   onSecured(): void {
@@ -133,7 +135,7 @@ export class BunTransport implements Transport, InboxSource {
     }
     this.inbox.end()
     // With TLS the peer's end arrives before that of TCP, which a socket that stays paused would never see: it would not close.
-    this.goOn()
+    this.readOn()
   }
 
   onDrain(): void {
@@ -164,12 +166,6 @@ export class BunTransport implements Transport, InboxSource {
     // Bun does not always report an end before it closes.
     if (this.failure === null) this.onEnd()
     this.inbox.close(this.failure === null ? null : lostError(this.failure))
-  }
-
-  private goOn(): void {
-    if (!this.paused || this.closed) return
-    this.paused = false
-    this.socket.resume()
   }
 
   /** How many bytes the socket took; none when it is closing, which its close event reports. */

@@ -411,6 +411,12 @@ describe('keepWarm', () => {
     expect(world.server.requests.length).toBe(5)
   })
 
+  test('asks for nothing compressed, also in a pool that does', async () => {
+    const { world } = await openPool({ keepWarm, decompress: true })
+    await world.clock.advance(1_000)
+    expect(world.server.requests.map(({ head }) => head.includes('Accept-Encoding'))).toEqual([false])
+  })
+
   test('waits as long again after a request of the caller’s', async () => {
     const { pool, world } = await openPool({ keepWarm })
     await world.clock.advance(900)

@@ -389,6 +389,17 @@ describe('a pool that is closed', () => {
     }
   })
 
+  test('says so to an acquirer whose thread has forgotten it', async () => {
+    const [first, second] = [await open(), await open()]
+    const acquirer = SharedAcquirer.attach(first.plan)
+    AtomicClientSlot.detach(first.plan)
+    ;(await acquirer.acquire({ timeout: 2_000 })).release()
+    await first.close()
+    AtomicClientSlot.attach(second.plan)
+    expect((await failure(acquirer.acquire())).code).toBe('PoolClosed')
+    expect(() => acquirer.acquireSync()).toThrow(expect.objectContaining({ code: 'PoolClosed' }))
+  })
+
   test('is forgotten by a thread that attaches to another one, or detaches', async () => {
     const [first, second] = [await open(), await open()]
     const Thread = otherThread()
