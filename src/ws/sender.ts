@@ -14,6 +14,7 @@ import type { Transport } from '../transport/transport.ts'
 import { Overflow } from './overflow.ts'
 
 const TICK = Promise.resolve()
+const UTF8 = new TextEncoder()
 const NOTHING = new Uint8Array(0)
 /** Most bytes of one write: progress with a large message is seen before its last byte. */
 const WRITE_BYTES = 128 * 1024
@@ -80,13 +81,13 @@ export class Sender {
     if (typeof text !== 'string') textOf('text', text)
     // Three bytes at most for each UTF-16 unit: mostly there is no need to count.
     if (text.length * 3 <= this.plainLimit && this.overflow.isEmpty && this.writer.encodeText(text)) return this.frameEncoded()
-    return this.send('text', new TextEncoder().encode(text))
+    return this.send('text', UTF8.encode(text))
   }
 
   /** @param compress whether it is compressed, where that was agreed on; undefined leaves it to its length */
   textWith(text: string, compress: boolean | undefined): undefined | Promise<void> {
     if (compress === undefined) return this.text(text)
-    return this.send('text', new TextEncoder().encode(textOf('text', text)), compress)
+    return this.send('text', UTF8.encode(textOf('text', text)), compress)
   }
 
   binary(bytes: BytesInit): undefined | Promise<void> {
@@ -217,7 +218,7 @@ export class Sender {
       )
     }
     if (this.threshold !== null && (compress ?? payload.length >= this.threshold)) return this.sendDeflated(kind, payload)
-    if (this.threshold !== null && this.overflow.isEmpty && this.writer.encodeCounted(kind, payload, payload.length)) return this.frameEncoded()
+    if (this.overflow.isEmpty && this.writer.encodeCounted(kind, payload, payload.length)) return this.frameEncoded()
     this.write()
     if (this.overflow.isEmpty && this.writer.encodeCounted(kind, payload, payload.length)) {
       return this.frameEncoded()

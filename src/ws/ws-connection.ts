@@ -152,7 +152,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   /**
    * Waits until {@link WsConnection.next} has a message: true. False at the end: after a close frame from the peer, or a close of this side. Rejects
    * when the connection failed (an end without a close frame is a failure, too), after the messages that were received before the failure, and
-   * with `ConcurrentReceive` while another receiver waits. Messages taken before are stale after this call, if it has to wait.
+   * with `ConcurrentReceive` while another receiver waits. Messages taken before are stale after this call.
    */
   readable(): Promise<boolean> {
     if (this.#source.poll()) return YES

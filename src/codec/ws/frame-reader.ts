@@ -409,12 +409,15 @@ export class FrameReader {
     return this.end - this.table > this.get(READER_CONTROLS) * (DESCRIPTOR_BYTES >> 2) || this.get(READER_STATE) === STATE_PARTS
   }
 
-  /** The close frame among the received messages that were not taken; undefined when not everything is parsed. @internal */
+  /** The close frame among the received messages that were not taken; undefined when not everything is parsed, and inflated. @internal */
   get closeAhead(): { code: number; reason: string } | null | undefined {
     if (this.isRetired) return null
     for (let at = this.cursor; at !== this.end; at += 2) {
       const word = this.i32[at + 1] as number
-      if ((word & DESCRIPTOR_KIND_MASK) === OPCODE_CLOSE) return this.closeAt(this.i32[at] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
+      const kind = word & DESCRIPTOR_KIND_MASK
+      // What has not been inflated may break the protocol, and then nothing after it counts.
+      if (((DEFLATED_KINDS >>> kind) & 1) !== 0 && (at !== this.cursor || this.inflater?.isReady !== true)) return undefined
+      if (kind === OPCODE_CLOSE) return this.closeAt(this.i32[at] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
     }
     return this.unparsed ? undefined : null
   }
@@ -469,8 +472,14 @@ export class FrameReader {
 
   /** @internal */
   inflate(payload: Uint8Array, format: CompressionFormat, options: InflateOptions | undefined): Uint8Array {
-    this.payloads ??= new PayloadInflater(this.codec, this.maxMessage)
-    return this.payloads.inflate(payload, format, options)
+    const payloads = this.payloads ?? new PayloadInflater(this.codec, this.maxMessage)
+    if (!this.isRetired) this.payloads = payloads
+    try {
+      return payloads.inflate(payload, format, options)
+    } finally {
+      // A message that outlives its reader leaves nothing behind.
+      if (this.isRetired) payloads.release()
+    }
   }
 
   /** @internal */
@@ -573,6 +582,8 @@ export class FrameReader {
       this.inflater ??= (this.makeInflater as () => MessageInflater)()
       return this.inflatePiece(this.inflater, offset, length, kind)
     }
+    // One that was put together lies where this one goes.
+    if ((this.held.flags & ASSEMBLED) !== 0) this.held.live = null
     this.append(offset, length)
     this.cursor += 2
     return false

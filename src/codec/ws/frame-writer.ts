@@ -220,6 +220,7 @@ export class FrameWriter {
   reset(): void {
     this.checkUsable()
     this.head = this.tail = this.start
+    if (this.deflater !== null) this.deflater.isPending = true
   }
 
   /** Gives the memory back: every later use throws `Released`. A second call does nothing. */
@@ -275,7 +276,7 @@ export class FrameWriter {
     return this.stageView.slice(0, length)
   }
 
-  // Compressed messages (RFC 7692). Once a message is compressed it must be sent: the next one may refer to it.
+  // Compressed messages (RFC 7692). One that is compressed becomes a frame, which must be sent: the next one may refer to it.
 
   /**
    * From now on messages may be compressed.
@@ -303,16 +304,23 @@ export class FrameWriter {
 
   /** Encodes the message that was compressed last. False when it does not fit. @internal */
   encodeDeflated(kind: 'text' | 'binary'): boolean {
-    const { made, length, onHeap } = this.deflater as MessageDeflater
+    const deflater = this.deflater as MessageDeflater
+    const { made, length, onHeap } = deflater
     const opcode = DEFLATED | (kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY)
-    if (onHeap !== null) return this.encode(opcode, onHeap, onHeap.length)
-    return length <= this.room ? this.frame(made, length, opcode) : this.full()
+    const size = onHeap?.length ?? length
+    if (size > this.room) return this.full()
+    const isEncoded = onHeap === null ? this.frame(made, length, opcode) : this.encode(opcode, onHeap, size)
+    if (isEncoded) deflater.isPending = false
+    return isEncoded
   }
 
   /** The same in a new array. @internal */
   detachedDeflated(kind: 'text' | 'binary'): Uint8Array<ArrayBuffer> {
-    const { made, length, onHeap } = this.deflater as MessageDeflater
-    return this.detached(DEFLATED | (kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY), onHeap ?? this.u8.subarray(made, made + length))
+    const deflater = this.deflater as MessageDeflater
+    const { made, length, onHeap } = deflater
+    const frame = this.detached(DEFLATED | (kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY), onHeap ?? this.u8.subarray(made, made + length))
+    deflater.isPending = false
+    return frame
   }
 
   // For the opening handshake, which comes before the first frame and uses the same memory.

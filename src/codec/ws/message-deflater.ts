@@ -23,6 +23,8 @@ export class MessageDeflater {
   length = 0
   /** The compressed message, when linear memory could not hold it. */
   onHeap: Uint8Array | null = null
+  /** A message was compressed and has not become a frame: the next one must not refer to it. */
+  isPending = false
   #heap: HeapBody | null = null
   readonly #memory: CodecMemory
   readonly #deflate: DeflateExports
@@ -45,7 +47,8 @@ export class MessageDeflater {
 
   /** Begins a message. */
   begin(): void {
-    if (this.#startsAfresh) this.#deflate.deflateReset(this.#record)
+    if (this.#startsAfresh || this.isPending) this.#deflate.deflateReset(this.#record)
+    this.isPending = true
     this.onHeap = null
     this.#heap = null
     this.#set(COMPRESS_OUTPUT, this.made)

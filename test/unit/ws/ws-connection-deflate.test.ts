@@ -83,6 +83,18 @@ describe('what is compressed', () => {
     server.destroy()
   })
 
+  test.each([true, false])('compress: %s keeps sends of one tick together, where nothing was agreed on', async (compress) => {
+    const world = makeWorld()
+    const { ws, writes } = await openClientTo(world)
+    for (let i = 0; i < 50; i++) {
+      ws.sendText(`message ${i}`, { compress })
+      ws.sendBinary(new Uint8Array(10), { compress })
+    }
+    await world.settle()
+    expect(writes).toHaveLength(2)
+    ws.destroy()
+  })
+
   test('compress is ignored where nothing was agreed on, and judged all the same', async () => {
     const { client, server } = await openPair(makeWorld())
     expect(await received(client, server, () => client.sendText('a', { compress: true }))).toEqual(['a', 1])

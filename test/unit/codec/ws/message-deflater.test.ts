@@ -62,3 +62,26 @@ test('what one end compresses, masked or not, the other inflates', () => {
     }
   }
 })
+
+describe('a message that became no frame', () => {
+  test.each<[string, (writer: FrameWriter) => void]>([
+    ['was compressed, and then something threw', () => {}],
+    [
+      'was dropped with the buffer',
+      (writer) => {
+        writer.encodeDeflated('text')
+        writer.reset()
+      },
+    ],
+  ])('%s: the next one does not refer to it', (_, lose) => {
+    const { writer } = deflatedEnds(15, false, { role: 'server' })
+    writer.deflate(json(100))
+    lose(writer)
+    const zlib = new ZlibMessages()
+    for (let i = 0; i < 2; i++) {
+      writer.deflate(json(100))
+      expect(writer.encodeDeflated('text')).toBe(true)
+      expect(Buffer.compare(zlib.expand(taken(writer).payload), json(100))).toBe(0)
+    }
+  })
+})

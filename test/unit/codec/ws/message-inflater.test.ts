@@ -147,3 +147,35 @@ test.each([8, 9, 12, 15])('messages of every length pass through an area of %i b
     expect(reader.error).toBe(null)
   }
 })
+
+describe('what is not inflated yet', () => {
+  const close = hex('88 02 03 e8')
+
+  test('hides a close frame behind it, which does not count if it is broken', () => {
+    const reader = open()
+    reader.read(concat(message('good'), hex('c1 02 07 00'), close))
+    expect(reader.poll()).toBe(true)
+    expect(reader.closeAhead).toBe(undefined)
+    expect(reader.next()?.text).toBe('good')
+    expect(reader.next()).toBe(null)
+    expect([reader.closeAhead, reader.error?.code]).toEqual([null, 'InvalidCompressedData'])
+  })
+
+  test('… and the close frame is seen once there is nothing of it', () => {
+    const reader = open()
+    reader.read(concat(message('good'), close))
+    reader.poll()
+    expect(reader.closeAhead).toEqual({ code: 1000, reason: '' })
+  })
+})
+
+test('a message that was put together is stale as soon as another one is, compressed or not', () => {
+  const reader = open({ bufferCapacity: 256 })
+  const first = new Uint8Array(100_000).fill(65)
+  reader.read(message(first))
+  const held = reader.next()
+  expect(held?.length).toBe(first.length)
+  reader.read(hex('01 03 42 42 42'))
+  expect(reader.poll()).toBe(false)
+  expect(() => held?.text).toThrow(expect.objectContaining({ code: 'StaleMessage' }))
+})

@@ -61,6 +61,28 @@ describe('a payload that the application has compressed', () => {
       expect(call).toThrow(expect.objectContaining({ code: 'InvalidOption' }))
     expect(() => message.inflate('gzip', null as never)).toThrow(expect.objectContaining({ code: 'InvalidOption' }))
   })
+  test('a message that outlives its reader is inflated, and leaves nothing behind', () => {
+    const codec = makeCodec()
+    const take = (): number => {
+      const region = codec.region(64)
+      region.release()
+      return region.start
+    }
+    const reader = new FrameReader(codec, { bufferCapacity: 4_096 })
+    const payload = gzipSync(TEXT, { level: 0 })
+    // In two fragments, so that it is put together on the heap.
+    for (const bytes of [frame({ fin: false, opcode: 2, payload: payload.subarray(0, 20) }), frame({ opcode: 0, payload: payload.subarray(20) })]) {
+      reader.read(bytes)
+    }
+    const message = reader.next()
+    // The tables that all share stay.
+    expect(message?.inflateText('gzip')).toBe(TEXT)
+    reader.retire()
+    const after = take()
+    expect(message?.inflateText('gzip')).toBe(TEXT)
+    expect(take()).toBe(after)
+  })
+
   test('a stale message has none, and a reader that is released gives the memory of its inflaters back', () => {
     const codec = makeCodec()
     const take = (): number => {
