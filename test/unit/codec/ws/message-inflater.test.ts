@@ -172,9 +172,9 @@ describe('what is not inflated yet', () => {
 test('a message that was put together is stale as soon as another one is, compressed or not', () => {
   const reader = open()
   const first = new Uint8Array(100_000).fill(65)
-  reader.read(concat(message(first), hex('01 03 42 42 42')))
+  reader.read(concat(message(first), hex('01 03 42 42 42 80 01 43')))
   const held = reader.next()
   expect(held?.length).toBe(first.length)
-  expect(reader.poll()).toBe(false)
+  expect(reader.poll()).toBe(true)
   expect(() => held?.text).toThrow(expect.objectContaining({ code: 'StaleMessage' }))
 })
