@@ -100,7 +100,13 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
   /** A copy that stays valid. */
   toOwned(): OwnedResponse {
     const { reason, status, version, isEndVerified } = this
-    return new OwnedResponse(status, reason, version, this.headers(), this.trailers(), this.body.slice(), isEndVerified, this.ownRawBody())
+    return new OwnedResponse(status, reason, version, this.headers(), this.trailers(), this.ownBody(), isEndVerified, this.ownRawBody())
+  }
+
+  /** The body in an array that stays: what was decoded is in one. @internal */
+  ownBody(): Uint8Array {
+    const { bodyBytes, rawBytes } = this.check()
+    return bodyBytes.buffer === rawBytes.buffer ? bodyBytes.slice() : bodyBytes
   }
 
   /** A copy of the body as it was received, where that differs from what was decoded. @internal */

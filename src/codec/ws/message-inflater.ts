@@ -104,6 +104,8 @@ export class MessageInflater {
    */
   inflate(from: number, length: number, isText: boolean): ProtocolError | null {
     if (!this.#isUnderWay) this.#begin()
+    // A peer may send any number of empty fragments.
+    if (length === 0) return null
     this.wireLength += length
     const to = from + length
     let at = from
