@@ -45,6 +45,8 @@ const ORDER = [
   'parse',
   'flood',
   'send',
+  'deflate',
+  'send-deflate',
   'echo',
   'first-frame',
   'alloc',
