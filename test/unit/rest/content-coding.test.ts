@@ -170,7 +170,7 @@ describe('a request with a long body', () => {
     const { conn, writer, server, world, request } = await post()
     server.respond = (seen) => coded('gzip', packed(gzipSync(String(seen.body.length))))
     for (let i = 0; i < 2; i++) {
-      const response = (await outcomeOf(world, conn.send(request))) as HttpResponse
+      const response = (await outcomeOf(world, conn.send(request))) as RestResponse
       expect([response.text(), conn.state, writer.inUse]).toEqual([String(body.length), 'idle', false])
       expect(server.requests[i]?.head.match(/accept-encoding/gi)).toEqual(['Accept-Encoding'])
       expect(server.requests[i]?.body).toBe(latin1Text(body))
