@@ -145,6 +145,11 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     return this.#closing.readyState === 'closed' ? 0 : this.#connection.sender.bufferedAmount
   }
 
+  /** Whether {@link WsConnection.next} has a message now; messages taken before are stale. */
+  get isReadable(): boolean {
+    return this.#source.poll()
+  }
+
   /** The protocol that TLS negotiated (ALPN), if any. */
   get alpnProtocol(): string | undefined {
     return this.#transport.alpnProtocol
