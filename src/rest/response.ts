@@ -60,6 +60,6 @@ export class OwnedHttpResponse extends OwnedResponse {
     readonly timings: PoolTimings,
   ) {
     const { status, reason, version, isEndVerified } = response
-    super(status, reason, version, response.headers(), response.trailers(), response.ownBody(), isEndVerified, response.ownRawBody())
+    super(status, reason, version, response.keptFields(), response.trailers(), response.ownBody(), isEndVerified, response.ownRawBody())
   }
 }
