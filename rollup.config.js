@@ -109,7 +109,11 @@ export default {
     { name: 'shorter names', renderChunk: (code, chunk) => shortenLocals(code, chunk) },
     { name: 'lines alone', generateBundle: onlyLines },
   ],
-  input: Object.fromEntries(['node', 'deno', 'bun', 'workerd', 'codec', 'testing', 'cli'].map((name) => [name, `build/js/src/entry/${name}.js`])),
+  input: Object.fromEntries(
+    ['node', 'deno', 'bun', 'workerd', 'codec', 'testing', 'cli', ...['node', 'deno', 'bun', 'workerd'].map((runtime) => `${runtime}-websocket`)].map(
+      (name) => [name, `build/js/src/entry/${name}.js`],
+    ),
+  ),
   external: [/^node:/, /^cloudflare:/, './codec.wasm', './deflate.wasm'],
   // The binaries lie beside the entry in dist, not where the source was.
   makeAbsoluteExternalsRelative: false,

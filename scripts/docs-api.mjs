@@ -34,6 +34,11 @@ const PAGES = [
     title: 'Transports, TLS and proxies',
     about: 'What connections are made of and how they are made. The guide is [tls-and-proxies.md](../tls-and-proxies.md).',
   },
+  {
+    file: 'drop-ins',
+    title: 'Drop-ins',
+    about: 'Classes that existing code calls, over those of this package. The guide is [coming-from.md](../coming-from.md#one-line).',
+  },
   { file: 'testing', title: 'Testing', about: 'Connections without sockets, and time without waiting.' },
 ]
 
@@ -45,6 +50,7 @@ const PLACES = [
   [/^src\/(?:rest\/|codec\/http\/(?:request|request-phases|response)\.ts#|entry\/node(?:-diagnostics)?\.ts#)/, 'rest'],
   [/^src\/(?:codec\/|option-rules\.ts#|entry\/(?:codec|compression)\.ts#)/, 'codec'],
   [/^src\/(?:testing\/|transport\/memory\/|clock\.ts)/, 'testing'],
+  [/^src\/(?:faces\/|entry\/(?:websocket-names|\w+-websocket)\.ts#)/, 'drop-ins'],
   [/^src\/transport\//, 'transports'],
 ]
 
@@ -115,6 +121,7 @@ function importsOf(entries) {
       : main.length === 3 && !main.includes('workerd')
         ? ['`nexus-async-net` (not on workerd)']
         : main.map((entry) => `\`nexus-async-net/${entry}\``)
+  if (entries.includes('node-websocket')) names.push('`nexus-async-net/websocket`')
   for (const entry of ['codec', 'testing']) if (entries.includes(entry)) names.push(`\`nexus-async-net/${entry}\``)
   return names.join(', ')
 }

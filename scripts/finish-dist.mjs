@@ -10,7 +10,10 @@ writeFileSync('dist/cli.js', readFileSync('dist/cli.js', 'utf8').replace(/\n?\/\
 rmSync('dist/cli.js.map')
 chmodSync('dist/cli.js', 0o755)
 
-const entries = ['node', 'deno', 'bun', 'workerd', 'codec', 'testing'].map((entry) => `build/types/src/entry/${entry}.d.ts`)
+const runtimes = ['node', 'deno', 'bun', 'workerd']
+const entries = [...runtimes, 'codec', 'testing', ...runtimes.map((runtime) => `${runtime}-websocket`)].map(
+  (entry) => `build/types/src/entry/${entry}.d.ts`,
+)
 rmSync('dist/types', { recursive: true, force: true })
 for (const [file, text] of visibleDeclarations(entries)) {
   const target = file.replace(/^build/, 'dist')

@@ -10,12 +10,16 @@ export const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bu
 /** Version of this runtime. */
 export const version = runtime === 'deno' ? process.versions.deno : runtime === 'bun' ? process.versions.bun : process.versions.node
 
-/** The entry of this package for this runtime, or null when it is not built: of this build, or of the folder that `BENCH_DIST` names. */
-export async function loadNexus() {
+/**
+ * The entry of this package for this runtime, or null when it is not built: of this build, or of the folder that `BENCH_DIST` names.
+ *
+ * @param {string} [part] another entry than the main one: `websocket`
+ */
+export async function loadNexus(part) {
   const { BENCH_DIST: folder } = process.env
   const dist = folder === undefined ? new URL('../../dist/', import.meta.url) : pathToFileURL(`${folder}/`)
   try {
-    return await import(new URL(`${runtime}.js`, dist).href)
+    return await import(new URL(`${runtime}${part === undefined ? '' : `-${part}`}.js`, dist).href)
   } catch (error) {
     if (/** @type {any} */ (error)?.code === 'ERR_MODULE_NOT_FOUND' || /not found|find module/i.test(String(error))) return null
     throw error

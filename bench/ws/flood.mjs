@@ -172,6 +172,7 @@ main({
   file: import.meta.url,
   cases,
   peers: { flood: 'ws/producer.mjs' },
+  firstSecond: 'rate',
   baselines: ['raw', 'ws', 'own'],
   // Bun hands memory back while a contender waits for its turn, and has its first 100 MB or so in fresh pages, which cost more than the flood.
   seconds: runtime === 'bun' ? 3 : 0.5,

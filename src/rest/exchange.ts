@@ -162,7 +162,6 @@ export class Exchange implements Abortable {
     reject: (error: Error) => void,
   ): Uint8Array {
     const given = checkRequest(request)
-    const { stream = null } = request
     checkOptions(SEND_OPTIONS, options)
     const {
       timeout: limit = defaults.timeout,
@@ -174,8 +173,14 @@ export class Exchange implements Abortable {
     const signal = options.signal ?? undefined
     if (signal?.aborted) throw new RestError('RequestAborted', 'the request was aborted before it was sent', { ...REFUSED, cause: signal.reason })
     const { forwarding } = this
-    const asking = decompress ? askCompressed(given) : given
-    const head = forwarding === undefined ? asking : forwarding.forward(asking, request.method)
+    let first = given
+    let { stream = null } = request
+    if (decompress) {
+      const asking = askCompressed(given)
+      first = asking.bytes
+      stream ??= asking.body
+    }
+    const head = forwarding === undefined ? first : forwarding.forward(first, request.method)
     const isOther = reader !== this.host.reader
     if (isOther) claimOther(reader, this)
     this.reader = reader

@@ -1,6 +1,7 @@
 /** The WebSocket itself: messages in by pulling, messages out at once, a close that ends everything. */
 
 import { OPCODE_CLOSE, OPCODE_PING } from '../../assembly/abi.ts'
+import { isThenable } from '../callback.ts'
 import type { Fields } from '../codec/http/fields.ts'
 import type { BytesInit } from '../codec/inputs.ts'
 import type { FrameReader } from '../codec/ws/frame-reader.ts'
@@ -8,7 +9,7 @@ import { closePayload } from '../codec/ws/frame-writer.ts'
 import { CloseCode, type Message, type OwnedMessage } from '../codec/ws/message.ts'
 import { checkMade } from '../composition.ts'
 import { type TransportError, UsageError } from '../errors.ts'
-import { checkOptions, type Family, flag } from '../option-rules.ts'
+import { callback, checkOptions, type Family, flag } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -37,6 +38,9 @@ export interface MessageOptions {
 /** What they may be. */
 const MESSAGE_OPTIONS: Family<MessageOptions> = { compress: flag() }
 
+/** What a handler of messages may be. */
+const HANDLER = callback<(message: Message) => unknown>('(message) => onQuote(message.text)')
+
 /** Who waits for a message. */
 interface Waiter {
   readonly resolve: (more: boolean) => void
@@ -55,6 +59,9 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
       bufferedAmount: it.bufferedAmount,
     }))
   }
+
+  /** What a handler of {@link WsConnection.forEach} returns, or resolves to, when it wants no more messages. */
+  static readonly STOP: unique symbol = Symbol('STOP')
 
   /** Chosen subprotocol, `''` for none. */
   readonly protocol: string
@@ -137,6 +144,11 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     return this.#closing.readyState === 'closed' ? 0 : this.#connection.sender.bufferedAmount
   }
 
+  /** Whether {@link WsConnection.next} has a message now; messages taken before are stale. */
+  get isReadable(): boolean {
+    return this.#source.poll()
+  }
+
   /** The protocol that TLS negotiated (ALPN), if any. */
   get alpnProtocol(): string | undefined {
     return this.#transport.alpnProtocol
@@ -203,13 +215,42 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   }
 
   /**
+   * Calls `handler` with each text and binary message, borrowed, at once and in order, until the end. Pings and a close are answered on the way. A handler
+   * that returns a promise is awaited before the next message: until then its message stays valid, and the peer waits. One that returns `WsStream.STOP`, or
+   * resolves to it, gets no more messages, and the connection stays open; any other value is ignored.
+   *
+   * ```ts
+   * await ws.forEach((m) => {
+   *   if (m.kind === 'text') onQuote(m.text)
+   * })
+   * ```
+   *
+   * Resolves after a close frame from the peer, a close of this side, and STOP. Rejects when the connection fails, and with what the handler throws, which
+   * closes the connection (1000) as leaving a `for await` does; with `ConcurrentReceive` when another loop has not been left or another receiver waits; with
+   * `InvalidOption` for what is no function.
+   */
+  async forEach(handler: (message: Message) => unknown): Promise<void> {
+    HANDLER.read('handler', handler)
+    this.#enter()
+    let staysOpen = false
+    try {
+      while (await this.readable()) {
+        for (let result = this.#handOut(handler); result !== undefined; result = this.#handOut(handler)) {
+          staysOpen = (await result) === WsConnection.STOP
+          if (staysOpen) return
+        }
+      }
+    } finally {
+      this.#leave(staysOpen)
+    }
+  }
+
+  /**
    * Text and binary messages, owned, until the end. Leaving the loop early closes the connection. Throws when the connection fails, and
    * `ConcurrentReceive` when another loop has not been left or another receiver waits.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<OwnedMessage, void, undefined> {
-    // Thrown before anything is done: the other receiver keeps the connection.
-    if (this.#looping || this.#waiter !== null) throw concurrentReceive()
-    this.#looping = true
+    this.#enter()
     try {
       while (await this.readable()) {
         for (let message = this.next(); message !== null; message = this.next()) {
@@ -217,8 +258,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
         }
       }
     } finally {
-      this.#looping = false
-      if (this.readyState === 'open') this.close(CloseCode.Normal).catch(() => {})
+      this.#leave(false)
     }
   }
 
@@ -298,6 +338,28 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   }
 
   // How it works inside.
+
+  /** A loop begins. Throws before anything is done: another receiver keeps the connection. */
+  #enter(): void {
+    if (this.#looping || this.#waiter !== null) throw concurrentReceive()
+    this.#looping = true
+  }
+
+  /** A loop has ended, or was left: then the connection goes, unless it is to stay. */
+  #leave(staysOpen: boolean): void {
+    this.#looping = false
+    if (!staysOpen && this.readyState === 'open') this.close(CloseCode.Normal).catch(() => {})
+  }
+
+  /** Gives the handler what has arrived, up to a message after which it stops or has to be awaited: then what it returned. */
+  #handOut(handler: (message: Message) => unknown): unknown {
+    for (let message = this.next(); message !== null; message = this.next()) {
+      if ((message.flags & CONTROL) !== 0) continue
+      const result = handler(message)
+      if (result !== undefined && (result === WsConnection.STOP || isThenable(result))) return result
+    }
+    return undefined
+  }
 
   #onBytes(): void {
     const reader = this.#reader

@@ -1,6 +1,7 @@
 /** What the checks of the client are made of, and with. */
 
 import type * as Nexus from '../../src/entry/node.ts'
+import type * as Faces from '../../src/entry/node-websocket.ts'
 import { hex, ok } from './assert.ts'
 
 /** Where the peers are. Plain data, so that it can be handed to another process. */
@@ -40,7 +41,8 @@ export interface Environment {
 
 /** What a check works with. */
 export interface Context {
-  readonly nexus: typeof Nexus
+  /** The main entry and, for the checks of it, the `WebSocket` of browsers. */
+  readonly nexus: typeof Nexus & Partial<Pick<typeof Faces, 'WebSocket'>>
   readonly env: Environment
 }
 

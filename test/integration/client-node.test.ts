@@ -1,12 +1,14 @@
 /** The client on Node, in this very process. */
 
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import * as nexus from '../../src/entry/node.ts'
+import * as entry from '../../src/entry/node.ts'
+import { WebSocket } from '../../src/entry/node-websocket.ts'
 import { type Peers, startPeers } from './peers.ts'
 import { runCheck } from './run-check.ts'
 import { CHECK_LIMIT } from './run-checks.ts'
 import { checks } from './suite.ts'
 
+const nexus = { ...entry, WebSocket }
 let peers: Peers
 
 beforeAll(async () => {

@@ -14,6 +14,7 @@ import { proxyChecks } from './proxy-checks.ts'
 import { receivingChecks } from './receiving-checks.ts'
 import { sessionChecks } from './session-checks.ts'
 import { violationChecks } from './violation-checks.ts'
+import { websocketChecks } from './websocket-checks.ts'
 
 export type { Check, Context, Environment } from './check-tools.ts'
 
@@ -29,4 +30,5 @@ export const checks: readonly Check[] = [
   ...sessionChecks,
   ...proxyChecks,
   ...failingChecks,
+  ...websocketChecks,
 ]

@@ -26,10 +26,12 @@ const MAY_IMPORT = {
   runtime: ['codec/ws', 'codec/http', 'codec', 'transport', 'base'],
   ws: ['ws', 'handshake', 'codec/ws', 'codec/deflate', 'codec/http', 'codec', 'transport', 'runtime', 'base', 'abi'],
   rest: ['rest', 'codec/http', 'codec/deflate', 'codec', 'transport', 'runtime', 'base', 'abi'],
+  // Classes that existing code calls, over ours.
+  faces: ['faces', 'ws', 'handshake', 'codec/ws', 'codec', 'transport', 'runtime', 'base'],
   proxy: ['proxy', 'codec/http', 'codec', 'transport', 'base'],
   testing: ['testing', 'transport', 'base'],
   entry: [
-    ...['entry', 'ws', 'rest', 'proxy', 'testing', 'handshake', 'codec/ws', 'codec/http', 'codec/deflate', 'codec'],
+    ...['entry', 'faces', 'ws', 'rest', 'proxy', 'testing', 'handshake', 'codec/ws', 'codec/http', 'codec/deflate', 'codec'],
     ...['transport/memory', 'transport/node', 'transport/deno', 'transport/bun', 'transport/workerd', 'transport', 'runtime', 'base', 'abi'],
   ],
   // A user of the package, as any other: nobody imports it, and it knows what an entry gives.
@@ -48,7 +50,7 @@ function roomOf(path: string): Room | null {
   if (/^src\/(?:cli\/.*|entry\/cli)\.ts$/.test(path)) return 'cli'
   if (/^src\/[a-z-]+\.ts$/.test(path)) return 'base'
   if (/^src\/codec\/ws\/(?:handshake|head-writer|upgrade)\.ts$/.test(path)) return 'handshake'
-  const folder = /^src\/((?:codec|transport)\/[^/]+|codec|transport|ws|rest|proxy|testing|entry)\//.exec(path)?.[1]
+  const folder = /^src\/((?:codec|transport)\/[^/]+|codec|transport|ws|rest|faces|proxy|testing|entry)\//.exec(path)?.[1]
   return folder !== undefined && folder in MAY_IMPORT ? (folder as Room) : null
 }
 

@@ -20,11 +20,14 @@ function classesOf(path: string, text: string): Declared[] {
   })
 }
 
+/** Classes of the platform have no private names that could meet ours. */
+const PLATFORM = new Set(['EventTarget', 'Event'])
+
 /** Private names of a class that one of its base classes has, too. When no class of ours has the name of its base class, it can be any. */
 function shared(classes: readonly Declared[]): string[] {
   const basesOf = (of: Declared, seen: Set<Declared> = new Set([of])): Set<Declared> => {
     const named = classes.filter((each) => each.name === of.base)
-    for (const base of of.base === undefined || named.length > 0 ? named : classes) {
+    for (const base of of.base === undefined || PLATFORM.has(of.base) || named.length > 0 ? named : classes) {
       if (seen.has(base)) continue
       seen.add(base)
       basesOf(base, seen)

@@ -13,7 +13,7 @@ import { importsOf } from '../structure/source.ts'
 
 const dist = new URL('../../dist/', import.meta.url)
 
-/** The built entry and all that it imports, by file name. */
+/** A built entry and all that it imports, by file name. */
 function modulesOf(entry: string): string[] {
   const found = new Set<string>()
   const visit = (name: string): void => {
@@ -44,11 +44,15 @@ export class Workerd {
    */
   static async start(module: URL, authority?: string, object?: string): Promise<Workerd> {
     const folder = mkdtempSync(join(tmpdir(), 'nexus-workerd-'))
-    const bundle = await rolldown({ input: fileURLToPath(module), external: [/nexus\/workerd\.js$/, /^node:/, /^cloudflare:/], platform: 'neutral' })
+    const bundle = await rolldown({
+      input: fileURLToPath(module),
+      external: [/nexus\/workerd(?:-\w+)?\.js$/, /^node:/, /^cloudflare:/],
+      platform: 'neutral',
+    })
     await bundle.write({ file: join(folder, 'worker.js'), format: 'esm' })
     await bundle.close()
     mkdirSync(join(folder, 'nexus'))
-    const names = modulesOf('workerd.js')
+    const names = modulesOf('workerd-websocket.js')
     for (const name of names) copyFileSync(new URL(name, dist), join(folder, 'nexus', name))
     return Workerd.serve(
       folder,

@@ -345,13 +345,9 @@ export class RemoteSlots implements Holders {
       const timeout = checkWord('the limit of a request', cells.load(at + BLOCK_TIMEOUT), 0, TIMER_MAX)
       const asks = checkWord('whether a response may be compressed', cells.load(at + BLOCK_DECOMPRESS), 0, 1) === 1
       const start = this.memory.requestOf(slot.block)
-      const bytes = u8.subarray(start, start + length)
-      const request = {
-        bytes: asks ? askCompressed(bytes) : bytes,
-        method,
-        writer: slot.writer,
-        stream: null,
-      }
+      const given = u8.subarray(start, start + length)
+      const { bytes, body: stream } = asks ? askCompressed(given) : { bytes: given, body: null }
+      const request = { bytes, method, writer: slot.writer, stream }
       // What was compressed is posted as it is: its holder inflates it.
       sending = slot.send(request, { timeout, decompress: false })
     } catch (error) {

@@ -1,9 +1,9 @@
 /** The checks on Bun: `bun runners/bun.ts <environment as JSON>`. */
 
-import type * as Nexus from '../../../src/entry/node.ts'
+import type { Context } from '../check-tools.ts'
 import { runChecks } from '../run-checks.ts'
 
-const entry = new URL('../../../dist/bun.js', import.meta.url)
-const nexus = (await import(entry.href)) as typeof Nexus
+const load = async (entry: string): Promise<object> => import(new URL(`../../../dist/${entry}.js`, import.meta.url).href)
+const nexus = { ...(await load('bun')), ...(await load('bun-websocket')) } as Context['nexus']
 await runChecks({ nexus, env: JSON.parse(process.argv[2] as string) }, (line) => console.log(line))
 process.exit(0)

@@ -1,11 +1,11 @@
 /** The checks on Deno: `deno run --allow-all runners/deno.ts <environment as JSON>`. */
 
-import type * as Nexus from '../../../src/entry/node.ts'
+import type { Context } from '../check-tools.ts'
 import { runChecks } from '../run-checks.ts'
 
 declare const Deno: { readonly args: readonly string[]; exit(code: number): never }
 
-const entry = new URL('../../../dist/deno.js', import.meta.url)
-const nexus = (await import(entry.href)) as typeof Nexus
+const load = async (entry: string): Promise<object> => import(new URL(`../../../dist/${entry}.js`, import.meta.url).href)
+const nexus = { ...(await load('deno')), ...(await load('deno-websocket')) } as Context['nexus']
 await runChecks({ nexus, env: JSON.parse(Deno.args[0] as string) }, (line) => console.log(line))
 Deno.exit(0)
