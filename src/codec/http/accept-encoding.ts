@@ -5,8 +5,6 @@ import type { RequestStream } from './request.ts'
 
 const LF = 0x0a
 const CR = 0x0d
-const LOWER_A = 0x61
-const LOWER_R = 0x72
 const ACCEPTS = Uint8Array.from('Accept-Encoding: gzip, deflate\r\n', (character) => character.charCodeAt(0))
 /** Up to so many bytes of a body are copied with its head: that costs less than a write of its own. */
 const COPIED = 16_384
@@ -25,25 +23,23 @@ export interface AskingRequest {
  *
  * @param request whole, or the head of one whose body follows
  */
-export function askCompressed(request: Uint8Array): Uint8Array {
-  const end = headEnd(request)
-  if (end < 0) return request
-  const asking = new Uint8Array(request.length + ACCEPTS.length)
-  asking.set(request)
-  asking.copyWithin(end + ACCEPTS.length, end, request.length)
-  asking.set(ACCEPTS, end)
-  return asking
+export function askCompressed(request: Uint8Array): AskingRequest {
+  let line = request.indexOf(LF) + 1
+  while (line !== 0 && request[line] !== CR) {
+    if (equalsName(request, line, 'Accept-Encoding:') || equalsName(request, line, 'Range:')) return { bytes: request, body: null }
+    line = request.indexOf(LF, line) + 1
+  }
+  if (line === 0) return { bytes: request, body: null }
+  const headEnd = line + 2
+  const isLong = request.length - headEnd > COPIED
+  const end = isLong ? headEnd : request.length
+  const bytes = new Uint8Array(end + ACCEPTS.length)
+  bytes.set(request.subarray(0, line))
+  bytes.set(ACCEPTS, line)
+  bytes.set(request.subarray(line, end), line + ACCEPTS.length)
+  return { bytes, body: isLong ? { source: once(request.subarray(end)), length: request.length - end } : null }
 }
 
-/** Where the empty line begins; -1 for a head that has one of the two fields, or that has no end. */
-function headEnd(request: Uint8Array): number {
-  const { length } = request
-  for (let i = 1; i < length; i++) {
-    if (request[i - 1] !== LF) continue
-    const first = request[i] as number
-    if (first === CR) return i
-    if ((first | 0x20) === LOWER_A && equalsName(request, i, 'Accept-Encoding:')) return -1
-    if ((first | 0x20) === LOWER_R && equalsName(request, i, 'Range:')) return -1
-  }
-  return -1
+async function* once(body: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield body
 }
