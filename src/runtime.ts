@@ -17,6 +17,8 @@ export interface Runtime {
   /** Secures an existing connection with TLS. Missing where the runtime can only do so when it makes the connection. */
   readonly secure?: Secure
   readonly clock: Clock
+  /** Milliseconds since 1970: whether what is valid until a date still is. */
+  readonly date: () => number
   readonly maskKeys: MaskKeys
   /** A standard response without the platform's constructor, where that is slow and nothing reads a `Response` but by its public members. */
   readonly respond?: (received: OwnedResponse, url: string, isRedirected: boolean) => Response

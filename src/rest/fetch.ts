@@ -4,13 +4,13 @@ import type { Clock } from '../clock.ts'
 import type { Request as HttpRequest } from '../codec/http/request.ts'
 import type { RequestBuilder } from '../codec/http/request-builder.ts'
 import type { RequestWriter } from '../codec/http/request-writer.ts'
+import type { OwnedResponse } from '../codec/http/response.ts'
 import { EncodeError, NexusError, RestError, UsageError } from '../errors.ts'
 import { nameUrl, nameValue } from '../naming.ts'
 import type { Runtime } from '../runtime.ts'
 import { readUrl } from '../url.ts'
 import { type FetchRequest, readFetch, refused } from './fetch-request.ts'
 import type { SendOptions } from './options.ts'
-import type { OwnedHttpResponse } from './response.ts'
 
 /** What sends requests, and how. */
 export interface FetchPlace {
@@ -20,7 +20,7 @@ export interface FetchPlace {
   readonly timeout: number
   readonly clock: Clock
   /** Acquires a slot, sends what `build` makes in its writer, and releases it. */
-  send(build: (writer: RequestWriter) => HttpRequest, options: SendOptions): Promise<OwnedHttpResponse>
+  send(build: (writer: RequestWriter) => HttpRequest, options: SendOptions): Promise<OwnedResponse>
   /** The answer as a standard response. */
   readonly respond: NonNullable<Runtime['respond']>
 }
@@ -147,7 +147,7 @@ async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {
   yield body
 }
 
-function unusable(response: OwnedHttpResponse, message: string): RestError {
+function unusable(response: OwnedResponse, message: string): RestError {
   return new RestError('ResponseInvalid', message, { fault: 'remote', requestSent: 'fully', phase: 'body', response })
 }
 

@@ -141,12 +141,12 @@ export class Message {
     return this.source.utf8(this.inflate(format, options))
   }
 
-  /** The payload byte at `index`, or `undefined` outside the payload and for an index that is not a whole number. Allocates nothing. */
-  at(index: number): number | undefined {
+  /** The payload byte at `index`; null outside the payload and for an index that is not a whole number. Allocates nothing. */
+  at(index: number): number | null {
     this.check()
     // A string would be concatenated with the offset instead of added, and reach another connection's memory.
-    if (!isIndex(index) || index >= this.size) return undefined
-    return this.flags & ASSEMBLED ? this.source.assembly[index] : this.source.u8[this.offset + index]
+    if (!isIndex(index) || index >= this.size) return null
+    return (this.flags & ASSEMBLED ? this.source.assembly[index] : this.source.u8[this.offset + index]) as number
   }
 
   /** Unsigned 8-bit number at `index`. This and the following methods allocate nothing and throw `RangeError` outside the payload and for an index that is not a whole number. */
@@ -174,17 +174,17 @@ export class Message {
     return this.dataView(index, 8).getFloat64(this.offset + index, littleEndian)
   }
 
-  /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Of any other, 0. */
-  get closeCode(): number {
+  /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Null for any other. */
+  get closeCode(): number | null {
     this.check()
-    return (this.flags & 15) === OPCODE_CLOSE ? this.status : 0
+    return (this.flags & 15) === OPCODE_CLOSE ? this.status : null
   }
 
   /** A copy that stays valid. */
   toOwned(): OwnedMessage {
     const kind = this.kind
     const data = kind === 'text' || kind === 'close' ? this.text : this.bytes.slice()
-    return this.flags & DEFLATED ? OwnedMessage.deflated(kind, data, this.wire) : new OwnedMessage(kind, data, this.closeCode)
+    return OwnedMessage._$of(kind, data, this.closeCode, this.size, this.wireLength)
   }
 
   private dataView(index: number, width: number): DataView {
@@ -205,7 +205,7 @@ export class Message {
 }
 
 /** Of a close message, what it says of the end. */
-function closeOf({ kind, closeCode }: Message | OwnedMessage): { closeCode?: number } {
+function closeOf({ kind, closeCode }: Message | OwnedMessage): { closeCode?: number | null } {
   return kind === 'close' ? { closeCode } : {}
 }
 
@@ -227,6 +227,8 @@ export class OwnedMessage {
     showsItself(this.prototype, (it) => ({ kind: it.kind, length: it.length, ...closeOf(it) }))
   }
 
+  /** Bytes of the payload, and of what was received; -1 while nobody has counted. */
+  #length = -1
   #wire = -1
 
   constructor(
@@ -234,13 +236,14 @@ export class OwnedMessage {
     readonly kind: MessageKind,
     /** A string for text (and the reason of a close), bytes for the rest. */
     readonly data: string | Uint8Array<ArrayBuffer>,
-    /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Of any other, 0. */
-    readonly closeCode: number = 0,
+    /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Null for any other. */
+    readonly closeCode: number | null = null,
   ) {}
 
-  /** One that was compressed. @internal */
-  static deflated(kind: MessageKind, data: string | Uint8Array<ArrayBuffer>, wire: number): OwnedMessage {
-    const message = new OwnedMessage(kind, data)
+  /** One whose bytes have been counted. @internal */
+  static _$of(kind: MessageKind, data: string | Uint8Array<ArrayBuffer>, closeCode: number | null, length: number, wire: number): OwnedMessage {
+    const message = new OwnedMessage(kind, data, closeCode)
+    message.#length = length
     message.#wire = wire
     return message
   }
@@ -262,7 +265,8 @@ export class OwnedMessage {
 
   /** Payload bytes. */
   get length(): number {
-    return this.bytes.length
+    if (this.#length < 0) this.#length = this.bytes.length
+    return this.#length
   }
 
   /** `JSON.parse` of {@link OwnedMessage.text}. */
