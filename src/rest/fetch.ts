@@ -1,6 +1,7 @@
 /** The global `fetch`, over a pool. */
 
 import type { Clock } from '../clock.ts'
+import { ACCEPTED_CODINGS, asksItself } from '../codec/http/accept-encoding.ts'
 import type { Request as HttpRequest } from '../codec/http/request.ts'
 import type { RequestBuilder } from '../codec/http/request-builder.ts'
 import type { RequestWriter } from '../codec/http/request-writer.ts'
@@ -130,7 +131,13 @@ function join(pieces: readonly Uint8Array[]): Uint8Array {
 function buildFetch(writer: RequestWriter, { method, fields }: FetchRequest, path: string, body: string | Uint8Array | null): HttpRequest {
   const begin = (): RequestBuilder => {
     const builder = writer.request(method, path) as RequestBuilder
-    for (const [name, value] of fields) if (!OWN.has(name)) builder.headerOfBytes(name, value)
+    let asks = writer.hasDefault(asksItself)
+    for (const [name, value] of fields) {
+      if (!OWN.has(name)) builder.headerOfBytes(name, value)
+      asks ||= asksItself(name)
+    }
+    // Here, it costs no copy of the request.
+    if (!asks) builder.headerOfBytes('accept-encoding', ACCEPTED_CODINGS)
     return builder
   }
   if (body === null) return begin().finish()

@@ -18,7 +18,9 @@ async function seen({ method, fields, body }: FetchRequest): Promise<Seen> {
 }
 
 async function byPlatform(init: RequestInit): Promise<Seen> {
-  const { method, headers, body } = new Request(URL_OF, init)
+  // Joined values are normalized again when fields are given as Headers: an empty one after another loses its space.
+  const given = init.headers === undefined ? {} : { headers: new Headers(init.headers) }
+  const { method, headers, body } = new Request(URL_OF, { ...init, ...given })
   return seen({ method, fields: [...headers], body: body as ReadableStream<Uint8Array> | null })
 }
 
