@@ -137,7 +137,7 @@ function buildFetch(writer: RequestWriter, { method, fields }: FetchRequest, pat
       asks ||= asksItself(name)
     }
     // Here, it costs no copy of the request.
-    if (!asks) builder.headerOfBytes('accept-encoding', ACCEPTED_CODINGS)
+    if (!asks) builder.headerOfBytes('Accept-Encoding', ACCEPTED_CODINGS)
     return builder
   }
   if (body === null) return begin().finish()
