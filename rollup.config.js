@@ -1,11 +1,12 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
+import { decode, encode } from '@jridgewell/sourcemap-codec'
 import { transform } from 'esbuild'
 import { minifySync } from 'rolldown/utils'
 
 /**
  * Without white space, with the shorter of two ways to write the same, and with short names for what is local to a function: 25 % less to load and to
- * parse. Classes, functions and members keep their names, also in stack traces, and the maps lead to lines and columns of the sources.
+ * parse. Classes, functions and members keep their names, also in stack traces, and the maps lead to lines of the sources.
  */
 async function shorten(code) {
   const mangleCache = Object.fromEntries(Array.from(privates, (name) => [`$${name}`, `_$${name}`]))
@@ -73,6 +74,26 @@ function openPrivates(code) {
   return starts.length === 0 ? null : { code: opened.join(''), map: null }
 }
 
+/**
+ * Maps that lead to lines of the sources, not to columns: a mapping where another line begins, and none between. A stack trace shows as much, and the whole
+ * package is a fifth smaller.
+ */
+function onlyLines(_, bundle) {
+  for (const [name, asset] of Object.entries(bundle)) {
+    if (!name.endsWith('.map')) continue
+    const map = JSON.parse(asset.source)
+    const lines = decode(map.mappings).map((segments) => {
+      let [source, line] = [-1, -1]
+      return segments.filter((segment) => {
+        if (segment.length > 1 && segment[1] === source && segment[2] === line) return false
+        ;[, source, line] = segment
+        return true
+      })
+    })
+    asset.source = JSON.stringify({ ...map, mappings: encode(lines) })
+  }
+}
+
 // One file for each entry, shared chunks between them. The runtime adapters import node: builtins, which stay imports.
 export default {
   plugins: [
@@ -86,6 +107,7 @@ export default {
     { name: 'private names', transform: openPrivates },
     { name: 'shorter code', renderChunk: shorten },
     { name: 'shorter names', renderChunk: (code, chunk) => shortenLocals(code, chunk) },
+    { name: 'lines alone', generateBundle: onlyLines },
   ],
   input: Object.fromEntries(
     ['node', 'deno', 'bun', 'workerd', 'codec', 'testing', 'cli', ...['node', 'deno', 'bun', 'workerd'].map((runtime) => `${runtime}-websocket`)].map(

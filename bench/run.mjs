@@ -4,6 +4,7 @@
 //     npm run bench                                             everything, one to two hours: bench/report/
 //     npm run bench -- --quick                                  what matters most, two minutes: only printed
 //     npm run bench -- --only flood,echo --runtime node,bun     some of it; the rest of the report stays as it was
+//     npm run bench -- --runtime node24,node26                  other versions of Node, from npm: only those that are named
 //     npm run bench -- --lives 2 --rounds 3                     fewer rounds
 //     npm run bench -- --draw                                   nothing is run: the report again, from bench/results and what it had
 //
@@ -16,6 +17,7 @@ import { fileURLToPath } from 'node:url'
 import { draw, THEMES } from './lib/chart.mjs'
 import { renewFigures } from './lib/figures.mjs'
 import { partFile } from './lib/harness.mjs'
+import { nodeOf } from './lib/nodes.mjs'
 import { pictures } from './lib/pictures.mjs'
 import { summary } from './lib/summary.mjs'
 
@@ -43,6 +45,8 @@ const ORDER = [
   'parse',
   'flood',
   'send',
+  'deflate',
+  'send-deflate',
   'echo',
   'first-frame',
   'alloc',
@@ -67,11 +71,21 @@ const QUICK = {
   pool: { cases: 'tcp', contenders: 'nexus,convenience,raw,request' },
 }
 
-/** @type {Record<string, string[]>} */
+/** How a program is started on each; null where it is not here. @type {Record<string, () => string[] | null>} */
 const runtimes = {
-  node: [process.execPath],
-  deno: [find('deno'), 'run', '--quiet', '-A'],
-  bun: [find('bun')],
+  node: () => [process.execPath],
+  node24: () => otherNode(24),
+  node26: () => otherNode(26),
+  deno: () => [find('deno'), 'run', '--quiet', '-A'],
+  bun: () => [find('bun')],
+}
+/** What runs when nothing is named. */
+const USUAL = ['node', 'deno', 'bun']
+
+/** @param {number} major */
+function otherNode(major) {
+  const program = nodeOf(major)
+  return program === null ? null : [program]
 }
 
 /** @param {string} name */
@@ -89,9 +103,10 @@ function options(name) {
 }
 
 if (!argv.includes('--draw')) {
-  for (const [runtime, [program, ...args]] of Object.entries(runtimes)) {
-    if (wanted !== null && !wanted.includes(runtime)) continue
-    if (spawnSync(program, ['--version']).status !== 0) {
+  for (const [runtime, find] of Object.entries(runtimes)) {
+    if (!(wanted ?? USUAL).includes(runtime)) continue
+    const [program, ...args] = find() ?? ['']
+    if (program === '' || spawnSync(program, ['--version']).status !== 0) {
       process.stderr.write(`${runtime} is not here\n`)
       continue
     }
@@ -106,7 +121,10 @@ if (!argv.includes('--draw')) {
   }
   // The codec alone, on all runtimes at once: it compares them with one another.
   if (only === null ? !quick : only.includes('codec')) {
-    const args = [...(quick ? ['--quick'] : []), ...(wanted === null ? [] : ['--runtime', wanted.join(',')])]
+    const args = [
+      ...(quick ? ['--quick'] : []),
+      ...(wanted === null ? [] : ['--runtime', wanted.filter((runtime) => USUAL.includes(runtime)).join(',')]),
+    ]
     spawnSync(process.execPath, ['bench/codec/run.mjs', ...args], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   }
 }

@@ -46,9 +46,11 @@ export class MarketClient {
    * @param {string} url
    * @param {readonly string[]} symbols
    * @param {(event: ClientEvent) => void} tell
+   * @param {boolean} [deflate] offer compression
    */
-  constructor(url, symbols, tell) {
+  constructor(url, symbols, tell, deflate = false) {
     this.url = url
+    this.deflate = deflate
     this.tell = tell
     this.feeds = new Map(symbols.map((symbol) => [symbol, new Feed(symbol)]))
   }
@@ -66,6 +68,7 @@ export class MarketClient {
       stableAfter: 500,
       // A peer that is silent is found out, too.
       heartbeat: { interval: 5_000 },
+      perMessageDeflate: this.deflate,
       onOpen: (ws, { session }) => this.onOpen(ws, session),
       onDown: (down) => this.onDown(down),
     })
@@ -73,7 +76,7 @@ export class MarketClient {
       while (await ws.readable()) {
         // All that has arrived, one after the other: borrowed, nothing allocated, nothing awaited.
         for (let message; (message = ws.next()) !== null; ) {
-          this.stats.count(message.length)
+          this.stats.count(message)
           if (message.kind === 'binary') this.onDelta(message)
           else if (message.kind === 'text') this.onReply(/** @type {import('./protocol.js').Reply} */ (message.json()))
         }

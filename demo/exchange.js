@@ -13,8 +13,8 @@ import { OrderDesk } from './order-desk.js'
 import { DeltaEncoder } from './protocol.js'
 
 /**
- * @typedef {{ symbols: string[], rate: number, seed: number, faults: import('./faults.js').FaultOptions,
- *   orders: import('./order-desk.js').OrderDeskOptions }} ExchangeOptions rate: deltas a second
+ * @typedef {{ symbols: string[], rate: number, seed: number, deflate: boolean, faults: import('./faults.js').FaultOptions,
+ *   orders: import('./order-desk.js').OrderDeskOptions }} ExchangeOptions rate: deltas a second; deflate: compresses for clients that offer it
  */
 /** @typedef {{ deltas: number, gaps: number, drops: number, orders: import('./order-desk.js').OrderTotals }} Totals what was sent, and what was done wrong */
 /** @typedef {{ socket: net.Socket, ws: WsStream, symbols: Set<number> }} Subscriber */
@@ -34,8 +34,10 @@ export class Exchange {
   backlog = []
 
   /** @param {ExchangeOptions} options */
-  constructor({ symbols, rate, seed, faults, orders }) {
+  constructor({ symbols, rate, seed, deflate, faults, orders }) {
     this.rate = rate
+    // As exchanges do: each message, however small. What was sent before makes the next one shorter.
+    this.acceptOptions = { perMessageDeflate: deflate && { threshold: 0 } }
     this.market = new Market(symbols, seed)
     this.faults = new Faults(faults)
     this.desk = new OrderDesk(new Set(symbols), orders)
@@ -66,7 +68,7 @@ export class Exchange {
   async serve(socket) {
     socket.setNoDelay(true)
     try {
-      const ws = await WsStream.accept(nodeTransport(socket))
+      const ws = await WsStream.accept(nodeTransport(socket), this.acceptOptions)
       const subscriber = { socket, ws, symbols: new Set() }
       this.subscribers.add(subscriber)
       ws.closed.then(() => this.subscribers.delete(subscriber))

@@ -36,3 +36,8 @@ export function size(bytes) {
  * @param {string} noun
  * @param {string} [nouns] */
 export const plural = (value, noun, nouns = `${noun}s`) => `${count(value)} ${value === 1 ? noun : nouns}`
+
+/** 417 kB on the wire, 0.702 of it
+ * @param {number} wire bytes
+ * @param {number} bytes */
+export const compressed = (wire, bytes) => `${size(wire)} on the wire, ${(wire / (bytes || 1)).toFixed(3)} of it`

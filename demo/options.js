@@ -49,6 +49,8 @@ With --url
   --send TEXT      sent when connected; may be given more than once
 
 Both
+  --deflate        compresses the messages (permessage-deflate), and shows how
+                   much of them is left; with --url if the server agrees
   --seconds N      how long, 1 to 3600 (default 6)
   --plain          a line a second instead of a table redrawn in place; also
                    when NO_COLOR is set or the output is no terminal
@@ -58,6 +60,7 @@ Examples
   npm run demo -- --rate 200000 --seconds 10
   npm run demo -- --symbols BTC-USD,ETH-USD --drops 5 --gaps 10
   npm run demo -- --threads 4 --kills 20
+  npm run demo -- --deflate
   npm run demo -- --url wss://ws.example.com/feed --send '{"op":"subscribe"}'
 
 Exit codes: 0 everything adds up, 1 something does not, 2 wrong arguments.
@@ -69,7 +72,7 @@ threads do it, exchange.js serves, protocol.js says what.
 export class ArgumentError extends Error {}
 
 /**
- * @typedef {{ help: boolean, plain: boolean, seconds: number, url: string | null, send: string[],
+ * @typedef {{ help: boolean, plain: boolean, deflate: boolean, seconds: number, url: string | null, send: string[],
  *   symbols: string[], rate: number, gaps: number, drops: number, seed: number,
  *   orders: number, limit: number, kills: number, outage: number, threads: number }} Options
  */
@@ -88,6 +91,7 @@ export function parseOptions(args) {
   return {
     help: values.help ?? false,
     plain: values.plain ?? false,
+    deflate: values.deflate ?? false,
     seconds: number('seconds', values.seconds ?? '6', 1, 3_600, false),
     url: values.url ?? null,
     send: values.send ?? [],
@@ -116,6 +120,7 @@ function parse(args) {
         ...{ orders: text, limit: text, kills: text, outage: text, threads: text },
         send: { type: 'string', multiple: true },
         plain: flag,
+        deflate: flag,
         help: { type: 'boolean', short: 'h' },
       },
     })

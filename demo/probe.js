@@ -16,15 +16,17 @@ const WIDTH = 56
 class Tally {
   messages = 0
   bytes = 0
+  wire = 0
   smallest = Number.POSITIVE_INFINITY
   largest = 0
   lastMessages = 0
   lastBytes = 0
 
-  /** @param {number} length */
-  add(length) {
+  /** @param {import('nexus-async-net').Message} message */
+  add({ length, wireLength }) {
     this.messages++
     this.bytes += length
+    this.wire += wireLength
     if (length < this.smallest) this.smallest = length
     if (length > this.largest) this.largest = length
   }
@@ -42,14 +44,14 @@ class Tally {
  * True when the connection stood until the time was over, or was closed properly.
  *
  * @param {string} url
- * @param {{ seconds: number, send: string[] }} options
+ * @param {{ seconds: number, send: string[], deflate: boolean }} options
  * @param {import('./terminal.js').Terminal} terminal
  */
-export async function probe(url, { seconds, send }, terminal) {
+export async function probe(url, { seconds, send, deflate }, terminal) {
   const began = now()
   let ws
   try {
-    ws = await WsStream.connect(url)
+    ws = await WsStream.connect(url, { perMessageDeflate: deflate })
   } catch (error) {
     if (error instanceof NexusError && error.code === 'InvalidUrl') throw new ArgumentError(`--url: ${error.message}`)
     terminal.print(`  ${terminal.red('✘')} not connected: ${reason(error)}`, '')
@@ -58,7 +60,9 @@ export async function probe(url, { seconds, send }, terminal) {
   const opened = now()
   const tally = new Tally()
   const elapsed = () => (now() - opened) / 1_000
-  terminal.print(`  ${terminal.green('connected')} in ${format.duration((opened - began) * 1_000)}${ws.protocol && `, protocol ${ws.protocol}`}`)
+  terminal.print(
+    `  ${terminal.green('connected')} in ${format.duration((opened - began) * 1_000)}${ws.protocol && `, protocol ${ws.protocol}`}${ws.extensions && `, ${ws.extensions}`}`,
+  )
   for (const text of send) {
     terminal.print(`  ${terminal.cyan('→')} ${excerpt(text)}`)
     await ws.sendText(text)
@@ -104,7 +108,7 @@ async function receive(ws, tally, terminal) {
   while (await ws.readable()) {
     for (let message; (message = ws.next()) !== null; ) {
       const { kind, length } = message
-      if (kind === 'text' || kind === 'binary') tally.add(length)
+      if (kind === 'text' || kind === 'binary') tally.add(message)
       // The text is made only for those that are shown.
       if (tally.messages <= SHOWN || kind === 'close') {
         const body = kind === 'binary' ? hex(message.bytes) : kind === 'close' ? `${message.closeCode} ${message.text}` : excerpt(message.text)
@@ -128,7 +132,7 @@ function rateLine({ messages, bytes }, elapsed) {
  * @param {number} took seconds
  * @param {string} end
  */
-function summaryLines(terminal, { messages, bytes, smallest, largest }, took, end) {
+function summaryLines(terminal, { messages, bytes, wire, smallest, largest }, took, end) {
   const line = (/** @type {string} */ label, /** @type {string} */ text) => `    ${terminal.dim(label.padEnd(12))}${text}`
   return [
     '',
@@ -136,6 +140,7 @@ function summaryLines(terminal, { messages, bytes, smallest, largest }, took, en
     '',
     line('messages', `${format.count(messages)} in ${took.toFixed(2)} s: ${format.count(messages / took)} msg/s`),
     line('bytes', `${format.size(bytes)} of payload: ${format.size(bytes / took)}/s`),
+    ...(wire === bytes ? [] : [line('', format.compressed(wire, bytes))]),
     line('sizes', messages === 0 ? '–' : `${format.count(smallest)} to ${format.count(largest)} bytes, ${format.count(bytes / messages)} on average`),
     line('ended', end),
     '',

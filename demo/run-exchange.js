@@ -22,8 +22,8 @@ const PATIENCE = 10_000
  * @param {import('./terminal.js').Terminal} terminal
  */
 export async function runExchange(options, terminal) {
-  const { symbols, rate, seed, limit } = options
-  const exchange = await openExchange({ symbols, rate, seed, faults: options, orders: { limit, faults: options } })
+  const { symbols, rate, seed, limit, deflate } = options
+  const exchange = await openExchange({ symbols, rate, seed, deflate, faults: options, orders: { limit, faults: options } })
   try {
     const { client, trader, took } = await watch(exchange, options, terminal)
     const found = findings(client, trader, await exchange.stop(), took)
@@ -41,15 +41,20 @@ export async function runExchange(options, terminal) {
  * @param {import('./options.js').Options} options
  * @param {import('./terminal.js').Terminal} terminal
  */
-async function watch(exchange, { symbols, seconds, orders, threads, kills }, terminal) {
+async function watch(exchange, { symbols, seconds, orders, threads, kills, deflate }, terminal) {
   const since = now()
   const elapsed = () => (now() - since) / 1_000
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let ending
-  const client = new MarketClient(exchange.url, symbols, (event) => {
-    tell(event)
-    if (event.kind === 'up') ending ??= setTimeout(finish, seconds * 1_000)
-  })
+  const client = new MarketClient(
+    exchange.url,
+    symbols,
+    (event) => {
+      tell(event)
+      if (event.kind === 'up') ending ??= setTimeout(finish, seconds * 1_000)
+    },
+    deflate,
+  )
   const trader =
     orders === 0
       ? null

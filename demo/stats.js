@@ -11,6 +11,8 @@ const LONGEST = 3_600_000_000
 export class Stats {
   messages = 0
   bytes = 0
+  /** Bytes of payload as they were received: fewer when they are compressed. */
+  wire = 0
   /** Latencies in µs. */
   latency = histogram()
   window = histogram()
@@ -21,10 +23,11 @@ export class Stats {
   /** @type {Second} */
   last = { messages: 0, bytes: 0, p50: 0, p99: 0 }
 
-  /** @param {number} bytes payload */
-  count(bytes) {
+  /** @param {{ length: number, wireLength: number }} message */
+  count({ length, wireLength }) {
     this.messages++
-    this.bytes += bytes
+    this.bytes += length
+    this.wire += wireLength
   }
 
   /** @param {number} ms from sending to having it in hand */

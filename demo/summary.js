@@ -40,6 +40,7 @@ function marketFindings(client, exchange, seconds) {
     find('messages', `${format.count(stats.messages)} in ${seconds.toFixed(2)} s: ${format.count(stats.messages / seconds)} msg/s`),
     find('', `${format.count(lost)} more were on their way when the connection was cut`, exchange.drops === 0 ? lost === 0 : lost >= 0),
     find('bytes', `${format.size(stats.bytes)} of payload: ${(stats.bytes / seconds / 1e6).toFixed(2)} MB/s`),
+    ...(client.deflate ? [find('', format.compressed(stats.wire, stats.bytes), stats.wire < stats.bytes)] : []),
     find('latency', percentiles(latency)),
     find(
       'reconnects',

@@ -24,6 +24,7 @@ export function report(error: unknown): void {
   })
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** Has it a `then`, as promises have? */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as Partial<PromiseLike<unknown>>).then === 'function'
 }

@@ -28,6 +28,21 @@ export const goals = [
   goal('flood', 'tls-binary40', 'nexus', 'rate', 'raw', { atLeast: 0.85 }, 'TLS flood, 40 B'),
   goal('flood', 'tls-binary40', 'nexus', 'rate', 'ws', { atLeast: 8 }, 'TLS flood, 40 B'),
   goal('send', 'binary40', 'nexus', 'rate', 'ws', { atLeast: 8 }, 'send flood, 40 B masked'),
+  {
+    ...goal('deflate', 'trade', 'nexus', 'cpu', 'ws', { atMost: 1 / 80 }, 'compressed trades as strings, CPU a message (80 times less)'),
+    on: 'node',
+  },
+  { ...goal('deflate', 'depth', 'nexus', 'cpu', 'ws', { atMost: 1 / 14 }, 'compressed depth as strings, CPU a message (14 times less)'), on: 'node' },
+  {
+    ...goal('deflate', 'snapshot', 'nexus', 'cpu', 'ws', { atMost: 1 / 5.5 }, 'compressed snapshots as strings, CPU a message (5.5 times less)'),
+    on: 'node',
+  },
+  ...['trade', 'depth', 'snapshot'].map((id) => ({
+    ...goal('deflate', id, 'nexus', 'cpu', 'own', { atMost: 1 }, `compressed messages as strings (${id}), CPU a message`),
+    on: 'bun',
+  })),
+  goal('deflate', 'trickle', 'nexus', 'cpu', 'plain', { atMost: 1.3 }, 'a compressed trickle of trades, CPU a message'),
+  goal('send-deflate', '4KiB', 'nexus', 'rate', 'ws', { atLeast: 3 }, 'send flood of compressed JSON, 4 KiB'),
   goal('echo', 'one-core', 'nexus', 'p50', 'raw', { atMost: 1.15 }, 'echo on one core, p50'),
   goal('echo', 'one-core', 'nexus', 'p99', 'ws', { atMost: 1 }, 'echo on one core, p99'),
   { ...goal('first-frame', 'tcp', 'nexus', 'total', '', { atMost: 5 }, 'import to first frame, ms'), on: 'node' },

@@ -47,6 +47,7 @@ import { median, spread } from './stats.mjs'
  * @property {(c: any) => Record<string, Contender>} contenders
  * @property {number} [seconds] length of a round; default 0.5
  * @property {number} [rounds] for each of the processes that a contender lives in; default 3
+ * @property {string} [firstSecond] the metric, one of `amount` and `seconds` alone, that is given for the first second of a process as well
  */
 
 /**
@@ -117,6 +118,7 @@ async function control(bench) {
   const rounds = Number(option('rounds') ?? (quick ? 3 : (bench.rounds ?? 3)))
   const lives = Number(option('lives') ?? (quick ? 1 : LIVES))
   const seconds = Number(option('seconds') ?? (bench.seconds ?? 0.5) * (quick ? 0.4 : 1))
+  const early = bench.metrics.find(({ id }) => id === bench.firstSecond)
   const only = option('cases')?.split(',')
   const chosen = option('contenders')?.split(',')
   const before = option('before')
@@ -148,7 +150,7 @@ async function control(bench) {
   for (const c of bench.cases) {
     if (only !== undefined && !only.includes(c.id)) continue
     if (c.oneCore && !canPin) continue
-    const result = await runCase(bench, c, peers, { rounds, lives, seconds, chosen, before })
+    const result = await runCase(bench, c, peers, { rounds, lives, seconds, early, chosen, before })
     report.cases.push(result)
     process.stderr.write(`${table(bench, result)}\n`)
   }
@@ -170,11 +172,12 @@ async function control(bench) {
  * @param {number} how.rounds
  * @param {number} how.lives
  * @param {number} how.seconds
+ * @param {Metric | undefined} how.early
  * @param {readonly string[] | undefined} how.chosen
  * @param {string | undefined} how.before the folder of another build: each contender also runs with that one, as its own baseline
  */
-async function runCase(bench, c, peers, { rounds, lives, seconds, chosen, before }) {
-  /** @type {{ id: string, title: string, contender: Contender, child: Child | null, amount: number, turns: any[], failure: string }[]} */
+async function runCase(bench, c, peers, { rounds, lives, seconds, early, chosen, before }) {
+  /** @type {{ id: string, title: string, contender: Contender, child: Child | null, amount: number, turns: any[], firsts: number[], failure: string }[]} */
   const entrants = Object.entries(withBefore(bench.contenders(c), chosen, before)).map(([id, contender]) => ({
     id,
     title: contender.title,
@@ -182,6 +185,7 @@ async function runCase(bench, c, peers, { rounds, lives, seconds, chosen, before
     child: null,
     amount: contender.first ?? 20_000,
     turns: [],
+    firsts: [],
     failure: '',
   }))
   // The one way to make a runtime's own WebSocket trust a private authority.
@@ -204,14 +208,21 @@ async function runCase(bench, c, peers, { rounds, lives, seconds, chosen, before
       const hello = await entrant.child.read(20_000).catch((error) => ({ unavailable: String(error) }))
       if (hello.unavailable !== undefined) entrant.failure = hello.unavailable
     }
-    // Unmeasured turns, growing until one is long enough to tell how much a round should do.
+    // Turns that are no rounds, growing until one is long enough to tell how much a round should do. They are the first second of the process.
     for (const entrant of alive) {
       if (life > 0) entrant.amount = Math.ceil(entrant.amount / 8)
-      for (let i = 0; i < 12 && entrant.failure === ''; i++) {
+      const sofar = { amount: 0, seconds: 0 }
+      for (let i = 0; i < 100 && entrant.failure === ''; i++) {
         const turn = await take(entrant, entrant.amount)
         if (turn.failed !== undefined) break
+        const isFirst = sofar.seconds < 1
+        sofar.amount += turn.amount
+        sofar.seconds += turn.seconds
         const factor = seconds / Math.max(turn.seconds, 1e-4)
-        entrant.amount = Math.max(1, Math.round(entrant.amount * Math.min(factor, 8)))
+        // The last turn of the second must not be most of it.
+        entrant.amount = Math.max(1, Math.round(entrant.amount * Math.min(factor, i < 3 ? 2 : 8)))
+        if (early !== undefined && isFirst && sofar.seconds < 1) continue
+        if (early !== undefined && isFirst) entrant.firsts.push(early.of(sofar))
         if (factor < 2) break
       }
     }
@@ -224,7 +235,7 @@ async function runCase(bench, c, peers, { rounds, lives, seconds, chosen, before
     for (const { child } of alive) await child?.stop()
   }
 
-  const results = entrants.map(({ id, title, amount, turns, failure }) => {
+  const results = entrants.map(({ id, title, amount, turns, firsts, failure }) => {
     /** @type {Record<string, any>} */
     const metrics = {}
     for (const { id: metric, of, higherIsBetter } of c.metrics ?? bench.metrics) {
@@ -242,7 +253,8 @@ async function runCase(bench, c, peers, { rounds, lives, seconds, chosen, before
     }
     const cpu = failure === '' ? median(turns.map((turn) => turn.cpu)) : undefined
     const reads = failure === '' && turns[0].reads !== undefined ? median(turns.map((turn) => turn.bytes / turn.reads)) : undefined
-    return { id, title, failure, amount, cpu, bytesPerRead: reads, ...curve(turns, failure), metrics }
+    const firstSecond = failure === '' && firsts.length > 0 ? { firstSecond: { median: median(firsts), spread: spread(firsts) } } : {}
+    return { id, title, failure, amount, cpu, bytesPerRead: reads, ...firstSecond, ...curve(turns, failure), metrics }
   })
   return { ...c, contenders: results }
 }
@@ -302,6 +314,8 @@ export function table(bench, result) {
   const head = ['contender']
   const shown = /** @type {typeof bench.metrics} */ (result.metrics ?? bench.metrics)
   for (const { unit } of shown) head.push(unit)
+  const hasFirst = result.contenders.some((/** @type {any} */ entrant) => entrant.firstSecond !== undefined)
+  if (hasFirst) head.push('first second of a process')
   const works = (/** @type {any} */ entrant) => entrant.failure === ''
   const baselines = bench.baselines.filter((id) => result.contenders.some((/** @type {any} */ entrant) => entrant.id === id && works(entrant)))
   for (const baseline of baselines) head.push(`÷ ${result.contenders.find((/** @type {any} */ entrant) => entrant.id === baseline).title}`)
@@ -310,7 +324,7 @@ export function table(bench, result) {
     head.push('÷ before')
   }
   const lines = [`**${result.title}**`, '', `| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`]
-  for (const { id, title, failure, metrics } of result.contenders) {
+  for (const { id, title, failure, firstSecond, metrics } of result.contenders) {
     if (failure !== '') {
       lines.push(`| ${title} | ${failure} |${' |'.repeat(head.length - 2)}`)
       continue
@@ -322,6 +336,7 @@ export function table(bench, result) {
       if (rounds.includes(null)) cells.push('–')
       else cells.push(middle === 0 ? '0' : `${digits(middle)} ± ${Math.round(width * 100)} %`)
     }
+    if (hasFirst) cells.push(firstSecond === undefined ? '–' : `${digits(firstSecond.median)} ± ${Math.round(firstSecond.spread * 100)} %`)
     for (const baseline of baselines) {
       const parts = shown.map(({ id: metric }) => metrics[metric].ratios[baseline]?.median)
       cells.push(id === baseline ? '–' : parts.map((ratio) => (ratio === undefined ? '–' : digits(ratio))).join(' / '))

@@ -9,13 +9,14 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
  * The 101 response to a request.
  *
  * @param {string} request
+ * @param {string} [fields] more of them, each with its line end
  */
-export function accept(request) {
+export function accept(request, fields = '') {
   const key = /^sec-websocket-key:[ \t]*(\S+)/im.exec(request)?.[1] ?? ''
   const answer = createHash('sha1')
     .update(key + GUID)
     .digest('base64')
-  return `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${answer}\r\n\r\n`
+  return `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${answer}\r\n${fields}\r\n`
 }
 
 /**

@@ -61,6 +61,7 @@ main({
   file: import.meta.url,
   cases,
   peers: { server: 'rest/server.mjs' },
+  firstSecond: 'rate',
   baselines: ['dispatch', 'request', 'fetch', 'raw'],
   metrics: [
     { id: 'rate', unit: 'requests/s', higherIsBetter: true, of: ({ amount, seconds }) => amount / seconds },

@@ -65,6 +65,7 @@ main({
   title: 'Parsing in memory',
   file: import.meta.url,
   cases,
+  firstSecond: 'rate',
   baselines: ['ws'],
   metrics: [{ id: 'rate', unit: 'M msg/s', higherIsBetter: true, of: ({ amount, seconds }) => amount / seconds / 1e6 }],
   contenders: () => ({

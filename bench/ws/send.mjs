@@ -27,6 +27,7 @@ main({
   file: import.meta.url,
   cases,
   peers: { sink: 'ws/sink.mjs' },
+  firstSecond: 'rate',
   baselines: ['raw', 'ws', 'own'],
   metrics: [{ id: 'rate', unit: 'M msg/s', higherIsBetter: true, of: ({ amount, seconds }) => amount / seconds / 1e6 }],
   contenders: () => ({

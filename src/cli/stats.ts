@@ -22,14 +22,18 @@ export class Stats {
   private readonly trips = new Histogram()
   private readonly received: Direction = { messages: 0, bytes: 0 }
   private readonly sent: Direction = { messages: 0, bytes: 0 }
+  /** Bytes of what was received, as long as it was before it was inflated. */
+  private wire = 0
   private last = { at: this.started, messages: 0, bytes: 0 }
   private pings = 0
   /** The ping that was not answered yet. */
   private pending: { readonly text: string; readonly at: number } | null = null
 
-  onReceived(length: number): void {
+  /** @param wireLength its bytes before it was inflated */
+  onReceived(length: number, wireLength: number): void {
     this.received.messages++
     this.received.bytes += length
+    this.wire += wireLength
     this.sizes.add(length)
   }
 
@@ -58,17 +62,25 @@ export class Stats {
     const seconds = (at - last.at) / 1_000 || 1
     const text = `${count((received.messages - last.messages) / seconds)} msg/s  ${bytes((received.bytes - last.bytes) / seconds)}/s`
     this.last = { at, ...received }
-    return `${text}${this.trips.total === 0 ? '' : `  round trip ${ms(this.trips.percentile(0.5) / 1e4)}`}`
+    const ratio = this.wire === received.bytes ? '' : `  ratio ${this.ratio}`
+    return `${text}${ratio}${this.trips.total === 0 ? '' : `  round trip ${ms(this.trips.percentile(0.5) / 1e4)}`}`
   }
 
-  /** The summary at the end. */
-  summary(): string {
-    const { received, sent, sizes, trips } = this
+  /** What is left of the bytes that were received while they are compressed. */
+  private get ratio(): string {
+    return (this.wire / (this.received.bytes || 1)).toFixed(3)
+  }
+
+  /** The summary at the end. @param extensions what the server agreed to when compression was offered; null when it was not */
+  summary(extensions: string | null): string {
+    const { received, sent, sizes, trips, wire } = this
     const seconds = (performance.now() - this.started) / 1_000
     const lines = [
       `received ${counted(received.messages, 'message')}, ${bytes(received.bytes)} in ${seconds.toFixed(1)} s: ${count(received.messages / seconds)} msg/s, ${bytes(received.bytes / seconds)}/s`,
       `sent ${counted(sent.messages, 'message')}, ${bytes(sent.bytes)}`,
     ]
+    if (extensions === '') lines.push('not compressed: the server does not want it')
+    else if (extensions !== null) lines.push(`compressed to ${bytes(wire)}, ratio ${this.ratio}: ${extensions}`)
     if (sizes.total > 0) {
       lines.push(`size p50 ${bytes(sizes.percentile(0.5))}, p99 ${bytes(sizes.percentile(0.99))}, max ${bytes(sizes.max)}`)
     }

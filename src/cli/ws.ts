@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CloseInfo, type Message, OwnedMessage, WsStream } from '../entry/node.ts'
 import type { Arguments } from './arguments.ts'
-import { COMMON_OPTIONS, CONNECTION_OPTIONS, type Command, dialOptions, type Session } from './command.ts'
+import { COMMON_OPTIONS, CONNECTION_OPTIONS, type Command, dialOptions, type Session, SIZE_MAX } from './command.ts'
 import { Exit, UsageFailure } from './exit-codes.ts'
 import { counted } from './format.ts'
 import { openRecording, Recorder, sentIn, toLine } from './record.ts'
@@ -39,6 +39,7 @@ with 1000. Ctrl-C closes it, too. Notes go to stderr, when that is a terminal or
     replay: { value: 'file', help: 'send what a recording sent, at its times, instead of stdin' },
     speed: { value: 'factor', help: 'replay so many times faster; 0: without pauses' },
     stats: { help: 'rates, sizes and round trips of pings, on stderr' },
+    deflate: { help: 'offer compression, permessage-deflate; --stats shows its ratio' },
     heartbeat: { value: 'time', help: 'ping so often, and give up when nothing comes back' },
     'max-size': { value: 'bytes', help: 'longest message; default 16777216' },
     ...COMMON_OPTIONS,
@@ -119,7 +120,7 @@ class WsCommand {
       this.recorder?.close()
       if (this.stats !== null) {
         output.progress('')
-        output.note(this.stats.summary(), true)
+        output.note(this.stats.summary(args.has('deflate') ? stream.extensions : null), true)
       }
     }
     const info = await stream.closed
@@ -131,21 +132,23 @@ class WsCommand {
     const { args } = this
     const timeout = args.time('timeout')
     const heartbeat = args.time('heartbeat')
-    const size = args.count('max-size', 1, 2 ** 31 - 1)
+    const size = args.count('max-size', 1, SIZE_MAX)
     return {
       ...dialOptions(args),
       headers: args.fields('header'),
       protocols: args.all('subprotocol'),
+      perMessageDeflate: args.has('deflate'),
       ...(timeout === undefined ? {} : { handshakeTimeout: timeout }),
       ...(heartbeat === undefined ? {} : { heartbeat: { interval: heartbeat } }),
       ...(size === undefined ? {} : { maxMessageSize: size, maxFrameSize: size }),
     }
   }
 
-  private greet({ remoteAddress, protocol, headers }: WsStream): void {
+  private greet({ remoteAddress, protocol, extensions, headers }: WsStream): void {
     const { args, output } = this.session
     const verbose = args.has('verbose')
-    output.note(`connected to ${remoteAddress ?? 'the server'}${protocol === '' ? '' : `, subprotocol ${protocol}`}`, verbose)
+    const agreed = `${protocol === '' ? '' : `, subprotocol ${protocol}`}${extensions === '' ? '' : `, ${extensions}`}`
+    output.note(`connected to ${remoteAddress ?? 'the server'}${agreed}`, verbose)
     if (verbose) for (const [name, value] of headers) output.note(`${name}: ${value}`, true)
   }
 
@@ -157,7 +160,7 @@ class WsCommand {
     this.recorder?.add(line)
     if (kind === 'text' || kind === 'binary') {
       this.received++
-      this.stats?.onReceived(message.length)
+      this.stats?.onReceived(message.length, message.wireLength)
       return this.printer.add(message, line)
     }
     if (kind === 'pong') this.stats?.onPong(message.text)

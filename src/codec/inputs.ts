@@ -96,9 +96,9 @@ export function within(length: number, room: number): number {
 
 /**
  * Copies `bytes`, of which `length` were counted, to `at` in `target`: a view of memory that only the region uses. If another thread has grown
- * the bytes since, the copy still ends with `target`.
+ * the bytes since, the copy still ends with `target`. Returns `length`, proved as by {@link within}.
  */
-export function copyInto(target: Uint8Array, at: number, bytes: Uint8Array, length: number): void {
+export function copyInto(target: Uint8Array, at: number, bytes: Uint8Array, length: number): number {
   within(length, target.length - at)
   try {
     target.set(bytes, at)
@@ -106,6 +106,7 @@ export function copyInto(target: Uint8Array, at: number, bytes: Uint8Array, leng
     // They have grown past the end of `target`, and nothing was copied.
     target.set(bytesOf('bytes', bytes).subarray(0, length), at)
   }
+  return length
 }
 
 function outside(length: number, room: number): RangeError {

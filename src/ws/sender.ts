@@ -40,7 +40,7 @@ export class Sender {
   watch: WriteWatch | null = null
   /** Why nothing more will leave. */
   private loss: Error | null = null
-  /** Longest message that is certainly sent as it is, without a further question. */
+  /** Longest message that is certainly sent as it is, without a further question; below 0 once nothing more will leave. */
   private plainLimit: number
   /** Bytes from which on messages are compressed; null where that was not agreed on. */
   private threshold: number | null = null
@@ -64,7 +64,7 @@ export class Sender {
   /** Messages of so many bytes and more are compressed from now on. */
   compressFrom(threshold: number): void {
     this.threshold = threshold
-    this.plainLimit = Math.min(this.maxMessageSize, threshold - 1)
+    this.plainLimit = Math.min(this.plainLimit, threshold - 1)
   }
 
   /** Bytes, headers included, that have not left. */
@@ -157,6 +157,7 @@ export class Sender {
   stop(error: Error): void {
     if (this.loss !== null) return
     this.loss = error
+    this.plainLimit = -1
     this.hasDropped = this.bufferedAmount > 0
     this.overflow.clear()
     this.drain?.reject(error)
@@ -192,19 +193,19 @@ export class Sender {
     }
   }
 
-  /** A frame was put in the write buffer. */
+  /** A frame was put in the write buffer, and nothing waits on the heap. */
   private frameEncoded(): undefined | Promise<void> {
-    // The frame was accepted and is lost: a caller that awaits it is notified.
-    if (this.loss !== null) return this.backlog()
+    const { writer } = this
+    const half = writer.capacity >> 1
     if (!this.corked) {
       this.corked = true
       TICK.then(this.uncork)
       this.write()
-    } else if (this.writer.length > this.writer.capacity >> 1) {
+    } else if (writer.length > half) {
       this.write()
     }
     // From half a buffer on, the caller should wait.
-    return !this.overflow.isEmpty || this.writer.room < this.writer.capacity >> 1 ? this.backlog() : undefined
+    return writer.room < half ? this.backlog() : undefined
   }
 
   /** A message that is compressed, or that the write buffer has no room for now, or ever. */
@@ -217,6 +218,7 @@ export class Sender {
         this.maxMessageSize,
       )
     }
+    if (this.loss !== null) return this.backlog()
     if (this.threshold !== null && (compress ?? payload.length >= this.threshold)) return this.sendDeflated(kind, payload)
     if (this.overflow.isEmpty && this.writer.encodeCounted(kind, payload, payload.length)) return this.frameEncoded()
     this.write()
@@ -245,6 +247,7 @@ export class Sender {
 
   /** A control frame, which is small enough to be worth a copy when the write buffer is full. */
   private control(opcode: number, payload: Uint8Array): undefined | Promise<void> {
+    if (this.loss !== null) return this.backlog()
     if (this.overflow.isEmpty) {
       if (this.writer.encodeControl(opcode, payload)) return this.frameEncoded()
       this.write()
@@ -268,6 +271,7 @@ export class Sender {
     )
   }
 
+  /** For a caller that should wait. One whose message is lost is notified when it does. */
   private backlog(): Promise<void> {
     if (this.loss !== null) {
       this.hasDropped = true

@@ -1,6 +1,7 @@
 /** The WebSocket itself: messages in by pulling, messages out at once, a close that ends everything. */
 
 import { OPCODE_CLOSE, OPCODE_PING } from '../../assembly/abi.ts'
+import { isThenable } from '../callback.ts'
 import type { Fields } from '../codec/http/fields.ts'
 import type { BytesInit } from '../codec/inputs.ts'
 import type { FrameReader } from '../codec/ws/frame-reader.ts'
@@ -8,13 +9,14 @@ import { closePayload } from '../codec/ws/frame-writer.ts'
 import { CloseCode, type Message, type OwnedMessage } from '../codec/ws/message.ts'
 import { checkMade } from '../composition.ts'
 import { type TransportError, UsageError } from '../errors.ts'
-import { checkOptions, type Family, flag } from '../option-rules.ts'
+import { callback, checkOptions, type Family, flag } from '../option-rules.ts'
 import { showsItself } from '../printing.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport } from '../transport/transport.ts'
 import { type CloseInfo, Closing, type ClosingAction, type ReadyState } from './closing.ts'
 import type { Connection, ConnectionUser } from './connection.ts'
 import { linger } from './linger.ts'
+import { MessageIterator } from './message-iterator.ts'
 import type { Opened } from './opening.ts'
 import type { ResolvedOptions, UpgradeRequest } from './options.ts'
 import { OwedPongs } from './owed-pongs.ts'
@@ -37,6 +39,9 @@ export interface MessageOptions {
 /** What they may be. */
 const MESSAGE_OPTIONS: Family<MessageOptions> = { compress: flag() }
 
+/** What a handler of messages may be. */
+const HANDLER = callback<(message: Message) => unknown>('(message) => onQuote(message.text)')
+
 /** Who waits for a message. */
 interface Waiter {
   readonly resolve: (more: boolean) => void
@@ -55,6 +60,9 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
       bufferedAmount: it.bufferedAmount,
     }))
   }
+
+  /** What a handler of {@link WsConnection.forEach} returns, or resolves to, when it wants no more messages. */
+  static readonly STOP: unique symbol = Symbol('STOP')
 
   /** Chosen subprotocol, `''` for none. */
   readonly protocol: string
@@ -143,13 +151,13 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   }
 
   /** The protocol that TLS negotiated (ALPN), if any. */
-  get alpnProtocol(): string | undefined {
-    return this.#transport.alpnProtocol
+  get alpnProtocol(): string | null {
+    return this.#transport.alpnProtocol ?? null
   }
 
   /** The peer's address, when the runtime reports it. */
-  get remoteAddress(): string | undefined {
-    return this.#transport.remoteAddress
+  get remoteAddress(): string | null {
+    return this.#transport.remoteAddress ?? null
   }
 
   // Receiving.
@@ -193,38 +201,50 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
    * Waits for the next message, borrowed; null at the end. Rejects as {@link WsConnection.readable}, with `ConcurrentReceive` when another receiver
    * waits: each would make the other's message stale.
    */
-  async recv(): Promise<Message | null> {
-    if (this.#receiving) throw concurrentReceive()
-    this.#receiving = true
+  recv(): Promise<Message | null> {
+    if (this.#receiving) return Promise.reject(concurrentReceive())
+    const message = this.next()
+    return message === null ? this.#receive() : Promise.resolve(message)
+  }
+
+  /**
+   * Calls `handler` with each text and binary message, borrowed, at once and in order, until the end. Pings and a close are answered on the way. A handler
+   * that returns a promise is awaited before the next message: until then its message stays valid, and the peer waits. One that returns `WsStream.STOP`, or
+   * resolves to it, gets no more messages, and the connection stays open; any other value is ignored.
+   *
+   * ```ts
+   * await ws.forEach((m) => {
+   *   if (m.kind === 'text') onQuote(m.text)
+   * })
+   * ```
+   *
+   * Resolves after a close frame from the peer, a close of this side, and STOP. Rejects when the connection fails, and with what the handler throws, which
+   * closes the connection (1000) as leaving a `for await` does; with `ConcurrentReceive` when another loop has not been left or another receiver waits; with
+   * `InvalidOption` for what is no function.
+   */
+  async forEach(handler: (message: Message) => unknown): Promise<void> {
+    HANDLER.read('handler', handler)
+    this.#enter()
+    let staysOpen = false
     try {
-      for (;;) {
-        const message = this.next()
-        if (message !== null) return message
-        if (!(await this.readable())) return null
+      while (await this.readable()) {
+        for (let result = this.#handOut(handler); result !== undefined; result = this.#handOut(handler)) {
+          staysOpen = (await result) === WsConnection.STOP
+          if (staysOpen) return
+        }
       }
     } finally {
-      this.#receiving = false
+      this.#leave(staysOpen)
     }
   }
 
   /**
-   * Text and binary messages, owned, until the end. Leaving the loop early closes the connection. Throws when the connection fails, and
+   * Text and binary messages, owned, until the end; small ones of one read share a copy until their text or bytes are asked for. Leaving the loop early closes
+   * the connection. Throws when the connection fails, and
    * `ConcurrentReceive` when another loop has not been left or another receiver waits.
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<OwnedMessage, void, undefined> {
-    // Thrown before anything is done: the other receiver keeps the connection.
-    if (this.#looping || this.#waiter !== null) throw concurrentReceive()
-    this.#looping = true
-    try {
-      while (await this.readable()) {
-        for (let message = this.next(); message !== null; message = this.next()) {
-          if ((message.flags & CONTROL) === 0) yield message.toOwned()
-        }
-      }
-    } finally {
-      this.#looping = false
-      if (this.readyState === 'open') this.close(CloseCode.Normal).catch(() => {})
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<OwnedMessage, void, undefined> {
+    return this.#iterate()
   }
 
   /**
@@ -232,7 +252,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
    * the end of the connection they read ahead by up to 64 KiB, as {@link WsConnection.closed} does.
    */
   streams(): WebSocketStreams {
-    return webStreams(this)
+    return webStreams(this, this.#iterate())
   }
 
   // Sending.
@@ -303,6 +323,62 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   }
 
   // How it works inside.
+
+  /** A loop begins. Throws before anything is done: another receiver keeps the connection. */
+  #enter(): void {
+    if (this.#looping || this.#waiter !== null) throw concurrentReceive()
+    this.#looping = true
+  }
+
+  /** A loop has ended, or was left: then the connection goes, unless it is to stay. */
+  #leave(staysOpen: boolean): void {
+    this.#looping = false
+    if (!staysOpen && this.readyState === 'open') this.close(CloseCode.Normal).catch(() => {})
+  }
+
+  #iterate(): MessageIterator {
+    return new MessageIterator({
+      enter: () => this.#enter(),
+      leave: () => this.#leave(false),
+      take: () => this.#takeOwned(),
+      readable: () => this.readable(),
+    })
+  }
+
+  /** The next text or binary message that has arrived, owned. */
+  #takeOwned(): OwnedMessage | null {
+    for (;;) {
+      const owned = this.#source.nextOwned()
+      if (owned !== null) return owned
+      const message = this.next()
+      if (message === null) return null
+      if ((message.flags & CONTROL) === 0) return message.toOwned()
+    }
+  }
+
+  /** `recv`, when nothing has arrived. */
+  async #receive(): Promise<Message | null> {
+    this.#receiving = true
+    try {
+      while (await this.readable()) {
+        const message = this.next()
+        if (message !== null) return message
+      }
+      return null
+    } finally {
+      this.#receiving = false
+    }
+  }
+
+  /** Gives the handler what has arrived, up to a message after which it stops or has to be awaited: then what it returned. */
+  #handOut(handler: (message: Message) => unknown): unknown {
+    for (let message = this.next(); message !== null; message = this.next()) {
+      if ((message.flags & CONTROL) !== 0) continue
+      const result = handler(message)
+      if (result !== undefined && (result === WsConnection.STOP || isThenable(result))) return result
+    }
+    return undefined
+  }
 
   #onBytes(): void {
     const reader = this.#reader
@@ -380,7 +456,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   #control(message: Message): Message {
     const kind = message.flags & 15
     if (kind === OPCODE_CLOSE) {
-      this.#act(this.#closing.onCloseFrame({ code: message.closeCode, reason: message.text }))
+      this.#act(this.#closing.onCloseFrame({ code: message.status, reason: message.text }))
     } else if (kind === OPCODE_PING && (message.flags & ANSWERED) === 0 && this.#options.autoPong && this.#closing.readyState === 'open') {
       if (this.#connection.sender.isBlocked) this.#owedPongs.add(message.bytes)
       else this.#connection.sender.ownPong(message.bytes)

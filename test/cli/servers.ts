@@ -40,17 +40,23 @@ async function listen(server: net.Server): Promise<Service> {
   }
 }
 
-/** Does `serve` with each connection; echoes when there is none. */
+/** Does `serve` with each connection; echoes when there is none. Compresses everything for who offers it, if `compresses`. */
 export async function serveWs(
   serve: (socket: WebSocket) => void = (socket) => socket.on('message', (data, isBinary) => socket.send(data as Buffer, { binary: isBinary })),
   identity?: Identity,
+  compresses = false,
 ): Promise<WsService> {
   const server = identity === undefined ? http.createServer() : https.createServer({ ...identity })
   const closes: number[] = []
   let taken = 0
   let wake = (): void => {}
   let headers: http.IncomingHttpHeaders = {}
-  const sockets = new WebSocketServer({ server, maxPayload: 2 ** 28, handleProtocols: (protocols) => [...protocols][0] as string })
+  const sockets = new WebSocketServer({
+    server,
+    maxPayload: 2 ** 28,
+    perMessageDeflate: compresses && { threshold: 0 },
+    handleProtocols: (protocols) => [...protocols][0] as string,
+  })
   sockets.on('connection', (socket, request) => {
     headers = request.headers
     socket.on('error', () => {})

@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
+import type { WebSocket } from 'ws'
 import { startSocksProxy } from '../helpers/proxies.ts'
 import { makeBed } from './bed.ts'
 import { Command, run } from './run.ts'
@@ -257,6 +258,36 @@ describe('--stats', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'four\nsixsix\n' })
     expect(stderr).toMatch(/^received 2 messages, 10 B in \d+\.\d s: .* msg\/s, .*B\/s\nsent 2 messages, 10 B\nsize p50 4 B, p99 6 B, max 6 B\n/)
     expect(stderr).toMatch(/\nround trip of a ping p50 \S+ ms, p99 \S+ ms, max \S+ ms, of \d\n$/)
+  })
+})
+
+describe('--deflate', () => {
+  const line = '{"price":67123.45,"size":1.25}'.repeat(100)
+  const echo = (socket: WebSocket): void => void socket.on('message', (data) => socket.send(String(data)))
+
+  test('offers compression; --stats shows its ratio, --verbose what was agreed on', async () => {
+    const server = await serve(echo, undefined, true)
+    const { code, stdout, stderr } = await run(['ws', server.url, '--deflate', '--stats', '-v', '-n', '2'], `${line}\n${line}\n`)
+    expect({ code, stdout: stdout === `${line}\n${line}\n` }).toEqual({ code: 0, stdout: true })
+    expect(server.headers()['sec-websocket-extensions']).toBe('permessage-deflate; client_max_window_bits')
+    expect(stderr).toContain(`connected to 127.0.0.1:${server.port}, permessage-deflate\n`)
+    const [, wire, ratio] = /\ncompressed to (\d+) B, ratio (0\.\d{3}): permessage-deflate\n/.exec(stderr) ?? []
+    expect(Number(wire)).toBeLessThan(200)
+    expect(Number(ratio)).toBeCloseTo(Number(wire) / (2 * line.length), 3)
+  })
+
+  test('a server that does not want it: --stats says so', async () => {
+    const server = await serve(echo)
+    const { code, stdout, stderr } = await run(['ws', server.url, '--deflate', '--stats', '-n', '1'], 'one\n')
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'one\n' })
+    expect(stderr).toContain('\nnot compressed: the server does not want it\n')
+  })
+
+  test('nothing is offered without it', async () => {
+    const server = await serve(echo, undefined, true)
+    const { stderr } = await run(['ws', server.url, '--stats', '-n', '1'], 'one\n')
+    expect(server.headers()['sec-websocket-extensions']).toBeUndefined()
+    expect(stderr).not.toContain('compressed')
   })
 })
 

@@ -55,6 +55,17 @@ describe.each(runtimes)('the demo on %s', (...runtime) => {
     expect(code).toBe(0)
   })
 
+  it('compresses what the exchange sends, and gets the same books', async () => {
+    const { code, out, err } = await demo(runtime, '--deflate', '--seconds', '1', '--orders', '0')
+    const [, wire, ratio] = /\n +([\d.,]+ \w+) on the wire, (0\.\d{3}) of it\n/.exec(out) ?? []
+    expect(wire).toBeDefined()
+    expect(Number(ratio)).toBeLessThan(0.9)
+    const [made, ...noticed] = numbers(out, /gaps +(\d+) made, (\d+) detected, (\d+) repaired/)
+    expect(noticed).toEqual([made, made])
+    expect(numbers(out, /books +(\d+) of (\d+) equal/)).toEqual([6, 6])
+    expect([code, err]).toEqual([0, ''])
+  })
+
   it('heeds the limit of orders, and loses none when nothing goes wrong', async () => {
     const options = ['--seconds', '1', '--orders', '800', '--limit', '100', '--kills', '0', '--outage', '0', '--drops', '0']
     const { code, out } = await demo(runtime, ...options)
@@ -111,7 +122,12 @@ describe.each(runtimes)('the demo with --url on %s', (...runtime) => {
   let url: string
 
   beforeAll(async () => {
-    server = new WebSocketServer({ host: '127.0.0.1', port: 0, verifyClient: ({ req }: { req: IncomingMessage }) => req.url !== '/closed' })
+    server = new WebSocketServer({
+      host: '127.0.0.1',
+      port: 0,
+      perMessageDeflate: { threshold: 0 },
+      verifyClient: ({ req }: { req: IncomingMessage }) => req.url !== '/closed',
+    })
     await once(server, 'listening')
     url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
     server.on('connection', (socket, request) => {
@@ -138,6 +154,15 @@ describe.each(runtimes)('the demo with --url on %s', (...runtime) => {
     expect(numbers(out, /messages +(\d+) in /)).toEqual([202])
     expect(numbers(out, /sizes +(\d+) to (\d+) bytes/)).toEqual([4, 35])
     expect(out).toContain('ended       cleanly, code 1000')
+    expect(code).toBe(0)
+  })
+
+  it('offers compression when it is told to', async () => {
+    const { code, out } = await demo(runtime, '--url', `${url}/leaving`, '--send', '1', '--deflate')
+    expect(out).toMatch(/connected in .+, permessage-deflate\n/)
+    const [ratio] = numbers(out, /on the wire, (0\.\d{3}) of it/)
+    expect(ratio).toBeLessThan(0.9)
+    expect(numbers(out, /messages +(\d+) in /)).toEqual([101])
     expect(code).toBe(0)
   })
 

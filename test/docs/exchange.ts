@@ -113,8 +113,13 @@ const feeds: Readonly<Record<string, (client: WebSocket, ledger: Ledger) => void
 }
 
 function serveFeed(server: http.Server, ledger: Ledger): void {
+  // Only at `/compressed` does it see that compression is offered.
+  server.prependListener('upgrade', (request) => {
+    if (request.url !== '/compressed') delete request.headers['sec-websocket-extensions']
+  })
   const feed = new WebSocketServer({
     server,
+    perMessageDeflate: { threshold: 0 },
     verifyClient: ({ req }, decide) => (req.url === '/forbidden' ? decide(false, 403, 'no key') : decide(true)),
   })
   feed.on('connection', (client, { url = '' }) => {

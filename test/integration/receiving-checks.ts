@@ -68,6 +68,42 @@ check('for await gives owned data messages and ends with the connection', async 
   )
 })
 
+checkBoth('forEach hands over data messages at once, waits for a promise, and stops without closing', async (context, { good }) => {
+  await within(context, `${good}/burst?messages=300`, async (ws) => {
+    const texts: string[] = []
+    let running = 0
+    await ws.forEach(async (message) => {
+      equal(running++, 0)
+      await null
+      running--
+      texts.push(message.text)
+      return texts.length === 100 ? context.nexus.WsStream.STOP : undefined
+    })
+    equal([texts.length, ws.readyState], [100, 'open'])
+    await ws.forEach((message) => {
+      texts.push(message.text)
+      return texts.length === 300 ? context.nexus.WsStream.STOP : undefined
+    })
+    equal(
+      texts,
+      Array.from({ length: 300 }, (_, i) => `message ${i}`),
+    )
+  })
+})
+
+check('forEach ends with the connection, answers pings, and rejects with what it failed with', async (context) => {
+  const frames = [frame(TEXT, 'a'), frame(PING, ''), frame(BINARY, 'b'), frame(PONG, ''), frame(CLOSE, '')].join('')
+  const seen: string[] = []
+  await (await open(context, `${context.env.raw}/early-end?frames=${frames}`)).forEach(({ kind, text }) => seen.push(`${kind} ${text}`))
+  equal(seen, ['text a', 'binary b'])
+  await fails(
+    (await open(context, `${context.env.raw}/early?frames=${frame(TEXT, 'c')}c100`)).forEach((m) => seen.push(m.text)),
+    'ProtocolError',
+    'ReservedBitsSet',
+  )
+  equal(seen.length, 3)
+})
+
 check('leaving a for await closes the connection', async (context) => {
   const id = newId()
   const ws = await open(context, `${context.env.ws}/burst?messages=10&id=${id}`)

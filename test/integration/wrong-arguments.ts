@@ -83,6 +83,7 @@ export function streamCalls(nexus: typeof Nexus, ws: Nexus.WsStream, refused: st
       codes: ['OutgoingCloseCodeInvalid'],
       call: (value) => ws.close(value),
     },
+    { name: 'WsStream.forEach(handler)', wrong: FUNCTION, call: (value) => ws.forEach(value) },
     { name: 'WsStream.close(reason)', wrong: TEXT.slice(1), call: (value) => ws.close(1000, value) },
     { name: 'WsStreamBuilder.connect(url)', wrong: URLS, codes: URL_CODES, says: '', call: (value) => builder.connect(value) },
     { name: 'WsStreamBuilder.connectWith(transport)', wrong: TRANSPORT, call: (value) => builder.connectWith(value, refused) },

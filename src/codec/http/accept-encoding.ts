@@ -1,27 +1,45 @@
 /** Asking for compressed responses (RFC 9110 section 12.5.3), in a request that is finished. */
 
 import { equalsName } from './head-fields.ts'
+import type { RequestStream } from './request.ts'
 
 const LF = 0x0a
 const CR = 0x0d
 const ACCEPTS = Uint8Array.from('Accept-Encoding: gzip, deflate\r\n', (character) => character.charCodeAt(0))
+/** Up to so many bytes of a body are copied with its head: that costs less than a write of its own. */
+const COPIED = 16_384
+
+/** A request that asks. */
+export interface AskingRequest {
+  /** Its head, or all of it. */
+  readonly bytes: Uint8Array
+  /** The body that follows, as a view of what was given; null when it is in `bytes`, or when there is none. */
+  readonly body: RequestStream | null
+}
 
 /**
- * The request with an `Accept-Encoding` behind its other fields, in memory of its own. It is returned as it is when it has one already, and when it asks for
- * a range: ranges count the bytes of what is compressed.
+ * The request with an `Accept-Encoding` behind its other fields, its head in memory of its own. It is returned as it is when it has one already, and when
+ * it asks for a range: ranges count the bytes of what is compressed.
  *
  * @param request whole, or the head of one whose body follows
  */
-export function askCompressed(request: Uint8Array): Uint8Array {
+export function askCompressed(request: Uint8Array): AskingRequest {
   let line = request.indexOf(LF) + 1
   while (line !== 0 && request[line] !== CR) {
-    if (equalsName(request, line, 'Accept-Encoding:') || equalsName(request, line, 'Range:')) return request
+    if (equalsName(request, line, 'Accept-Encoding:') || equalsName(request, line, 'Range:')) return { bytes: request, body: null }
     line = request.indexOf(LF, line) + 1
   }
-  if (line === 0) return request
-  const asking = new Uint8Array(request.length + ACCEPTS.length)
-  asking.set(request.subarray(0, line))
-  asking.set(ACCEPTS, line)
-  asking.set(request.subarray(line), line + ACCEPTS.length)
-  return asking
+  if (line === 0) return { bytes: request, body: null }
+  const headEnd = line + 2
+  const isLong = request.length - headEnd > COPIED
+  const end = isLong ? headEnd : request.length
+  const bytes = new Uint8Array(end + ACCEPTS.length)
+  bytes.set(request.subarray(0, line))
+  bytes.set(ACCEPTS, line)
+  bytes.set(request.subarray(line, end), line + ACCEPTS.length)
+  return { bytes, body: isLong ? { source: once(request.subarray(end)), length: request.length - end } : null }
+}
+
+async function* once(body: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield body
 }

@@ -49,10 +49,11 @@ import { type BytesInit, bytesOf, copyInto, plainLength, within } from '../input
 import { align, type Codec, type CodecMemory, type Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
 import { bufferFull, released } from '../reader-errors.ts'
-import type { TextDecoding } from '../text.ts'
+import { TextCutter, type TextDecoding } from '../text.ts'
 import { type FrameReaderOptions, frameLimits, type Role } from './limits.ts'
-import { ASSEMBLED, CloseCode, DEFLATED, Message, type MessageKind } from './message.ts'
+import { ASSEMBLED, CloseCode, DEFLATED, Message, type MessageKind, OwnedMessage } from './message.ts'
 import { MessageInflater } from './message-inflater.ts'
+import { OWNED_ALONE, OWNED_BLOCK, OwnedBlock } from './owned-block.ts'
 import { Parts } from './parts.ts'
 import { type InflateOptions, PayloadInflater } from './payload-inflater.ts'
 import type { DeflateContext } from './permessage-deflate.ts'
@@ -77,8 +78,6 @@ const DEFLATED_KINDS = DEFLATED_TEXTS | (1 << KIND_DEFLATED_BINARY) | (1 << KIND
 const PIECES = DEFLATED_KINDS | (1 << KIND_PART)
 /** Borrowed messages take turns, so that the use of an old one is detected. */
 const RING = 8
-/** ASCII texts are decoded in blocks of this size and cut with `substring`; see docs/architecture.md. */
-const TEXT_BLOCK = 2_048
 
 /**
  * Reads WebSocket frames (RFC 6455 section 5) from bytes that arrive in any cut.
@@ -105,7 +104,7 @@ export class FrameReader {
 
   private readonly i32: Int32Array
   /** @internal */ readonly exports: CodecExports
-  private readonly text: TextDecoding
+  /** @internal */ readonly decoding: TextDecoding
   private readonly region: Region
   private readonly record: number
   private readonly slab: number
@@ -131,9 +130,11 @@ export class FrameReader {
   private readonly maxMessage: number
   /** Inflates what the application has compressed. */
   private payloads: PayloadInflater | null = null
-  private block = ''
-  private blockStart = 0
-  private blockEnd = 0
+  private readonly cutter: TextCutter
+  /** A copy of messages from the one at `sharedStart` on, up to `sharedEnd`: of those that are taken as owned ones. */
+  private shared: OwnedBlock | null = null
+  private sharedStart = 0
+  private sharedEnd = 0
   private failure: ProtocolError | null = null
   /** The memory is no longer ours … */
   private isRetired = false
@@ -167,7 +168,8 @@ export class FrameReader {
     this.i32 = memory.i32
     this.view = memory.view
     this.exports = memory.exports
-    this.text = codec.text
+    this.decoding = codec.text
+    this.cutter = new TextCutter(codec.text)
     this.record = this.region.carve(READER_BYTES)
     const table = this.region.carve(TABLE_ENTRIES * DESCRIPTOR_BYTES)
     this.slab = this.region.carve(this.capacity)
@@ -213,6 +215,25 @@ export class FrameReader {
     message.size = word >>> DESCRIPTOR_LENGTH_SHIFT
     message.flags = word & (DESCRIPTOR_KIND_MASK | DESCRIPTOR_ASCII)
     return message
+  }
+
+  /**
+   * As {@link FrameReader.next}, for a text or binary message in place, owned: small ones of a read share a copy. Null for all others, which are left to
+   * `next`, and where that is null. @internal
+   */
+  nextOwned(): OwnedMessage | null {
+    if (this.cursor === this.end && !this.parse()) return null
+    const at = this.cursor
+    const word = this.i32[at + 1] as number
+    const kind = word & DESCRIPTOR_KIND_MASK
+    if (kind > OPCODE_BINARY) return null
+    this.held.live = null
+    const offset = this.i32[at] as number
+    if (offset >= this.sharedEnd) this.share(offset)
+    this.cursor = at + 2
+    const size = word >>> DESCRIPTOR_LENGTH_SHIFT
+    const place = ((offset - this.sharedStart) << 1) | ((word & DESCRIPTOR_ASCII) >> 4)
+    return new OwnedMessage(kind === OPCODE_TEXT ? 'text' : 'binary', this.shared as OwnedBlock, size, size, place)
   }
 
   /** Whether a whole message is ready for `next`. Parses and joins the bytes that have arrived. */
@@ -402,6 +423,8 @@ export class FrameReader {
   commit(address: number, length: number): void {
     this.exports.readerCommit(this.record, address, within(length, this.limit - address))
     this.unparsed = true
+    this.cutter.end = 0
+    this.sharedEnd = 0
   }
 
   /** Whether the last parse found anything except control frames. @internal */
@@ -459,15 +482,7 @@ export class FrameReader {
 
   /** @internal */
   textAt(offset: number, length: number, ascii: boolean): string {
-    if (!ascii) return this.text.utf8(this.u8, offset, offset + length)
-    const end = offset + length
-    if (offset < this.blockStart || end > this.blockEnd) {
-      if (length > TEXT_BLOCK / 2) return this.text.latin1(this.u8, offset, end)
-      this.blockStart = offset
-      this.blockEnd = Math.min(offset + TEXT_BLOCK, this.get(READER_HEAD))
-      this.block = this.text.latin1(this.u8, offset, this.blockEnd)
-    }
-    return this.block.substring(offset - this.blockStart, end - this.blockStart)
+    return this.cutter.text(this.u8, offset, length, ascii, this.get(READER_HEAD))
   }
 
   /** @internal */
@@ -484,12 +499,12 @@ export class FrameReader {
 
   /** @internal */
   utf8(bytes: Uint8Array): string {
-    return this.text.utf8(bytes, 0, bytes.length)
+    return this.decoding.utf8(bytes, 0, bytes.length)
   }
 
   /** @internal */
   assembledText(length: number, ascii: boolean): string {
-    return ascii ? this.text.latin1(this.parts.bytes, 0, length) : this.text.utf8(this.parts.bytes, 0, length)
+    return ascii ? this.decoding.latin1(this.parts.bytes, 0, length) : this.decoding.utf8(this.parts.bytes, 0, length)
   }
 
   /** Everything parsed has been taken: parses the bytes received since. True when that gave a message. */
@@ -498,7 +513,6 @@ export class FrameReader {
     if (this.isUnusual) this.beforeParsing()
     this.held.live = null
     if (this.unparsed) {
-      this.blockEnd = 0
       const count = this.exports.readerParse(this.record)
       this.cursor = this.table
       this.end = this.table + count * (DESCRIPTOR_BYTES >> 2)
@@ -507,6 +521,23 @@ export class FrameReader {
     }
     this.makeWay()
     return false
+  }
+
+  /** Copies the message at `offset`, the next one, and those behind it that share its block. */
+  private share(offset: number): void {
+    let to = offset
+    for (let at = this.cursor; at !== this.end; at += 2) {
+      const word = this.i32[at + 1] as number
+      const length = word >>> DESCRIPTOR_LENGTH_SHIFT
+      const next = (this.i32[at] as number) + length
+      const isAlone = length >= OWNED_ALONE
+      if ((word & DESCRIPTOR_KIND_MASK) > OPCODE_BINARY || ((isAlone || next - offset > OWNED_BLOCK) && at !== this.cursor)) break
+      to = next
+      if (isAlone) break
+    }
+    this.shared = new OwnedBlock(this.u8.slice(offset, to), this.decoding)
+    this.sharedStart = offset
+    this.sharedEnd = to
   }
 
   private beforeParsing(): void {
@@ -552,7 +583,7 @@ export class FrameReader {
   /** The close frame whose payload lies at `offset`. */
   private closeAt(offset: number, length: number): { code: number; reason: string } {
     if (length < 2) return { code: CloseCode.NoStatus, reason: '' }
-    return { code: this.view.getUint16(offset), reason: this.text.utf8(this.u8, offset + 2, offset + length) }
+    return { code: this.view.getUint16(offset), reason: this.decoding.utf8(this.u8, offset + 2, offset + length) }
   }
 
   /** The message that was taken last is stale from here on. */

@@ -21,7 +21,7 @@ export interface FrameWriterOptions {
   role?: Role
   /** Bytes of the write buffer, 256 to 16 MiB. Default 64 KiB. */
   writeBufferCapacity?: number
-  /** Where masking keys come from. Default: the platform's CSPRNG, in blocks of 1,024 keys. */
+  /** Where masking keys come from. Default: the platform's CSPRNG, in blocks of 64 to 4,096 keys. */
   maskKeys?: MaskKeys
 }
 
@@ -130,8 +130,9 @@ export class FrameWriter {
       return this.encode(OPCODE_TEXT, bytes, bytes.length)
     }
     const { written } = this.encoder.encodeInto(text, this.stageView)
-    if (written > this.room) return false
-    return this.frame(this.stage, written, OPCODE_TEXT)
+    const { room } = this
+    if (written > room) return false
+    return this.frame(this.stage, within(written, room), OPCODE_TEXT)
   }
 
   /** Encodes a text message that is already UTF-8. This and the following methods throw `InvalidOption` for a value that is not bytes. */
@@ -188,7 +189,7 @@ export class FrameWriter {
     fill(payload)
     this.checkUsable()
     if (this.tail !== tail) throw new UsageError('InvalidOption', 'fill must not use the writer that it fills')
-    return this.frame(at, length, kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY)
+    return this.frame(at, within(length, this.room), kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY)
   }
 
   /**
@@ -309,7 +310,7 @@ export class FrameWriter {
     const opcode = DEFLATED | (kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY)
     const size = onHeap?.length ?? length
     if (size > this.room) return this.full()
-    const isEncoded = onHeap === null ? this.frame(made, length, opcode) : this.encode(opcode, onHeap, size)
+    const isEncoded = onHeap === null ? this.frame(made, within(length, this.room), opcode) : this.encode(opcode, onHeap, size)
     if (isEncoded) deflater.isPending = false
     return isEncoded
   }
@@ -360,14 +361,13 @@ export class FrameWriter {
   private encode(opcode: number, payload: Uint8Array, length: number): boolean {
     if (length > this.room) return this.full()
     const at = this.tail + MAX_FRAME_HEADER
-    copyInto(this.buffer, at - this.start, payload, length)
-    return this.frame(at, length, opcode)
+    return this.frame(at, copyInto(this.buffer, at - this.start, payload, length), opcode)
   }
 
+  /** @param length proved to be within the room that is left */
   private frame(source: number, length: number, opcode: number): boolean {
-    const key = this.masked ? this.keys.next() : 0
-    const { tail, end } = this
-    const size = this.exports.writeFrame(tail, end, source, within(length, end - tail), FIN | opcode, this.masked ? 1 : 0, key)
+    const { masked, tail } = this
+    const size = this.exports.writeFrame(tail, this.end, source, length, FIN | opcode, masked ? 1 : 0, masked ? this.keys.next() : 0)
     this.tail = tail + size
     return size !== 0
   }

@@ -8,10 +8,10 @@
  */
 
 import { askCompressed } from '../../codec/http/accept-encoding.ts'
+import type { RestResponse } from '../../codec/http/response.ts'
 import { RestError, UsageError } from '../../errors.ts'
 import { type Family, flag, readOptions, TIMER_MAX } from '../../option-rules.ts'
 import type { HeldPool, Holders } from '../holders.ts'
-import type { HttpResponse } from '../response.ts'
 import { abandonedRequest } from '../rest-errors.ts'
 import { ClientSlot, Slot, type SlotOwner } from '../slot.ts'
 import { SharedCells } from './cells.ts'
@@ -337,7 +337,7 @@ export class RemoteSlots implements Holders {
       this.fail(slot, trip, abandonedRequest('RequestAborted', 'it was abandoned before it was sent', outcome))
       return
     }
-    let sending: Promise<HttpResponse>
+    let sending: Promise<RestResponse>
     try {
       const { u8 } = this.memory.memory
       const length = checkWord('the length of a request', cells.load(at + BLOCK_LENGTH), 1, this.plan.writeBufferCapacity)
@@ -345,13 +345,9 @@ export class RemoteSlots implements Holders {
       const timeout = checkWord('the limit of a request', cells.load(at + BLOCK_TIMEOUT), 0, TIMER_MAX)
       const asks = checkWord('whether a response may be compressed', cells.load(at + BLOCK_DECOMPRESS), 0, 1) === 1
       const start = this.memory.requestOf(slot.block)
-      const bytes = u8.subarray(start, start + length)
-      const request = {
-        bytes: asks ? askCompressed(bytes) : bytes,
-        method,
-        writer: slot.writer,
-        stream: null,
-      }
+      const given = u8.subarray(start, start + length)
+      const { bytes, body: stream } = asks ? askCompressed(given) : { bytes: given, body: null }
+      const request = { bytes, method, writer: slot.writer, stream }
       // What was compressed is posted as it is: its holder inflates it.
       sending = slot.send(request, { timeout, decompress: false })
     } catch (error) {
@@ -368,7 +364,7 @@ export class RemoteSlots implements Holders {
     )
   }
 
-  private succeed(slot: SharedSlot, response: HttpResponse): void {
+  private succeed(slot: SharedSlot, response: RestResponse): void {
     const { i32, u8 } = this.memory.memory
     const at = this.place(slot.block)
     ;(this.posters[slot.index] as ResponsePoster).post(i32, u8, this.memory.responseOf(slot.block))
@@ -410,7 +406,7 @@ export class RemoteSlots implements Holders {
     woken.length = 0
   }
 
-  private putTimes(at: number, response: HttpResponse): void {
+  private putTimes(at: number, response: RestResponse): void {
     const { firstByte, total, reused, connectionAge, requests } = response.timings
     const { view } = this.memory.memory
     const times = [firstByte, total, reused ? 1 : 0, connectionAge, requests]

@@ -2,13 +2,16 @@
 
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import type { Request } from '../../../src/codec/http/request.ts'
+import { RequestWriter } from '../../../src/codec/http/request-writer.ts'
+import type { OwnedResponse, RestResponse } from '../../../src/codec/http/response.ts'
 import { CompressionError, HttpError } from '../../../src/errors.ts'
 import type { HttpOptions, SendOptions } from '../../../src/rest/options.ts'
-import type { HttpResponse, OwnedHttpResponse } from '../../../src/rest/response.ts'
 import type { StreamedResponse } from '../../../src/rest/streamed-response.ts'
+import type { MemoryOptions } from '../../../src/transport/memory/pair.ts'
 import { latin1Bytes, latin1Text } from '../../reference/linear.ts'
 import { Random } from '../../reference/random.ts'
-import { codec, makeRestWorld, ok, openConnection, outcomeOf } from './harness.ts'
+import { codec, failure, makeRestWorld, ok, openConnection, outcomeOf } from './harness.ts'
 
 const TEXT = 'The quick brown fox jumps over the lazy dog. '.repeat(120)
 const PLAIN = latin1Bytes(TEXT)
@@ -21,7 +24,7 @@ const chunked = (coding: string, body: string): string =>
   `HTTP/1.1 200 OK\r\nContent-Encoding: ${coding}\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\nX-Sum: 1\r\n\r\n`
 
 interface Asked {
-  readonly response: HttpResponse & Error
+  readonly response: RestResponse & Error
   readonly state: string
   readonly head: string
 }
@@ -151,6 +154,50 @@ describe('what is asked for', () => {
       expect((await sending).text()).toBe('the body')
     }
     expect(server.requests[1]?.head.match(/accept-encoding/gi)).toEqual(['Accept-Encoding'])
+  })
+})
+
+describe('a request with a long body', () => {
+  const body = new Random(3).bytes(200_000)
+
+  async function post(memory: MemoryOptions = {}): Promise<Awaited<ReturnType<typeof openConnection>> & { request: Request }> {
+    const open = await openConnection({ decompress: true, memory })
+    const writer = new RequestWriter(codec, 'server.test', { writeBufferCapacity: 300_000 })
+    return { ...open, writer, request: writer.post('/').body(body).finish() }
+  }
+
+  test('leaves as it is, behind a head that asks, and can be sent again', async () => {
+    const { conn, writer, server, world, request } = await post()
+    server.respond = (seen) => coded('gzip', packed(gzipSync(String(seen.body.length))))
+    for (let i = 0; i < 2; i++) {
+      const response = (await outcomeOf(world, conn.send(request))) as RestResponse
+      expect([response.text(), conn.state, writer.inUse]).toEqual([String(body.length), 'idle', false])
+      expect(server.requests[i]?.head.match(/accept-encoding/gi)).toEqual(['Accept-Encoding'])
+      expect(server.requests[i]?.body).toBe(latin1Text(body))
+    }
+  })
+
+  test('lends its memory until it has left, and says how much of it has', async () => {
+    const { conn, writer, server, world, request } = await post({ capacity: 1_000 })
+    server.last.reading = false
+    const sending = failure(conn.send(request, conn.reader, { timeout: 100 }))
+    await world.settle()
+    expect(writer.inUse).toBe(true)
+    expect(() => writer.get('/')).toThrow(expect.objectContaining({ code: 'RequestOutOfOrder' }))
+    await world.clock.advance(100)
+    expect(await sending).toMatchObject({ code: 'RequestTimeout', requestSent: 'partly' })
+    await world.settle()
+    expect(writer.inUse).toBe(false)
+  })
+
+  test('is answered before it was read: the response counts, and the connection does not', async () => {
+    const { conn, server, world, request } = await post({ capacity: 1_000 })
+    server.last.reading = false
+    const sending = conn.send(request)
+    server.last.send('HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n')
+    await world.clock.advance(1_000)
+    expect((await sending).status).toBe(413)
+    expect(conn.isPoisoned).toBe(true)
   })
 })
 
@@ -300,8 +347,7 @@ describe('pools', () => {
     const world = makeRestWorld()
     world.server.respond = ({ head }) => (head.includes(FIELD) ? coded('gzip', gzip) : ok('plain'))
     const pool = await world.Pool.connect('http://server.test')
-    const request = async (options = {}): Promise<OwnedHttpResponse> =>
-      (await outcomeOf(world, pool.request('GET', '/', options))) as OwnedHttpResponse
+    const request = async (options = {}): Promise<OwnedResponse> => (await outcomeOf(world, pool.request('GET', '/', options))) as OwnedResponse
     expect((await request()).text()).toBe('plain')
     const response = await request({ decompress: true })
     expect([response.text(), latin1Text(response.rawBody), response.header('content-encoding')]).toEqual([TEXT, gzip, 'gzip'])
@@ -311,7 +357,7 @@ describe('pools', () => {
     const own = (await outcomeOf(world, pool.fetch('/', { headers: { 'Accept-Encoding': 'identity' } }))) as Response
     expect(await own.text()).toBe('plain')
     const all = await world.Pool.builder().url('http://server.test').decompress(true).build()
-    expect(((await outcomeOf(world, all.request('GET', '/'))) as OwnedHttpResponse).text()).toBe(TEXT)
-    expect(((await outcomeOf(world, all.request('GET', '/', { decompress: false }))) as OwnedHttpResponse).text()).toBe('plain')
+    expect(((await outcomeOf(world, all.request('GET', '/'))) as OwnedResponse).text()).toBe(TEXT)
+    expect(((await outcomeOf(world, all.request('GET', '/', { decompress: false }))) as OwnedResponse).text()).toBe('plain')
   })
 })

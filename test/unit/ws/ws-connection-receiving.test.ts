@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { OwnedMessage } from '../../../src/codec/ws/message.ts'
+import { WsConnection } from '../../../src/ws/ws-connection.ts'
 import { BINARY, CLOSE, makeWorld, openClientTo, openPair, openServerTo, PING, PONG, spell, stateOf, TEXT } from './harness.ts'
 
 describe('pulling', () => {
@@ -48,6 +49,14 @@ describe('pulling', () => {
       recv: (ws) => ws.recv().then((message) => message?.text),
       loop: (ws) => ws[Symbol.asyncIterator]().next(),
       streams: (ws) => ws.streams().readable.getReader().read(),
+      forEach: async (ws) => {
+        let text: string | undefined
+        await ws.forEach((message) => {
+          text = message.text
+          return WsConnection.STOP
+        })
+        return text
+      },
     }
     for (const [first, wait] of Object.entries(ways)) {
       for (const [second, also] of Object.entries(ways)) {

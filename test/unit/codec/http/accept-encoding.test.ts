@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { askCompressed } from '../../../../src/codec/http/accept-encoding.ts'
 import { latin1Bytes, latin1Text } from '../../../reference/linear.ts'
 
-const asked = (request: string): string => latin1Text(askCompressed(latin1Bytes(request)))
+const asked = (request: string): string => latin1Text(askCompressed(latin1Bytes(request)).bytes)
 const FIELD = 'Accept-Encoding: gzip, deflate\r\n'
 
 test.each([
@@ -22,5 +22,22 @@ test.each([
   ['is empty', ''],
 ])('a request that %s is left as it is', (_, request) => {
   const bytes = latin1Bytes(request)
-  expect(askCompressed(bytes)).toBe(bytes)
+  const asking = askCompressed(bytes)
+  expect([asking.bytes === bytes, asking.body]).toEqual([true, null])
+})
+
+test.each([16_383, 16_384, 16_385])('a body of %d bytes: a long one is not copied', async (length) => {
+  const head = `POST / HTTP/1.1\r\nContent-Length: ${length}\r\n`
+  const request = latin1Bytes(`${head}\r\n${'x'.repeat(length)}`)
+  const { bytes, body } = askCompressed(request)
+  if (length <= 16_384) {
+    expect([latin1Text(bytes), body]).toEqual([`${head}${FIELD}\r\n${'x'.repeat(length)}`, null])
+    return
+  }
+  expect([latin1Text(bytes), body?.length]).toEqual([`${head}${FIELD}\r\n`, length])
+  const pieces: Uint8Array[] = []
+  for await (const piece of body?.source ?? []) pieces.push(piece as Uint8Array)
+  expect(pieces.map(({ buffer, byteOffset, byteLength }) => [buffer === request.buffer, byteOffset, byteLength])).toEqual([
+    [true, request.byteOffset + request.length - length, length],
+  ])
 })

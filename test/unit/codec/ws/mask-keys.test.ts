@@ -20,14 +20,32 @@ test('keys are the source’s bytes in order, as a little-endian word', () => {
   expect(keys.next()).toBe(0x07060504)
 })
 
-test('nothing is drawn before the first key, then a block of 1,024, then the next', () => {
+test('nothing is drawn before the first key, then a block of 64, and each block is twice as long as the one before, up to 4,096', () => {
   const { source, asked } = counter()
   const keys = new MaskKeys(source)
   expect(asked).toEqual([])
-  for (let i = 0; i < 1_024; i++) keys.next()
-  expect(asked).toEqual([4_096])
-  keys.next()
-  expect(asked).toEqual([4_096, 4_096])
+  for (let block = 64; block <= 4_096; block *= 2) for (let i = 0; i < block; i++) keys.next()
+  expect(asked).toEqual([256, 512, 1_024, 2_048, 4_096, 8_192, 16_384])
+  for (let i = 0; i < 4_097; i++) keys.next()
+  expect(asked.slice(7)).toEqual([16_384, 16_384])
+})
+
+test('a source that throws loses no key, and gives none twice', () => {
+  let isBroken = false
+  let word = 0
+  const keys = new MaskKeys((bytes) => {
+    if (isBroken) throw new Error('no entropy')
+    const view = new DataView(bytes.buffer)
+    for (let i = 0; i < bytes.length; i += 4) view.setUint32(i, word++, true)
+  })
+  const seen = new Set<number>()
+  for (let i = 0; i < 64; i++) seen.add(keys.next())
+  isBroken = true
+  expect(() => keys.next()).toThrow('no entropy')
+  expect(() => keys.next()).toThrow('no entropy')
+  isBroken = false
+  for (let i = 0; i < 64; i++) seen.add(keys.next())
+  expect([...seen].length).toBe(128)
 })
 
 test('every key of 5,000 is a different four bytes of the source', () => {

@@ -171,6 +171,15 @@ describe('decompress', () => {
     expect((await on.request('GET', '/packed')).text()).toBe(text)
   })
 
+  test('a long body is sent behind a head that asks', async () => {
+    const slot = await hold(await open({ decompress: true }))
+    for (const length of [10, 16_384, 16_385, 30_000]) {
+      const response = await slot.send(slot.writer.post('/packed').body('x'.repeat(length)).finish())
+      expect([response.header('content-encoding'), response.text()]).toEqual(['gzip', 'inflated '.repeat(1_000)])
+    }
+    slot.release()
+  })
+
   test('what is broken, or too large once it is inflated, fails; the slot can be used again', async () => {
     for (const [options, path, cause] of [
       [{}, '/broken', { name: 'CompressionError', code: 'InvalidHeader' }],
