@@ -227,6 +227,61 @@ export class Region {
   }
 }
 
+/** Something that lives in a region, and is made for one of a certain size. */
+interface Place {
+  readonly region: Region
+}
+
+/** How places of one kind are made: their class. */
+interface PlaceKind<P extends Place> {
+  new (region: Region, capacity: number): P
+  regionBytes(capacity: number): number
+}
+
+/** Places that are kept for whoever is next. Of more than these, the memory goes to whoever asks for some, for whatever. */
+const KEPT_PLACES = 4
+
+/** Places of one size, which connections use in turn: the one that was given back last is the next one, so that few pages are touched. */
+export class Places<P extends Place> {
+  private readonly idle: P[] = []
+  private users = 0
+  /** Users that became garbage without having quit. */
+  private readonly forgotten = new FinalizationRegistry<null>(() => this.onQuit())
+
+  constructor(
+    private readonly codec: Codec,
+    private readonly kind: PlaceKind<P>,
+    private readonly capacity: number,
+  ) {}
+
+  /** `user` is there, which may need one now and then. */
+  join(user: object): void {
+    this.users++
+    this.forgotten.register(user, null, user)
+  }
+
+  /** It is gone, and has given back what it had. Nothing is kept for nobody. */
+  quit(user: object): void {
+    if (this.forgotten.unregister(user)) this.onQuit()
+  }
+
+  /** One that is nobody's. Its bytes are those of its last user. */
+  take(): P {
+    return this.idle.pop() ?? new this.kind(this.codec.region(this.kind.regionBytes(this.capacity)), this.capacity)
+  }
+
+  private onQuit(): void {
+    this.users--
+    if (this.users === 0) for (const place of this.idle.splice(0)) place.region.release()
+  }
+
+  /** The system neither reads into it nor writes from it, and nothing refers to it any more. */
+  giveBack(place: P): void {
+    if (this.idle.length < KEPT_PLACES) this.idle.push(place)
+    else place.region.release()
+  }
+}
+
 /** Rounds up to what {@link Region.carve} will take. */
 export function align(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
@@ -239,6 +294,7 @@ export class Codec {
   }
 
   private readonly memories: CodecMemory[] = []
+  private readonly kinds = new Map<PlaceKind<Place>, Map<number, Places<Place>>>()
   private compiled: WebAssembly.Module | null = null
   private compiledDeflate: WebAssembly.Module | null = null
   private readonly giveBack = (region: Region): void => {
@@ -300,6 +356,15 @@ export class Codec {
   deflateRegion(bytes: number): Region {
     if (this.deflateSource === noDeflate) noDeflate()
     return this.regionIn((memory) => memory.takeBesideTables(align(bytes)), align(bytes), TABLES_BYTES)
+  }
+
+  /** The places of one kind and capacity that this thread's connections share. */
+  places<P extends Place>(kind: PlaceKind<P>, capacity: number): Places<P> {
+    let sizes = this.kinds.get(kind)
+    if (sizes === undefined) this.kinds.set(kind, (sizes = new Map()))
+    let places = sizes.get(capacity) as Places<P> | undefined
+    if (places === undefined) sizes.set(capacity, (places = new Places(this, kind, capacity)))
+    return places
   }
 
   /** @param besides bytes that a fresh memory must have room for beside the region */

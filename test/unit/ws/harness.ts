@@ -124,6 +124,7 @@ export function record(inner: Transport): { transport: Transport; writes: Uint8A
   const writes: Uint8Array[] = []
   const transport: Transport = {
     targetCount: inner.targetCount,
+    asksForTargets: inner.asksForTargets,
     get lastWrite() {
       return inner.lastWrite
     },
