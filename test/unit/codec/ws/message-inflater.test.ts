@@ -1,3 +1,4 @@
+import { constants, deflateRawSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { CODEC_TEXT } from '../../../../src/codec/binary.ts'
 import { DEFLATE_TEXT } from '../../../../src/codec/deflate/binary.ts'
@@ -121,6 +122,19 @@ describe('failures', () => {
     expect(other.next()).toBe(null)
     expect(other.error).toMatchObject({ code: 'MessageTooLarge', closeCode: 1009, detail: { accumulated: 100_001, max: 100_000 } })
   })
+})
+
+test('2^31 zeros cost maxMessageSize', () => {
+  const million = deflateRawSync(new Uint8Array(1 << 20), { finishFlush: constants.Z_FULL_FLUSH })
+  const payload = concat(...new Array<Uint8Array>(2_048).fill(million))
+  const reader = open({ maxMessageSize: 4 << 20 })
+  let fed = 0
+  for (const bytes = frame({ rsv: RSV1, opcode: 2, payload }); reader.error === null && fed < bytes.length; fed += 50_000) {
+    reader.read(bytes.subarray(fed, fed + 50_000))
+    expect(reader.next()).toBe(null)
+  }
+  expect(reader.error).toMatchObject({ code: 'MessageTooLarge', detail: { accumulated: (4 << 20) + 1, max: 4 << 20 } })
+  expect(fed).toBeLessThan(100_000)
 })
 
 describe('the bytes of a message on the wire are limited, too: a peer can send empty blocks for ever', () => {
