@@ -96,6 +96,69 @@ async function receiveText(/** @type {any} */ ws, /** @type {number} */ amount) 
   return { sum, reads }
 }
 
+/** What users write first: owned messages. */
+async function loopBinary(/** @type {any} */ ws, /** @type {number} */ amount) {
+  let left = amount
+  let sum = 0
+  for await (const m of ws) {
+    if (m.kind === 'binary') sum = (sum + m.length + m.bytes[0]) | 0
+    if (--left === 0) break
+  }
+  return { sum }
+}
+
+async function loopText(/** @type {any} */ ws, /** @type {number} */ amount) {
+  let left = amount
+  let sum = 0
+  for await (const { text } of ws) {
+    sum = (sum + text.length + text.charCodeAt(0)) | 0
+    if (--left === 0) break
+  }
+  return { sum }
+}
+
+/** One borrowed message at a time. */
+async function recvBinary(/** @type {any} */ ws, /** @type {number} */ amount) {
+  let sum = 0
+  for (let left = amount; left > 0; left--) {
+    const m = await ws.recv()
+    if (m.kind === 'binary') sum = (sum + m.length + m.at(0)) | 0
+  }
+  return { sum }
+}
+
+async function recvText(/** @type {any} */ ws, /** @type {number} */ amount) {
+  let sum = 0
+  for (let left = amount; left > 0; left--) {
+    const { text } = await ws.recv()
+    sum = (sum + text.length + text.charCodeAt(0)) | 0
+  }
+  return { sum }
+}
+
+/** A call for each message. */
+async function eachBinary(/** @type {any} */ ws, /** @type {number} */ amount) {
+  const { STOP } = ws.constructor
+  let left = amount
+  let sum = 0
+  await ws.forEach((/** @type {any} */ m) => {
+    if (m.kind === 'binary') sum = (sum + m.length + m.at(0)) | 0
+    if (--left === 0) return STOP
+  })
+  return { sum }
+}
+
+async function eachText(/** @type {any} */ ws, /** @type {number} */ amount) {
+  const { STOP } = ws.constructor
+  let left = amount
+  let sum = 0
+  await ws.forEach((/** @type {any} */ { text }) => {
+    sum = (sum + text.length + text.charCodeAt(0)) | 0
+    if (--left === 0) return STOP
+  })
+  return { sum }
+}
+
 /** Receives through an object with the interface of browsers. */
 function receiveByEvents(/** @type {any} */ socket, /** @type {Case} */ c, /** @type {number} */ amount) {
   return new Promise((resolve, reject) => {
@@ -139,10 +202,10 @@ async function dialPlain(/** @type {number} */ port) {
 /**
  * @param {string} title
  * @param {boolean} giveCa pass the authority as an option; else the process trusts it already
- * @param {boolean} drain the inner loop in a function of its own
+ * @param {{ binary: Function, text: Function }} ways how messages are received
  * @param {boolean} inMemory TLS by `TlsCodec` over a plain connection
  */
-function nexusContender(title, giveCa, drain = false, inMemory = false) {
+function nexusContender(title, giveCa, ways = { binary: receiveBinary, text: receiveText }, inMemory = false) {
   return {
     title,
     first: 200_000,
@@ -150,7 +213,7 @@ function nexusContender(title, giveCa, drain = false, inMemory = false) {
       const nexus = await loadNexus()
       if (nexus === null) throw new Unavailable('not built')
       const tls = c.secure && giveCa ? { tls: { ca: readFileSync(peers.flood.caFile, 'utf8') } } : {}
-      const receive = c.kind === 'text' ? receiveText : drain ? drainAll : receiveBinary
+      const receive = ways[c.kind]
       return async (/** @type {number} */ amount) => {
         const ws = inMemory
           ? await nexus.WsStream.connectWith(await dialPlain(port(c, peers)), url(c, peers, amount), tls)
@@ -183,9 +246,14 @@ main({
   ],
   contenders: (c) => ({
     ...(c.secure && runtime === 'deno' ? { private: nexusContender('WsStream, `tls.ca` given (by way of node:tls)', true) } : {}),
-    ...(c.secure ? { codec: nexusContender('WsStream, TLS by `TlsCodec`', true, false, true) } : {}),
+    ...(c.secure ? { codec: nexusContender('WsStream, TLS by `TlsCodec`', true, undefined, true) } : {}),
     nexus: nexusContender('WsStream', runtime !== 'deno'),
-    ...(c.kind === 'binary' ? { drain: nexusContender('WsStream, inner loop in a function', runtime !== 'deno', true) } : {}),
+    ...(c.kind === 'binary'
+      ? { drain: nexusContender('WsStream, inner loop in a function', runtime !== 'deno', { binary: drainAll, text: receiveText }) }
+      : {}),
+    forEach: nexusContender('WsStream, forEach', runtime !== 'deno', { binary: eachBinary, text: eachText }),
+    forAwait: nexusContender('WsStream, for await', runtime !== 'deno', { binary: loopBinary, text: loopText }),
+    recv: nexusContender('WsStream, recv()', runtime !== 'deno', { binary: recvBinary, text: recvText }),
     raw: {
       title: 'raw',
       first: 200_000,

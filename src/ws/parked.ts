@@ -5,7 +5,8 @@
 
 import { DESCRIPTOR_ASCII } from '../../assembly/abi.ts'
 import type { CompressionFormat } from '../codec/deflate/format.ts'
-import { ASSEMBLED, DEFLATED, Message, type MessageKind, type MessageSource } from '../codec/ws/message.ts'
+import type { TextDecoding } from '../codec/text.ts'
+import { ASSEMBLED, DEFLATED, Message, type MessageKind, type MessageSource, type OwnedMessage } from '../codec/ws/message.ts'
 import type { InflateOptions } from '../codec/ws/payload-inflater.ts'
 
 /** Bytes after which nothing more is parked: the peer waits, as it does for every consumer that does not read. */
@@ -18,8 +19,10 @@ export const ANSWERED: number = 128
 const NOTHING = new Uint8Array(0)
 
 /** A source of messages. */
-export interface Source extends Pick<MessageSource, 'inflate' | 'utf8'> {
+export interface Source extends Pick<MessageSource, 'inflate' | 'utf8' | 'decoding'> {
   next(): Message | null
+  /** A message that `next` would give, owned, if that costs less than to copy it; null leaves it to `next`. */
+  nextOwned(): OwnedMessage | null
   poll(): boolean
 }
 
@@ -27,7 +30,7 @@ interface Parked {
   readonly kind: MessageKind
   readonly bytes: Uint8Array
   readonly flags: number
-  readonly closeCode: number
+  readonly status: number
   readonly wire: number
 }
 
@@ -59,7 +62,7 @@ export class ParkedMessages implements Source, MessageSource {
   park(message: Message): void {
     const bytes = message.bytes.slice()
     const flags = (message.flags & (15 | DESCRIPTOR_ASCII | DEFLATED)) | ASSEMBLED | ANSWERED
-    this.queue.push({ kind: message.kind, bytes, flags, closeCode: message.closeCode, wire: message.wire })
+    this.queue.push({ kind: message.kind, bytes, flags, status: message.status, wire: message.wire })
     this.bytes += bytes.length + ENTRY_BYTES
   }
 
@@ -79,17 +82,25 @@ export class ParkedMessages implements Source, MessageSource {
     message.live = parked.kind
     message.flags = parked.flags
     message.size = parked.bytes.length
-    message.status = parked.closeCode
+    message.status = parked.status
     message.wire = parked.wire
     this.assembly = parked.bytes
     this.held = message
     return message
   }
 
+  nextOwned(): null {
+    return null
+  }
+
   /** The consumer has left. */
   clear(): void {
     if (this.held !== null) this.held.live = null
     this.queue.length = 0
+  }
+
+  get decoding(): TextDecoding {
+    return this.reader.decoding
   }
 
   inflate(payload: Uint8Array, format: CompressionFormat, options: InflateOptions | undefined): Uint8Array {

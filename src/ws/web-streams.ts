@@ -3,6 +3,7 @@
 import type { BytesInit } from '../codec/inputs.ts'
 import { CloseCode, type OwnedMessage } from '../codec/ws/message.ts'
 import type { CloseInfo } from './closing.ts'
+import type { MessageIterator } from './message-iterator.ts'
 
 /** The two directions. */
 export interface WebSocketStreams {
@@ -16,7 +17,7 @@ export interface WebSocketStreams {
 }
 
 /** The connection under the streams. */
-interface StreamedConnection extends AsyncIterable<OwnedMessage> {
+interface StreamedConnection {
   /** Resolves when it is gone, however that came; never rejects. */
   readonly closed: Promise<CloseInfo>
   sendText(text: string): undefined | Promise<void>
@@ -26,14 +27,16 @@ interface StreamedConnection extends AsyncIterable<OwnedMessage> {
 }
 
 /** @internal */
-export function webStreams(ws: StreamedConnection): WebSocketStreams {
-  const messages = ws[Symbol.asyncIterator]()
+export function webStreams(ws: StreamedConnection, messages: MessageIterator): WebSocketStreams {
   const readable = new ReadableStream<OwnedMessage>(
     {
-      async pull(controller): Promise<void> {
-        const { done, value } = await messages.next()
-        if (done) controller.close()
-        else controller.enqueue(value)
+      pull(controller): undefined | Promise<void> {
+        const message = messages.take()
+        if (message !== null) {
+          controller.enqueue(message)
+          return
+        }
+        return messages.next().then(({ done, value }) => (done ? controller.close() : controller.enqueue(value)))
       },
       async cancel(): Promise<void> {
         await ws.close(CloseCode.Normal)

@@ -16,6 +16,7 @@ import type { Transport } from '../transport/transport.ts'
 import { type CloseInfo, Closing, type ClosingAction, type ReadyState } from './closing.ts'
 import type { Connection, ConnectionUser } from './connection.ts'
 import { linger } from './linger.ts'
+import { MessageIterator } from './message-iterator.ts'
 import type { Opened } from './opening.ts'
 import type { ResolvedOptions, UpgradeRequest } from './options.ts'
 import { OwedPongs } from './owed-pongs.ts'
@@ -150,13 +151,13 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   }
 
   /** The protocol that TLS negotiated (ALPN), if any. */
-  get alpnProtocol(): string | undefined {
-    return this.#transport.alpnProtocol
+  get alpnProtocol(): string | null {
+    return this.#transport.alpnProtocol ?? null
   }
 
   /** The peer's address, when the runtime reports it. */
-  get remoteAddress(): string | undefined {
-    return this.#transport.remoteAddress
+  get remoteAddress(): string | null {
+    return this.#transport.remoteAddress ?? null
   }
 
   // Receiving.
@@ -200,18 +201,10 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
    * Waits for the next message, borrowed; null at the end. Rejects as {@link WsConnection.readable}, with `ConcurrentReceive` when another receiver
    * waits: each would make the other's message stale.
    */
-  async recv(): Promise<Message | null> {
-    if (this.#receiving) throw concurrentReceive()
-    this.#receiving = true
-    try {
-      for (;;) {
-        const message = this.next()
-        if (message !== null) return message
-        if (!(await this.readable())) return null
-      }
-    } finally {
-      this.#receiving = false
-    }
+  recv(): Promise<Message | null> {
+    if (this.#receiving) return Promise.reject(concurrentReceive())
+    const message = this.next()
+    return message === null ? this.#receive() : Promise.resolve(message)
   }
 
   /**
@@ -246,20 +239,12 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   }
 
   /**
-   * Text and binary messages, owned, until the end. Leaving the loop early closes the connection. Throws when the connection fails, and
+   * Text and binary messages, owned, until the end; small ones of one read share a copy until their text or bytes are asked for. Leaving the loop early closes
+   * the connection. Throws when the connection fails, and
    * `ConcurrentReceive` when another loop has not been left or another receiver waits.
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<OwnedMessage, void, undefined> {
-    this.#enter()
-    try {
-      while (await this.readable()) {
-        for (let message = this.next(); message !== null; message = this.next()) {
-          if ((message.flags & CONTROL) === 0) yield message.toOwned()
-        }
-      }
-    } finally {
-      this.#leave(false)
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<OwnedMessage, void, undefined> {
+    return this.#iterate()
   }
 
   /**
@@ -267,7 +252,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
    * the end of the connection they read ahead by up to 64 KiB, as {@link WsConnection.closed} does.
    */
   streams(): WebSocketStreams {
-    return webStreams(this)
+    return webStreams(this, this.#iterate())
   }
 
   // Sending.
@@ -349,6 +334,40 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   #leave(staysOpen: boolean): void {
     this.#looping = false
     if (!staysOpen && this.readyState === 'open') this.close(CloseCode.Normal).catch(() => {})
+  }
+
+  #iterate(): MessageIterator {
+    return new MessageIterator({
+      enter: () => this.#enter(),
+      leave: () => this.#leave(false),
+      take: () => this.#takeOwned(),
+      readable: () => this.readable(),
+    })
+  }
+
+  /** The next text or binary message that has arrived, owned. */
+  #takeOwned(): OwnedMessage | null {
+    for (;;) {
+      const owned = this.#source.nextOwned()
+      if (owned !== null) return owned
+      const message = this.next()
+      if (message === null) return null
+      if ((message.flags & CONTROL) === 0) return message.toOwned()
+    }
+  }
+
+  /** `recv`, when nothing has arrived. */
+  async #receive(): Promise<Message | null> {
+    this.#receiving = true
+    try {
+      while (await this.readable()) {
+        const message = this.next()
+        if (message !== null) return message
+      }
+      return null
+    } finally {
+      this.#receiving = false
+    }
   }
 
   /** Gives the handler what has arrived, up to a message after which it stops or has to be awaited: then what it returned. */
@@ -437,7 +456,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   #control(message: Message): Message {
     const kind = message.flags & 15
     if (kind === OPCODE_CLOSE) {
-      this.#act(this.#closing.onCloseFrame({ code: message.closeCode, reason: message.text }))
+      this.#act(this.#closing.onCloseFrame({ code: message.status, reason: message.text }))
     } else if (kind === OPCODE_PING && (message.flags & ANSWERED) === 0 && this.#options.autoPong && this.#closing.readyState === 'open') {
       if (this.#connection.sender.isBlocked) this.#owedPongs.add(message.bytes)
       else this.#connection.sender.ownPong(message.bytes)

@@ -46,10 +46,11 @@ import { type BytesInit, bytesOf, copyInto, plainLength, within } from '../input
 import { type Codec, type Places, Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
 import { bufferFull, released } from '../reader-errors.ts'
-import type { TextDecoding } from '../text.ts'
+import { TextCutter, type TextDecoding } from '../text.ts'
 import { type FrameReaderOptions, frameLimits, type Role } from './limits.ts'
-import { ASSEMBLED, CloseCode, DEFLATED, Message, type MessageKind } from './message.ts'
+import { ASSEMBLED, CloseCode, DEFLATED, Message, type MessageKind, OwnedMessage } from './message.ts'
 import { MessageInflater } from './message-inflater.ts'
+import { OWNED_ALONE, OWNED_BLOCK, OwnedBlock } from './owned-block.ts'
 import { Parts } from './parts.ts'
 import { type InflateOptions, PayloadInflater } from './payload-inflater.ts'
 import type { DeflateContext } from './permessage-deflate.ts'
@@ -74,8 +75,6 @@ const DEFLATED_KINDS = DEFLATED_TEXTS | (1 << KIND_DEFLATED_BINARY) | (1 << KIND
 const PIECES = DEFLATED_KINDS | (1 << KIND_PART)
 /** Borrowed messages take turns, so that the use of an old one is detected. */
 const RING = 8
-/** ASCII texts are decoded in blocks of this size and cut with `substring`; see docs/architecture.md. */
-const TEXT_BLOCK = 2_048
 /** The record of a reader that has no place: nothing has arrived, and nothing was wrong. Never written. */
 const NO_RECORD = new Int32Array(READER_BYTES >> 2)
 
@@ -104,7 +103,7 @@ export class FrameReader {
 
   private i32: Int32Array = NO_RECORD
   /** @internal */ exports!: CodecExports
-  private readonly text: TextDecoding
+  /** @internal */ readonly decoding: TextDecoding
   /** Where it lives; null while nothing of what has arrived is left, for one that shares places with others. */
   private place: ReaderPlace | null = null
   private readonly places: Places<ReaderPlace> | null
@@ -134,9 +133,11 @@ export class FrameReader {
   private inPlace: number
   /** Inflates what the application has compressed. */
   private payloads: PayloadInflater | null = null
-  private block = ''
-  private blockStart = 0
-  private blockEnd = 0
+  private readonly cutter: TextCutter
+  /** A copy of messages from the one at `sharedStart` on, up to `sharedEnd`: of those that are taken as owned ones. */
+  private shared: OwnedBlock | null = null
+  private sharedStart = 0
+  private sharedEnd = 0
   private failure: ProtocolError | null = null
   /** The memory is no longer ours … */
   private isRetired = false
@@ -167,7 +168,8 @@ export class FrameReader {
     this.maxFrame = maxFrame
     this.maxMessage = maxMessage
     this.compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(capacity * compactAt)
-    this.text = codec.text
+    this.decoding = codec.text
+    this.cutter = new TextCutter(codec.text)
 
     const ring = Array.from({ length: RING }, () => new Message(this))
     for (let i = 0; i < RING; i++) (ring[i] as Message).follower = ring[(i + 1) % RING] as Message
@@ -201,6 +203,25 @@ export class FrameReader {
     message.size = word >>> DESCRIPTOR_LENGTH_SHIFT
     message.flags = word & (DESCRIPTOR_KIND_MASK | DESCRIPTOR_ASCII)
     return message
+  }
+
+  /**
+   * As {@link FrameReader.next}, for a text or binary message in place, owned: small ones of a read share a copy. Null for all others, which are left to
+   * `next`, and where that is null. @internal
+   */
+  nextOwned(): OwnedMessage | null {
+    if (this.cursor === this.end && !this.parse()) return null
+    const at = this.cursor
+    const word = this.i32[at + 1] as number
+    const kind = word & DESCRIPTOR_KIND_MASK
+    if (kind > OPCODE_BINARY) return null
+    this.held.live = null
+    const offset = this.i32[at] as number
+    if (offset >= this.sharedEnd) this.share(offset)
+    this.cursor = at + 2
+    const size = word >>> DESCRIPTOR_LENGTH_SHIFT
+    const place = ((offset - this.sharedStart) << 1) | ((word & DESCRIPTOR_ASCII) >> 4)
+    return new OwnedMessage(kind === OPCODE_TEXT ? 'text' : 'binary', this.shared as OwnedBlock, size, size, place)
   }
 
   /** Whether a whole message is ready for `next`. Parses and joins the bytes that have arrived. */
@@ -404,7 +425,9 @@ export class FrameReader {
     if (place === null || places === null) return
     this.place = null
     this.i32 = NO_RECORD
-    this.words = this.table = this.cursor = this.end = this.limit = this.blockEnd = this.onlyTarget = 0
+    this.words = this.table = this.cursor = this.end = this.limit = this.onlyTarget = this.sharedEnd = 0
+    this.shared = null
+    this.cutter.clear()
     places.giveBack(place)
   }
 
@@ -448,6 +471,8 @@ export class FrameReader {
   commit(address: number, length: number): void {
     this.exports.readerCommit(this.record, address, within(length, this.limit - address))
     this.unparsed = true
+    this.cutter.end = 0
+    this.sharedEnd = 0
   }
 
   /** Whether the last parse found anything except control frames. @internal */
@@ -505,15 +530,7 @@ export class FrameReader {
 
   /** @internal */
   textAt(offset: number, length: number, ascii: boolean): string {
-    if (!ascii) return this.text.utf8(this.u8, offset, offset + length)
-    const end = offset + length
-    if (offset < this.blockStart || end > this.blockEnd) {
-      if (length > TEXT_BLOCK / 2) return this.text.latin1(this.u8, offset, end)
-      this.blockStart = offset
-      this.blockEnd = Math.min(offset + TEXT_BLOCK, this.get(READER_HEAD))
-      this.block = this.text.latin1(this.u8, offset, this.blockEnd)
-    }
-    return this.block.substring(offset - this.blockStart, end - this.blockStart)
+    return this.cutter.text(this.u8, offset, length, ascii, this.get(READER_HEAD))
   }
 
   /** @internal */
@@ -530,12 +547,12 @@ export class FrameReader {
 
   /** @internal */
   utf8(bytes: Uint8Array): string {
-    return this.text.utf8(bytes, 0, bytes.length)
+    return this.decoding.utf8(bytes, 0, bytes.length)
   }
 
   /** @internal */
   assembledText(length: number, ascii: boolean): string {
-    return ascii ? this.text.latin1(this.parts.bytes, 0, length) : this.text.utf8(this.parts.bytes, 0, length)
+    return ascii ? this.decoding.latin1(this.parts.bytes, 0, length) : this.decoding.utf8(this.parts.bytes, 0, length)
   }
 
   /** Everything parsed has been taken: parses the bytes received since. True when that gave a message. */
@@ -544,7 +561,6 @@ export class FrameReader {
     if (this.isUnusual) this.beforeParsing()
     this.held.live = null
     if (this.unparsed) {
-      this.blockEnd = 0
       const count = this.exports.readerParse(this.record)
       this.cursor = this.table
       this.end = this.table + count * (DESCRIPTOR_BYTES >> 2)
@@ -553,6 +569,23 @@ export class FrameReader {
     }
     this.makeWay()
     return false
+  }
+
+  /** Copies the message at `offset`, the next one, and those behind it that share its block. */
+  private share(offset: number): void {
+    let to = offset
+    for (let at = this.cursor; at !== this.end; at += 2) {
+      const word = this.i32[at + 1] as number
+      const length = word >>> DESCRIPTOR_LENGTH_SHIFT
+      const next = (this.i32[at] as number) + length
+      const isAlone = length >= OWNED_ALONE
+      if ((word & DESCRIPTOR_KIND_MASK) > OPCODE_BINARY || ((isAlone || next - offset > OWNED_BLOCK) && at !== this.cursor)) break
+      to = next
+      if (isAlone) break
+    }
+    this.shared = new OwnedBlock(this.u8.slice(offset, to), this.decoding)
+    this.sharedStart = offset
+    this.sharedEnd = to
   }
 
   private beforeParsing(): void {
@@ -598,7 +631,7 @@ export class FrameReader {
   /** The close frame whose payload lies at `offset`. */
   private closeAt(offset: number, length: number): { code: number; reason: string } {
     if (length < 2) return { code: CloseCode.NoStatus, reason: '' }
-    return { code: this.view.getUint16(offset), reason: this.text.utf8(this.u8, offset + 2, offset + length) }
+    return { code: this.view.getUint16(offset), reason: this.decoding.utf8(this.u8, offset + 2, offset + length) }
   }
 
   /** The message that was taken last is stale from here on. */

@@ -4,6 +4,8 @@ import { DESCRIPTOR_ASCII, OPCODE_CLOSE } from '../../../assembly/abi.ts'
 import { UsageError } from '../../errors.ts'
 import { showsItself } from '../../printing.ts'
 import type { CompressionFormat } from '../deflate/format.ts'
+import type { TextDecoding } from '../text.ts'
+import { OWNED_ALONE, OwnedBlock } from './owned-block.ts'
 import type { InflateOptions } from './payload-inflater.ts'
 
 /** The kind of a message (RFC 6455 section 5.6 and 5.5). */
@@ -33,6 +35,7 @@ export const CloseCode = {
 export interface MessageSource {
   readonly u8: Uint8Array
   readonly view: DataView
+  readonly decoding: TextDecoding
   /** The buffer of a message that was received in parts. */
   readonly assembly: Uint8Array
   /** Text of an in-place message. */
@@ -141,12 +144,12 @@ export class Message {
     return this.source.utf8(this.inflate(format, options))
   }
 
-  /** The payload byte at `index`, or `undefined` outside the payload and for an index that is not a whole number. Allocates nothing. */
-  at(index: number): number | undefined {
+  /** The payload byte at `index`; null outside the payload and for an index that is not a whole number. Allocates nothing. */
+  at(index: number): number | null {
     this.check()
     // A string would be concatenated with the offset instead of added, and reach another connection's memory.
-    if (!isIndex(index) || index >= this.size) return undefined
-    return this.flags & ASSEMBLED ? this.source.assembly[index] : this.source.u8[this.offset + index]
+    if (!isIndex(index) || index >= this.size) return null
+    return (this.flags & ASSEMBLED ? this.source.assembly[index] : this.source.u8[this.offset + index]) as number
   }
 
   /** Unsigned 8-bit number at `index`. This and the following methods allocate nothing and throw `RangeError` outside the payload and for an index that is not a whole number. */
@@ -174,17 +177,25 @@ export class Message {
     return this.dataView(index, 8).getFloat64(this.offset + index, littleEndian)
   }
 
-  /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Of any other, 0. */
-  get closeCode(): number {
+  /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Null for any other. */
+  get closeCode(): number | null {
     this.check()
-    return (this.flags & 15) === OPCODE_CLOSE ? this.status : 0
+    return (this.flags & 15) === OPCODE_CLOSE ? this.status : null
   }
 
   /** A copy that stays valid. */
   toOwned(): OwnedMessage {
-    const kind = this.kind
-    const data = kind === 'text' || kind === 'close' ? this.text : this.bytes.slice()
-    return this.flags & DEFLATED ? OwnedMessage.deflated(kind, data, this.wire) : new OwnedMessage(kind, data, this.closeCode)
+    const { kind, closeCode, wireLength } = this
+    const isAscii = (this.flags & DESCRIPTOR_ASCII) !== 0
+    return new OwnedMessage(kind, this.ownData(), closeCode ?? wireLength, this.size, isAscii ? 1 : 0)
+  }
+
+  private ownData(): string | Uint8Array<ArrayBuffer> | OwnedBlock {
+    const isText = hasText(this.kind)
+    // A short one costs less as a string.
+    if (isText && this.size < OWNED_ALONE) return this.text
+    const bytes = this.bytes.slice() as Uint8Array<ArrayBuffer>
+    return isText ? new OwnedBlock(bytes, this.source.decoding) : bytes
   }
 
   private dataView(index: number, width: number): DataView {
@@ -204,8 +215,13 @@ export class Message {
   }
 }
 
+/** Is its data a string? */
+function hasText(kind: MessageKind): boolean {
+  return kind === 'text' || kind === 'close'
+}
+
 /** Of a close message, what it says of the end. */
-function closeOf({ kind, closeCode }: Message | OwnedMessage): { closeCode?: number } {
+function closeOf({ kind, closeCode }: Message | OwnedMessage): { closeCode?: number | null } {
   return kind === 'close' ? { closeCode } : {}
 }
 
@@ -221,48 +237,74 @@ function stale(): never {
   )
 }
 
-/** A message that owns its data: what `for await` and the WHATWG streams give. */
+/** A message that owns its data, which is made when it is first asked for: what `for await` and the WHATWG streams give. */
 export class OwnedMessage {
   static {
     showsItself(this.prototype, (it) => ({ kind: it.kind, length: it.length, ...closeOf(it) }))
   }
 
-  #wire = -1
+  /** Its data, or the block in which it lies. */
+  #data: string | Uint8Array<ArrayBuffer> | OwnedBlock
+  /** Its offset there, times two, and one more when it is ASCII. */
+  readonly #place: number
+  /** Payload bytes, -1 while that is not known. */
+  readonly #size: number
+  /** Of a close message its code, of others their payload bytes on the wire; null while that is not known. */
+  readonly #status: number | null
 
+  /** @param data a string for text (and the reason of a close), bytes for the rest */
+  constructor(kind: MessageKind, data: string | Uint8Array<ArrayBuffer>, closeCode?: number | null)
+  /** One whose data may lie in a block. @internal */
+  constructor(kind: MessageKind, data: string | Uint8Array<ArrayBuffer> | OwnedBlock, status: number, size: number, place: number)
   constructor(
     /** What it is. */
     readonly kind: MessageKind,
-    /** A string for text (and the reason of a close), bytes for the rest. */
-    readonly data: string | Uint8Array<ArrayBuffer>,
-    /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Of any other, 0. */
-    readonly closeCode: number = 0,
-  ) {}
+    data: string | Uint8Array<ArrayBuffer> | OwnedBlock,
+    status: number | null = null,
+    size: number = -1,
+    place: number = 0,
+  ) {
+    this.#data = data
+    this.#place = place
+    this.#size = size
+    this.#status = status
+  }
 
-  /** One that was compressed. @internal */
-  static deflated(kind: MessageKind, data: string | Uint8Array<ArrayBuffer>, wire: number): OwnedMessage {
-    const message = new OwnedMessage(kind, data)
-    message.#wire = wire
-    return message
+  /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Null for any other. */
+  get closeCode(): number | null {
+    return this.kind === 'close' ? this.#status : null
+  }
+
+  /** A string for text (and the reason of a close), bytes for the rest. The bytes have an `ArrayBuffer` of their own. */
+  get data(): string | Uint8Array<ArrayBuffer> {
+    const data = this.#data
+    if (!(data instanceof OwnedBlock)) return data
+    // The block is let go of.
+    this.#data = hasText(this.kind) ? data.text(this.#place >> 1, this.#size, (this.#place & 1) !== 0) : data.take(this.#place >> 1, this.#size)
+    return this.#data
   }
 
   /** Payload bytes as they were received: of a compressed message (RFC 7692) those before inflating, otherwise {@link OwnedMessage.length}. */
   get wireLength(): number {
-    return this.#wire < 0 ? this.length : this.#wire
+    return this.kind === 'close' ? this.length : (this.#status ?? this.length)
   }
 
   /** The data as a string. */
   get text(): string {
-    return typeof this.data === 'string' ? this.data : new TextDecoder().decode(this.data)
+    const { data } = this
+    return typeof data === 'string' ? data : new TextDecoder().decode(data)
   }
 
-  /** The data as bytes; of a close message, the reason without the code. */
+  /** The data as bytes, with an `ArrayBuffer` of their own; of a close message, the reason without the code. */
   get bytes(): Uint8Array<ArrayBuffer> {
-    return typeof this.data === 'string' ? new TextEncoder().encode(this.data) : this.data
+    const data = this.#data
+    if (data instanceof OwnedBlock && hasText(this.kind)) return data.copy(this.#place >> 1, this.#size)
+    return typeof data === 'string' ? new TextEncoder().encode(data) : (this.data as Uint8Array<ArrayBuffer>)
   }
 
   /** Payload bytes. */
   get length(): number {
-    return this.bytes.length
+    return this.#size < 0 ? this.bytes.length : this.#size
   }
 
   /** `JSON.parse` of {@link OwnedMessage.text}. */

@@ -171,3 +171,62 @@ test('messages that are read ahead while nobody receives keep what is known of t
   server.destroy()
   await ended
 })
+
+describe('every way to receive', () => {
+  type Seen = [kind: string, text: string]
+  const WAYS: Record<string, (ws: WsStream, seen: Seen[]) => Promise<unknown>> = {
+    next: async (ws, seen) => {
+      while (await ws.readable()) for (let m = ws.next(); m !== null; m = ws.next()) seen.push([m.kind, m.text])
+    },
+    recv: async (ws, seen) => {
+      for (let m = await ws.recv(); m !== null; m = await ws.recv()) seen.push([m.kind, m.text])
+    },
+    forEach: (ws, seen) => ws.forEach((m) => seen.push([m.kind, m.text])),
+    'forEach that waits': (ws, seen) =>
+      ws.forEach(async (m) => {
+        await null
+        seen.push([m.kind, m.text])
+      }),
+    'for await': async (ws, seen) => {
+      const kept = []
+      for await (const m of ws) kept.push(m)
+      for (const { kind, text } of kept) seen.push([kind, text])
+    },
+    streams: async (ws, seen) => {
+      const reader = ws.streams().readable.getReader()
+      for (let next = await reader.read(); !next.done; next = await reader.read()) seen.push([next.value.kind, next.value.text])
+    },
+  }
+  const random = new Random(11)
+  const SENT = Array.from({ length: 60 }, (_, i) => {
+    const length = random.pick([0, 5, 100, 1_023, 1_024, 5_000, 40_000])
+    return {
+      text: (i % 3 === 0 ? `${i} é€` : `${i} ascii `).repeat(Math.ceil(length / 8)),
+      isText: i % 5 !== 1,
+      compress: i % 2 === 0,
+      ping: i % 7 === 3,
+    }
+  })
+
+  test.each(Object.entries(WAYS))('%s: compressed and other messages, between pings, in any cut', async (_, receive) => {
+    for (const maxDelivery of [300, 100_000]) {
+      const world = makeWorld()
+      const { client, server } = await openPair(world, {
+        memory: { maxDelivery },
+        connect: { perMessageDeflate: true, bufferCapacity: 4_096 },
+        accept: { perMessageDeflate: true },
+      })
+      const seen: Seen[] = []
+      const receiving = receive(client, seen)
+      for (const { text, isText, compress, ping } of SENT) {
+        if (ping) await server.sendPing()
+        await (isText ? server.sendText(text, { compress }) : server.sendBinary(new TextEncoder().encode(text), { compress }))
+      }
+      const closing = server.close()
+      await receiving
+      await closing
+      const data = seen.filter(([kind]) => kind === 'text' || kind === 'binary')
+      expect(data).toEqual(SENT.map(({ text, isText }) => [isText ? 'text' : 'binary', text]))
+    }
+  })
+})
