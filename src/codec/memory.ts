@@ -147,11 +147,19 @@ function noDeflate(): never {
   throw new UsageError('OptionUnsupported', 'this codec was made without the binary for compressed data')
 }
 
+/** What a region has beside it for a while. */
+interface Annex {
+  /** 0 for nothing. */
+  start: number
+  bytes: number
+}
+
 /** Where a region lies; it says nothing about its holders. */
 interface Extent {
   readonly memory: CodecMemory
   readonly start: number
   readonly bytes: number
+  readonly annex: Annex
 }
 
 /** A run of linear memory that belongs to one connection. Keep it for as long as its bytes can be reached: it keeps them alive. */
@@ -169,8 +177,27 @@ export class Region {
     readonly bytes: number,
     /** Gives the memory back; called at most once. */
     private readonly giveBack: (region: Region) => void,
+    /** @internal */ readonly annex: Annex = { start: 0, bytes: 0 },
   ) {
     this.cursor = start
+  }
+
+  /**
+   * Memory for a while, in addition to the region's own, which must have none; a multiple of 64 bytes. Goes back with the region at the latest. Allocates
+   * nothing. Returns its address, 0 when there is no room.
+   */
+  takeAnnex(bytes: number): number {
+    this.annex.bytes = bytes
+    this.annex.start = this.memory.take(bytes)
+    return this.annex.start
+  }
+
+  /** Gives the annex back, if there is one. */
+  giveAnnex(): void {
+    const { start, bytes } = this.annex
+    if (start === 0) return
+    this.annex.start = 0
+    this.memory.give(start, bytes)
   }
 
   /** Carves the next `bytes` off the region, 64-byte aligned. The region was made large enough by its owner's own sum. */
@@ -355,22 +382,25 @@ export class Codec {
   private regionIn(take: (memory: CodecMemory) => number, size: number, besides = 0): Region {
     for (const memory of this.memories) {
       const start = take(memory)
-      if (start !== 0) return this.watched({ memory, start, bytes: size })
+      if (start !== 0) return this.watched(memory, start, size)
     }
     const usual = this.memories.length === 0 ? Math.min(FIRST_MEMORY_PAGES, this.memoryPages) : this.memoryPages
     const pages = Math.max(usual, Math.ceil((size + besides + FIRST_REGION) / PAGE))
     const memory = new CodecMemory(this.module, new WebAssembly.Memory({ initial: pages, maximum: pages }), this.compileDeflate)
     this.memories.push(memory)
-    return this.watched({ memory, start: take(memory), bytes: size })
+    return this.watched(memory, take(memory), size)
   }
 
-  private watched(extent: Extent): Region {
-    const region = new Region(extent.memory, extent.start, extent.bytes, this.giveBack)
-    this.forgotten.register(region, extent, region)
+  private watched(memory: CodecMemory, start: number, bytes: number): Region {
+    const annex = { start: 0, bytes: 0 }
+    const region = new Region(memory, start, bytes, this.giveBack, annex)
+    this.forgotten.register(region, { memory, start, bytes, annex }, region)
     return region
   }
 
-  private reclaim({ memory, start, bytes }: Extent): void {
+  private reclaim({ memory, start, bytes, annex }: Extent): void {
+    if (annex.start !== 0) memory.give(annex.start, annex.bytes)
+    annex.start = 0
     memory.give(start, bytes)
     // The last memory is kept: the next connection is likely, and instantiation costs up to 0.6 ms.
     if (memory.isEmpty && this.memories.length > 1) this.memories.splice(this.memories.indexOf(memory), 1)

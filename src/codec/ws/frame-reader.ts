@@ -328,6 +328,7 @@ export class FrameReader {
     this.cursor = this.end = this.table
     this.unparsed = false
     this.parts.end()
+    this.inflater?.release()
     this.inflater = null
     this.makeInflater = null
     this.failure = null
@@ -372,11 +373,6 @@ export class FrameReader {
     // Its state takes memory from the first compressed message on.
     this.makeInflater = () => new MessageInflater(region, context, this.parts, this.maxMessage)
     this.set(READER_DEFLATE, 1)
-    const maxFrame = Number(this.view.getBigUint64(this.record + READER_MAX_FRAME, true))
-    // Peers compress what cannot be made shorter, too: a message that is within its limit must not be too long for a frame by that.
-    if (maxFrame >= this.maxMessage) {
-      this.view.setBigUint64(this.record + READER_MAX_FRAME, BigInt(Math.max(maxFrame, MessageInflater.wireBound(this.maxMessage))), true)
-    }
   }
 
   // For adapters that read into fixed places of the buffer.
@@ -503,6 +499,20 @@ export class FrameReader {
     this.unparsed = this.buffered !== 0
   }
 
+  /**
+   * Takes all that has arrived up to a close message, which is returned; null when there is none. Nothing in front of it is inflated, or put
+   * together. @internal
+   */
+  dropToClose(): Message | null {
+    while (this.cursor !== this.end || this.parse()) {
+      const at = this.cursor
+      const word = this.i32[at + 1] as number
+      if ((word & DESCRIPTOR_KIND_MASK) === OPCODE_CLOSE) return this.nextSpecial(at, word, OPCODE_CLOSE)
+      this.cursor = at + 2
+    }
+    return null
+  }
+
   /** Takes all unparsed bytes away; a message that is held stays valid. @internal */
   drop(): void {
     this.consume(this.buffered)
@@ -536,7 +546,7 @@ export class FrameReader {
     const payloads = this.payloads ?? new PayloadInflater(this.codec, this.maxMessage)
     if (!this.isRetired) this.payloads = payloads
     try {
-      return payloads.inflate(payload, format, options)
+      return payloads.inflate(payload, format, options, !this.isRetired)
     } finally {
       // A message that outlives its reader leaves nothing behind.
       if (this.isRetired) payloads.release()
@@ -545,7 +555,9 @@ export class FrameReader {
 
   /** @internal */
   utf8(bytes: Uint8Array): string {
-    return this.decoding.utf8(bytes, 0, bytes.length)
+    const { length } = bytes
+    const isAscii = bytes.buffer === this.u8.buffer && this.exports.isAsciiRun(bytes.byteOffset, length) !== 0
+    return isAscii ? this.decoding.latin1(bytes, 0, length) : this.decoding.utf8(bytes, 0, length)
   }
 
   /** @internal */
@@ -600,6 +612,7 @@ export class FrameReader {
     this.checkReleased()
     this.isUnusual = false
     this.parts.rest()
+    this.inflater?.rest()
   }
 
   /** Control frames and parts. */
@@ -683,7 +696,7 @@ export class FrameReader {
     const isText = ((DEFLATED_TEXTS >>> kind) & 1) !== 0
     const isLast = kind < OPCODE_CLOSE
     const failure = inflater.inflate(offset, length, isText) ?? (isLast ? inflater.end(isText) : null)
-    if (this.parts.isLarge) this.isUnusual = true
+    if (this.parts.isLarge || inflater.isBorrowing) this.isUnusual = true
     if (failure !== null) this.fail(failure)
     else if (!isLast) this.cursor += 2
     return failure === null && isLast
@@ -704,8 +717,8 @@ export class FrameReader {
     inflater.isReady = false
     const opcode = kind === KIND_DEFLATED_TEXT ? OPCODE_TEXT : OPCODE_BINARY
     const { isOnHeap, start, size } = inflater
-    const where = isOnHeap ? ASSEMBLED | (inflater.isAscii ? DESCRIPTOR_ASCII : 0) : 0
-    const message = this.deliver(isOnHeap ? 0 : start, size, opcode | DEFLATED | where)
+    const flags = (isOnHeap ? ASSEMBLED : 0) | (inflater.isAscii ? DESCRIPTOR_ASCII : 0)
+    const message = this.deliver(isOnHeap ? 0 : start, size, opcode | DEFLATED | flags)
     message.wire = inflater.wireLength
     return message
   }

@@ -315,6 +315,13 @@ export class FrameWriter {
     return frame
   }
 
+  /** A text as UTF-8, in the stage: valid until the next call. Null when it may be longer than that, or than the room that there is. @internal */
+  stageText(text: string): Uint8Array | null {
+    if (text.length * 3 > Math.min(STAGE_BYTES, this.room)) return null
+    const { stageView } = this.home
+    return stageView.subarray(0, UTF8.encodeInto(text, stageView).written)
+  }
+
   // Compressed messages (RFC 7692). One that is compressed becomes a frame, which must be sent: the next one may refer to it.
 
   /**
