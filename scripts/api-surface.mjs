@@ -9,7 +9,15 @@ import ts from 'typescript-5.7'
 const root = fileURLToPath(new URL('../', import.meta.url))
 
 /** The entries, those first whose declaration counts where several have one of that name. */
-const ENTRIES = ['node', 'codec', 'testing', 'deno', 'bun', 'workerd', ...['node', 'deno', 'bun', 'workerd'].map((runtime) => `${runtime}-websocket`)]
+const ENTRIES = [
+  'node',
+  'codec',
+  'testing',
+  'deno',
+  'bun',
+  'workerd',
+  ...['node', 'deno', 'bun', 'workerd'].flatMap((runtime) => [`${runtime}-websocket`, `${runtime}-fetch`]),
+]
 
 /**
  * @typedef {object} Doc

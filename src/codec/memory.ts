@@ -234,7 +234,7 @@ interface Place {
 
 /** How places of one kind are made: their class. */
 interface PlaceKind<P extends Place> {
-  new (region: Region, capacity: number): P
+  new (region: Region, capacity: number, codec: Codec): P
   regionBytes(capacity: number): number
 }
 
@@ -244,9 +244,6 @@ const KEPT_PLACES = 4
 /** Places of one size, which connections use in turn: the one that was given back last is the next one, so that few pages are touched. */
 export class Places<P extends Place> {
   private readonly idle: P[] = []
-  private users = 0
-  /** Users that became garbage without having quit. */
-  private readonly forgotten = new FinalizationRegistry<null>(() => this.onQuit())
 
   constructor(
     private readonly codec: Codec,
@@ -254,31 +251,20 @@ export class Places<P extends Place> {
     private readonly capacity: number,
   ) {}
 
-  /** `user` is there, which may need one now and then. */
-  join(user: object): void {
-    this.users++
-    this.forgotten.register(user, null, user)
-  }
-
-  /** It is gone, and has given back what it had. Nothing is kept for nobody. */
-  quit(user: object): void {
-    if (this.forgotten.unregister(user)) this.onQuit()
-  }
-
   /** One that is nobody's. Its bytes are those of its last user. */
   take(): P {
-    return this.idle.pop() ?? new this.kind(this.codec.region(this.kind.regionBytes(this.capacity)), this.capacity)
-  }
-
-  private onQuit(): void {
-    this.users--
-    if (this.users === 0) for (const place of this.idle.splice(0)) place.region.release()
+    return this.idle.pop() ?? new this.kind(this.codec.region(this.kind.regionBytes(this.capacity)), this.capacity, this.codec)
   }
 
   /** The system neither reads into it nor writes from it, and nothing refers to it any more. */
   giveBack(place: P): void {
-    if (this.idle.length < KEPT_PLACES) this.idle.push(place)
+    if (this.idle.length < KEPT_PLACES && this.codec.hasUsers) this.idle.push(place)
     else place.region.release()
+  }
+
+  /** Nobody is left who may need one. */
+  clear(): void {
+    for (const place of this.idle.splice(0)) place.region.release()
   }
 }
 
@@ -295,6 +281,7 @@ export class Codec {
 
   private readonly memories: CodecMemory[] = []
   private readonly kinds = new Map<PlaceKind<Place>, Map<number, Places<Place>>>()
+  private users = 0
   private compiled: WebAssembly.Module | null = null
   private compiledDeflate: WebAssembly.Module | null = null
   private readonly giveBack = (region: Region): void => {
@@ -303,6 +290,8 @@ export class Codec {
   }
   /** Regions that became garbage without having been released. */
   private readonly forgotten = new FinalizationRegistry<Extent>((extent) => this.reclaim(extent))
+  /** Users that became garbage without having quit. */
+  private readonly forgottenUsers = new FinalizationRegistry<null>(() => this.onQuit())
 
   /**
    * @param source the compiled module, or a function that gives the binary as text (called on first use)
@@ -356,6 +345,28 @@ export class Codec {
   deflateRegion(bytes: number): Region {
     if (this.deflateSource === noDeflate) noDeflate()
     return this.regionIn((memory) => memory.takeBesideTables(align(bytes)), align(bytes), TABLES_BYTES)
+  }
+
+  /** `user` is there, and may need a place now and then. */
+  join(user: object): void {
+    this.users++
+    this.forgottenUsers.register(user, null, user)
+  }
+
+  /** Somebody may need a place that is kept. */
+  get hasUsers(): boolean {
+    return this.users > 0
+  }
+
+  /** It is gone, and has given back what it had. Nothing is kept for nobody. */
+  quit(user: object): void {
+    if (this.forgottenUsers.unregister(user)) this.onQuit()
+  }
+
+  private onQuit(): void {
+    this.users--
+    if (this.users > 0) return
+    for (const sizes of this.kinds.values()) for (const places of sizes.values()) places.clear()
   }
 
   /** The places of one kind and capacity that this thread's connections share. */

@@ -1,6 +1,6 @@
 /** The ground under a WebSocket: one region of linear memory, its reader and sender, and the transport that fills and drains them. */
 
-import type { Places, Region } from '../codec/memory.ts'
+import type { Codec, Places, Region } from '../codec/memory.ts'
 import { FrameReader } from '../codec/ws/frame-reader.ts'
 import { FrameWriter } from '../codec/ws/frame-writer.ts'
 import type { Role } from '../codec/ws/limits.ts'
@@ -35,15 +35,11 @@ export class Connection implements TransportHandler {
   private lost: Error | null = null
   private isReleased = false
   private user: ConnectionUser
-  /** Memory of its own, or that which it has only while it is busy. */
-  private readonly region: Region | null = null
-  private readonly readers: Places<ReaderPlace> | null = null
-  private readonly writers: Places<WriterPlace> | null = null
+  private readonly codec: Codec
+  /** Memory of its own; null for a connection that has some only while it is busy. */
+  private readonly region: Region | null
   /** Targets that bytes are expected in, a bit for each: their memory is the transport's. */
   private awaited = 0
-  /** Targets are given when the transport asks for them. */
-  readonly giveTarget: ((index: number) => Uint8Array) | undefined
-
   constructor(
     runtime: Runtime,
     readonly transport: Transport,
@@ -54,25 +50,24 @@ export class Connection implements TransportHandler {
   ) {
     this.user = user
     const { codec } = runtime
+    this.codec = codec
     const { bufferCapacity, inPlace, maxReadSize, writeBufferCapacity, deflate } = options
+    let readers: Region | Places<ReaderPlace>
+    let writers: Region | Places<WriterPlace>
     if (transport.asksForTargets === true && deflate === null) {
-      this.readers = codec.places(ReaderPlace, bufferCapacity)
-      this.writers = codec.places(WriterPlace, writeBufferCapacity)
-      this.readers.join(this)
-      this.writers.join(this)
-      this.giveTarget = (index) => {
-        this.awaited |= 1 << index
-        return this.reader.targetAt(index)
-      }
+      this.region = null
+      codec.join(this)
+      readers = codec.places(ReaderPlace, bufferCapacity)
+      writers = codec.places(WriterPlace, writeBufferCapacity)
     } else {
       const bytes = FrameReader.regionBytes(bufferCapacity) + FrameWriter.regionBytes(writeBufferCapacity)
       // What is inflated lies in the memory of what arrives. Until there is any, it is address space and costs nothing.
-      this.region = deflate === null ? codec.region(bytes) : codec.deflateRegion(bytes + deflateBytes(role, deflate.wishes))
+      readers = writers = this.region = deflate === null ? codec.region(bytes) : codec.deflateRegion(bytes + deflateBytes(role, deflate.wishes))
       // Until its last call, the transport may read into it and write from it.
       this.region.lend()
     }
-    this.reader = new FrameReader(codec, { role, ...options }, this.region ?? (this.readers as Places<ReaderPlace>))
-    const writer = new FrameWriter(codec, { role, writeBufferCapacity, maskKeys }, this.region ?? (this.writers as Places<WriterPlace>))
+    this.reader = new FrameReader(codec, { role, ...options }, readers)
+    const writer = new FrameWriter(codec, { role, writeBufferCapacity, maskKeys }, writers)
     this.sender = new Sender(writer, transport, options.maxMessageSize, options.maxBufferedAmount)
     const { targetCount } = transport
     // A transport with one target gets all the remaining room: some runtimes deliver chunks of 512 KiB.
@@ -126,6 +121,11 @@ export class Connection implements TransportHandler {
     if (this.isClosed) this.vacate()
   }
 
+  giveTarget(index: number): Uint8Array {
+    this.awaited |= 1 << index
+    return this.reader.targetAt(index)
+  }
+
   onRead(index: number, length: number): void {
     this.awaited &= ~(1 << index)
     if (this.isReleased) return
@@ -160,8 +160,7 @@ export class Connection implements TransportHandler {
   private vacate(): void {
     this.reader.vacate()
     this.sender.writer.vacate()
-    this.readers?.quit(this)
-    this.writers?.quit(this)
+    this.codec.quit(this)
   }
 }
 

@@ -48,7 +48,7 @@ import type { CodecExports } from '../module.ts'
 import { bufferFull, released } from '../reader-errors.ts'
 import { TextCutter, type TextDecoding } from '../text.ts'
 import { type FrameReaderOptions, frameLimits, type Role } from './limits.ts'
-import { ASSEMBLED, CloseCode, DEFLATED, Message, type MessageKind, OwnedMessage } from './message.ts'
+import { ASSEMBLED, CloseCode, DEFLATED, Message, type MessageKind, type MessageSource, OwnedMessage } from './message.ts'
 import { MessageInflater } from './message-inflater.ts'
 import { OWNED_ALONE, OWNED_BLOCK, OwnedBlock } from './owned-block.ts'
 import { Parts } from './parts.ts'
@@ -77,6 +77,8 @@ const PIECES = DEFLATED_KINDS | (1 << KIND_PART)
 const RING = 8
 /** The record of a reader that has no place: nothing has arrived, and nothing was wrong. Never written. */
 const NO_RECORD = new Int32Array(READER_BYTES >> 2)
+/** What is held before the first message: it has no source, and is stale for ever. */
+const NONE = new Message(null as unknown as MessageSource)
 
 /**
  * Reads WebSocket frames (RFC 6455 section 5) from bytes that arrive in any cut.
@@ -116,8 +118,8 @@ export class FrameReader {
   private words = 0
   private table = 0
   private readonly compactThreshold: number
-  /** The message that was taken last. */
-  private held: Message
+  /** The message that was taken last; one of no ring before the first one has arrived. */
+  private held: Message = NONE
   /** Word indexes of the next descriptor and of the end of those parsed. */
   private cursor = 0
   private end = 0
@@ -170,10 +172,6 @@ export class FrameReader {
     this.compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(capacity * compactAt)
     this.decoding = codec.text
     this.cutter = new TextCutter(codec.text)
-
-    const ring = Array.from({ length: RING }, () => new Message(this))
-    for (let i = 0; i < RING; i++) (ring[i] as Message).follower = ring[(i + 1) % RING] as Message
-    this.held = ring[0] as Message
 
     this.ownsRegion = home === undefined
     this.places = home === undefined || home instanceof Region ? null : home
@@ -421,8 +419,9 @@ export class FrameReader {
     if (place === null || places === null) return
     this.place = null
     this.i32 = NO_RECORD
-    this.words = this.table = this.cursor = this.end = this.limit = this.sharedEnd = this.onlyTarget = 0
-    this.cutter.end = 0
+    this.words = this.table = this.cursor = this.end = this.limit = this.onlyTarget = this.sharedEnd = 0
+    this.shared = null
+    this.cutter.clear()
     places.giveBack(place)
   }
 
@@ -576,7 +575,10 @@ export class FrameReader {
       this.cursor = this.table
       this.end = this.table + count * (DESCRIPTOR_BYTES >> 2)
       this.unparsed = count === TABLE_ENTRIES
-      if (count !== 0) return true
+      if (count !== 0) {
+        if (this.held === NONE) this.makeRing()
+        return true
+      }
     }
     this.makeWay()
     return false
@@ -597,6 +599,13 @@ export class FrameReader {
     this.shared = new OwnedBlock(this.u8.slice(offset, to), this.decoding)
     this.sharedStart = offset
     this.sharedEnd = to
+  }
+
+  /** A connection that never gets a message needs none of these. */
+  private makeRing(): void {
+    const ring = Array.from({ length: RING }, () => new Message(this))
+    for (let i = 0; i < RING; i++) (ring[i] as Message).follower = ring[(i + 1) % RING] as Message
+    this.held = ring[0] as Message
   }
 
   private beforeParsing(): void {

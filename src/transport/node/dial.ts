@@ -23,6 +23,7 @@ export type Lookup = (hostname: string, done: (error: Error | null, addresses: r
 
 /** A socket whose TCP connection is open, and where its bytes land. */
 interface Opening {
+  readonly place: Place
   readonly socket: net.Socket
   readonly landing: Landing
 }
@@ -51,9 +52,9 @@ export function nodeDial(clock: Clock, lookup: Lookup = systemLookup, readsAtOnc
     const tcp = checkTcpOptions(options)
     const tls = address.secure ? checkTlsConfig(options.tls) : null
     if (tls !== null) checkIdentity(tls)
-    const transportOf = ({ socket, landing }: Opening): Transport => {
+    const transportOf = ({ place, socket, landing }: Opening): Transport => {
       if (tcp.noDelay) socket.setNoDelay(true)
-      return new DialedTransport(socket, landing, tls === null && process.platform !== 'win32')
+      return new DialedTransport(socket, 'host' in place ? place : {}, landing, tls === null && process.platform !== 'win32')
     }
     return makeConnection(
       clock,
@@ -62,7 +63,7 @@ export function nodeDial(clock: Clock, lookup: Lookup = systemLookup, readsAtOnc
       (attempt) =>
         new Promise((done, failed) => {
           const begin = (error: Error | null, places: readonly Place[]): void => {
-            if (attempt.signal.aborted) return
+            if (attempt.isAbandoned) return
             if (error !== null) {
               failed(error)
               return
@@ -115,7 +116,7 @@ function startAttempt(
   socket.on('error', failed)
   socket.once('connect', () => {
     socket.off('error', failed)
-    done({ socket, landing })
+    done({ place, socket, landing })
   })
   return () => {
     // An abandoned socket may still fail; that is ignored.

@@ -41,6 +41,12 @@ export interface NodeSocket {
   on(event: string, listener: (...args: any[]) => void): unknown
 }
 
+/** The other end, when it has an address. */
+interface Peer {
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+}
+
 /** Writing, ending and the events, which all Node sockets share. */
 abstract class NodeTransport implements Transport, InboxSource {
   static {
@@ -56,7 +62,6 @@ abstract class NodeTransport implements Transport, InboxSource {
   readonly isSecure: boolean
   readonly serverName: string | undefined
   readonly alpnProtocol: string | undefined
-  readonly remoteAddress: string | undefined
   protected readonly inbox: Inbox = new Inbox(this)
   private progress: WriteProgress = 'nothing'
   /** The last write was not complete when `write` returned, and has called back since: its memory is free. */
@@ -76,13 +81,13 @@ abstract class NodeTransport implements Transport, InboxSource {
     this.handler?.onWritten()
   }
 
-  constructor(protected readonly socket: NodeSocket) {
+  constructor(
+    protected readonly socket: NodeSocket,
+    private readonly peer: Peer,
+  ) {
     this.isSecure = socket.encrypted === true
     this.serverName = socket.servername || undefined
     this.alpnProtocol = socket.alpnProtocol || undefined
-    const { remoteAddress, remotePort } = socket
-    this.remoteAddress =
-      remoteAddress === undefined ? undefined : `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`
     const { inbox } = this
     socket.on('error', (error: unknown) => {
       this.failure ??= error
@@ -98,6 +103,11 @@ abstract class NodeTransport implements Transport, InboxSource {
       this.failure = socket.errored ?? null
       onClose()
     }
+  }
+
+  get remoteAddress(): string | undefined {
+    const { host, port } = this.peer
+    return host === undefined ? undefined : `${host.includes(':') ? `[${host}]` : host}:${port}`
   }
 
   get lastWrite(): WriteProgress {
@@ -163,22 +173,17 @@ export class DialedTransport extends NodeTransport {
   private turnBytes = 0
   /** It has had its turn. */
   private isResting = false
-  private readonly onNextTurn = (): void => {
-    this.turnBytes = 0
-    if (!this.isResting) return
-    this.isResting = false
-    if (this.inbox.wantsMore) this.readOn()
-  }
 
   constructor(
     socket: NodeSocket,
+    peer: Peer,
     private readonly landing: Landing,
     /** Whether a stop takes effect before the next bytes: not with TLS, and not with Windows' overlapped reads. */
     private readonly stopsAtOnce: boolean,
   ) {
-    super(socket)
+    super(socket, peer)
     landing.receiver = this
-    for (const bytes of landing.early) this.inbox.push(bytes)
+    for (const bytes of landing.early ?? []) this.inbox.push(bytes)
     this.stopped = this.inbox.hasSpill
   }
 
@@ -200,9 +205,17 @@ export class DialedTransport extends NodeTransport {
 
   /** libuv reads 32 times in a row from a socket that always has more: with the handling of the bytes, all others would wait for too long. */
   private countTurn(length: number): void {
-    if (this.turnBytes === 0) setImmediate(this.onNextTurn)
+    if (this.turnBytes === 0) setImmediate(onNextTurn, this)
     this.turnBytes += length
     this.isResting = this.turnBytes >= TURN_BYTES
+  }
+
+  /** @internal */
+  onNextTurn(): void {
+    this.turnBytes = 0
+    if (!this.isResting) return
+    this.isResting = false
+    if (this.inbox.wantsMore) this.readOn()
   }
 
   /** Where the next bytes go. */
@@ -221,6 +234,10 @@ export class DialedTransport extends NodeTransport {
   }
 }
 
+function onNextTurn(transport: DialedTransport): void {
+  transport.onNextTurn()
+}
+
 /** Most bytes that one read of a TLS socket gives: a record's (RFC 8446 section 5.1). */
 export const RECORD_BYTES = 16_384
 /** Most that a read gives that goes to the landing. */
@@ -232,7 +249,7 @@ export const LANDING_BYTES = 65_536
  */
 export class Landing {
   receiver: DialedTransport | null = null
-  readonly early: Uint8Array[] = []
+  early: Uint8Array[] | null = null
 
   /**
    * @param bytes shared with others, where reads are reported before the next one begins
@@ -253,6 +270,7 @@ export class Landing {
     buffer: (): Uint8Array => this.receiver?.nextBuffer() ?? this.bytes,
     callback: (length: number, buffer: Uint8Array): boolean => {
       if (this.receiver !== null) return this.receiver.onRead(length, buffer)
+      this.early ??= []
       this.early.push(buffer.slice(0, length))
       return false
     },
@@ -265,7 +283,7 @@ class AcceptedTransport extends NodeTransport {
   readonly asksForTargets = true
 
   constructor(socket: NodeSocket, early: Uint8Array | undefined) {
-    super(socket)
+    super(socket, { host: socket.remoteAddress, port: socket.remotePort })
     const { inbox } = this
     if (early !== undefined) inbox.push(early.slice())
     let hasFailed = false

@@ -226,6 +226,8 @@ describe('places that are used in turn', () => {
 
   test('the one that was given back last is the next one, and of those that nobody has four are kept', () => {
     const codec = open()
+    const [one, two] = [{}, {}]
+    codec.join(one)
     const places = codec.places(Desk, 1_024)
     expect(codec.places(Desk, 1_024)).toBe(places)
     expect(codec.places(Desk, 2_048)).not.toBe(places)
@@ -239,15 +241,13 @@ describe('places that are used in turn', () => {
     // The others’ memory is anybody’s.
     const [, , , , fifth, sixth] = desks
     expect([codec.region(2_048).start, codec.region(2_048).start]).toEqual([fifth?.region.start, sixth?.region.start])
-    const [one, two] = [{}, {}]
-    places.join(one)
-    places.join(two)
-    places.quit(one)
-    places.quit(one)
+    codec.join(two)
+    codec.quit(one)
+    codec.quit(one)
     expect(places.take()).toBe(desks[0])
     places.giveBack(desks[0] as Desk)
     // Without anybody who may need one, none is kept.
-    places.quit(two)
+    codec.quit(two)
     expect(places.take()).not.toBe(desks[0])
     expect(desks.map(({ region }) => (region as unknown as { released: boolean }).released)).not.toContain(false)
   })

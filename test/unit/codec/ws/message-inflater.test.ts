@@ -101,7 +101,18 @@ describe('failures', () => {
     [100, 'text'],
     [101, 'text'],
   ])('of a message of 100 bytes, maxMessageSize %i gives %s', (maxMessageSize, expected) => {
-    for (const text of ['x'.repeat(100), 'é'.repeat(50)]) expect(feed(open({ maxMessageSize }), message(text))[0]?.split(' ')[0]).toBe(expected)
+    for (const text of ['x'.repeat(100), 'é'.repeat(50)]) {
+      expect(feed(open({ maxMessageSize }), message(text))[0]?.split(' ')[0]).toBe(expected)
+      // In two fragments, at each place.
+      const payload = new ZlibMessages().compress(utf8(text))
+      for (let at = 0; at <= payload.length; at++) {
+        const fragments = [
+          frame({ fin: false, rsv: RSV1, opcode: 1, payload: payload.subarray(0, at) }),
+          frame({ opcode: 0, payload: payload.subarray(at) }),
+        ]
+        expect(feed(open({ maxMessageSize }), ...fragments)[0]?.split(' ')[0]).toBe(expected)
+      }
+    }
   })
   test('the limit is that of what comes out: an incompressible message of exactly the limit passes, a bomb is stopped where it is passed', () => {
     const noise = Uint8Array.from({ length: 70_000 }, (_, i) => ((i * 2_654_435_761) >>> 13) & 255)

@@ -26,7 +26,7 @@ function open({ stopsAtOnce = true, isKeen = true } = {}): Reading {
     resume: () => resumed++,
   }) as unknown as NodeSocket
   const landing = new Landing(new Uint8Array(64 * KIB), 64 * KIB)
-  const transport = new DialedTransport(socket, landing, stopsAtOnce)
+  const transport = new DialedTransport(socket, {}, landing, stopsAtOnce)
   const handler = {
     onRead: (_: number, length: number) => {
       delivered += length
@@ -110,7 +110,7 @@ function openThrifty(landing: Landing, size: number) {
     readableEnded: false,
     resume() {},
   }) as unknown as NodeSocket
-  const transport = new DialedTransport(socket, landing, true)
+  const transport = new DialedTransport(socket, {}, landing, true)
   const targets = [0, 1].map(() => new Uint8Array(size))
   const given: number[] = []
   const got: number[][] = []
