@@ -389,10 +389,13 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
       this.#connection.resume()
       return
     }
+    if (closing.drops) {
+      this.#drop()
+      return
+    }
     const ready = reader.poll()
     this.#pacemaker?.onBytes(reader.sawData)
-    if (closing.drops) this.#drop()
-    else if (!ready) this.#pull()
+    if (!ready) this.#pull()
     else if (this.#waiter !== null) this.#wake(this.#waiter)
     else this.#readAhead()
   }
@@ -531,9 +534,8 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     const reader = this.#reader
     this.#parked?.clear()
     this.#unpark()
-    for (let message = reader.next(); message !== null; message = reader.next()) {
-      if ((message.flags & 15) === OPCODE_CLOSE) this.#control(message)
-    }
+    const close = reader.dropToClose()
+    if (close !== null) this.#control(close)
     if (this.#closing.readyState === 'closed') this.#settle()
     else if (reader.error !== null) this.#decide()
     else this.#connection.resume()

@@ -23,6 +23,10 @@ export function pairsOf(init: FieldsInit | undefined, what: string): [name: stri
   for (const pair of Symbol.iterator in init ? (init as Iterable<unknown>) : Object.entries(init)) {
     if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string') throw refusedList(what, init)
     const [name, value] = pair as [string, unknown]
+    if (typeof value === 'string') {
+      list.push([name, value])
+      continue
+    }
     for (const one of Array.isArray(value) ? value : [value]) {
       const written = fieldText(one, `${what}: the value of ${nameField(name)}`)
       if (written !== undefined) list.push([name, written])

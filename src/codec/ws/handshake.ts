@@ -158,7 +158,7 @@ export class ClientHandshake {
     checkFields('hello.headers', hello.headers)
     if (!Array.isArray(hello.protocols)) throw refused('hello.protocols', 'a list of tokens', hello.protocols)
     listProtocols(hello.protocols)
-    const out = new HeadWriter(reader, writer)
+    const out = new HeadWriter(writer)
     this.reader = reader
     this.offered = hello.protocols
     this.wishes = hello.deflate ?? null
@@ -321,7 +321,7 @@ export class ServerHandshake {
     checkParts(reader, writer, maxHead, maxHeaders)
     this.reader = reader
     this.writer = writer
-    this.out = new HeadWriter(reader, writer)
+    this.out = new HeadWriter(writer)
   }
 
   /** The request, when its head has arrived. Throws `HandshakeError` for what is not HTTP. */

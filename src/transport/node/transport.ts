@@ -147,10 +147,18 @@ abstract class NodeTransport implements Transport, InboxSource {
   abstract readOn(): void
 }
 
-/** A socket that we opened: the kernel writes into linear memory. */
+/**
+ * A socket that we opened: the kernel writes into linear memory. A quiet connection of a thrifty user has none: what arrives is copied from the landing that
+ * it shares with others, and a read that fills the landing is followed by one that goes to a target.
+ */
 export class DialedTransport extends NodeTransport {
   readonly targetCount = 2
+  readonly asksForTargets = true
   private stopped = false
+  /** The target that the next read goes to; null when it goes to the landing. */
+  private target: Uint8Array | null = null
+  /** The last read was as long as one that went to the landing can be. */
+  private isBusy = false
   /** Counted in this turn. */
   private turnBytes = 0
   /** It has had its turn. */
@@ -174,12 +182,18 @@ export class DialedTransport extends NodeTransport {
     this.stopped = this.inbox.hasSpill
   }
 
+  override start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
+    this.landing.limit((targets[0] as Uint8Array).length)
+    super.start(handler, targets)
+  }
+
   /** Node's `onread` callback. */
   onRead(length: number, buffer: Uint8Array): boolean {
     const { inbox } = this
     if (this.stopsAtOnce && length >= COUNTED) this.countTurn(length)
-    if (buffer === inbox.target) inbox.filled(length)
-    else inbox.push(buffer.slice(0, length))
+    this.isBusy = length >= Math.min(this.landing.most, buffer.length)
+    if (buffer === this.target) inbox.filled(length)
+    else inbox.pass(buffer, length)
     this.stopped = inbox.hasBytes || this.isResting
     return !this.stopped
   }
@@ -194,11 +208,10 @@ export class DialedTransport extends NodeTransport {
   /** Where the next bytes go. */
   nextBuffer(): Uint8Array {
     const { inbox } = this
-    const { target } = inbox
-    if (target === null || inbox.hasSpill) return this.landing.scratch()
     // With one chunk held and one ahead, both targets are taken; when reading really stops, that is over before it goes on.
-    if (inbox.isAhead && !this.stopsAtOnce) return this.landing.scratch()
-    return target
+    const goesElsewhere = inbox.hasSpill || (inbox.isAhead && !this.stopsAtOnce) || (inbox.isThrifty && !this.isBusy)
+    this.target = goesElsewhere ? null : inbox.target
+    return this.target ?? this.landing.bytes
   }
 
   override readOn(): void {
@@ -208,20 +221,36 @@ export class DialedTransport extends NodeTransport {
   }
 }
 
-/** Where bytes land before there is a transport, and when both targets are taken. */
+/** Most bytes that one read of a TLS socket gives: a record's (RFC 8446 section 5.1). */
+export const RECORD_BYTES = 16_384
+/** Most that a read gives that goes to the landing. */
+export const LANDING_BYTES = 65_536
+
+/**
+ * Where bytes land before there is a transport, when both targets are taken, and on quiet connections. They are taken from there in the call that reports
+ * them, so that all sockets of a thread share the bytes.
+ */
 export class Landing {
   receiver: DialedTransport | null = null
   readonly early: Uint8Array[] = []
-  private buffer: Uint8Array | null = null
 
-  scratch(): Uint8Array {
-    this.buffer ??= new Uint8Array(16_384)
-    return this.buffer
+  /**
+   * @param bytes shared with others, where reads are reported before the next one begins
+   * @param most bytes that a read into it gives
+   */
+  constructor(
+    public bytes: Uint8Array,
+    readonly most: number,
+  ) {}
+
+  /** No read shall give more than `size` bytes. */
+  limit(size: number): void {
+    if (size < this.bytes.length) this.bytes = this.bytes.subarray(0, size)
   }
 
   /** The option of that name of `net.connect` and `tls.connect`. */
   readonly onread: { readonly buffer: () => Uint8Array; readonly callback: (length: number, buffer: Uint8Array) => boolean } = {
-    buffer: (): Uint8Array => this.receiver?.nextBuffer() ?? this.scratch(),
+    buffer: (): Uint8Array => this.receiver?.nextBuffer() ?? this.bytes,
     callback: (length: number, buffer: Uint8Array): boolean => {
       if (this.receiver !== null) return this.receiver.onRead(length, buffer)
       this.early.push(buffer.slice(0, length))
@@ -233,6 +262,7 @@ export class Landing {
 /** A socket that came from a server: its bytes arrive as `'data'`. */
 class AcceptedTransport extends NodeTransport {
   readonly targetCount = 1
+  readonly asksForTargets = true
 
   constructor(socket: NodeSocket, early: Uint8Array | undefined) {
     super(socket)

@@ -1,5 +1,6 @@
 /** The WebSockets standard (https://websockets.spec.whatwg.org), section by section, over memory. */
 
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { type WebSocket, type WebSocketClass, type WebSocketOptions, webSocketClass } from '../../../src/faces/websocket.ts'
 import { memoryPair } from '../../../src/transport/memory/pair.ts'
@@ -941,6 +942,7 @@ describe('listeners', () => {
       Object.prototype.toString.call(new MessageEvent('message')),
       true,
     ])
+    expect(`${JSON.stringify(it)} ${inspect(it)}`).not.toContain('"x"')
     expect([it.timeStamp > 0, it.timeStamp]).toEqual([true, it.timeStamp])
     const Class = it.constructor as typeof MessageEvent
     const copy = new Class(it.type, it as unknown as MessageEventInit)

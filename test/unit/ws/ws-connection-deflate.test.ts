@@ -1,6 +1,6 @@
 /** Compression of messages (RFC 7692), from the handshake to the end. */
 
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { HandshakeError } from '../../../src/errors.ts'
 import { memoryPair } from '../../../src/transport/memory/pair.ts'
 import type { DeflateOptions } from '../../../src/ws/options.ts'
@@ -166,6 +166,26 @@ describe('what is compressed', () => {
     server.destroy()
   })
 
+  test.each([341, 342, 1_023, 1_024, 5_000])('a text of %i characters is encoded once, into linear memory', async (length) => {
+    const { client, server } = await openPair(makeWorld(), { connect: { perMessageDeflate: true }, accept: { perMessageDeflate: true } })
+    const text = 'é'.repeat(length)
+    const once = vi.spyOn(TextEncoder.prototype, 'encodeInto')
+    const onHeap = vi.spyOn(TextEncoder.prototype, 'encode')
+    try {
+      for (const compress of [undefined, true, false]) {
+        once.mockClear()
+        client.sendText(text, { compress })
+        expect([once.mock.calls.length, onHeap.mock.calls.length]).toEqual([1, 0])
+        expect((await server.recv())?.text).toBe(text)
+      }
+    } finally {
+      once.mockRestore()
+      onHeap.mockRestore()
+    }
+    client.destroy()
+    server.destroy()
+  })
+
   test.each([true, false])('compress: %s keeps sends of one tick together, where nothing was agreed on', async (compress) => {
     const world = makeWorld()
     const { ws, writes } = await openClientTo(world)
@@ -237,6 +257,20 @@ describe('what ends the connection', () => {
     await expect(ws.recv()).rejects.toMatchObject({ code: 'ReservedBitsSet', closeCode: 1002 })
     ws.destroy()
   })
+})
+
+test('after our own close, what is dropped is not inflated', async () => {
+  const world = makeWorld()
+  const { ws, peer } = await openClientTo(world, { perMessageDeflate: true }, {}, 'Sec-WebSocket-Extensions: permessage-deflate\r\n')
+  const closed = ws.close()
+  // Inflating any of it would find that it is broken.
+  const broken = Uint8Array.of(0xc1, 2, 7, 0)
+  peer.send(broken)
+  await world.settle()
+  peer.send(Buffer.concat([broken, Uint8Array.of(0x41, 2, 7, 0), Uint8Array.of(0x80, 0, 0x88, 2, 3, 0xe9)]))
+  await world.settle()
+  peer.end.end()
+  expect(await closed).toEqual({ code: 1001, reason: '', wasClean: true, error: null })
 })
 
 test('messages that are read ahead while nobody receives keep what is known of them', async () => {
