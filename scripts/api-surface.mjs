@@ -8,7 +8,7 @@ import ts from 'typescript-5.7'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 
-/** The entries, those first whose declaration counts where several have one of that name. */
+/** The entries, but for `compat`, whose names are documented by the packages that they are of; those first whose declaration counts where several have one of that name. */
 const ENTRIES = ['node', 'codec', 'testing', 'deno', 'bun', 'workerd', ...['node', 'deno', 'bun', 'workerd'].map((runtime) => `${runtime}-websocket`)]
 
 /**

@@ -10,10 +10,10 @@ writeFileSync('dist/cli.js', readFileSync('dist/cli.js', 'utf8').replace(/\n?\/\
 rmSync('dist/cli.js.map')
 chmodSync('dist/cli.js', 0o755)
 
-const runtimes = ['node', 'deno', 'bun', 'workerd']
-const entries = [...runtimes, 'codec', 'testing', ...runtimes.map((runtime) => `${runtime}-websocket`)].map(
-  (entry) => `build/types/src/entry/${entry}.d.ts`,
-)
+const entries = [
+  ...['node', 'deno', 'bun', 'workerd', 'codec', 'testing'],
+  ...['node-websocket', 'deno-websocket', 'bun-websocket', 'workerd-websocket', 'node-ws', 'deno-ws', 'bun-ws'],
+].map((entry) => `build/types/src/entry/${entry}.d.ts`)
 rmSync('dist/types', { recursive: true, force: true })
 for (const [file, text] of visibleDeclarations(entries)) {
   const target = file.replace(/^build/, 'dist')
