@@ -111,8 +111,15 @@ export default {
   ],
   input: Object.fromEntries(
     [
-      ...['node', 'deno', 'bun', 'workerd', 'codec', 'testing', 'cli'],
-      ...['node-websocket', 'deno-websocket', 'bun-websocket', 'workerd-websocket', 'node-ws', 'deno-ws', 'bun-ws'],
+      'node',
+      'deno',
+      'bun',
+      'workerd',
+      'codec',
+      'testing',
+      'cli',
+      ...['node', 'deno', 'bun', 'workerd'].flatMap((runtime) => [`${runtime}-websocket`, `${runtime}-fetch`]),
+      ...['node-ws', 'deno-ws', 'bun-ws'],
     ].map((name) => [name, `build/js/src/entry/${name}.js`]),
   ),
   external: [/^node:/, /^cloudflare:/, './codec.wasm', './deflate.wasm'],

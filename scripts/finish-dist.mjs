@@ -10,10 +10,11 @@ writeFileSync('dist/cli.js', readFileSync('dist/cli.js', 'utf8').replace(/\n?\/\
 rmSync('dist/cli.js.map')
 chmodSync('dist/cli.js', 0o755)
 
-const entries = [
-  ...['node', 'deno', 'bun', 'workerd', 'codec', 'testing'],
-  ...['node-websocket', 'deno-websocket', 'bun-websocket', 'workerd-websocket', 'node-ws', 'deno-ws', 'bun-ws'],
-].map((entry) => `build/types/src/entry/${entry}.d.ts`)
+const runtimes = ['node', 'deno', 'bun', 'workerd']
+const ofWs = ['node-ws', 'deno-ws', 'bun-ws']
+const entries = [...runtimes, 'codec', 'testing', ...ofWs, ...runtimes.flatMap((runtime) => [`${runtime}-websocket`, `${runtime}-fetch`])].map(
+  (entry) => `build/types/src/entry/${entry}.d.ts`,
+)
 rmSync('dist/types', { recursive: true, force: true })
 for (const [file, text] of visibleDeclarations(entries)) {
   const target = file.replace(/^build/, 'dist')

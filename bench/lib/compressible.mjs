@@ -7,7 +7,7 @@ import { book, frame, trade } from '../codec/streams.mjs'
 
 /** @type {Record<string, { count: number, make: (random: Random) => string }>} */
 const KINDS = {
-  trade: { count: 20_000, make: trade },
+  trade: { count: 10_000, make: trade },
   depth: { count: 4_000, make: (random) => book(random, 10) },
   snapshot: { count: 600, make: (random) => book(random, 100) },
   '4KiB': { count: 600, make: (random) => book(random, 84) },

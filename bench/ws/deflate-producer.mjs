@@ -60,6 +60,7 @@ const server = net.createServer((socket) => {
     if (head.endsWith('\r\n\r\n')) flood(socket, head)
   })
 })
+for (const kind of ['trade', 'depth', 'snapshot']) await runOf(kind, true)
 server.listen(0, '127.0.0.1', () => {
   process.stdout.write(`${JSON.stringify({ port: /** @type {net.AddressInfo} */ (server.address()).port })}\n`)
 })

@@ -36,6 +36,8 @@ export interface RestEnvironment {
 export interface RestContext {
   readonly nexus: typeof Nexus
   readonly env: RestEnvironment
+  /** What a client receives when the runtime's own server answers with what `make` resolves to. Missing where there is no such server. */
+  readonly answerWith?: (make: () => Promise<Response>) => Promise<Response>
 }
 
 /** One check. */

@@ -213,7 +213,22 @@ withHost('fetch gives standard responses', async (context, host) => {
       [...[200, true, 'application/json', 'POST', '/saw?a=1'], 7],
     )
     ok(saw.rawHeaders.includes('application/json'), 'its fields are sent')
-    equal(posted.url, `${host.url}/saw?a=1`)
+    equal([posted.url, posted.redirected, posted.type, posted.bodyUsed], [`${host.url}/saw?a=1`, false, 'basic', true])
+    const first = await pool.fetch('/bytes?n=1000')
+    const clone = first.clone()
+    for (const response of [clone, clone.clone(), first]) {
+      equal([response.url, response.headers.get('Content-Length')], [`${host.url}/bytes?n=1000`, '1000'])
+      sameBytes(new Uint8Array(await response.arrayBuffer()), pattern(1_000))
+    }
+    const pieces: Uint8Array[] = []
+    for await (const piece of (await pool.fetch('/bytes?n=1000')).body as unknown as AsyncIterable<Uint8Array>) pieces.push(piece)
+    sameBytes(new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer()), pattern(1_000))
+    const { answerWith } = context
+    if (answerWith !== undefined) {
+      const answered = await answerWith(() => pool.fetch('/status?code=404'))
+      equal([answered.status, answered.headers.get('x-code')], [404, '404'])
+      sameBytes(new Uint8Array(await (await answerWith(() => pool.fetch('/bytes?n=1000'))).arrayBuffer()), pattern(1_000))
+    }
     const large = await pool.fetch('/saw', { method: 'post', body: 'x'.repeat(200_000), headers: { 'X-Name': 'café' } })
     const sawLarge = (await large.json()) as { method: string; length: number; rawHeaders: string[] }
     equal([sawLarge.method, sawLarge.length, sawLarge.rawHeaders.includes('café')], ['POST', 200_000, true])

@@ -27,7 +27,7 @@ const MAY_IMPORT = {
   ws: ['ws', 'handshake', 'codec/ws', 'codec/deflate', 'codec/http', 'codec', 'transport', 'runtime', 'base', 'abi'],
   rest: ['rest', 'codec/http', 'codec/deflate', 'codec', 'transport', 'runtime', 'base', 'abi'],
   // Classes that existing code calls, over ours.
-  faces: ['faces', 'ws', 'handshake', 'codec/ws', 'codec', 'transport', 'runtime', 'base'],
+  faces: ['faces', 'ws', 'rest', 'handshake', 'codec/ws', 'codec/http', 'codec', 'transport', 'runtime', 'base'],
   proxy: ['proxy', 'codec/http', 'codec', 'transport', 'base'],
   testing: ['testing', 'transport', 'base'],
   entry: [

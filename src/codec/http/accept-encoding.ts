@@ -5,9 +5,17 @@ import type { RequestStream } from './request.ts'
 
 const LF = 0x0a
 const CR = 0x0d
-const ACCEPTS = Uint8Array.from('Accept-Encoding: gzip, deflate\r\n', (character) => character.charCodeAt(0))
+/** The value of the field. */
+export const ACCEPTED_CODINGS = 'gzip, deflate'
+
+const ACCEPTS = Uint8Array.from(`Accept-Encoding: ${ACCEPTED_CODINGS}\r\n`, (character) => character.charCodeAt(0))
 /** Up to so many bytes of a body are copied with its head: that costs less than a write of its own. */
 const COPIED = 16_384
+
+/** Whether a request with that field, in lower case, is not made to ask: it does so already, or ranges count the bytes of what is compressed. */
+export function asksItself(name: string): boolean {
+  return name === 'accept-encoding' || name === 'range'
+}
 
 /** A request that asks. */
 export interface AskingRequest {

@@ -26,6 +26,7 @@ class WorkerdTransport implements Transport, InboxSource {
   }
 
   readonly targetCount = 1
+  readonly asksForTargets = true
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined
   lastWrite: WriteProgress = 'nothing'

@@ -3,9 +3,24 @@
 import type * as Nexus from '../../../src/entry/node.ts'
 import { runRestChecks } from '../rest-run.ts'
 
-declare const Deno: { readonly args: readonly string[]; exit(code: number): never }
+declare const Deno: {
+  readonly args: readonly string[]
+  exit(code: number): never
+  serve(options: { port: number; onListen(address: { port: number }): void }, handler: () => Promise<Response>): { shutdown(): Promise<void> }
+}
+
+async function answerWith(make: () => Promise<Response>): Promise<Response> {
+  let server!: { shutdown(): Promise<void> }
+  const port = await new Promise<number>((resolve) => {
+    server = Deno.serve({ port: 0, onListen: (address) => resolve(address.port) }, make)
+  })
+  const response = await fetch(`http://127.0.0.1:${port}/`)
+  const copy = new Response(await response.arrayBuffer(), response)
+  await server.shutdown()
+  return copy
+}
 
 const entry = new URL('../../../dist/deno.js', import.meta.url)
 const nexus = (await import(entry.href)) as typeof Nexus
-await runRestChecks({ nexus, env: JSON.parse(Deno.args[0] as string) }, (line) => console.log(line))
+await runRestChecks({ nexus, env: JSON.parse(Deno.args[0] as string), answerWith }, (line) => console.log(line))
 Deno.exit(0)
