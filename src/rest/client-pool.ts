@@ -107,7 +107,8 @@ export class ClientPool {
   readonly _$core: PoolCore
   readonly #place: PoolPlace
   readonly #timeout: number
-  readonly #fetching: FetchPlace
+  /** @internal */
+  readonly _$fetching: FetchPlace
 
   /** For the static methods, and for classes that are derived from this one. */
   constructor(made: OpenPool) {
@@ -116,7 +117,7 @@ export class ClientPool {
     this.#place = place
     this.#timeout = timeout
     const { clock, respond = respondBy } = core.runtime
-    this.#fetching = { ...place, timeout, clock, respond, send: (build, options) => this.#run(build, options) }
+    this._$fetching = { ...place, timeout, clock, respond, send: (build, options) => this.#run(build, options) }
   }
 
   /**
@@ -250,7 +251,7 @@ export class ClientPool {
    * {@link ClientPool.request}; a URL must be of the pool's server, and below its base path. Redirects are not followed. Rejects with a `TypeError` whose `cause` is the {@link RestError}, or with the signal's reason.
    */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-    return poolFetch(this.#fetching, input, init)
+    return poolFetch(this._$fetching, input, init)
   }
 
   /**

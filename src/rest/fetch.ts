@@ -27,7 +27,7 @@ export interface FetchPlace {
 }
 
 /** Fetch standard, "redirect status". */
-const REDIRECT = new Set([301, 302, 303, 307, 308])
+export const REDIRECT: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 /** Fields that the connection sets itself. */
 const OWN = new Set(['connection', 'host', 'content-length', 'transfer-encoding', 'keep-alive', 'expect', 'te', 'upgrade'])
 /** A path and query that a URL keeps as they are: no character that it would escape, and no segment that begins with a dot, which may be a step up. */
@@ -51,7 +51,7 @@ export async function poolFetch(place: FetchPlace, input: string | URL | Request
   const { target, request, redirect, signal } = readFetch(input, init, (url) => targetOf(place, url))
   try {
     const { body } = request
-    const sent = body instanceof ReadableStream ? await readBody(place, body, signal) : body
+    const sent = body instanceof ReadableStream ? await wholeBody(place, body, signal) : body
     const left = timeout === 0 ? 0 : Math.max(1, since + timeout - clock.now())
     const build = (writer: RequestWriter): HttpRequest => buildFetch(writer, request, target.path, sent)
     const response = await place.send(build, { timeout: left, decompress: true, signal: signal ?? undefined })
@@ -60,10 +60,16 @@ export async function poolFetch(place: FetchPlace, input: string | URL | Request
     if (status > 599) throw unusable(response, `the status of the response is ${status}, and a Response takes none over 599`)
     return place.respond(response, target.url, false)
   } catch (error) {
-    if (signal?.aborted) throw signal.reason
-    if (error instanceof NexusError) throw new TypeError(error instanceof RestError ? 'fetch failed' : error.message, { cause: error })
-    throw error
+    throw fetchFailure(error, signal)
   }
+}
+
+/** What a `fetch` rejects with: the signal's reason, or a `TypeError`. */
+export function fetchFailure(error: unknown, signal: AbortSignal | null): unknown {
+  if (signal?.aborted) return signal.reason
+  if (!(error instanceof NexusError)) return error
+  const isOfCaller = error instanceof UsageError || error instanceof EncodeError
+  return new TypeError(isOfCaller ? error.message : 'fetch failed', { cause: error })
 }
 
 /** Where the requested URL leads, which has to be of this pool. */
@@ -85,7 +91,11 @@ export function targetOf({ origin, basePath }: Pick<FetchPlace, 'origin' | 'base
 }
 
 /** The whole body, within the signal and the limit of the request; a source that is too slow is stopped. */
-async function readBody({ clock, timeout }: FetchPlace, body: ReadableStream<Uint8Array>, signal: AbortSignal | null): Promise<Uint8Array> {
+export async function wholeBody(
+  { clock, timeout }: Pick<FetchPlace, 'clock' | 'timeout'>,
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal | null,
+): Promise<Uint8Array> {
   const since = clock.now()
   const reader = body.getReader()
   let giveUp!: (reason: unknown) => void
@@ -101,7 +111,7 @@ async function readBody({ clock, timeout }: FetchPlace, body: ReadableStream<Uin
     const pieces: Uint8Array[] = []
     for (;;) {
       const { done, value } = await Promise.race([reader.read(), givenUp])
-      if (done) return join(pieces)
+      if (done) return joined(pieces)
       if (!(value instanceof Uint8Array)) throw new UsageError('InvalidOption', `a body gives Uint8Arrays, but this one gave ${nameValue(value)}`)
       pieces.push(value)
     }
@@ -115,7 +125,8 @@ async function readBody({ clock, timeout }: FetchPlace, body: ReadableStream<Uin
   }
 }
 
-function join(pieces: readonly Uint8Array[]): Uint8Array {
+/** Pieces of a body in one. */
+export function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const [first] = pieces
   if (first !== undefined && pieces.length === 1) return first
   const all = new Uint8Array(pieces.reduce((bytes, piece) => bytes + piece.length, 0))
@@ -128,7 +139,7 @@ function join(pieces: readonly Uint8Array[]): Uint8Array {
 }
 
 /** The request in a slot's memory. A body that has no room there is sent from where it is. */
-function buildFetch(writer: RequestWriter, { method, fields }: FetchRequest, path: string, body: string | Uint8Array | null): HttpRequest {
+export function buildFetch(writer: RequestWriter, { method, fields }: FetchRequest, path: string, body: string | Uint8Array | null): HttpRequest {
   const begin = (): RequestBuilder => {
     const builder = writer.request(method, path) as RequestBuilder
     let asks = writer.hasDefault(asksItself)
@@ -154,7 +165,8 @@ async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {
   yield body
 }
 
-function unusable(response: OwnedResponse, message: string): RestError {
+/** The error for a response that cannot be given. */
+export function unusable(response: OwnedResponse, message: string): RestError {
   return new RestError('ResponseInvalid', message, { fault: 'remote', requestSent: 'fully', phase: 'body', response })
 }
 

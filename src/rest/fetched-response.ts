@@ -5,6 +5,10 @@ import type { OwnedResponse } from '../codec/http/response.ts'
 /** Statuses whose responses have no body (Fetch standard, "null body status"). */
 const NULL_BODY = new Set([101, 103, 204, 205, 304])
 
+export function hasNoBody(status: number): boolean {
+  return NULL_BODY.has(status)
+}
+
 /** A standard response that knows where it came from. Servers accept it as an answer: its body and its fields are the platform's. */
 export class FetchedResponse extends Response {
   readonly #url: string
@@ -38,7 +42,7 @@ export class FetchedResponse extends Response {
 
 /** The body of a response as `fetch` has it. */
 export function bodyOf({ status, body }: OwnedResponse): Uint8Array<ArrayBuffer> | null {
-  return NULL_BODY.has(status) ? null : (body as Uint8Array<ArrayBuffer>)
+  return hasNoBody(status) ? null : (body as Uint8Array<ArrayBuffer>)
 }
 
 /** What was received as a standard response. @param received with a status that a `Response` can have: up to 599 */

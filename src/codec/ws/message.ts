@@ -127,8 +127,8 @@ export class Message {
   }
 
   /**
-   * The payload, inflated: for feeds that compress inside their messages. Valid as long as the message. `deflate-raw` may end with a last block or after a
-   * sync flush. Throws `InvalidOption`, and a `CompressionError` for data that is broken, ends too early, is followed by something else
+   * The payload, inflated: for feeds that compress inside their messages. As {@link Message.bytes}, it may be a view of linear memory, valid as long as the
+   * message, and read-only by contract. `deflate-raw` may end with a last block or after a sync flush. Throws `InvalidOption`, and a `CompressionError` for data that is broken, ends too early, is followed by something else
    * (`UnexpectedData`), or would become larger than `maxSize` (`OutputTooLarge`).
    *
    * ```ts

@@ -1,3 +1,4 @@
+import { constants, deflateRawSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { CODEC_TEXT } from '../../../../src/codec/binary.ts'
 import { DEFLATE_TEXT } from '../../../../src/codec/deflate/binary.ts'
@@ -100,7 +101,18 @@ describe('failures', () => {
     [100, 'text'],
     [101, 'text'],
   ])('of a message of 100 bytes, maxMessageSize %i gives %s', (maxMessageSize, expected) => {
-    for (const text of ['x'.repeat(100), 'é'.repeat(50)]) expect(feed(open({ maxMessageSize }), message(text))[0]?.split(' ')[0]).toBe(expected)
+    for (const text of ['x'.repeat(100), 'é'.repeat(50)]) {
+      expect(feed(open({ maxMessageSize }), message(text))[0]?.split(' ')[0]).toBe(expected)
+      // In two fragments, at each place.
+      const payload = new ZlibMessages().compress(utf8(text))
+      for (let at = 0; at <= payload.length; at++) {
+        const fragments = [
+          frame({ fin: false, rsv: RSV1, opcode: 1, payload: payload.subarray(0, at) }),
+          frame({ opcode: 0, payload: payload.subarray(at) }),
+        ]
+        expect(feed(open({ maxMessageSize }), ...fragments)[0]?.split(' ')[0]).toBe(expected)
+      }
+    }
   })
   test('the limit is that of what comes out: an incompressible message of exactly the limit passes, a bomb is stopped where it is passed', () => {
     const noise = Uint8Array.from({ length: 70_000 }, (_, i) => ((i * 2_654_435_761) >>> 13) & 255)
@@ -121,6 +133,19 @@ describe('failures', () => {
     expect(other.next()).toBe(null)
     expect(other.error).toMatchObject({ code: 'MessageTooLarge', closeCode: 1009, detail: { accumulated: 100_001, max: 100_000 } })
   })
+})
+
+test('2^31 zeros cost maxMessageSize', () => {
+  const million = deflateRawSync(new Uint8Array(1 << 20), { finishFlush: constants.Z_FULL_FLUSH })
+  const payload = concat(...new Array<Uint8Array>(2_048).fill(million))
+  const reader = open({ maxMessageSize: 4 << 20 })
+  let fed = 0
+  for (const bytes = frame({ rsv: RSV1, opcode: 2, payload }); reader.error === null && fed < bytes.length; fed += 50_000) {
+    reader.read(bytes.subarray(fed, fed + 50_000))
+    expect(reader.next()).toBe(null)
+  }
+  expect(reader.error).toMatchObject({ code: 'MessageTooLarge', detail: { accumulated: (4 << 20) + 1, max: 4 << 20 } })
+  expect(fed).toBeLessThan(100_000)
 })
 
 describe('the bytes of a message on the wire are limited, too: a peer can send empty blocks for ever', () => {
