@@ -20,42 +20,42 @@ interface Timer {
  */
 export class VirtualClock implements Clock {
   static {
-    showsItself(this.prototype, (it) => ({ now: it.time, pending: it.timers.size }))
+    showsItself(this.prototype, (it) => ({ now: it.#time, pending: it.#timers.size }))
   }
 
   /** Unordered: there are few, and each is looked at once per firing. */
-  private readonly timers = new Set<Timer>()
-  private time: number
+  readonly #timers = new Set<Timer>()
+  #time: number
   /** The last advance; the next one waits for it. */
-  private last: Promise<void> = Promise.resolve()
+  #last: Promise<void> = Promise.resolve()
 
   /** @param start the first value of `now()`, in ms. Default 0 */
   constructor(start: number = 0) {
-    this.time = checkNumber('start', start, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'ms')
+    this.#time = checkNumber('start', start, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'ms')
   }
 
   /** How many timers are set: 0 when nothing waits for time to pass. */
   get pending(): number {
-    return this.timers.size
+    return this.#timers.size
   }
 
   /** Milliseconds of virtual time. */
   now(): number {
-    return this.time
+    return this.#time
   }
 
   /** Calls `callback` once virtual time has advanced by `delay` ms. Returns a handle for `clear`. */
   set(callback: () => void, delay: number): unknown {
     if (typeof callback !== 'function') throw refused('callback', 'a function', callback)
     checkNumber('delay', delay, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 'ms')
-    const timer: Timer = { at: this.time + Math.max(0, delay), callback }
-    this.timers.add(timer)
+    const timer: Timer = { at: this.#time + Math.max(0, delay), callback }
+    this.#timers.add(timer)
     return timer
   }
 
   /** Cancels a timer; harmless when it has fired. */
   clear(timer: unknown): void {
-    this.timers.delete(timer as Timer)
+    this.#timers.delete(timer as Timer)
   }
 
   /**
@@ -67,12 +67,12 @@ export class VirtualClock implements Clock {
    */
   advance(ms: number): Promise<void> {
     checkNumber('ms', ms, 0, Number.MAX_SAFE_INTEGER, 'ms')
-    const result = this.last.then(() => this.run(ms))
-    this.last = result.catch(() => {})
+    const result = this.#last.then(() => this.#run(ms))
+    this.#last = result.catch(() => {})
     return result
   }
 
-  private async run(ms: number): Promise<void> {
+  async #run(ms: number): Promise<void> {
     // A message is a task of its own: every microtask that can run does so before it comes, however long the chain. No timer is used,
     // so it works where those are replaced too.
     const { port1, port2 } = new MessageChannel()
@@ -83,14 +83,14 @@ export class VirtualClock implements Clock {
       })
     try {
       await settle()
-      const end = this.time + ms
-      for (let timer = this.next(end); timer !== null; timer = this.next(end)) {
-        this.timers.delete(timer)
-        this.time = timer.at
+      const end = this.#time + ms
+      for (let timer = this.#next(end); timer !== null; timer = this.#next(end)) {
+        this.#timers.delete(timer)
+        this.#time = timer.at
         timer.callback()
         await settle()
       }
-      this.time = end
+      this.#time = end
     } finally {
       port1.close()
       port2.close()
@@ -98,9 +98,9 @@ export class VirtualClock implements Clock {
   }
 
   /** The first timer up to `end`. */
-  private next(end: number): Timer | null {
+  #next(end: number): Timer | null {
     let first: Timer | null = null
-    for (const timer of this.timers) if (timer.at <= end && (first === null || timer.at < first.at)) first = timer
+    for (const timer of this.#timers) if (timer.at <= end && (first === null || timer.at < first.at)) first = timer
     return first
   }
 }

@@ -1,11 +1,11 @@
-/** The declarations that ship: what is absent is null. */
+/** The declarations that ship: what is absent is null, and nothing internal shows. */
 
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
-import { ts } from './source.ts'
+import { nodesOf, readSources, ts } from './source.ts'
 
 const ENTRIES = fileURLToPath(new URL('../../dist/types/src/entry/', import.meta.url))
 
@@ -113,4 +113,27 @@ test('… which is seen in members, results and arguments of callbacks, and not 
      export declare const make: (name?: string) => Maker | null`,
   )
   expect(undefinedAnswers([file])).toEqual(['Event.name', 'Maker.find()', 'Maker.found'])
+})
+
+/** Members that are not for users: those of private and protected kind, and ours by name. */
+function internals(text: string): string[] {
+  const tree = ts.createSourceFile('types.d.ts', text, ts.ScriptTarget.ESNext, true)
+  return [...nodesOf(tree)].flatMap((node) => {
+    if (!ts.isClassElement(node) && !ts.isTypeElement(node) && !ts.isParameter(node)) return []
+    const name = node.name?.getText(tree) ?? ''
+    const flags = ts.getCombinedModifierFlags(node as ts.Declaration)
+    return name.startsWith('_$') || flags & ts.ModifierFlags.Private ? [name] : []
+  })
+}
+
+test('nothing internal shows', () => {
+  const shown = readSources('dist/types').map(({ path, text }) => ({ path, text }))
+  expect(shown.length).toBeGreaterThan(20)
+  expect(shown.flatMap(({ path, text }) => internals(text).map((name) => `${path}#${name}`))).toEqual([])
+  expect(internals('declare class A { private a; #b; _$c: number; d: number; private constructor(private e: number) }')).toEqual([
+    'a',
+    '_$c',
+    '',
+    'e',
+  ])
 })

@@ -46,40 +46,40 @@ const OUTPUT = 18 * 1024
  */
 export class Deflater {
   static {
-    showsItself(this.prototype, (it) => ({ format: it.format, totalDeflated: it.deflated, isDone: it.isDone, released: it.isReleased }))
+    showsItself(this.prototype, (it) => ({ format: it.format, totalDeflated: it.#deflated, isDone: it.isDone, released: it.#isReleased }))
   }
 
-  private readonly region: Region
-  private readonly record: number
-  private readonly piece: number
-  private readonly made: number
-  /** The memory at `piece` and nothing else: what is copied into it can't pass its end. */
-  private readonly buffer: Uint8Array<ArrayBuffer>
-  /** Bytes at `made` that had no room: from … */
-  private from = 0
-  /** … up to here. */
-  private to = 0
-  /** A flush that is not written whole. */
-  private isUnfinished = false
-  /** Nothing was put in since the last sync flush was written. */
-  private isFlushed = false
-  private ended = false
-  private deflated = 0
-  private isReleased = false
+  /** What the data is. */
+  readonly format: CompressionFormat
 
-  constructor(
-    codec: Codec,
-    /** What the data is. */
-    readonly format: CompressionFormat,
-    options: DeflaterOptions = {},
-  ) {
+  readonly #region: Region
+  readonly #record: number
+  readonly #piece: number
+  readonly #made: number
+  /** The memory at `piece` and nothing else: what is copied into it can't pass its end. */
+  readonly #buffer: Uint8Array<ArrayBuffer>
+  /** Bytes at `made` that had no room: from … */
+  #from = 0
+  /** … up to here. */
+  #to = 0
+  /** A flush that is not written whole. */
+  #isUnfinished = false
+  /** Nothing was put in since the last sync flush was written. */
+  #isFlushed = false
+  #ended = false
+  #deflated = 0
+  #isReleased = false
+
+  /** @internal */
+  constructor(codec: Codec, format: CompressionFormat, options: DeflaterOptions = {}) {
+    this.format = format
     const number = formatNumber(format)
     const { windowBits } = withDefaults(DEFLATER_OPTIONS, options) as Required<DeflaterOptions>
-    this.region = codec.deflateRegion(deflaterBytes(windowBits, PIECE) + align(PIECE) + align(OUTPUT))
-    this.record = carveDeflater(this.region, windowBits, PIECE, number)
-    this.piece = this.region.carve(PIECE)
-    this.made = this.region.carve(OUTPUT)
-    this.buffer = this.region.memory.u8.subarray(this.piece, this.piece + PIECE)
+    this.#region = codec.deflateRegion(deflaterBytes(windowBits, PIECE) + align(PIECE) + align(OUTPUT))
+    this.#record = carveDeflater(this.#region, windowBits, PIECE, number)
+    this.#piece = this.#region.carve(PIECE)
+    this.#made = this.#region.carve(OUTPUT)
+    this.#buffer = this.#region.memory.u8.subarray(this.#piece, this.#piece + PIECE)
   }
 
   /**
@@ -88,34 +88,36 @@ export class Deflater {
    * `ArrayBuffer` and no view of one, and for an unknown `flush`; `Released` after {@link Deflater.release}.
    */
   deflate(input: BytesInit, output: BytesInit, flush: Flush = 'none'): DecodeStep {
-    this.checkUsable()
+    this.#checkUsable()
     const from = bytesOf('input', input)
     const to = bytesOf('output', output)
     const asked = flushNumber(flush)
-    const { view, u8, deflate } = this.region.memory
-    const { record, piece, made } = this
+    const { view, u8, deflate } = this.#region.memory
+    const record = this.#record
+    const piece = this.#piece
+    const made = this.#made
     let consumed = 0
     let produced = 0
     for (;;) {
-      const some = Math.min(this.to - this.from, to.length - produced)
-      to.set(u8.subarray(made + this.from, made + this.from + some), produced)
-      this.from += some
-      this.deflated += some
+      const some = Math.min(this.#to - this.#from, to.length - produced)
+      to.set(u8.subarray(made + this.#from, made + this.#from + some), produced)
+      this.#from += some
+      this.#deflated += some
       produced += some
-      if (this.from < this.to || this.ended) return { consumed, produced }
+      if (this.#from < this.#to || this.#ended) return { consumed, produced }
       const length = Math.min(PIECE, from.length - consumed)
-      const isWritten = asked === FLUSH_NONE || (asked === FLUSH_SYNC && this.isFlushed)
-      if (length === 0 && isWritten && !this.isUnfinished) return { consumed, produced }
-      copyInto(this.buffer, 0, from.subarray(consumed, consumed + length), length)
+      const isWritten = asked === FLUSH_NONE || (asked === FLUSH_SYNC && this.#isFlushed)
+      if (length === 0 && isWritten && !this.#isUnfinished) return { consumed, produced }
+      copyInto(this.#buffer, 0, from.subarray(consumed, consumed + length), length)
       const now = consumed + length === from.length ? asked : FLUSH_NONE
       view.setUint32(record + COMPRESS_OUTPUT, made, true)
       const result = deflate.deflate(record, piece, piece + within(length, PIECE), made + OUTPUT, now)
       consumed += view.getUint32(record + COMPRESS_INPUT, true) - piece
-      this.from = 0
-      this.to = view.getUint32(record + COMPRESS_OUTPUT, true) - made
-      this.isUnfinished = result === DEFLATE_FULL
-      this.isFlushed = now === FLUSH_SYNC && result !== DEFLATE_FULL
-      this.ended = result === DEFLATE_DONE
+      this.#from = 0
+      this.#to = view.getUint32(record + COMPRESS_OUTPUT, true) - made
+      this.#isUnfinished = result === DEFLATE_FULL
+      this.#isFlushed = now === FLUSH_SYNC && result !== DEFLATE_FULL
+      this.#ended = result === DEFLATE_DONE
     }
   }
 
@@ -138,35 +140,35 @@ export class Deflater {
 
   /** The end of the data is written: `flush` was `finish`, and all of it had room. */
   get isDone(): boolean {
-    return this.ended && this.from === this.to
+    return this.#ended && this.#from === this.#to
   }
 
   /** Bytes produced since the start or the last reset. */
   get totalDeflated(): number {
-    return this.deflated
+    return this.#deflated
   }
 
   /** Back to the first byte of data, with no history. */
   reset(): void {
-    this.checkUsable()
-    this.region.memory.deflate.deflateReset(this.record)
-    this.deflated = 0
-    this.from = 0
-    this.to = 0
-    this.isUnfinished = false
-    this.isFlushed = false
-    this.ended = false
+    this.#checkUsable()
+    this.#region.memory.deflate.deflateReset(this.#record)
+    this.#deflated = 0
+    this.#from = 0
+    this.#to = 0
+    this.#isUnfinished = false
+    this.#isFlushed = false
+    this.#ended = false
   }
 
   /** Gives the memory back: what is used afterwards throws `Released`. A second call does nothing. */
   release(): void {
-    if (this.isReleased) return
-    this.isReleased = true
-    this.region.release()
+    if (this.#isReleased) return
+    this.#isReleased = true
+    this.#region.release()
   }
 
-  private checkUsable(): void {
-    if (this.isReleased) throw released('deflater')
+  #checkUsable(): void {
+    if (this.#isReleased) throw released('deflater')
   }
 }
 

@@ -65,51 +65,51 @@ export class Inflater {
   static {
     showsItself(this.prototype, (it) => ({
       format: it.format,
-      totalInflated: it.inflated,
-      isDone: it.done,
-      error: it.failure,
-      released: it.isReleased,
+      totalInflated: it.#inflated,
+      isDone: it.#done,
+      error: it.#failure,
+      released: it.#isReleased,
     }))
   }
 
-  private readonly region: Region
-  private readonly record: number
-  private readonly piece: number
-  private readonly area: number
-  private readonly areaEnd: number
-  /** The memory at `piece` and nothing else: what is copied into it can't pass its end. */
-  private readonly buffer: Uint8Array<ArrayBuffer>
-  private maxOutput: number
-  private readonly hasMembers: boolean
-  private readonly isOpenEnded: boolean
-  private failure: CompressionError | null = null
-  private done = false
-  private inflated = 0
-  private isReleased = false
+  /** What the data is. */
+  readonly format: CompressionFormat
 
-  constructor(
-    codec: Codec,
-    /** What the data is. */
-    readonly format: CompressionFormat,
-    options: InflaterOptions = {},
-  ) {
+  readonly #region: Region
+  readonly #record: number
+  readonly #piece: number
+  readonly #area: number
+  readonly #areaEnd: number
+  /** The memory at `piece` and nothing else: what is copied into it can't pass its end. */
+  readonly #buffer: Uint8Array<ArrayBuffer>
+  #maxOutput: number
+  readonly #hasMembers: boolean
+  readonly #isOpenEnded: boolean
+  #failure: CompressionError | null = null
+  #done = false
+  #inflated = 0
+  #isReleased = false
+
+  /** @internal */
+  constructor(codec: Codec, format: CompressionFormat, options: InflaterOptions = {}) {
+    this.format = format
     const number = formatNumber(format)
     const { maxOutputSize, members, openEnded, windowBits } = withDefaults(INFLATER_OPTIONS, options) as Required<InflaterOptions>
     if (members && format !== 'gzip') throw new UsageError('InvalidOption', `members is for 'gzip' alone`)
     if (number !== DEFLATED_RAW && (openEnded || windowBits !== 15)) {
       throw new UsageError('InvalidOption', `openEnded and windowBits are for 'deflate-raw' alone`)
     }
-    this.maxOutput = maxOutputSize
-    this.hasMembers = members
-    this.isOpenEnded = openEnded
+    this.#maxOutput = maxOutputSize
+    this.#hasMembers = members
+    this.#isOpenEnded = openEnded
     const window = 1 << windowBits
-    this.region = codec.deflateRegion(inflaterBytes(window, ROOM) + align(PIECE))
-    const { record, area, areaEnd } = carveInflater(this.region, window, ROOM, number | (members ? DEFLATED_MEMBERS : 0))
-    this.record = record
-    this.area = area
-    this.areaEnd = areaEnd
-    this.piece = this.region.carve(PIECE)
-    this.buffer = this.region.memory.u8.subarray(this.piece, this.piece + PIECE)
+    this.#region = codec.deflateRegion(inflaterBytes(window, ROOM) + align(PIECE))
+    const { record, area, areaEnd } = carveInflater(this.#region, window, ROOM, number | (members ? DEFLATED_MEMBERS : 0))
+    this.#record = record
+    this.#area = area
+    this.#areaEnd = areaEnd
+    this.#piece = this.#region.carve(PIECE)
+    this.#buffer = this.#region.memory.u8.subarray(this.#piece, this.#piece + PIECE)
   }
 
   /**
@@ -119,15 +119,17 @@ export class Inflater {
    * {@link Inflater.release}.
    */
   inflate(input: BytesInit, output: BytesInit): DecodeStep {
-    this.checkUsable()
+    this.#checkUsable()
     const from = bytesOf('input', input)
     const to = bytesOf('output', output)
     let consumed = 0
     let produced = 0
-    if (this.failure !== null || (this.done && (!this.hasMembers || from.length === 0))) return { consumed, produced }
-    const { view, u8, deflate } = this.region.memory
-    const { record, piece, buffer } = this
-    this.done = false
+    if (this.#failure !== null || (this.#done && (!this.#hasMembers || from.length === 0))) return { consumed, produced }
+    const { view, u8, deflate } = this.#region.memory
+    const record = this.#record
+    const piece = this.#piece
+    const buffer = this.#buffer
+    this.#done = false
     // What the piece still holds.
     let next = piece
     let end = piece
@@ -138,9 +140,9 @@ export class Inflater {
         next = piece
         end = piece + within(length, PIECE)
       }
-      if (this.areaEnd === view.getUint32(record + INFLATE_OUTPUT, true)) deflate.inflateSlide(record, 0)
+      if (this.#areaEnd === view.getUint32(record + INFLATE_OUTPUT, true)) deflate.inflateSlide(record, 0)
       const start = view.getUint32(record + INFLATE_OUTPUT, true)
-      const room = within(Math.min(this.areaEnd - start, to.length - produced, this.maxOutput - this.inflated), this.areaEnd - start)
+      const room = within(Math.min(this.#areaEnd - start, to.length - produced, this.#maxOutput - this.#inflated), this.#areaEnd - start)
       const result = deflate.inflate(record, next, end, start + room)
       const made = view.getUint32(record + INFLATE_OUTPUT, true) - start
       to.set(u8.subarray(start, start + made), produced)
@@ -148,23 +150,23 @@ export class Inflater {
       next += read
       consumed += read
       produced += made
-      this.inflated += made
-      if (result === INFLATE_FAILED) this.failure = compressionError(view.getUint32(record + INFLATE_ERROR, true))
+      this.#inflated += made
+      if (result === INFLATE_FAILED) this.#failure = compressionError(view.getUint32(record + INFLATE_ERROR, true))
       else if (result === INFLATE_FULL) {
-        if (this.inflated === this.maxOutput) this.failure = tooLarge(this.maxOutput)
+        if (this.#inflated === this.#maxOutput) this.#failure = tooLarge(this.#maxOutput)
         else if (produced < to.length) continue
-      } else if (consumed < from.length && (result === INFLATE_MORE || this.hasMembers)) continue
-      else this.done = result === INFLATE_DONE
+      } else if (consumed < from.length && (result === INFLATE_MORE || this.#hasMembers)) continue
+      else this.#done = result === INFLATE_DONE
       return { consumed, produced }
     }
   }
 
   /** No more data will come: from now on {@link Inflater.isDone} or {@link Inflater.error} says whether it was whole (`UnexpectedEnd`). */
   end(): void {
-    this.checkUsable()
-    if (this.done || this.failure !== null) return
-    if (this.mayEnd()) this.done = true
-    else this.failure = new CompressionError('UnexpectedEnd', `the ${this.format} data ended before it was whole`)
+    this.#checkUsable()
+    if (this.#done || this.#failure !== null) return
+    if (this.#mayEnd()) this.#done = true
+    else this.#failure = new CompressionError('UnexpectedEnd', `the ${this.format} data ended before it was whole`)
   }
 
   /**
@@ -172,7 +174,7 @@ export class Inflater {
    * `UnexpectedData` when something follows it.
    */
   inflateAll(input: BytesInit): Uint8Array<ArrayBuffer> {
-    return this.inflateWhole(bytesOf('input', input), this.maxOutput, false)
+    return this.inflateWhole(bytesOf('input', input), this.#maxOutput, false)
   }
 
   /**
@@ -181,9 +183,9 @@ export class Inflater {
    * @param isBorrowed data in linear memory stays as it is, and what comes out may be a view of that, valid until the next data @internal
    */
   inflateWhole(input: Uint8Array, maxOutput: number, isBorrowed: boolean): Uint8Array<ArrayBuffer> {
-    this.maxOutput = maxOutput
+    this.#maxOutput = maxOutput
     this.reset()
-    const view = this.inflateAtOnce(input, isBorrowed)
+    const view = this.#inflateAtOnce(input, isBorrowed)
     if (view !== null) return isBorrowed ? view : view.slice()
     this.reset()
     let rest = input
@@ -194,13 +196,13 @@ export class Inflater {
       rest = rest.subarray(consumed)
       length += produced
       // Data may end where the output does: what neither reads nor writes will not do so the next time.
-      if (this.failure !== null || this.done || length < output.length || (consumed === 0 && produced === 0)) break
+      if (this.#failure !== null || this.#done || length < output.length || (consumed === 0 && produced === 0)) break
       const longer = new Uint8Array(Math.min(maxOutput, Math.max(256, 2 * length)))
       longer.set(output)
       output = longer
     }
     this.end()
-    if (this.failure !== null) throw this.failure
+    if (this.#failure !== null) throw this.#failure
     if (rest.length > 0) throw new CompressionError('UnexpectedData', `${rest.length} bytes follow the ${this.format} data`)
     return length === output.length ? output : output.slice(0, length)
   }
@@ -210,61 +212,62 @@ export class Inflater {
    *
    * @param inPlace data in the same memory is read where it lies
    */
-  private inflateAtOnce(input: Uint8Array, inPlace: boolean): Uint8Array<ArrayBuffer> | null {
-    const { record, area } = this
-    const { view, u8, deflate } = this.region.memory
+  #inflateAtOnce(input: Uint8Array, inPlace: boolean): Uint8Array<ArrayBuffer> | null {
+    const record = this.#record
+    const area = this.#area
+    const { view, u8, deflate } = this.#region.memory
     const { length } = input
-    let from = this.piece
+    let from = this.#piece
     if (inPlace && input.buffer === u8.buffer) from = input.byteOffset
     else if (length > PIECE) return null
-    else copyInto(this.buffer, 0, input, length)
+    else copyInto(this.#buffer, 0, input, length)
     const end = from + within(length, u8.length - from)
-    const result = deflate.inflate(record, from, end, area + Math.min(this.areaEnd - area, this.maxOutput))
+    const result = deflate.inflate(record, from, end, area + Math.min(this.#areaEnd - area, this.#maxOutput))
     if (view.getUint32(record + INFLATE_INPUT, true) !== end) return null
-    if (result !== INFLATE_DONE && !(result === INFLATE_MORE && this.mayEnd())) return null
+    if (result !== INFLATE_DONE && !(result === INFLATE_MORE && this.#mayEnd())) return null
     const output = view.getUint32(record + INFLATE_OUTPUT, true)
-    this.done = true
-    this.inflated = output - area
+    this.#done = true
+    this.#inflated = output - area
     return u8.subarray(area, output)
   }
 
-  private mayEnd(): boolean {
-    return this.isOpenEnded && this.region.memory.deflate.inflateMayEnd(this.record) === 1
+  #mayEnd(): boolean {
+    return this.#isOpenEnded && this.#region.memory.deflate.inflateMayEnd(this.#record) === 1
   }
 
   /** The data is whole, its checks were right; what follows it was not consumed. */
   get isDone(): boolean {
-    return this.done
+    return this.#done
   }
 
   /** Why inflating has failed, null while it has not. */
   get error(): CompressionError | null {
-    return this.failure
+    return this.#failure
   }
 
   /** Bytes produced since the start or the last reset. */
   get totalInflated(): number {
-    return this.inflated
+    return this.#inflated
   }
 
   /** Back to the first byte of data, with no history. */
   reset(): void {
-    this.checkUsable()
-    this.region.memory.deflate.inflateReset(this.record)
-    this.failure = null
-    this.done = false
-    this.inflated = 0
+    this.#checkUsable()
+    this.#region.memory.deflate.inflateReset(this.#record)
+    this.#failure = null
+    this.#done = false
+    this.#inflated = 0
   }
 
   /** Gives the memory back: what is used afterwards throws `Released`. A second call does nothing. */
   release(): void {
-    if (this.isReleased) return
-    this.isReleased = true
-    this.region.release()
+    if (this.#isReleased) return
+    this.#isReleased = true
+    this.#region.release()
   }
 
-  private checkUsable(): void {
-    if (this.isReleased) throw released('inflater')
+  #checkUsable(): void {
+    if (this.#isReleased) throw released('inflater')
   }
 }
 

@@ -11,10 +11,10 @@ export type HttpVersion = '1.0' | '1.1'
 
 /** The source of their data: a reader. */
 export interface HeadSource {
-  /** Serial of the message that is valid now. */
+  /** Serial of the message that is valid now. @internal */
   readonly serial: number
-  readonly fields: HeadFields
-  /** A word of the reader's record. */
+  /** @internal */ readonly fields: HeadFields
+  /** A word of the reader's record. @internal */
   word(offset: number): number
 }
 
@@ -24,18 +24,18 @@ export abstract class BorrowedHead<Source extends HeadSource> {
     showsItself(this.prototype, (it) => (it.isStale ? { stale: true } : { version: it.version, headers: namesOf(it.headers()) }))
   }
 
-  private readonly source: Source
-  private readonly serial: number
+  readonly #source: Source
+  readonly #serial: number
 
   /** The message that `source` holds now. @internal */
   constructor(source: Source) {
-    this.source = source
-    this.serial = source.serial
+    this.#source = source
+    this.#serial = source.serial
   }
 
   /** Makes it stale. @internal */
   get isStale(): boolean {
-    return this.source.serial !== this.serial
+    return this.#source.serial !== this.#serial
   }
 
   /** Protocol version of the sender. */
@@ -73,25 +73,25 @@ export abstract class BorrowedHead<Source extends HeadSource> {
 
   /** Name of field `index`, 0 to `headerCount` - 1, in its own case. Throws `RangeError` outside. */
   fieldName(index: number): string {
-    return this.checkIndex(index).name(index)
+    return this.#checkIndex(index).name(index)
   }
 
   /** Value of field `index`, 0 to `headerCount` - 1. Throws `RangeError` outside. */
   fieldValue(index: number): string {
-    return this.checkIndex(index).value(index)
+    return this.#checkIndex(index).value(index)
   }
 
   /** The source, while it still holds this message. @internal */
   protected check(): Source {
-    const { source } = this
-    if (source.serial !== this.serial) throw this.stale()
+    const source = this.#source
+    if (source.serial !== this.#serial) throw this.stale()
     return source
   }
 
   /** The error when the source no longer holds this message. @internal */
   protected abstract stale(): Error
 
-  private checkIndex(index: number): HeadFields {
+  #checkIndex(index: number): HeadFields {
     const { fields } = this.check()
     if (!(Number.isInteger(index) && index >= 0 && index < fields.count)) {
       throw noField(index, fields.count)

@@ -73,42 +73,42 @@ const PIECE = 16 * 1024
  */
 export class ChunkedDecoder {
   static {
-    showsItself(this.prototype, (it) => ({ totalDecoded: it.decoded, isDone: it.done, error: it.failure, released: it.isReleased }))
+    showsItself(this.prototype, (it) => ({ totalDecoded: it.#decoded, isDone: it.#done, error: it.#failure, released: it.#isReleased }))
   }
 
-  private readonly codec: Codec
-  private readonly region: Region
-  private readonly ownsRegion: boolean
-  private readonly record: number
-  private readonly table: number
-  private readonly piece: number
+  readonly #codec: Codec
+  readonly #region: Region
+  readonly #ownsRegion: boolean
+  readonly #record: number
+  readonly #table: number
+  readonly #piece: number
   /** The memory at `piece` and nothing else: what is copied into it can't pass its end. */
-  private readonly buffer: Uint8Array<ArrayBuffer>
-  private readonly limits: Limits
-  private failure: HttpError | null = null
-  private done = false
-  private decoded = 0
-  private isReleased = false
+  readonly #buffer: Uint8Array<ArrayBuffer>
+  readonly #limits: Limits
+  #failure: HttpError | null = null
+  #done = false
+  #decoded = 0
+  #isReleased = false
 
   /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the decoder takes its own @internal */
   constructor(codec: Codec, options: ChunkedDecoderOptions = {}, region?: Region) {
     const limits = limitsOf(options)
-    this.limits = limits
-    this.codec = codec
-    this.ownsRegion = region === undefined
-    this.region = region ?? codec.region(ChunkedDecoder.regionBytes(options))
-    this.record = this.region.carve(CHUNKED_BYTES)
-    this.table = this.region.carve(limits.maxHeaders * FIELD_BYTES)
-    const trailer = this.region.carve(limits.maxTrailer + 2)
-    this.piece = this.region.carve(PIECE)
-    const { u8, view } = this.region.memory
-    this.buffer = u8.subarray(this.piece, this.piece + PIECE)
-    view.setUint32(this.record + HEAD_FIELDS, this.table, true)
-    view.setUint32(this.record + HEAD_FIELD_CAPACITY, limits.maxHeaders, true)
-    view.setFloat64(this.record + CHUNKED_LIMIT, limits.maxBody, true)
-    view.setUint32(this.record + CHUNKED_MAX_EXTENSION, limits.maxExtension, true)
-    view.setUint32(this.record + CHUNKED_TRAILER, trailer, true)
-    view.setUint32(this.record + CHUNKED_MAX_TRAILER, limits.maxTrailer, true)
+    this.#limits = limits
+    this.#codec = codec
+    this.#ownsRegion = region === undefined
+    this.#region = region ?? codec.region(ChunkedDecoder.regionBytes(options))
+    this.#record = this.#region.carve(CHUNKED_BYTES)
+    this.#table = this.#region.carve(limits.maxHeaders * FIELD_BYTES)
+    const trailer = this.#region.carve(limits.maxTrailer + 2)
+    this.#piece = this.#region.carve(PIECE)
+    const { u8, view } = this.#region.memory
+    this.#buffer = u8.subarray(this.#piece, this.#piece + PIECE)
+    view.setUint32(this.#record + HEAD_FIELDS, this.#table, true)
+    view.setUint32(this.#record + HEAD_FIELD_CAPACITY, limits.maxHeaders, true)
+    view.setFloat64(this.#record + CHUNKED_LIMIT, limits.maxBody, true)
+    view.setUint32(this.#record + CHUNKED_MAX_EXTENSION, limits.maxExtension, true)
+    view.setUint32(this.#record + CHUNKED_TRAILER, trailer, true)
+    view.setUint32(this.#record + CHUNKED_MAX_TRAILER, limits.maxTrailer, true)
     this.reset()
   }
 
@@ -124,16 +124,18 @@ export class ChunkedDecoder {
    * view of one, `Released` after {@link ChunkedDecoder.release}.
    */
   decode(input: BytesInit, output: BytesInit): DecodeStep {
-    this.checkUsable()
-    return this.decodeBytes(bytesOf('input', input), bytesOf('output', output))
+    this.#checkUsable()
+    return this.#decodeBytes(bytesOf('input', input), bytesOf('output', output))
   }
 
-  private decodeBytes(input: Uint8Array, output: Uint8Array): DecodeStep {
-    const { exports, view } = this.region.memory
-    const { buffer, piece, record } = this
+  #decodeBytes(input: Uint8Array, output: Uint8Array): DecodeStep {
+    const { exports, view } = this.#region.memory
+    const buffer = this.#buffer
+    const piece = this.#piece
+    const record = this.#record
     let consumed = 0
     let produced = 0
-    while (!this.done && this.failure === null && consumed < input.length) {
+    while (!this.#done && this.#failure === null && consumed < input.length) {
       const length = Math.min(PIECE, input.length - consumed)
       copyInto(buffer, 0, input.subarray(consumed, consumed + length), length)
       const room = within(Math.min(PIECE, output.length - produced), PIECE)
@@ -142,68 +144,68 @@ export class ChunkedDecoder {
       output.set(buffer.subarray(0, made), produced)
       consumed += view.getUint32(record + CHUNKED_INPUT, true) - piece
       produced += made
-      if (code === CHUNKS_DONE) this.done = true
-      else if (code === CHUNKS_FAILED) this.failure = this.makeError()
+      if (code === CHUNKS_DONE) this.#done = true
+      else if (code === CHUNKS_FAILED) this.#failure = this.#makeError()
       else if (code !== CHUNKS_MORE) break
     }
-    this.decoded += produced
+    this.#decoded += produced
     return { consumed, produced }
   }
 
   /** The last chunk and the trailers were received; bytes after them were not consumed. */
   get isDone(): boolean {
-    return this.done
+    return this.#done
   }
 
   /** Why decoding has failed, null while it has not. */
   get error(): HttpError | null {
-    return this.failure
+    return this.#failure
   }
 
   /** Bytes of body since the start or the last reset. */
   get totalDecoded(): number {
-    return this.decoded
+    return this.#decoded
   }
 
   /** Trailer fields, in order; none before {@link ChunkedDecoder.isDone}. */
   trailers(): [name: string, value: string][] {
-    this.checkUsable()
+    this.#checkUsable()
     const list: [string, string][] = []
-    if (!this.done) return list
-    const { memory } = this.region
+    if (!this.#done) return list
+    const { memory } = this.#region
     const text = (at: number): string => {
       const start = memory.view.getUint32(at, true)
-      return latin1(memory, this.codec.text, start, start + memory.view.getUint32(at + 4, true))
+      return latin1(memory, this.#codec.text, start, start + memory.view.getUint32(at + 4, true))
     }
-    const count = memory.view.getUint32(this.record + HEAD_FIELD_COUNT, true)
-    for (let i = 0, at = this.table; i < count; i++, at += FIELD_BYTES) list.push([text(at), text(at + 8)])
+    const count = memory.view.getUint32(this.#record + HEAD_FIELD_COUNT, true)
+    for (let i = 0, at = this.#table; i < count; i++, at += FIELD_BYTES) list.push([text(at), text(at + 8)])
     return list
   }
 
   /** Back to the first byte of a body. */
   reset(): void {
-    this.checkUsable()
-    this.region.memory.exports.chunkedReset(this.record)
-    this.failure = null
-    this.done = false
-    this.decoded = 0
+    this.#checkUsable()
+    this.#region.memory.exports.chunkedReset(this.#record)
+    this.#failure = null
+    this.#done = false
+    this.#decoded = 0
   }
 
   /** Gives the memory back: what is used afterwards throws `Released`. A second call does nothing. */
   release(): void {
-    if (this.isReleased) return
-    this.isReleased = true
-    if (this.ownsRegion) this.region.release()
+    if (this.#isReleased) return
+    this.#isReleased = true
+    if (this.#ownsRegion) this.#region.release()
   }
 
-  private checkUsable(): void {
-    if (this.isReleased) throw released('decoder')
+  #checkUsable(): void {
+    if (this.#isReleased) throw released('decoder')
   }
 
-  private makeError(): HttpError {
-    const { view } = this.region.memory
-    const code = view.getUint32(this.record + CHUNKED_ERROR, true)
-    const { maxBody, maxExtension, maxHeaders, maxTrailer } = this.limits
+  #makeError(): HttpError {
+    const { view } = this.#region.memory
+    const code = view.getUint32(this.#record + CHUNKED_ERROR, true)
+    const { maxBody, maxExtension, maxHeaders, maxTrailer } = this.#limits
     const max =
       code === HTTP_ERROR_BODY_TOO_LARGE
         ? maxBody
@@ -212,7 +214,7 @@ export class ChunkedDecoder {
           : code === HTTP_ERROR_TOO_MANY_HEADERS
             ? maxHeaders
             : maxTrailer
-    return httpError(code, 'request', view.getFloat64(this.record + CHUNKED_ERROR_A, true), max)
+    return httpError(code, 'request', view.getFloat64(this.#record + CHUNKED_ERROR_A, true), max)
   }
 }
 

@@ -107,7 +107,7 @@ export class RequestHead extends BorrowedHead<RequestSource> {
  */
 export class RequestReader {
   static {
-    showsItself(this.prototype, (it) => ({ capacity: it.capacity, bodyRemaining: it.owed, error: it.failure, released: it.isReleased }))
+    showsItself(this.prototype, (it) => ({ capacity: it.capacity, bodyRemaining: it.#owed, error: it.#failure, released: it.#isReleased }))
   }
 
   /** Bytes of the read buffer. */
@@ -115,45 +115,45 @@ export class RequestReader {
   /** @internal */ serial = 0
   /** @internal */ readonly fields: HeadFields
 
-  private readonly u8: Uint8Array<ArrayBuffer>
-  private readonly i32: Int32Array
-  private readonly view: DataView
-  private readonly exports: CodecExports
-  private readonly region: Region
-  private readonly ownsRegion: boolean
-  private readonly record: number
-  private readonly words: number
-  private readonly slab: number
+  readonly #u8: Uint8Array<ArrayBuffer>
+  readonly #i32: Int32Array
+  readonly #view: DataView
+  readonly #exports: CodecExports
+  readonly #region: Region
+  readonly #ownsRegion: boolean
+  readonly #record: number
+  readonly #words: number
+  readonly #slab: number
   /** The read buffer and nothing else: what is copied into it can't pass its end. */
-  private readonly buffer: Uint8Array<ArrayBuffer>
-  private failure: HttpError | null = null
+  readonly #buffer: Uint8Array<ArrayBuffer>
+  #failure: HttpError | null = null
   /** Bytes of the body that are not consumed; Infinity while a chunked one has not ended. */
-  private owed = 0
-  private isReleased = false
+  #owed = 0
+  #isReleased = false
 
   /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own @internal */
   constructor(codec: Codec, options: RequestReaderOptions = {}, region?: Region) {
     const { capacity, maxHead, maxHeaders } = headLimits(options)
     this.capacity = capacity
-    this.ownsRegion = region === undefined
-    this.region = region ?? codec.region(RequestReader.regionBytes(options))
-    const { memory } = this.region
-    this.u8 = memory.u8
-    this.i32 = memory.i32
-    this.view = memory.view
-    this.exports = memory.exports
-    this.record = this.region.carve(INCOMING_BYTES)
-    const table = this.region.carve(maxHeaders * FIELD_BYTES)
-    this.slab = this.region.carve(capacity)
-    this.buffer = this.u8.subarray(this.slab, this.slab + capacity)
-    this.words = this.record >> 2
+    this.#ownsRegion = region === undefined
+    this.#region = region ?? codec.region(RequestReader.regionBytes(options))
+    const { memory } = this.#region
+    this.#u8 = memory.u8
+    this.#i32 = memory.i32
+    this.#view = memory.view
+    this.#exports = memory.exports
+    this.#record = this.#region.carve(INCOMING_BYTES)
+    const table = this.#region.carve(maxHeaders * FIELD_BYTES)
+    this.#slab = this.#region.carve(capacity)
+    this.#buffer = this.#u8.subarray(this.#slab, this.#slab + capacity)
+    this.#words = this.#record >> 2
 
-    this.u8.fill(0, this.record, this.record + INCOMING_BYTES)
-    this.set(HEAD_FIELDS, table)
-    this.fields = new HeadFields(memory, codec.text, this.record)
-    this.set(HEAD_FIELD_CAPACITY, maxHeaders)
-    this.set(INCOMING_MAX_HEAD, maxHead)
-    this.set(INCOMING_STORE, this.slab)
+    this.#u8.fill(0, this.#record, this.#record + INCOMING_BYTES)
+    this.#set(HEAD_FIELDS, table)
+    this.fields = new HeadFields(memory, codec.text, this.#record)
+    this.#set(HEAD_FIELD_CAPACITY, maxHeaders)
+    this.#set(INCOMING_MAX_HEAD, maxHead)
+    this.#set(INCOMING_STORE, this.#slab)
     this.reset()
   }
 
@@ -169,31 +169,31 @@ export class RequestReader {
    * taken for the next request.
    */
   next(): RequestHead | null {
-    this.checkUsable()
-    if (this.owed !== 0) {
-      throw new UsageError('RequestOutOfOrder', `consume() the body first: ${this.owed} bytes of it are left, which are not the next request`)
+    this.#checkUsable()
+    if (this.#owed !== 0) {
+      throw new UsageError('RequestOutOfOrder', `consume() the body first: ${this.#owed} bytes of it are left, which are not the next request`)
     }
     this.serial = (this.serial + 1) & SERIAL_MASK
     this.fields.clear()
-    const code = this.exports.requestParse(this.record)
+    const code = this.#exports.requestParse(this.#record)
     if (code === STEP_FAILED) {
-      this.failure ??= httpError(this.word(INCOMING_ERROR), 'request', this.float(INCOMING_ERROR_A), this.float(INCOMING_ERROR_B))
+      this.#failure ??= httpError(this.word(INCOMING_ERROR), 'request', this.#float(INCOMING_ERROR_A), this.#float(INCOMING_ERROR_B))
     }
     if (code !== STEP_HEAD) return null
     const framing = this.word(INCOMING_FRAMING)
-    this.owed = framing === BODY_LENGTH ? this.float(HEAD_CONTENT_LENGTH) : framing === BODY_CHUNKED ? Number.POSITIVE_INFINITY : 0
+    this.#owed = framing === BODY_LENGTH ? this.#float(HEAD_CONTENT_LENGTH) : framing === BODY_CHUNKED ? Number.POSITIVE_INFINITY : 0
     return new RequestHead(this)
   }
 
   /** Received bytes after the head that are not consumed: the body, then further bytes. A view that is not guarded, valid until bytes are put in. */
   get remainder(): Uint8Array {
-    this.checkUsable()
-    return this.u8.subarray(this.word(INCOMING_INPUT), this.word(INCOMING_TAIL))
+    this.#checkUsable()
+    return this.#u8.subarray(this.word(INCOMING_INPUT), this.word(INCOMING_TAIL))
   }
 
   /** Bytes of the body that are not consumed yet; Infinity for a chunked one that has not ended, 0 when there is none (left). */
   get bodyRemaining(): number {
-    return this.owed
+    return this.#owed
   }
 
   /**
@@ -202,27 +202,27 @@ export class RequestReader {
    * @param ended for a chunked body: these were its last bytes. Ignored for others
    */
   consume(length: number, ended = false): void {
-    this.checkUsable()
+    this.#checkUsable()
     ENDED.read('ended', ended)
-    const most = Math.min(this.owed, this.word(INCOMING_TAIL) - this.word(INCOMING_INPUT))
+    const most = Math.min(this.#owed, this.word(INCOMING_TAIL) - this.word(INCOMING_INPUT))
     checkInteger('length', length, 0, most, 'bytes of body')
-    this.set(INCOMING_INPUT, this.word(INCOMING_INPUT) + length)
-    this.owed = ended && this.owed === Number.POSITIVE_INFINITY ? 0 : this.owed - length
+    this.#set(INCOMING_INPUT, this.word(INCOMING_INPUT) + length)
+    this.#owed = ended && this.#owed === Number.POSITIVE_INFINITY ? 0 : this.#owed - length
   }
 
   /** The writable rest of the buffer: put bytes at its beginning, then call {@link RequestReader.filled}. Empty when there is no room. */
   spare(): Uint8Array {
-    this.checkUsable()
-    if (this.remaining === 0 || this.word(INCOMING_INPUT) === this.word(INCOMING_TAIL)) this.exports.requestCompact(this.record)
-    return this.u8.subarray(this.word(INCOMING_TAIL), this.slab + this.capacity)
+    this.#checkUsable()
+    if (this.#remaining === 0 || this.word(INCOMING_INPUT) === this.word(INCOMING_TAIL)) this.#exports.requestCompact(this.#record)
+    return this.#u8.subarray(this.word(INCOMING_TAIL), this.#slab + this.capacity)
   }
 
   /** The first `length` bytes of the last {@link RequestReader.spare} have been filled. Throws `BufferFull` when there was no such room. */
   filled(length: number): void {
-    this.checkUsable()
-    const { remaining } = this
+    this.#checkUsable()
+    const remaining = this.#remaining
     if (!Number.isInteger(length) || length < 0 || length > remaining) throw bufferFull(length, remaining, ROOM)
-    this.set(INCOMING_TAIL, this.word(INCOMING_TAIL) + length)
+    this.#set(INCOMING_TAIL, this.word(INCOMING_TAIL) + length)
   }
 
   /**
@@ -230,88 +230,88 @@ export class RequestReader {
    * `InvalidOption` for what is no `ArrayBuffer` and no view of one.
    */
   read(bytes: BytesInit): void {
-    this.checkUsable()
+    this.#checkUsable()
     const length = plainLength(bytes)
-    if (length > 0) this.take(bytes as Uint8Array, length)
+    if (length > 0) this.#take(bytes as Uint8Array, length)
     else {
       const judged = bytesOf('bytes', bytes)
-      this.take(judged, judged.length)
+      this.#take(judged, judged.length)
     }
   }
 
   /** A head or a body is unfinished, so an end of the connection here is a failure. */
   get isMidMessage(): boolean {
-    this.checkUsable()
-    return this.owed !== 0 || this.word(INCOMING_INPUT) !== this.word(INCOMING_TAIL)
+    this.#checkUsable()
+    return this.#owed !== 0 || this.word(INCOMING_INPUT) !== this.word(INCOMING_TAIL)
   }
 
   /** Why the connection has failed, null while it has not. `reset` makes the reader usable again. */
   get error(): HttpError | null {
-    return this.failure
+    return this.#failure
   }
 
   /** It failed because the request had no Host, or several (RFC 9112 section 3.2). @internal */
   get lacksHost(): boolean {
-    return this.failure?.code === 'MalformedHead' && this.float(INCOMING_ERROR_A) !== 0
+    return this.#failure?.code === 'MalformedHead' && this.#float(INCOMING_ERROR_A) !== 0
   }
 
   /** Drops everything and starts over, as for a new connection. */
   reset(): void {
-    this.checkUsable()
+    this.#checkUsable()
     this.serial = (this.serial + 1) & SERIAL_MASK
-    this.failure = null
-    this.owed = 0
+    this.#failure = null
+    this.#owed = 0
     this.fields.clear()
-    this.set(INCOMING_STATE, INCOMING_IN_HEAD)
-    this.set(INCOMING_ERROR, HTTP_ERROR_NONE)
-    this.set(INCOMING_HELD, 0)
-    this.set(INCOMING_INTERIM, 0)
-    this.set(INCOMING_INPUT, this.slab)
-    this.set(INCOMING_TAIL, this.slab)
+    this.#set(INCOMING_STATE, INCOMING_IN_HEAD)
+    this.#set(INCOMING_ERROR, HTTP_ERROR_NONE)
+    this.#set(INCOMING_HELD, 0)
+    this.#set(INCOMING_INTERIM, 0)
+    this.#set(INCOMING_INPUT, this.#slab)
+    this.#set(INCOMING_TAIL, this.#slab)
   }
 
   /** Gives the memory back: what is used afterwards throws `Released`, and its head is stale. A second call does nothing. */
   release(): void {
-    if (this.isReleased) return
+    if (this.#isReleased) return
     this.reset()
-    this.isReleased = true
-    if (this.ownsRegion) this.region.release()
+    this.#isReleased = true
+    if (this.#ownsRegion) this.#region.release()
   }
 
   // RequestSource: the head checks that it is not stale, then asks.
 
   /** @internal */
   get contentLength(): number | null {
-    return this.word(INCOMING_FRAMING) === BODY_LENGTH ? this.float(HEAD_CONTENT_LENGTH) : null
+    return this.word(INCOMING_FRAMING) === BODY_LENGTH ? this.#float(HEAD_CONTENT_LENGTH) : null
   }
 
   /** @internal */
   word(offset: number): number {
-    return this.i32[this.words + (offset >> 2)] as number
+    return this.#i32[this.#words + (offset >> 2)] as number
   }
 
   /** Copies in bytes whose length has been judged. */
-  private take(bytes: Uint8Array, length: number): void {
-    if (length > this.remaining) this.exports.requestCompact(this.record)
-    if (length > this.remaining) throw bufferFull(length, this.remaining, ROOM)
+  #take(bytes: Uint8Array, length: number): void {
+    if (length > this.#remaining) this.#exports.requestCompact(this.#record)
+    if (length > this.#remaining) throw bufferFull(length, this.#remaining, ROOM)
     const tail = this.word(INCOMING_TAIL)
-    copyInto(this.buffer, tail - this.slab, bytes, length)
-    this.set(INCOMING_TAIL, tail + length)
+    copyInto(this.#buffer, tail - this.#slab, bytes, length)
+    this.#set(INCOMING_TAIL, tail + length)
   }
 
-  private checkUsable(): void {
-    if (this.isReleased) throw released('reader')
+  #checkUsable(): void {
+    if (this.#isReleased) throw released('reader')
   }
 
-  private get remaining(): number {
-    return this.slab + this.capacity - this.word(INCOMING_TAIL)
+  get #remaining(): number {
+    return this.#slab + this.capacity - this.word(INCOMING_TAIL)
   }
 
-  private float(offset: number): number {
-    return this.view.getFloat64(this.record + offset, true)
+  #float(offset: number): number {
+    return this.#view.getFloat64(this.#record + offset, true)
   }
 
-  private set(offset: number, value: number): void {
-    this.i32[this.words + (offset >> 2)] = value
+  #set(offset: number, value: number): void {
+    this.#i32[this.#words + (offset >> 2)] = value
   }
 }

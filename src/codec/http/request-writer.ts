@@ -58,9 +58,9 @@ export class RequestWriter {
     showsItself(this.prototype, (it) => ({
       host: it.host,
       capacity: it.capacity,
-      defaultHeaders: namesOf(it.defaults),
-      inUse: it.lent,
-      released: it.isReleased,
+      defaultHeaders: namesOf(it.#defaults),
+      inUse: it.#lent,
+      released: it.#isReleased,
     }))
   }
 
@@ -81,17 +81,17 @@ export class RequestWriter {
   /** The write buffer and nothing else: a copy into it can't go past its end. @internal */
   readonly buffer: Uint8Array<ArrayBuffer>
 
-  private readonly region: Region
-  private readonly ownsRegion: boolean
-  private readonly encoder = new TextEncoder()
-  private readonly builders: RequestBuilder[]
-  private readonly defaults: [name: string, value: string][] = []
-  private basePath = ''
-  private view: Uint8Array<ArrayBuffer> | null = null
+  readonly #region: Region
+  readonly #ownsRegion: boolean
+  readonly #encoder = new TextEncoder()
+  readonly #builders: RequestBuilder[]
+  readonly #defaults: [name: string, value: string][] = []
+  #basePath = ''
+  #view: Uint8Array<ArrayBuffer> | null = null
   /** Where chunks of the streamed body are put, 0 when there is none. */
-  private chunks = 0
-  private isReleased = false
-  private lent = false
+  #chunks = 0
+  #isReleased = false
+  #lent = false
 
   /**
    * @param host value of `Host`: name or address, and port unless it is the scheme's own; IPv6 in brackets
@@ -107,20 +107,20 @@ export class RequestWriter {
     }
     this.host = host
     this.capacity = capacityOf(options)
-    this.ownsRegion = region === undefined
-    this.region = region ?? codec.region(RequestWriter.regionBytes(options))
-    this.u8 = this.region.memory.u8
-    this.exports = this.region.memory.exports
-    this.prefix = this.region.carve(PREFIX_BYTES)
-    this.address = this.region.carve(this.capacity)
+    this.#ownsRegion = region === undefined
+    this.#region = region ?? codec.region(RequestWriter.regionBytes(options))
+    this.u8 = this.#region.memory.u8
+    this.exports = this.#region.memory.exports
+    this.prefix = this.#region.carve(PREFIX_BYTES)
+    this.address = this.#region.carve(this.capacity)
     this.buffer = this.u8.subarray(this.address, this.address + this.capacity)
-    this.builders = Array.from({ length: BUILDERS }, () => new RequestBuilder(this, this.exports, this.encoder))
-    this.render(this.defaults)
+    this.#builders = Array.from({ length: BUILDERS }, () => new RequestBuilder(this, this.exports, this.#encoder))
+    this.#render(this.#defaults)
     try {
       if (options.basePath !== undefined) this.setBasePath(options.basePath)
       for (const [name, value] of pairsOf(options.defaultHeaders, 'defaultHeaders')) this.defaultHeader(name, value)
     } catch (cause) {
-      if (this.ownsRegion) this.region.release()
+      if (this.#ownsRegion) this.#region.release()
       if (!(cause instanceof EncodeError)) throw cause
       throw new UsageError('InvalidOption', `defaultHeaders: ${cause.message}`, { cause })
     }
@@ -136,23 +136,23 @@ export class RequestWriter {
    * `InvalidOption` for null or an object, `HeaderInjection` for bytes that may not stand in a field, and `OutgoingHeadTooLarge` when all default fields are over 16 KiB.
    */
   defaultHeader(name: string, value: FieldValue): this {
-    this.checkUsable()
+    this.#checkUsable()
     const written = fieldText(value, `default header ${nameField(textOf('name', name))}`)
     if (written === undefined) return this
     const pair: [string, string] = [name, written]
-    this.render([...this.defaults, pair])
-    this.defaults.push(pair)
+    this.#render([...this.#defaults, pair])
+    this.#defaults.push(pair)
     return this
   }
 
   /** Whether a default field is called by one of the names that `matches`, in lower case. @internal */
   hasDefault(matches: (name: string) => boolean): boolean {
-    return this.defaults.some(([name]) => matches(name.toLowerCase()))
+    return this.#defaults.some(([name]) => matches(name.toLowerCase()))
   }
 
   /** Sets the base path, which is put before each path from the next request on; trailing slashes are dropped, `''` is none. Throws `InvalidOption`. */
   setBasePath(path: string): this {
-    this.checkUsable()
+    this.#checkUsable()
     const trimmed = withoutTrailingSlashes(textOf('path', path))
     if (!BASE_PATH.test(trimmed)) {
       throw new UsageError(
@@ -161,7 +161,7 @@ export class RequestWriter {
       )
     }
     if (climbsOut(trimmed)) throw new UsageError('InvalidOption', 'basePath has ".." segments that lead above where it begins')
-    this.basePath = trimmed
+    this.#basePath = trimmed
     return this
   }
 
@@ -205,52 +205,52 @@ export class RequestWriter {
    * reports characters that may not stand in it, and `..` segments, also percent-encoded, that lead out of the base path. Throws `RequestOutOfOrder` while the request before it is being sent.
    */
   request(method: string, path: string): QueryPhase {
-    return this.begin(method, path, targetFault(method, this.basePath, path))
+    return this.begin(method, path, targetFault(method, this.#basePath, path))
   }
 
   /** As {@link RequestWriter.request}, with what is wrong with method and path: for whoever has judged them before a writer was there. @internal */
   begin(method: string, path: string, fault: UsageError | null): QueryPhase {
-    this.checkUsable()
+    this.#checkUsable()
     if (this.inUse) throw new UsageError('RequestOutOfOrder', 'the request before this one is still being sent from the same memory')
     this.serial = (this.serial + 1) & SERIAL_MASK
-    this.chunks = 0
+    this.#chunks = 0
     const turn = this.serial & (BUILDERS - 1)
-    let builder = this.builders[turn] as RequestBuilder
+    let builder = this.#builders[turn] as RequestBuilder
     // A caller may continue with a builder that was not finished: it never serves another request.
     if (!builder.isFinished) {
-      builder = new RequestBuilder(this, this.exports, this.encoder)
-      this.builders[turn] = builder
+      builder = new RequestBuilder(this, this.exports, this.#encoder)
+      this.#builders[turn] = builder
     }
-    return builder.begin(this.serial, method, this.basePath, path, fault)
+    return builder.begin(this.serial, method, this.#basePath, path, fault)
   }
 
   /** Gives the memory back: what is used afterwards throws `Released`, and its request is stale. A second call does nothing. */
   release(): void {
-    if (this.isReleased) return
-    this.isReleased = true
+    if (this.#isReleased) return
+    this.#isReleased = true
     this.serial = -1
-    this.chunks = 0
-    if (this.ownsRegion) this.region.release()
+    this.#chunks = 0
+    if (this.#ownsRegion) this.#region.release()
   }
 
   // For requests and the shells that send them.
 
   /** Its bytes are being sent by reference: another request would overwrite them. The shell sets and clears it. @internal */
   get inUse(): boolean {
-    return this.lent
+    return this.#lent
   }
   /** @internal */
   set inUse(inUse: boolean) {
-    if (inUse === this.lent) return
-    this.lent = inUse
-    if (inUse) this.region.lend()
-    else this.region.endLoan()
+    if (inUse === this.#lent) return
+    this.#lent = inUse
+    if (inUse) this.#region.lend()
+    else this.#region.endLoan()
   }
 
   /** The first `length` bytes of the request: one view for all requests of the same length. @internal */
   bytes(length: number): Uint8Array<ArrayBuffer> {
-    if (this.view === null || this.view.length !== length) this.view = this.u8.subarray(this.address, this.address + length)
-    return this.view
+    if (this.#view === null || this.#view.length !== length) this.#view = this.u8.subarray(this.address, this.address + length)
+    return this.#view
   }
 
   /** Bytes of the request as text, when they are known to be ASCII. @internal */
@@ -263,54 +263,54 @@ export class RequestWriter {
 
   /** The head of a streamed request ends here; chunks may be put behind it. @internal */
   streamFrom(address: number): void {
-    this.chunks = address
+    this.#chunks = address
   }
 
   /** Most bytes that {@link encodeChunk} takes at a time: at least 500. Throws `StaleRequest` when no streamed request is valid. @internal */
   get chunkRoom(): number {
-    if (this.chunks === 0) throw staleRequest()
-    return this.address + this.capacity - this.chunks - CHUNK_FRAMING
+    if (this.#chunks === 0) throw staleRequest()
+    return this.address + this.capacity - this.#chunks - CHUNK_FRAMING
   }
 
   /** `bytes` as a chunk (RFC 9112 section 7.1): a view that is valid until the next one. Empty for no bytes, which would end the body. @internal */
   encodeChunk(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     const length = within(Math.max(0, plainLength(bytes)), this.chunkRoom)
-    const start = this.chunks
+    const start = this.#chunks
     if (length === 0) return this.u8.subarray(start, start)
     const line = `${length.toString(16)}\r\n`
-    let at = start + this.putAscii(line, start)
+    let at = start + this.#putAscii(line, start)
     copyInto(this.buffer, at - this.address, bytes, length)
     at += length
-    at += this.putAscii('\r\n', at)
+    at += this.#putAscii('\r\n', at)
     return this.u8.subarray(start, at)
   }
 
   /** The chunk that ends a body, with no trailers. @internal */
   lastChunk(): Uint8Array<ArrayBuffer> {
-    if (this.chunks === 0) throw staleRequest()
-    return this.u8.subarray(this.chunks, this.chunks + this.putAscii('0\r\n\r\n', this.chunks))
+    if (this.#chunks === 0) throw staleRequest()
+    return this.u8.subarray(this.#chunks, this.#chunks + this.#putAscii('0\r\n\r\n', this.#chunks))
   }
 
-  private putAscii(text: string, at: number): number {
+  #putAscii(text: string, at: number): number {
     for (let i = 0; i < text.length; i++) this.u8[at + i] = text.charCodeAt(i)
     return text.length
   }
 
   /** Another thread may have used this memory with other default fields: renders ours again. @internal */
   refresh(): void {
-    this.checkUsable()
+    this.#checkUsable()
     this.prefixLength = 0
-    this.render(this.defaults)
+    this.#render(this.#defaults)
   }
 
   /** Renders the common beginning of all requests. When it throws, the memory is as it was. */
-  private render(defaults: readonly (readonly [name: string, value: string])[]): void {
+  #render(defaults: readonly (readonly [name: string, value: string])[]): void {
     const host = defaults.findLast(([name]) => name.toLowerCase() === 'host')?.[1] ?? this.host
     const before = this.u8.slice(this.prefix, this.prefix + this.prefixLength)
     try {
-      let at = this.field(this.prefix, 'Host', host, true)
-      at = this.field(at, 'Connection', 'keep-alive', true)
-      for (const [name, value] of defaults) if (name.toLowerCase() !== 'host') at = this.field(at, name, value, false)
+      let at = this.#field(this.prefix, 'Host', host, true)
+      at = this.#field(at, 'Connection', 'keep-alive', true)
+      for (const [name, value] of defaults) if (name.toLowerCase() !== 'host') at = this.#field(at, name, value, false)
       this.prefixLength = at - this.prefix
     } catch (error) {
       this.u8.set(before, this.prefix)
@@ -319,25 +319,25 @@ export class RequestWriter {
   }
 
   /** Puts a field line at `at` and returns the address behind it. `own`: the writer's, whose names are reserved for it. */
-  private field(at: number, name: string, value: string, own: boolean): number {
+  #field(at: number, name: string, value: string, own: boolean): number {
     const end = this.prefix + PREFIX_BYTES
-    const line = this.encoder.encode(`${name}: ${value}`)
+    const line = this.#encoder.encode(`${name}: ${value}`)
     if (at + line.length + 2 > end) {
       throw new EncodeError('OutgoingHeadTooLarge', `all default fields are over ${PREFIX_BYTES} bytes`, at + line.length - this.prefix, PREFIX_BYTES)
     }
     this.u8.set(line, at)
-    const nameLength = this.encoder.encode(name).length
+    const nameLength = this.#encoder.encode(name).length
     let sealed = this.exports.sealField(at, within(nameLength, line.length), at + line.length, end)
     if (own && sealed === SEAL_RESERVED) {
       sealed = at + line.length
-      sealed += this.putAscii('\r\n', sealed)
+      sealed += this.#putAscii('\r\n', sealed)
     }
     if (sealed <= SEAL_NO_ROOM) throw refusedField(sealed, name)
     return sealed
   }
 
-  private checkUsable(): void {
-    if (this.isReleased) throw released('writer')
+  #checkUsable(): void {
+    if (this.#isReleased) throw released('writer')
   }
 }
 

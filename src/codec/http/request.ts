@@ -24,8 +24,8 @@ export interface RequestStream {
 
 /** The memory that a request lies in, and the chunks after its head: the part of its writer that is needed to send it. */
 export interface RequestMemory {
-  readonly u8: Uint8Array<ArrayBuffer>
-  readonly exports: CodecExports
+  /** @internal */ readonly u8: Uint8Array<ArrayBuffer>
+  /** @internal */ readonly exports: CodecExports
   /** Where requests begin. */
   readonly address: number
   /** Number of the request that is valid now. */
@@ -55,48 +55,58 @@ export interface RequestMemory {
 export class Request {
   static {
     showsItself(this.prototype, (it) =>
-      it.writer.serial === it.serial
-        ? { method: it.method, length: it.length, bodyLength: it.bodyLength, isStreaming: it.isStreaming }
+      it.writer.serial === it.#serial
+        ? { method: it.method, length: it.length, bodyLength: it.#bodyLength, isStreaming: it.isStreaming }
         : { stale: true },
     )
   }
 
+  readonly #serial: number
+  readonly #targetLength: number
+  readonly #headLength: number
+  readonly #bodyLength: number
+
   /** @internal */
   constructor(
     /** @internal */ readonly writer: RequestMemory,
-    private readonly serial: number,
+    serial: number,
     /** The method, as given. */
     readonly method: string,
-    private readonly targetLength: number,
-    private readonly headLength: number,
-    private readonly bodyLength: number,
+    targetLength: number,
+    headLength: number,
+    bodyLength: number,
     /** The body when it is made while it is sent; null when the request is whole. @internal */
     readonly stream: RequestStream | null,
-  ) {}
+  ) {
+    this.#serial = serial
+    this.#targetLength = targetLength
+    this.#headLength = headLength
+    this.#bodyLength = bodyLength
+  }
 
   /** Head and body as a view of the writer's memory, valid as long as the request: it is not guarded, nor is its `buffer`. For a streamed request, the head. */
   get bytes(): Uint8Array<ArrayBuffer> {
-    this.check()
-    return this.writer.bytes(this.headLength + this.bodyLength)
+    this.#check()
+    return this.writer.bytes(this.#headLength + this.#bodyLength)
   }
 
   /** Bytes of {@link Request.bytes}. */
   get length(): number {
-    this.check()
-    return this.headLength + this.bodyLength
+    this.#check()
+    return this.#headLength + this.#bodyLength
   }
 
   /** Path and query, as sent. */
   get target(): string {
-    this.check()
-    return this.writer.ascii(this.method.length + 1, this.targetLength)
+    this.#check()
+    return this.writer.ascii(this.method.length + 1, this.#targetLength)
   }
 
   /** The body as such a view; empty when there is none, and when it is streamed. */
   get body(): Uint8Array<ArrayBuffer> {
-    this.check()
-    const start = this.writer.address + this.headLength
-    return this.writer.u8.subarray(start, start + this.bodyLength)
+    this.#check()
+    const start = this.writer.address + this.#headLength
+    return this.writer.u8.subarray(start, start + this.#bodyLength)
   }
 
   /**
@@ -105,11 +115,11 @@ export class Request {
    * `HeaderInjection` for bytes that may not stand in a field, and for a field that the writer sets itself (`Content-Length`, `Host` …).
    */
   overwriteHeader(name: string, value: string): this {
-    this.check()
+    this.#check()
     textOf('name', name)
     textOf('value', value)
     const { writer } = this
-    const [start, end] = this.findValue(name)
+    const [start, end] = this.#findValue(name)
     if (end - start !== value.length) {
       throw new UsageError(
         'InvalidOption',
@@ -123,7 +133,7 @@ export class Request {
       // One byte per character; NUL, which no field may have, for those that would need more.
       u8[start + i] = code < 0x80 ? code : 0
     }
-    const sealed = exports.sealField(start - name.length - 2, name.length, end, writer.address + this.headLength)
+    const sealed = exports.sealField(start - name.length - 2, name.length, end, writer.address + this.#headLength)
     if (sealed <= SEAL_NO_ROOM) {
       u8.set(before, start)
       throw refusedField(sealed, name)
@@ -132,9 +142,9 @@ export class Request {
   }
 
   /** Addresses of a field's value. The head is ours, so every line is `name: value`. */
-  private findValue(name: string): readonly [start: number, end: number] {
+  #findValue(name: string): readonly [start: number, end: number] {
     const { u8, address } = this.writer
-    const end = address + this.headLength
+    const end = address + this.#headLength
     for (let line = u8.indexOf(LF, address) + 1; line < end - 2; line = u8.indexOf(LF, line) + 1) {
       const value = line + name.length + 2
       if (u8[value - 2] === COLON && equalsName(u8, line, name)) return [value, u8.indexOf(LF, value) - 1]
@@ -147,8 +157,8 @@ export class Request {
     return this.stream !== null
   }
 
-  private check(): void {
-    if (this.writer.serial !== this.serial) throw staleRequest()
+  #check(): void {
+    if (this.writer.serial !== this.#serial) throw staleRequest()
   }
 }
 

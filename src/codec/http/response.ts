@@ -35,15 +35,15 @@ export interface Timed {
 
 /** Where borrowed responses get their data from: the response reader. */
 export interface ResponseSource extends HeadSource {
-  /** Null when nobody has measured them: the codec has no clock. */
+  /** Null when nobody has measured them: the codec has no clock. @internal */
   readonly timings: ResponseTimings | null
-  trailers(): [name: string, value: string][]
-  readonly isEndVerified: boolean
-  readonly bodyLength: number
-  readonly bodyBytes: Uint8Array
-  /** As received, where {@link ResponseSource.bodyBytes} has no content coding any more. */
+  /** @internal */ trailers(): [name: string, value: string][]
+  /** @internal */ readonly isEndVerified: boolean
+  /** @internal */ readonly bodyLength: number
+  /** @internal */ readonly bodyBytes: Uint8Array
+  /** As received, where {@link ResponseSource.bodyBytes} has no content coding any more. @internal */
   readonly rawBytes: Uint8Array
-  bodyText(): string
+  /** @internal */ bodyText(): string
 }
 
 /** A body as UTF-8, without its byte order mark. */
@@ -170,11 +170,37 @@ export class OwnedResponse<Timings = ResponseTimings> {
       status: it.status,
       reason: it.reason,
       version: it.version,
-      headers: namesOf(it.pairs),
+      headers: namesOf(it.#pairs),
       bodyLength: it.body.length,
     }))
   }
 
+  #fields: Fields | KeptFields
+  readonly #trailerFields: Fields
+
+  constructor(
+    status: number,
+    reason: string,
+    version: HttpVersion,
+    fields: Fields,
+    trailerFields: Fields,
+    body: Uint8Array,
+    isEndVerified?: boolean,
+    rawBody?: Uint8Array,
+    timings?: Timings,
+  )
+  /** One whose fields are read when they are asked for. @internal */
+  constructor(
+    status: number,
+    reason: string,
+    version: HttpVersion,
+    fields: KeptFields,
+    trailerFields: Fields,
+    body: Uint8Array,
+    isEndVerified: boolean,
+    rawBody: Uint8Array,
+    timings: Timings,
+  )
   constructor(
     /** Status code, 200 to 999. */
     readonly status: number,
@@ -182,8 +208,8 @@ export class OwnedResponse<Timings = ResponseTimings> {
     readonly reason: string,
     /** Protocol version of the server. */
     readonly version: HttpVersion,
-    private fields: Fields | KeptFields,
-    private readonly trailerFields: Fields,
+    fields: Fields | KeptFields,
+    trailerFields: Fields,
     /** The body, decoded from its chunks. */
     readonly body: Uint8Array,
     /** False when the body may have been cut off: see {@link RestResponse.isEndVerified}. */
@@ -192,17 +218,20 @@ export class OwnedResponse<Timings = ResponseTimings> {
     readonly rawBody: Uint8Array = body,
     /** How long it took, and on what connection; null for a response that a reader of the codec has read. */
     readonly timings: Timings = null as Timings,
-  ) {}
+  ) {
+    this.#fields = fields
+    this.#trailerFields = trailerFields
+  }
 
   /** Field lines of the head. */
   get headerCount(): number {
-    return this.pairs.length
+    return this.#pairs.length
   }
 
   /** Value of the first field of that name, whatever the case of either; null when there is none. */
   header(name: string): string | null {
     const wanted = textOf('name', name).toLowerCase()
-    return this.pairs.find(([each]) => each.toLowerCase() === wanted)?.[1] ?? null
+    return this.#pairs.find(([each]) => each.toLowerCase() === wanted)?.[1] ?? null
   }
 
   /** The bytes of that value; null when there is none. */
@@ -213,22 +242,22 @@ export class OwnedResponse<Timings = ResponseTimings> {
 
   /** All fields, in the order and case in which they came. */
   headers(): [name: string, value: string][] {
-    return this.pairs.map(([name, value]) => [name, value])
+    return this.#pairs.map(([name, value]) => [name, value])
   }
 
   /** Name of field `index`, 0 to `headerCount` - 1, in its own case. Throws `RangeError` outside. */
   fieldName(index: number): string {
-    return this.field(index)[0]
+    return this.#field(index)[0]
   }
 
   /** Value of field `index`, 0 to `headerCount` - 1. Throws `RangeError` outside. */
   fieldValue(index: number): string {
-    return this.field(index)[1]
+    return this.#field(index)[1]
   }
 
   /** Fields that came behind a chunked body, in order. */
   trailers(): [name: string, value: string][] {
-    return this.trailerFields.map(([name, value]) => [name, value])
+    return this.#trailerFields.map(([name, value]) => [name, value])
   }
 
   /** Bytes of the body. */
@@ -252,14 +281,14 @@ export class OwnedResponse<Timings = ResponseTimings> {
   }
 
   /** Made when they are first asked for. */
-  private get pairs(): Fields {
-    if (this.fields instanceof KeptFields) this.fields = this.fields.pairs()
-    return this.fields
+  get #pairs(): Fields {
+    if (this.#fields instanceof KeptFields) this.#fields = this.#fields.pairs()
+    return this.#fields
   }
 
-  private field(index: number): readonly [name: string, value: string] {
-    const field = Number.isInteger(index) ? this.pairs[index] : undefined
-    if (field === undefined) throw noField(index, this.pairs.length)
+  #field(index: number): readonly [name: string, value: string] {
+    const field = Number.isInteger(index) ? this.#pairs[index] : undefined
+    if (field === undefined) throw noField(index, this.#pairs.length)
     return field
   }
 }

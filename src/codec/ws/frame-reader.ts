@@ -90,9 +90,9 @@ const NONE = new Message(null as unknown as MessageSource)
 export class FrameReader {
   static {
     showsItself(this.prototype, (it) =>
-      it.isReleased
+      it.#isReleased
         ? { role: it.role, released: true }
-        : { role: it.role, capacity: it.capacity, buffered: it.buffered, isMidMessage: it.isMidMessage, isClosed: it.isClosed, error: it.failure },
+        : { role: it.role, capacity: it.capacity, buffered: it.buffered, isMidMessage: it.isMidMessage, isClosed: it.isClosed, error: it.#failure },
     )
   }
 
@@ -103,55 +103,55 @@ export class FrameReader {
   /** @internal */ u8!: Uint8Array
   /** @internal */ view!: DataView
 
-  private i32: Int32Array = NO_RECORD
+  #i32: Int32Array = NO_RECORD
   /** @internal */ exports!: CodecExports
   /** @internal */ readonly decoding: TextDecoding
   /** Where it lives; null while nothing of what has arrived is left, for one that shares places with others. */
-  private place: ReaderPlace | null = null
-  private readonly places: Places<ReaderPlace> | null
-  private layout: TargetLayout | null = null
-  private record = 0
-  private slab = 0
+  #place: ReaderPlace | null = null
+  readonly #places: Places<ReaderPlace> | null
+  #layout: TargetLayout | null = null
+  #record = 0
+  #slab = 0
   /** The end of the read buffer; 0 when the memory is no longer ours, so that nothing is within it. */
-  private limit = 0
+  #limit = 0
   /** Word index of the record and of the descriptor table. */
-  private words = 0
-  private table = 0
-  private readonly compactThreshold: number
+  #words = 0
+  #table = 0
+  readonly #compactThreshold: number
   /** The message that was taken last; one of no ring before the first one has arrived. */
-  private held: Message = NONE
+  #held: Message = NONE
   /** Word indexes of the next descriptor and of the end of those parsed. */
-  private cursor = 0
-  private end = 0
+  #cursor = 0
+  #end = 0
   /** Unparsed bytes may contain more messages. */
-  private unparsed = false
-  private readonly parts: Parts
+  #unparsed = false
+  readonly #parts: Parts
   /** Inflates compressed messages, where that was negotiated. */
-  private inflater: MessageInflater | null = null
-  private makeInflater: (() => MessageInflater) | null = null
-  private readonly maxFrame: number
-  private readonly maxMessage: number
+  #inflater: MessageInflater | null = null
+  #makeInflater: (() => MessageInflater) | null = null
+  readonly #maxFrame: number
+  readonly #maxMessage: number
   /** Longest unfinished frame that is awaited in place. */
-  private inPlace: number
+  #inPlace: number
   /** Inflates what the application has compressed. */
-  private payloads: PayloadInflater | null = null
-  private readonly cutter: TextCutter
+  #payloads: PayloadInflater | null = null
+  readonly #cutter: TextCutter
   /** A copy of messages from the one at `sharedStart` on, up to `sharedEnd`: of those that are taken as owned ones. */
-  private shared: OwnedBlock | null = null
-  private sharedStart = 0
-  private sharedEnd = 0
-  private failure: ProtocolError | null = null
+  #shared: OwnedBlock | null = null
+  #sharedStart = 0
+  #sharedEnd = 0
+  #failure: ProtocolError | null = null
   /** The memory is no longer ours … */
-  private isRetired = false
+  #isRetired = false
   /** … and every method says so. */
-  private isReleased = false
+  #isReleased = false
   /** Released, or with a large message that was put together: {@link FrameReader.beforeParsing} has something to do. */
-  private isUnusual = false
-  private spareView: Uint8Array | null = null
+  #isUnusual = false
+  #spareView: Uint8Array | null = null
   /** Address of the read target when there is only one, otherwise 0. */
-  private onlyTarget = 0
+  #onlyTarget = 0
 
-  private readonly ownsRegion: boolean
+  readonly #ownsRegion: boolean
 
   /**
    * @param home memory to live in, when it is to share one with others, who then release it; or the places that it shares with other readers: then it has
@@ -165,18 +165,18 @@ export class FrameReader {
     const { role, capacity, compactAt, maxFrame, maxMessage } = frameLimits(options)
     this.role = role
     this.capacity = capacity
-    this.inPlace = capacity
-    this.parts = new Parts(maxMessage)
-    this.maxFrame = maxFrame
-    this.maxMessage = maxMessage
-    this.compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(capacity * compactAt)
+    this.#inPlace = capacity
+    this.#parts = new Parts(maxMessage)
+    this.#maxFrame = maxFrame
+    this.#maxMessage = maxMessage
+    this.#compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(capacity * compactAt)
     this.decoding = codec.text
-    this.cutter = new TextCutter(codec.text)
+    this.#cutter = new TextCutter(codec.text)
 
-    this.ownsRegion = home === undefined
-    this.places = home === undefined || home instanceof Region ? null : home
+    this.#ownsRegion = home === undefined
+    this.#places = home === undefined || home instanceof Region ? null : home
     if (home === undefined || home instanceof Region) {
-      this.settle(new ReaderPlace(home ?? codec.region(FrameReader.regionBytes(capacity)), capacity))
+      this.#settle(new ReaderPlace(home ?? codec.region(FrameReader.regionBytes(capacity)), capacity))
     }
   }
 
@@ -190,14 +190,14 @@ export class FrameReader {
    * are needed, after a close message, and after a failure, which {@link FrameReader.error} shows.
    */
   next(): Message | null {
-    if (this.cursor === this.end && !this.parse()) return null
-    const at = this.cursor
-    const word = this.i32[at + 1] as number
+    if (this.#cursor === this.#end && !this.#parse()) return null
+    const at = this.#cursor
+    const word = this.#i32[at + 1] as number
     const kind = word & DESCRIPTOR_KIND_MASK
-    if (kind > OPCODE_BINARY) return this.nextSpecial(at, word, kind)
-    this.cursor = at + 2
-    const message = this.takeTurn(kind === OPCODE_TEXT ? 'text' : 'binary')
-    message.offset = this.i32[at] as number
+    if (kind > OPCODE_BINARY) return this.#nextSpecial(at, word, kind)
+    this.#cursor = at + 2
+    const message = this.#takeTurn(kind === OPCODE_TEXT ? 'text' : 'binary')
+    message.offset = this.#i32[at] as number
     message.size = word >>> DESCRIPTOR_LENGTH_SHIFT
     message.flags = word & (DESCRIPTOR_KIND_MASK | DESCRIPTOR_ASCII)
     return message
@@ -208,102 +208,102 @@ export class FrameReader {
    * `next`, and where that is null. @internal
    */
   nextOwned(): OwnedMessage | null {
-    if (this.cursor === this.end && !this.parse()) return null
-    const at = this.cursor
-    const word = this.i32[at + 1] as number
+    if (this.#cursor === this.#end && !this.#parse()) return null
+    const at = this.#cursor
+    const word = this.#i32[at + 1] as number
     const kind = word & DESCRIPTOR_KIND_MASK
     if (kind > OPCODE_BINARY) return null
-    this.held.live = null
-    const offset = this.i32[at] as number
-    if (offset >= this.sharedEnd) this.share(offset)
-    this.cursor = at + 2
+    this.#held.live = null
+    const offset = this.#i32[at] as number
+    if (offset >= this.#sharedEnd) this.#share(offset)
+    this.#cursor = at + 2
     const size = word >>> DESCRIPTOR_LENGTH_SHIFT
-    const place = ((offset - this.sharedStart) << 1) | ((word & DESCRIPTOR_ASCII) >> 4)
-    return new OwnedMessage(kind === OPCODE_TEXT ? 'text' : 'binary', this.shared as OwnedBlock, size, size, place)
+    const place = ((offset - this.#sharedStart) << 1) | ((word & DESCRIPTOR_ASCII) >> 4)
+    return new OwnedMessage(kind === OPCODE_TEXT ? 'text' : 'binary', this.#shared as OwnedBlock, size, size, place)
   }
 
   /** Whether a whole message is ready for `next`. Parses and joins the bytes that have arrived. */
   poll(): boolean {
     for (;;) {
-      if (this.cursor === this.end && !this.parse()) return false
-      const word = this.i32[this.cursor + 1] as number
-      if (((PIECES >>> (word & DESCRIPTOR_KIND_MASK)) & 1) === 0 || this.takePiece(this.i32[this.cursor] as number, word)) return true
+      if (this.#cursor === this.#end && !this.#parse()) return false
+      const word = this.#i32[this.#cursor + 1] as number
+      if (((PIECES >>> (word & DESCRIPTOR_KIND_MASK)) & 1) === 0 || this.#takePiece(this.#i32[this.#cursor] as number, word)) return true
     }
   }
 
   /** Why the connection has failed, once every message before the failure has been taken; null until then. No byte after it is interpreted. */
   get error(): ProtocolError | null {
-    if (this.failure === null && this.cursor === this.end && !this.unparsed && !this.isRetired) {
-      const code = this.get(READER_ERROR)
+    if (this.#failure === null && this.#cursor === this.#end && !this.#unparsed && !this.#isRetired) {
+      const code = this.#get(READER_ERROR)
       if (code !== ERROR_NONE) {
-        const a = this.view.getFloat64(this.record + READER_ERROR_A, true)
-        this.failure = protocolError(code, a, this.view.getFloat64(this.record + READER_ERROR_B, true))
+        const a = this.view.getFloat64(this.#record + READER_ERROR_A, true)
+        this.#failure = protocolError(code, a, this.view.getFloat64(this.#record + READER_ERROR_B, true))
       }
     }
-    return this.failure
+    return this.#failure
   }
 
   /** A close frame has been read; nothing after it is delivered (RFC 6455 section 5.5.1). */
   get isClosed(): boolean {
-    this.checkReleased()
-    return !this.isRetired && this.get(READER_STATE) === STATE_CLOSED
+    this.#checkReleased()
+    return !this.#isRetired && this.#get(READER_STATE) === STATE_CLOSED
   }
 
   /** A frame or a fragmented message is unfinished, so an end of the connection here is a failure. */
   get isMidMessage(): boolean {
-    this.checkReleased()
-    return !this.isRetired && (this.unparsed || this.get(READER_PENDING) !== 0)
+    this.#checkReleased()
+    return !this.#isRetired && (this.#unparsed || this.#get(READER_PENDING) !== 0)
   }
 
   /** Every message that has arrived whole has been taken. */
   get isDrained(): boolean {
-    this.checkReleased()
-    return this.cursor === this.end && !this.unparsed
+    this.#checkReleased()
+    return this.#cursor === this.#end && !this.#unparsed
   }
 
   /** Bytes in the buffer that are not parsed yet. */
   get buffered(): number {
-    this.checkUsable()
-    return this.get(READER_TAIL) - this.get(READER_HEAD)
+    this.#checkUsable()
+    return this.#get(READER_TAIL) - this.#get(READER_HEAD)
   }
 
   /** Bytes that {@link FrameReader.spare} would have without compaction. */
   get remaining(): number {
-    this.checkUsable()
-    return this.limit - this.get(READER_TAIL)
+    this.#checkUsable()
+    return this.#limit - this.#get(READER_TAIL)
   }
 
   /** Whether {@link FrameReader.compact} is worth it: true from the `compactAt` share of the buffer on. */
   get shouldCompact(): boolean {
-    this.checkUsable()
-    const consumed = this.get(READER_HEAD) - this.slab
-    return consumed > 0 && consumed >= this.compactThreshold && this.buffered > 0
+    this.#checkUsable()
+    const consumed = this.#get(READER_HEAD) - this.#slab
+    return consumed > 0 && consumed >= this.#compactThreshold && this.buffered > 0
   }
 
   /** Moves the unparsed bytes to the start of the buffer. Does nothing while messages that were parsed have not been taken. */
   compact(): void {
-    this.checkUsable()
+    this.#checkUsable()
     if (!this.isDrained) return
-    this.held.live = null
-    this.exports.readerCompact(this.record)
+    this.#held.live = null
+    this.exports.readerCompact(this.#record)
   }
 
   /** The writable rest of the buffer: put bytes at its beginning, then call {@link FrameReader.filled}. Empty when there is no room. */
   spare(): Uint8Array {
-    this.checkUsable()
-    this.makeRoom()
-    const from = this.get(READER_TAIL)
-    if (this.spareView === null || this.spareView.byteOffset !== from) this.spareView = this.u8.subarray(from, this.limit)
-    return this.spareView
+    this.#checkUsable()
+    this.#makeRoom()
+    const from = this.#get(READER_TAIL)
+    if (this.#spareView === null || this.#spareView.byteOffset !== from) this.#spareView = this.u8.subarray(from, this.#limit)
+    return this.#spareView
   }
 
   /** The first `length` bytes of the last {@link FrameReader.spare} have been filled. Throws `BufferFull` when there was no such room. */
   filled(length: number): void {
-    this.checkUsable()
+    this.#checkUsable()
     if (!Number.isInteger(length) || length < 0 || length > this.remaining) {
       throw bufferFull(length, this.remaining, ROOM)
     }
-    if (length !== 0) this.commit(this.get(READER_TAIL), length)
+    if (length !== 0) this.commit(this.#get(READER_TAIL), length)
   }
 
   /**
@@ -311,27 +311,27 @@ export class FrameReader {
    * neither an `ArrayBuffer` nor a view of one.
    */
   read(bytes: BytesInit): void {
-    this.checkUsable()
+    this.#checkUsable()
     const length = plainLength(bytes)
-    if (length > 0) this.take(bytes as Uint8Array, length)
+    if (length > 0) this.#take(bytes as Uint8Array, length)
     else {
       const judged = bytesOf('bytes', bytes)
-      this.take(judged, judged.length)
+      this.#take(judged, judged.length)
     }
   }
 
   /** Drops everything and starts over, as for a new connection. */
   reset(): void {
-    this.checkUsable()
-    if (this.place !== null) this.exports.readerReset(this.record)
-    this.held.live = null
-    this.cursor = this.end = this.table
-    this.unparsed = false
-    this.parts.end()
-    this.inflater?.release()
-    this.inflater = null
-    this.makeInflater = null
-    this.failure = null
+    this.#checkUsable()
+    if (this.#place !== null) this.exports.readerReset(this.#record)
+    this.#held.live = null
+    this.#cursor = this.#end = this.#table
+    this.#unparsed = false
+    this.#parts.end()
+    this.#inflater?.release()
+    this.#inflater = null
+    this.#makeInflater = null
+    this.#failure = null
     // Only close messages set it, and the hot path of `next` does not clear it.
   }
 
@@ -341,27 +341,27 @@ export class FrameReader {
    */
   release(): void {
     this.retire()
-    this.isReleased = this.isUnusual = true
+    this.#isReleased = this.#isUnusual = true
   }
 
   /** As {@link release}, for a stream, which may be asked at any later time: it just has no more messages. @internal */
   retire(): void {
-    if (this.isRetired) return
-    const kept = (this.held.flags & ASSEMBLED) !== 0 ? this.held.live : null
+    if (this.#isRetired) return
+    const kept = (this.#held.flags & ASSEMBLED) !== 0 ? this.#held.live : null
     this.reset()
-    this.isRetired = true
-    this.limit = 0
-    this.onlyTarget = 0
-    this.held.live = kept
-    if (kept === null) this.parts.clear()
-    this.payloads?.release()
-    this.payloads = null
-    if (this.ownsRegion) this.place?.region.release()
+    this.#isRetired = true
+    this.#limit = 0
+    this.#onlyTarget = 0
+    this.#held.live = kept
+    if (kept === null) this.#parts.clear()
+    this.#payloads?.release()
+    this.#payloads = null
+    if (this.#ownsRegion) this.#place?.region.release()
   }
 
   /** A message has been handed out and is still valid. @internal */
   get isHeld(): boolean {
-    return this.held.live !== null
+    return this.#held.live !== null
   }
 
   /**
@@ -371,8 +371,8 @@ export class FrameReader {
    */
   inflateMessages(region: Region, context: DeflateContext): void {
     // Its state takes memory from the first compressed message on.
-    this.makeInflater = () => new MessageInflater(region, context, this.parts, this.maxMessage)
-    this.set(READER_DEFLATE, 1)
+    this.#makeInflater = () => new MessageInflater(region, context, this.#parts, this.#maxMessage)
+    this.#set(READER_DEFLATE, 1)
   }
 
   // For adapters that read into fixed places of the buffer.
@@ -383,74 +383,76 @@ export class FrameReader {
    * on the heap. @internal
    */
   targets(count: 1 | 2, bytes: number, inPlace: number, room: number = inPlace): Uint8Array[] {
-    this.checkUsable()
+    this.#checkUsable()
     if (count * (room + bytes) > this.capacity || inPlace > room) throw new RangeError('read targets overrun the buffer')
-    this.layout = { count, bytes, room }
-    this.inPlace = inPlace
-    const place = this.place ?? (this.places as Places<ReaderPlace>).take()
-    this.settle(place)
-    return place.targets(this.layout)
+    this.#layout = { count, bytes, room }
+    this.#inPlace = inPlace
+    const place = this.#place ?? (this.#places as Places<ReaderPlace>).take()
+    this.#settle(place)
+    return place.targets(this.#layout)
   }
 
   /** The target `index`, in a place that is taken for it if there is none. @internal */
   targetAt(index: number): Uint8Array {
-    if (this.place === null) this.settle((this.places as Places<ReaderPlace>).take())
-    return (this.place as ReaderPlace).targets(this.layout as TargetLayout)[index] as Uint8Array
+    if (this.#place === null) this.#settle((this.#places as Places<ReaderPlace>).take())
+    return (this.#place as ReaderPlace).targets(this.#layout as TargetLayout)[index] as Uint8Array
   }
 
   /** `length` bytes were put in target `index`. The reader must be drained. @internal */
   fill(index: number, length: number): void {
-    const { room, bytes } = this.layout as TargetLayout
-    this.commit(this.slab + room + index * (room + bytes), length)
+    const { room, bytes } = this.#layout as TargetLayout
+    this.commit(this.#slab + room + index * (room + bytes), length)
   }
 
   /** It is drained, and nothing reads into its targets: it gives its place to others when nothing is left in it, and shares places at all. @internal */
   leave(): void {
-    const { place, places } = this
-    if (place === null || places === null || this.cursor !== this.end || this.unparsed || this.failure !== null) return
-    if (this.get(READER_STATE) !== STATE_HEADER || this.get(READER_PENDING) !== 0 || this.get(READER_TAIL) !== this.get(READER_HEAD)) return
-    if ((this.held.flags & ASSEMBLED) === 0) this.held.live = null
+    const place = this.#place
+    const places = this.#places
+    if (place === null || places === null || this.#cursor !== this.#end || this.#unparsed || this.#failure !== null) return
+    if (this.#get(READER_STATE) !== STATE_HEADER || this.#get(READER_PENDING) !== 0 || this.#get(READER_TAIL) !== this.#get(READER_HEAD)) return
+    if ((this.#held.flags & ASSEMBLED) === 0) this.#held.live = null
     this.vacate()
   }
 
   /** Nothing uses its memory any more, and it is never filled again, unless it takes another place. @internal */
   vacate(): void {
-    const { place, places } = this
+    const place = this.#place
+    const places = this.#places
     if (place === null || places === null) return
-    this.place = null
-    this.i32 = NO_RECORD
-    this.words = this.table = this.cursor = this.end = this.limit = this.onlyTarget = this.sharedEnd = 0
-    this.shared = null
-    this.cutter.clear()
+    this.#place = null
+    this.#i32 = NO_RECORD
+    this.#words = this.#table = this.#cursor = this.#end = this.#limit = this.#onlyTarget = this.#sharedEnd = 0
+    this.#shared = null
+    this.#cutter.clear()
     places.giveBack(place)
   }
 
-  private settle(place: ReaderPlace): void {
+  #settle(place: ReaderPlace): void {
     const { region, record, table, slab, limit } = place
     const { memory } = region
-    this.place = place
+    this.#place = place
     this.u8 = memory.u8
-    this.i32 = memory.i32
+    this.#i32 = memory.i32
     this.view = memory.view
     this.exports = memory.exports
-    this.record = record
-    this.words = record >> 2
-    this.cursor = this.end = this.table = table >> 2
-    this.slab = slab
-    this.limit = limit
+    this.#record = record
+    this.#words = record >> 2
+    this.#cursor = this.#end = this.#table = table >> 2
+    this.#slab = slab
+    this.#limit = limit
     this.exports.readerReset(record)
-    this.set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
-    this.set(READER_IN_PLACE_LIMIT, this.inPlace)
+    this.#set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
+    this.#set(READER_IN_PLACE_LIMIT, this.#inPlace)
     // Limits are below 2^31.
-    this.set(READER_MAX_FRAME, this.maxFrame)
-    this.set(READER_MAX_FRAME + 4, 0)
-    this.set(READER_MAX_MESSAGE, this.maxMessage)
-    this.set(READER_MAX_MESSAGE + 4, 0)
-    if (this.layout === null) return
-    const first = slab + this.layout.room
-    this.onlyTarget = this.layout.count === 1 ? first : 0
-    this.set(READER_HEAD, first)
-    this.set(READER_TAIL, first)
+    this.#set(READER_MAX_FRAME, this.#maxFrame)
+    this.#set(READER_MAX_FRAME + 4, 0)
+    this.#set(READER_MAX_MESSAGE, this.#maxMessage)
+    this.#set(READER_MAX_MESSAGE + 4, 0)
+    if (this.#layout === null) return
+    const first = slab + this.#layout.room
+    this.#onlyTarget = this.#layout.count === 1 ? first : 0
+    this.#set(READER_HEAD, first)
+    this.#set(READER_TAIL, first)
   }
 
   /**
@@ -458,45 +460,45 @@ export class FrameReader {
    * returns null; before the first frame, the opening handshake must. With two targets, `commit` is early enough. @internal
    */
   makeWay(): void {
-    if (this.onlyTarget !== 0 && this.get(READER_TAIL) !== this.get(READER_HEAD)) this.exports.readerCommit(this.record, this.onlyTarget, 0)
+    if (this.#onlyTarget !== 0 && this.#get(READER_TAIL) !== this.#get(READER_HEAD)) this.exports.readerCommit(this.#record, this.#onlyTarget, 0)
   }
 
   /** `length` bytes were put at `address`, a target's. The reader must be drained. @internal */
   commit(address: number, length: number): void {
-    this.exports.readerCommit(this.record, address, within(length, this.limit - address))
-    this.unparsed = true
-    this.cutter.end = 0
-    this.sharedEnd = 0
+    this.exports.readerCommit(this.#record, address, within(length, this.#limit - address))
+    this.#unparsed = true
+    this.#cutter.end = 0
+    this.#sharedEnd = 0
   }
 
   /** Whether the last parse found anything except control frames. @internal */
   get sawData(): boolean {
-    return this.end - this.table > this.get(READER_CONTROLS) * (DESCRIPTOR_BYTES >> 2) || this.get(READER_STATE) === STATE_PARTS
+    return this.#end - this.#table > this.#get(READER_CONTROLS) * (DESCRIPTOR_BYTES >> 2) || this.#get(READER_STATE) === STATE_PARTS
   }
 
   /** The close frame among the received messages that were not taken; undefined when not everything is parsed, and inflated. @internal */
   get closeAhead(): { code: number; reason: string } | null | undefined {
-    if (this.isRetired) return null
-    for (let at = this.cursor; at !== this.end; at += 2) {
-      const word = this.i32[at + 1] as number
+    if (this.#isRetired) return null
+    for (let at = this.#cursor; at !== this.#end; at += 2) {
+      const word = this.#i32[at + 1] as number
       const kind = word & DESCRIPTOR_KIND_MASK
       // What has not been inflated may break the protocol, and then nothing after it counts.
-      if (((DEFLATED_KINDS >>> kind) & 1) !== 0 && (at !== this.cursor || this.inflater?.isReady !== true)) return undefined
-      if (kind === OPCODE_CLOSE) return this.closeAt(this.i32[at] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
+      if (((DEFLATED_KINDS >>> kind) & 1) !== 0 && (at !== this.#cursor || this.#inflater?.isReady !== true)) return undefined
+      if (kind === OPCODE_CLOSE) return this.#closeAt(this.#i32[at] as number, word >>> DESCRIPTOR_LENGTH_SHIFT)
     }
-    return this.unparsed ? undefined : null
+    return this.#unparsed ? undefined : null
   }
 
   /** Address of the first byte that is not parsed yet, for the opening handshake. @internal */
   get headAddress(): number {
-    this.checkUsable()
-    return this.get(READER_HEAD)
+    this.#checkUsable()
+    return this.#get(READER_HEAD)
   }
 
   /** Takes `length` unparsed bytes away from the front, for the opening handshake. @internal */
   consume(length: number): void {
-    this.set(READER_HEAD, this.get(READER_HEAD) + within(length, this.buffered))
-    this.unparsed = this.buffered !== 0
+    this.#set(READER_HEAD, this.#get(READER_HEAD) + within(length, this.buffered))
+    this.#unparsed = this.buffered !== 0
   }
 
   /**
@@ -504,11 +506,11 @@ export class FrameReader {
    * together. @internal
    */
   dropToClose(): Message | null {
-    while (this.cursor !== this.end || this.parse()) {
-      const at = this.cursor
-      const word = this.i32[at + 1] as number
-      if ((word & DESCRIPTOR_KIND_MASK) === OPCODE_CLOSE) return this.nextSpecial(at, word, OPCODE_CLOSE)
-      this.cursor = at + 2
+    while (this.#cursor !== this.#end || this.#parse()) {
+      const at = this.#cursor
+      const word = this.#i32[at + 1] as number
+      if ((word & DESCRIPTOR_KIND_MASK) === OPCODE_CLOSE) return this.#nextSpecial(at, word, OPCODE_CLOSE)
+      this.#cursor = at + 2
     }
     return null
   }
@@ -520,36 +522,36 @@ export class FrameReader {
 
   /** The descriptor table in words of {@link FrameReader.words32}: for walking a whole chunk without a call per message. @internal */
   get descriptors(): { from: number; to: number; words: Int32Array } {
-    this.checkUsable()
-    return { from: this.cursor, to: this.end, words: this.i32 }
+    this.#checkUsable()
+    return { from: this.#cursor, to: this.#end, words: this.#i32 }
   }
 
   /** Marks all parsed descriptors as taken. @internal */
   skipDescriptors(): void {
-    this.cursor = this.end
+    this.#cursor = this.#end
   }
 
   // MessageSource
 
   /** @internal */
   get assembly(): Uint8Array {
-    return this.parts.bytes
+    return this.#parts.bytes
   }
 
   /** @internal */
   textAt(offset: number, length: number, ascii: boolean): string {
-    return this.cutter.text(this.u8, offset, length, ascii, this.get(READER_HEAD))
+    return this.#cutter.text(this.u8, offset, length, ascii, this.#get(READER_HEAD))
   }
 
   /** @internal */
   inflate(payload: Uint8Array, format: CompressionFormat, options: InflateOptions | undefined): Uint8Array {
-    const payloads = this.payloads ?? new PayloadInflater(this.codec, this.maxMessage)
-    if (!this.isRetired) this.payloads = payloads
+    const payloads = this.#payloads ?? new PayloadInflater(this.codec, this.#maxMessage)
+    if (!this.#isRetired) this.#payloads = payloads
     try {
-      return payloads.inflate(payload, format, options, !this.isRetired)
+      return payloads.inflate(payload, format, options, !this.#isRetired)
     } finally {
       // A message that outlives its reader leaves nothing behind.
-      if (this.isRetired) payloads.release()
+      if (this.#isRetired) payloads.release()
     }
   }
 
@@ -562,21 +564,21 @@ export class FrameReader {
 
   /** @internal */
   assembledText(length: number, ascii: boolean): string {
-    return ascii ? this.decoding.latin1(this.parts.bytes, 0, length) : this.decoding.utf8(this.parts.bytes, 0, length)
+    return ascii ? this.decoding.latin1(this.#parts.bytes, 0, length) : this.decoding.utf8(this.#parts.bytes, 0, length)
   }
 
   /** Everything parsed has been taken: parses the bytes received since. True when that gave a message. */
-  private parse(): boolean {
+  #parse(): boolean {
     // One test for all that is rare: with more in it, engines no longer put this method into those that call it.
-    if (this.isUnusual) this.beforeParsing()
-    this.held.live = null
-    if (this.unparsed) {
-      const count = this.exports.readerParse(this.record)
-      this.cursor = this.table
-      this.end = this.table + count * (DESCRIPTOR_BYTES >> 2)
-      this.unparsed = count === TABLE_ENTRIES
+    if (this.#isUnusual) this.#beforeParsing()
+    this.#held.live = null
+    if (this.#unparsed) {
+      const count = this.exports.readerParse(this.#record)
+      this.#cursor = this.#table
+      this.#end = this.#table + count * (DESCRIPTOR_BYTES >> 2)
+      this.#unparsed = count === TABLE_ENTRIES
       if (count !== 0) {
-        if (this.held === NONE) this.makeRing()
+        if (this.#held === NONE) this.#makeRing()
         return true
       }
     }
@@ -585,88 +587,88 @@ export class FrameReader {
   }
 
   /** Copies the message at `offset`, the next one, and those behind it that share its block. */
-  private share(offset: number): void {
+  #share(offset: number): void {
     let to = offset
-    for (let at = this.cursor; at !== this.end; at += 2) {
-      const word = this.i32[at + 1] as number
+    for (let at = this.#cursor; at !== this.#end; at += 2) {
+      const word = this.#i32[at + 1] as number
       const length = word >>> DESCRIPTOR_LENGTH_SHIFT
-      const next = (this.i32[at] as number) + length
+      const next = (this.#i32[at] as number) + length
       const isAlone = length >= OWNED_ALONE
-      if ((word & DESCRIPTOR_KIND_MASK) > OPCODE_BINARY || ((isAlone || next - offset > OWNED_BLOCK) && at !== this.cursor)) break
+      if ((word & DESCRIPTOR_KIND_MASK) > OPCODE_BINARY || ((isAlone || next - offset > OWNED_BLOCK) && at !== this.#cursor)) break
       to = next
       if (isAlone) break
     }
-    this.shared = new OwnedBlock(this.u8.slice(offset, to), this.decoding)
-    this.sharedStart = offset
-    this.sharedEnd = to
+    this.#shared = new OwnedBlock(this.u8.slice(offset, to), this.decoding)
+    this.#sharedStart = offset
+    this.#sharedEnd = to
   }
 
   /** A connection that never gets a message needs none of these. */
-  private makeRing(): void {
+  #makeRing(): void {
     const ring = Array.from({ length: RING }, () => new Message(this))
     for (let i = 0; i < RING; i++) (ring[i] as Message).follower = ring[(i + 1) % RING] as Message
-    this.held = ring[0] as Message
+    this.#held = ring[0] as Message
   }
 
-  private beforeParsing(): void {
-    this.checkReleased()
-    this.isUnusual = false
-    this.parts.rest()
-    this.inflater?.rest()
+  #beforeParsing(): void {
+    this.#checkReleased()
+    this.#isUnusual = false
+    this.#parts.rest()
+    this.#inflater?.rest()
   }
 
   /** Control frames and parts. */
-  private nextSpecial(at: number, word: number, kind: number): Message | null {
+  #nextSpecial(at: number, word: number, kind: number): Message | null {
     const length = word >>> DESCRIPTOR_LENGTH_SHIFT
-    const offset = this.i32[at] as number
+    const offset = this.#i32[at] as number
     if (((DEFLATED_KINDS >>> kind) & 1) !== 0) {
-      if (this.inflater?.isReady) return this.deliverInflated(this.inflater, kind)
+      if (this.#inflater?.isReady) return this.#deliverInflated(this.#inflater, kind)
       return this.poll() ? this.next() : null
     }
-    this.cursor = at + 2
+    this.#cursor = at + 2
     if (kind < OPCODE_CLOSE) {
-      this.append(offset, length)
+      this.#append(offset, length)
       // A loop, not a recursion: a peer chooses how many parts there are.
       if (kind === KIND_PART) return this.poll() ? this.next() : null
-      const size = this.parts.end()
-      return this.deliver(0, size, (kind === KIND_END_TEXT ? OPCODE_TEXT : OPCODE_BINARY) | (word & DESCRIPTOR_ASCII) | ASSEMBLED)
+      const size = this.#parts.end()
+      return this.#deliver(0, size, (kind === KIND_END_TEXT ? OPCODE_TEXT : OPCODE_BINARY) | (word & DESCRIPTOR_ASCII) | ASSEMBLED)
     }
-    if (kind !== OPCODE_CLOSE) return this.deliver(offset, length, kind)
+    if (kind !== OPCODE_CLOSE) return this.#deliver(offset, length, kind)
     // Reading goes on after a close message, to see the connection end, and then the memory is released: the reason is kept separately.
-    this.parts.bytes = this.u8.slice(offset + 2, offset + length)
+    this.#parts.bytes = this.u8.slice(offset + 2, offset + length)
     const status = length < 2 ? CloseCode.NoStatus : this.view.getUint16(offset)
-    return this.deliver(0, this.parts.bytes.length, kind | ASSEMBLED, status)
+    return this.#deliver(0, this.#parts.bytes.length, kind | ASSEMBLED, status)
   }
 
   /** Copies in bytes whose length has been checked. */
-  private take(bytes: Uint8Array, length: number): void {
-    if (length > this.remaining) this.makeRoom()
+  #take(bytes: Uint8Array, length: number): void {
+    if (length > this.remaining) this.#makeRoom()
     if (length > this.remaining && this.isDrained) this.compact()
     if (length > this.remaining) throw bufferFull(length, this.remaining, ROOM)
-    this.makeRoom()
-    const at = this.get(READER_TAIL)
-    copyInto((this.place as ReaderPlace).buffer, at - this.slab, bytes, length)
+    this.#makeRoom()
+    const at = this.#get(READER_TAIL)
+    copyInto((this.#place as ReaderPlace).buffer, at - this.#slab, bytes, length)
     if (length !== 0) this.commit(at, length)
   }
 
   /** The close frame whose payload lies at `offset`. */
-  private closeAt(offset: number, length: number): { code: number; reason: string } {
+  #closeAt(offset: number, length: number): { code: number; reason: string } {
     if (length < 2) return { code: CloseCode.NoStatus, reason: '' }
     return { code: this.view.getUint16(offset), reason: this.decoding.utf8(this.u8, offset + 2, offset + length) }
   }
 
   /** The message that was taken last is stale from here on. */
-  private takeTurn(live: MessageKind): Message {
-    const { held } = this
+  #takeTurn(live: MessageKind): Message {
+    const held = this.#held
     held.live = null
     const message = held.follower
     message.live = live
-    this.held = message
+    this.#held = message
     return message
   }
 
-  private deliver(offset: number, size: number, flags: number, status = 0): Message {
-    const message = this.takeTurn(KINDS[flags & DESCRIPTOR_KIND_MASK] as MessageKind)
+  #deliver(offset: number, size: number, flags: number, status = 0): Message {
+    const message = this.#takeTurn(KINDS[flags & DESCRIPTOR_KIND_MASK] as MessageKind)
     message.offset = offset
     message.size = size
     message.flags = flags
@@ -675,80 +677,80 @@ export class FrameReader {
   }
 
   /** A piece of a message, which is put together, or inflated. True when a compressed message is whole by it: then the piece stays until it is taken. */
-  private takePiece(offset: number, word: number): boolean {
+  #takePiece(offset: number, word: number): boolean {
     const kind = word & DESCRIPTOR_KIND_MASK
     const length = word >>> DESCRIPTOR_LENGTH_SHIFT
     if (kind !== KIND_PART) {
-      this.inflater ??= (this.makeInflater as () => MessageInflater)()
-      return this.inflatePiece(this.inflater, offset, length, kind)
+      this.#inflater ??= (this.#makeInflater as () => MessageInflater)()
+      return this.#inflatePiece(this.#inflater, offset, length, kind)
     }
     // One that was put together lies where this one goes.
-    if ((this.held.flags & ASSEMBLED) !== 0) this.held.live = null
-    this.append(offset, length)
-    this.cursor += 2
+    if ((this.#held.flags & ASSEMBLED) !== 0) this.#held.live = null
+    this.#append(offset, length)
+    this.#cursor += 2
     return false
   }
 
-  private inflatePiece(inflater: MessageInflater, offset: number, length: number, kind: number): boolean {
+  #inflatePiece(inflater: MessageInflater, offset: number, length: number, kind: number): boolean {
     if (inflater.isReady) return true
     // Earlier messages lie where this one goes.
-    this.held.live = null
+    this.#held.live = null
     const isText = ((DEFLATED_TEXTS >>> kind) & 1) !== 0
     const isLast = kind < OPCODE_CLOSE
     const failure = inflater.inflate(offset, length, isText) ?? (isLast ? inflater.end(isText) : null)
-    if (this.parts.isLarge || inflater.isBorrowing) this.isUnusual = true
-    if (failure !== null) this.fail(failure)
-    else if (!isLast) this.cursor += 2
+    if (this.#parts.isLarge || inflater.isBorrowing) this.#isUnusual = true
+    if (failure !== null) this.#fail(failure)
+    else if (!isLast) this.#cursor += 2
     return failure === null && isLast
   }
 
   /** Nothing that has arrived, or will arrive, counts any more. */
-  private fail(failure: ProtocolError): void {
-    this.failure = failure
-    this.cursor = this.end
-    this.unparsed = false
-    this.set(READER_STATE, STATE_FAILED)
-    this.set(READER_HEAD, this.get(READER_TAIL))
-    this.set(READER_PENDING, 0)
+  #fail(failure: ProtocolError): void {
+    this.#failure = failure
+    this.#cursor = this.#end
+    this.#unparsed = false
+    this.#set(READER_STATE, STATE_FAILED)
+    this.#set(READER_HEAD, this.#get(READER_TAIL))
+    this.#set(READER_PENDING, 0)
   }
 
-  private deliverInflated(inflater: MessageInflater, kind: number): Message {
-    this.cursor += 2
+  #deliverInflated(inflater: MessageInflater, kind: number): Message {
+    this.#cursor += 2
     inflater.isReady = false
     const opcode = kind === KIND_DEFLATED_TEXT ? OPCODE_TEXT : OPCODE_BINARY
     const { isOnHeap, start, size } = inflater
     const flags = (isOnHeap ? ASSEMBLED : 0) | (inflater.isAscii ? DESCRIPTOR_ASCII : 0)
-    const message = this.deliver(isOnHeap ? 0 : start, size, opcode | DEFLATED | flags)
+    const message = this.#deliver(isOnHeap ? 0 : start, size, opcode | DEFLATED | flags)
     message.wire = inflater.wireLength
     return message
   }
 
-  private append(offset: number, length: number): void {
+  #append(offset: number, length: number): void {
     // The low word of the remaining length: the limits are below 2^31.
-    this.parts.append(this.u8.subarray(offset, offset + length), this.get(READER_REMAINING))
-    if (this.parts.isLarge) this.isUnusual = true
+    this.#parts.append(this.u8.subarray(offset, offset + length), this.#get(READER_REMAINING))
+    if (this.#parts.isLarge) this.#isUnusual = true
   }
 
   /** Frees consumed bytes, when that costs nothing or is due. */
-  private makeRoom(): void {
+  #makeRoom(): void {
     if (!this.isDrained) return
-    this.held.live = null
-    if (this.buffered === 0 || this.shouldCompact || this.remaining === 0) this.exports.readerCompact(this.record)
+    this.#held.live = null
+    if (this.buffered === 0 || this.shouldCompact || this.remaining === 0) this.exports.readerCompact(this.#record)
   }
 
-  private checkUsable(): void {
-    if (this.isRetired) throw released('reader')
+  #checkUsable(): void {
+    if (this.#isRetired) throw released('reader')
   }
 
-  private checkReleased(): void {
-    if (this.isReleased) throw released('reader')
+  #checkReleased(): void {
+    if (this.#isReleased) throw released('reader')
   }
 
-  private get(offset: number): number {
-    return this.i32[this.words + (offset >> 2)] as number
+  #get(offset: number): number {
+    return this.#i32[this.#words + (offset >> 2)] as number
   }
 
-  private set(offset: number, value: number): void {
-    this.i32[this.words + (offset >> 2)] = value
+  #set(offset: number, value: number): void {
+    this.#i32[this.#words + (offset >> 2)] = value
   }
 }

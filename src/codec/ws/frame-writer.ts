@@ -50,7 +50,7 @@ const CONTROL_AT = 512
 export class FrameWriter {
   static {
     showsItself(this.prototype, (it) =>
-      it.isReleased ? { role: it.role, released: true } : { role: it.role, capacity: it.capacity, length: it.length, room: it.room },
+      it.#isReleased ? { role: it.role, released: true } : { role: it.role, capacity: it.capacity, length: it.length, room: it.room },
     )
   }
 
@@ -58,24 +58,24 @@ export class FrameWriter {
   readonly role: Role
   /** Bytes of the write buffer. */
   readonly capacity: number
-  private readonly masked: boolean
-  private readonly keys: MaskKeys
+  readonly #masked: boolean
+  readonly #keys: MaskKeys
   /** @internal */ u8!: Uint8Array
   /** @internal */ exports!: CodecExports
   /** Where it lives; null while nothing waits to be sent, for one that shares places with others. */
-  private place: WriterPlace | null = null
-  private readonly places: Places<WriterPlace> | null
-  private stage = 0
-  private start = 0
-  private end: number
-  private head = 0
-  private tail = 0
-  private isReleased = false
+  #place: WriterPlace | null = null
+  readonly #places: Places<WriterPlace> | null
+  #stage = 0
+  #start = 0
+  #end: number
+  #head = 0
+  #tail = 0
+  #isReleased = false
   /** Compresses messages, where that was negotiated; its state takes memory from the first message on that is worth it. */
-  private deflater: MessageDeflater | null = null
-  private makeDeflater: (() => MessageDeflater) | null = null
+  #deflater: MessageDeflater | null = null
+  #makeDeflater: (() => MessageDeflater) | null = null
 
-  private readonly ownsRegion: boolean
+  readonly #ownsRegion: boolean
 
   /**
    * @param home memory to live in, when it is to share one with others, who then release it; or the places that it shares with other writers: then it has one
@@ -83,14 +83,14 @@ export class FrameWriter {
    */
   constructor(codec: Codec, options: FrameWriterOptions = {}, home?: Region | Places<WriterPlace>) {
     this.role = options.role ?? 'client'
-    this.masked = this.role === 'client'
-    this.keys = options.maskKeys ?? new MaskKeys()
+    this.#masked = this.role === 'client'
+    this.#keys = options.maskKeys ?? new MaskKeys()
     this.capacity = options.writeBufferCapacity ?? DEFAULT_WRITE_BUFFER_CAPACITY
-    this.end = this.capacity
-    this.ownsRegion = home === undefined
-    this.places = home === undefined || home instanceof Region ? null : home
+    this.#end = this.capacity
+    this.#ownsRegion = home === undefined
+    this.#places = home === undefined || home instanceof Region ? null : home
     if (home === undefined || home instanceof Region) {
-      this.settle(new WriterPlace(home ?? codec.region(FrameWriter.regionBytes(this.capacity)), this.capacity))
+      this.#settle(new WriterPlace(home ?? codec.region(FrameWriter.regionBytes(this.capacity)), this.capacity))
     }
   }
 
@@ -101,43 +101,43 @@ export class FrameWriter {
 
   /** Encoded bytes that have not been taken. */
   get length(): number {
-    return this.tail - this.head
+    return this.#tail - this.#head
   }
 
   /** Largest payload that fits now; below 0 when not even an empty frame does. */
   get room(): number {
-    return this.end - this.tail - MAX_FRAME_HEADER
+    return this.#end - this.#tail - MAX_FRAME_HEADER
   }
 
   /** Encoded length of a frame with `payload` bytes. */
   encodedLength(payload: number): number {
     checkInteger('payload', payload, 0, Number.MAX_SAFE_INTEGER, 'bytes')
-    return (payload < 126 ? 2 : payload < 65_536 ? 4 : 10) + (this.masked ? 4 : 0) + payload
+    return (payload < 126 ? 2 : payload < 65_536 ? 4 : 10) + (this.#masked ? 4 : 0) + payload
   }
 
   /** Encodes a text message. Throws `InvalidOption` for a value that is not a string. */
   encodeText(text: string): boolean {
     if (typeof text !== 'string') textOf('text', text)
     // A released writer has no room, so only a call that finds no room has to check for it.
-    if (this.room < 0) return this.full()
+    if (this.room < 0) return this.#full()
     if (text.length * 3 > STAGE_BYTES) {
       const bytes = UTF8.encode(text)
-      return this.encode(OPCODE_TEXT, bytes, bytes.length)
+      return this.#encode(OPCODE_TEXT, bytes, bytes.length)
     }
-    const { written } = UTF8.encodeInto(text, this.home.stageView)
+    const { written } = UTF8.encodeInto(text, this.#home.stageView)
     const { room } = this
     if (written > room) return false
-    return this.frame(this.stage, within(written, room), OPCODE_TEXT)
+    return this.#frame(this.#stage, within(written, room), OPCODE_TEXT)
   }
 
   /** Encodes a text message that is already UTF-8. This and the following methods throw `InvalidOption` for a value that is not bytes. */
   encodeUtf8(bytes: BytesInit): boolean {
-    return this.encodeBytes(OPCODE_TEXT, bytes)
+    return this.#encodeBytes(OPCODE_TEXT, bytes)
   }
 
   /** Encodes a binary message. */
   encodeBinary(bytes: BytesInit): boolean {
-    return this.encodeBytes(OPCODE_BINARY, bytes)
+    return this.#encodeBytes(OPCODE_BINARY, bytes)
   }
 
   /** Encodes a ping. Throws `ControlPayloadTooLarge` above 125 bytes. */
@@ -152,12 +152,12 @@ export class FrameWriter {
 
   /** Encodes a control frame whose payload has been checked. @internal */
   encodeControl(opcode: number, payload: Uint8Array): boolean {
-    return this.encode(opcode, payload, payload.length)
+    return this.#encode(opcode, payload, payload.length)
   }
 
   /** Encodes a message whose payload has been checked: `length` comes from {@link plainLength} or {@link bytesOf}. @internal */
   encodeCounted(kind: 'text' | 'binary', payload: Uint8Array, length: number): boolean {
-    return this.encode(kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY, payload, length)
+    return this.#encode(kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY, payload, length)
   }
 
   /**
@@ -177,15 +177,15 @@ export class FrameWriter {
     checkFill(fill)
     // A length below 0 would be one near 2^32 to the codec, which would mask the memory of every other connection.
     checkInteger('length', length, 0, SIZE_MAX, 'bytes')
-    if (length > this.room) return this.full()
-    const { u8 } = this.home.region.memory
-    const { tail } = this
+    if (length > this.room) return this.#full()
+    const { u8 } = this.#home.region.memory
+    const tail = this.#tail
     const at = tail + MAX_FRAME_HEADER
     const payload = u8.subarray(at, at + length).fill(0)
     fill(payload)
-    this.checkUsable()
-    if (this.tail !== tail) throw new UsageError('InvalidOption', 'fill must not use the writer that it fills')
-    return this.frame(at, within(length, this.room), kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY)
+    this.#checkUsable()
+    if (this.#tail !== tail) throw new UsageError('InvalidOption', 'fill must not use the writer that it fills')
+    return this.#frame(at, within(length, this.room), kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY)
   }
 
   /**
@@ -195,75 +195,76 @@ export class FrameWriter {
    */
   data(from = 0): Uint8Array {
     if (from !== 0) checkInteger('from', from, 0, this.length, 'bytes')
-    if (this.length === 0) this.checkUsable()
-    const { place } = this
+    if (this.length === 0) this.#checkUsable()
+    const place = this.#place
     if (place === null) return EMPTY
-    const at = this.head + from
-    const length = this.tail - at
+    const at = this.#head + from
+    const length = this.#tail - at
     const { view } = place
     if (view !== null && view.byteOffset === at && view.length === length) return view
-    return (place.view = place.region.memory.u8.subarray(at, this.tail))
+    return (place.view = place.region.memory.u8.subarray(at, this.#tail))
   }
 
   /** The first `count` bytes of {@link FrameWriter.data} are sent. When all are, the buffer starts again at its beginning. Throws `RangeError` for a larger count. */
   advance(count: number): void {
-    if (this.length === 0) this.checkUsable()
+    if (this.length === 0) this.#checkUsable()
     if (!(Number.isInteger(count) && count >= 0 && count <= this.length))
       throw new RangeError(`advance by ${nameValue(count)} of ${this.length} bytes`)
-    this.head += count
-    if (this.head === this.tail) this.leave()
+    this.#head += count
+    if (this.#head === this.#tail) this.#leave()
   }
 
   /** Drops the bytes that have not been taken. */
   reset(): void {
-    this.checkUsable()
-    this.leave()
-    if (this.deflater !== null) this.deflater.isPending = true
+    this.#checkUsable()
+    this.#leave()
+    if (this.#deflater !== null) this.#deflater.isPending = true
   }
 
   /** Gives the memory back: every later use throws `Released`. A second call does nothing. */
   release(): void {
-    if (this.isReleased) return
-    this.isReleased = true
+    if (this.#isReleased) return
+    this.#isReleased = true
     // Without any room, nothing is encoded.
-    this.head = this.tail = this.end = this.start
-    if (this.ownsRegion) this.place?.region.release()
+    this.#head = this.#tail = this.#end = this.#start
+    if (this.#ownsRegion) this.#place?.region.release()
   }
 
   /** Nothing uses its memory any more. @internal */
   vacate(): void {
-    const { place, places } = this
+    const place = this.#place
+    const places = this.#places
     if (place === null || places === null) return
-    this.place = null
-    this.end -= this.start
-    this.start = this.head = this.tail = 0
+    this.#place = null
+    this.#end -= this.#start
+    this.#start = this.#head = this.#tail = 0
     places.giveBack(place)
   }
 
   /** Nothing waits to be sent. */
-  private leave(): void {
-    this.head = this.tail = this.start
+  #leave(): void {
+    this.#head = this.#tail = this.#start
     this.vacate()
   }
 
-  private leaveWhenEmpty(): void {
-    if (this.head === this.tail) this.leave()
+  #leaveWhenEmpty(): void {
+    if (this.#head === this.#tail) this.#leave()
   }
 
   /** Where it lives from now on, until nothing waits to be sent. */
-  private get home(): WriterPlace {
-    if (this.place === null) this.settle((this.places as Places<WriterPlace>).take())
-    return this.place as WriterPlace
+  get #home(): WriterPlace {
+    if (this.#place === null) this.#settle((this.#places as Places<WriterPlace>).take())
+    return this.#place as WriterPlace
   }
 
-  private settle(place: WriterPlace): void {
+  #settle(place: WriterPlace): void {
     const { memory } = place.region
-    this.place = place
+    this.#place = place
     this.u8 = memory.u8
     this.exports = memory.exports
-    this.stage = place.stage
-    this.start = this.head = this.tail = place.start
-    this.end = place.start + this.capacity
+    this.#stage = place.stage
+    this.#start = this.#head = this.#tail = place.start
+    this.#end = place.start + this.capacity
   }
 
   /**
@@ -271,30 +272,30 @@ export class FrameWriter {
    * @internal
    */
   encodeDetached(kind: 'text' | 'binary', payload: Uint8Array): Uint8Array<ArrayBuffer> {
-    return this.detached(kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY, payload)
+    return this.#detached(kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY, payload)
   }
 
-  private detached(opcode: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
-    this.checkUsable()
-    const { stageView } = this.home
-    const key = this.masked ? this.keys.next() : 0
+  #detached(opcode: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
+    this.#checkUsable()
+    const { stageView } = this.#home
+    const key = this.#masked ? this.#keys.next() : 0
     const frame = new Uint8Array(this.encodedLength(payload.length))
-    let at = this.exports.writeHeader(this.stage, this.stage + STAGE_BYTES, FIN | opcode, payload.length, this.masked ? 1 : 0, key)
+    let at = this.exports.writeHeader(this.#stage, this.#stage + STAGE_BYTES, FIN | opcode, payload.length, this.#masked ? 1 : 0, key)
     frame.set(stageView.subarray(0, at))
-    if (!this.masked) {
+    if (!this.#masked) {
       frame.set(payload, at)
-      this.leaveWhenEmpty()
+      this.#leaveWhenEmpty()
       return frame
     }
     // Pieces are multiples of four bytes, so that each begins at the first byte of the key.
     for (let i = 0; i < payload.length; i += STAGE_BYTES) {
       const piece = payload.subarray(i, i + STAGE_BYTES)
       copyInto(stageView, 0, piece, piece.length)
-      this.exports.maskCopy(this.stage, this.stage, within(piece.length, STAGE_BYTES), key)
+      this.exports.maskCopy(this.#stage, this.#stage, within(piece.length, STAGE_BYTES), key)
       frame.set(stageView.subarray(0, piece.length), at)
       at += piece.length
     }
-    this.leaveWhenEmpty()
+    this.#leaveWhenEmpty()
     return frame
   }
 
@@ -303,22 +304,22 @@ export class FrameWriter {
    * @internal
    */
   detachedControl(opcode: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
-    this.checkUsable()
-    const key = this.masked ? this.keys.next() : 0
+    this.#checkUsable()
+    const key = this.#masked ? this.#keys.next() : 0
     // The stage is free: it is only used within a call.
-    const { stageView } = this.home
+    const { stageView } = this.#home
     copyInto(stageView, CONTROL_AT, payload, within(payload.length, MAX_CONTROL_PAYLOAD))
-    const end = this.stage + CONTROL_AT
-    const length = this.exports.writeFrame(this.stage, end, end, payload.length, FIN | opcode, this.masked ? 1 : 0, key)
+    const end = this.#stage + CONTROL_AT
+    const length = this.exports.writeFrame(this.#stage, end, end, payload.length, FIN | opcode, this.#masked ? 1 : 0, key)
     const frame = stageView.slice(0, length)
-    this.leaveWhenEmpty()
+    this.#leaveWhenEmpty()
     return frame
   }
 
   /** A text as UTF-8, in the stage: valid until the next call. Null when it may be longer than that, or than the room that there is. @internal */
   stageText(text: string): Uint8Array | null {
     if (text.length * 3 > Math.min(STAGE_BYTES, this.room)) return null
-    const { stageView } = this.home
+    const { stageView } = this.#home
     return stageView.subarray(0, UTF8.encodeInto(text, stageView).written)
   }
 
@@ -330,41 +331,41 @@ export class FrameWriter {
    * @param region the one that the writer lives in, with room for {@link MessageDeflater.regionBytes} @internal
    */
   deflateMessages(region: Region, context: DeflateContext): void {
-    this.makeDeflater = () => new MessageDeflater(region, context)
+    this.#makeDeflater = () => new MessageDeflater(region, context)
   }
 
   /** Compresses a message, for {@link FrameWriter.encodeDeflated} or {@link FrameWriter.detachedDeflated}. @internal */
   deflate(payload: Uint8Array): void {
-    this.checkUsable()
-    this.deflater ??= (this.makeDeflater as () => MessageDeflater)()
-    const { deflater } = this
+    this.#checkUsable()
+    this.#deflater ??= (this.#makeDeflater as () => MessageDeflater)()
+    const deflater = this.#deflater
     deflater.begin()
     for (let i = 0; ; i += STAGE_BYTES) {
       const piece = payload.subarray(i, i + STAGE_BYTES)
-      copyInto(this.home.stageView, 0, piece, piece.length)
+      copyInto(this.#home.stageView, 0, piece, piece.length)
       const isLast = i + STAGE_BYTES >= payload.length
-      deflater.put(this.stage, within(piece.length, STAGE_BYTES), isLast)
+      deflater.put(this.#stage, within(piece.length, STAGE_BYTES), isLast)
       if (isLast) return
     }
   }
 
   /** Encodes the message that was compressed last. False when it does not fit. @internal */
   encodeDeflated(kind: 'text' | 'binary'): boolean {
-    const deflater = this.deflater as MessageDeflater
+    const deflater = this.#deflater as MessageDeflater
     const { made, length, onHeap } = deflater
     const opcode = DEFLATED | (kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY)
     const size = onHeap?.length ?? length
-    if (size > this.room) return this.full()
-    const isEncoded = onHeap === null ? this.frame(made, within(length, this.room), opcode) : this.encode(opcode, onHeap, size)
+    if (size > this.room) return this.#full()
+    const isEncoded = onHeap === null ? this.#frame(made, within(length, this.room), opcode) : this.#encode(opcode, onHeap, size)
     if (isEncoded) deflater.isPending = false
     return isEncoded
   }
 
   /** The same in a new array. @internal */
   detachedDeflated(kind: 'text' | 'binary'): Uint8Array<ArrayBuffer> {
-    const deflater = this.deflater as MessageDeflater
+    const deflater = this.#deflater as MessageDeflater
     const { made, length, onHeap } = deflater
-    const frame = this.detached(DEFLATED | (kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY), onHeap ?? this.u8.subarray(made, made + length))
+    const frame = this.#detached(DEFLATED | (kind === 'text' ? OPCODE_TEXT : OPCODE_BINARY), onHeap ?? this.u8.subarray(made, made + length))
     deflater.isPending = false
     return frame
   }
@@ -373,60 +374,61 @@ export class FrameWriter {
 
   /** Working memory of the opening handshake: the stage. @internal */
   get scratch(): { address: number; bytes: number } {
-    this.checkUsable()
-    return { address: this.home.stage, bytes: STAGE_BYTES }
+    this.#checkUsable()
+    return { address: this.#home.stage, bytes: STAGE_BYTES }
   }
 
   /** Where the next byte goes, and the end of the buffer. @internal */
   get free(): { from: number; to: number } {
-    this.checkUsable()
-    return { from: this.tail, to: this.end }
+    this.#checkUsable()
+    return { from: this.#tail, to: this.#end }
   }
 
   /** Bytes up to `address` were appended. @internal */
   appendedTo(address: number): void {
-    this.tail += within(address - this.tail, this.end - this.tail)
+    this.#tail += within(address - this.#tail, this.#end - this.#tail)
   }
 
   /** Appends bytes as they are, as many as there is room for; returns their number. For a handshake's body. @internal */
   append(bytes: Uint8Array): number {
-    const { buffer } = this.home
-    const length = Math.min(bytes.length, this.end - this.tail)
-    copyInto(buffer, this.tail - this.start, bytes.subarray(0, length), length)
-    this.tail += length
+    const { buffer } = this.#home
+    const length = Math.min(bytes.length, this.#end - this.#tail)
+    copyInto(buffer, this.#tail - this.#start, bytes.subarray(0, length), length)
+    this.#tail += length
     return length
   }
 
-  private encodeBytes(opcode: number, bytes: BytesInit): boolean {
+  #encodeBytes(opcode: number, bytes: BytesInit): boolean {
     const length = plainLength(bytes)
-    if (length > 0) return this.encode(opcode, bytes as Uint8Array, length)
+    if (length > 0) return this.#encode(opcode, bytes as Uint8Array, length)
     const judged = bytesOf('bytes', bytes)
-    return this.encode(opcode, judged, judged.length)
+    return this.#encode(opcode, judged, judged.length)
   }
 
-  private encode(opcode: number, payload: Uint8Array, length: number): boolean {
-    if (length > this.room) return this.full()
-    const { buffer } = this.home
-    const at = this.tail + MAX_FRAME_HEADER
-    return this.frame(at, copyInto(buffer, at - this.start, payload, length), opcode)
+  #encode(opcode: number, payload: Uint8Array, length: number): boolean {
+    if (length > this.room) return this.#full()
+    const { buffer } = this.#home
+    const at = this.#tail + MAX_FRAME_HEADER
+    return this.#frame(at, copyInto(buffer, at - this.#start, payload, length), opcode)
   }
 
   /** @param length proved to be within the room that is left */
-  private frame(source: number, length: number, opcode: number): boolean {
-    const { masked, tail } = this
-    const size = this.exports.writeFrame(tail, this.end, source, length, FIN | opcode, masked ? 1 : 0, masked ? this.keys.next() : 0)
-    this.tail = tail + size
+  #frame(source: number, length: number, opcode: number): boolean {
+    const masked = this.#masked
+    const tail = this.#tail
+    const size = this.exports.writeFrame(tail, this.#end, source, length, FIN | opcode, masked ? 1 : 0, masked ? this.#keys.next() : 0)
+    this.#tail = tail + size
     return size !== 0
   }
 
   /** There is no room; a released writer has none at all. */
-  private full(): false {
-    this.checkUsable()
+  #full(): false {
+    this.#checkUsable()
     return false
   }
 
-  private checkUsable(): void {
-    if (this.isReleased) throw released('writer')
+  #checkUsable(): void {
+    if (this.#isReleased) throw released('writer')
   }
 }
 

@@ -157,17 +157,17 @@ export class ClientHandshake {
   deflate: DeflateParameters | null = null
   /** Chosen extensions, as the response names them; `''` for none. @internal */
   extensions = ''
-  private readonly wishes: DeflateWishes | null
-  private readonly reader: FrameReader
-  private readonly response: ResponseReader
-  private readonly shared: Places<HeadReader> | null
-  private place: HeadReader | null
-  private readonly offered: readonly string[]
-  private readonly accept: string
-  private refusal: HandshakeResponse | null = null
-  private readonly body: Uint8Array[] = []
-  private bodyRoom = MAX_REFUSAL_BODY
-  private isWhole = false
+  readonly #wishes: DeflateWishes | null
+  readonly #reader: FrameReader
+  readonly #response: ResponseReader
+  readonly #shared: Places<HeadReader> | null
+  #place: HeadReader | null
+  readonly #offered: readonly string[]
+  readonly #accept: string
+  #refusal: HandshakeResponse | null = null
+  readonly #body: Uint8Array[] = []
+  #bodyRoom = MAX_REFUSAL_BODY
+  #isWhole = false
 
   /**
    * The reader and writer must share one memory.
@@ -184,9 +184,9 @@ export class ClientHandshake {
     if (!Array.isArray(hello.protocols)) throw refused('hello.protocols', 'a list of tokens', hello.protocols)
     listProtocols(hello.protocols)
     const out = new HeadWriter(writer)
-    this.reader = reader
-    this.offered = hello.protocols
-    this.wishes = hello.deflate ?? null
+    this.#reader = reader
+    this.#offered = hello.protocols
+    this.#wishes = hello.deflate ?? null
     const nonce = bytesOf('nonce', hello.nonce)
     // A shorter nonce would leave old bytes in the memory, and they would be sent to the peer.
     checkInteger('nonce', nonce.length, HANDSHAKE_NONCE_BYTES, HANDSHAKE_NONCE_BYTES, 'bytes')
@@ -194,16 +194,16 @@ export class ClientHandshake {
     out.requestLine('GET', hello.target)
     out.field('Host', findField(hello.headers, 'host') ?? hello.host)
     out.upgradeFields(nonce)
-    this.accept = out.accept
+    this.#accept = out.accept
     if (hello.protocols.length > 0) out.field('Sec-WebSocket-Protocol', hello.protocols.join(', '))
-    if (this.wishes !== null) out.field('Sec-WebSocket-Extensions', deflateOffer(this.wishes))
+    if (this.#wishes !== null) out.field('Sec-WebSocket-Extensions', deflateOffer(this.#wishes))
     for (const [name, value] of hello.headers) if (name.toLowerCase() !== 'host') out.field(name, value)
     const { codec } = reader
-    this.shared = maxHeaders === MAX_FIELDS ? codec.places(HeadReader, maxHead + PIECE) : null
-    this.place = this.shared?.take() ?? null
-    this.response = this.place?.response ?? new ResponseReader(codec, HeadReader.options(maxHead + PIECE, maxHeaders))
-    this.response.reset()
-    this.response.beginUpgrade()
+    this.#shared = maxHeaders === MAX_FIELDS ? codec.places(HeadReader, maxHead + PIECE) : null
+    this.#place = this.#shared?.take() ?? null
+    this.#response = this.#place?.response ?? new ResponseReader(codec, HeadReader.options(maxHead + PIECE, maxHeaders))
+    this.#response.reset()
+    this.#response.beginUpgrade()
     out.endOfHead()
   }
 
@@ -212,87 +212,88 @@ export class ClientHandshake {
    * upgrade; take {@link ClientHandshake.refused} when its body is complete enough. Throws `HandshakeError`.
    */
   receive(): 'more' | 'open' | 'refused' {
-    if (this.isWhole) return 'refused'
-    const outcome = pass(this.reader, this.response, () => {
-      const outcome = this.step()
-      return { unused: this.response.surplus, outcome }
+    if (this.#isWhole) return 'refused'
+    const outcome = pass(this.#reader, this.#response, () => {
+      const outcome = this.#step()
+      return { unused: this.#response.surplus, outcome }
     })
     if (outcome !== null) this.release()
-    return outcome ?? (this.refusal === null ? 'more' : 'refused')
+    return outcome ?? (this.#refusal === null ? 'more' : 'refused')
   }
 
   /** The refusal with the received part of its body, and whether more is worth waiting for. */
   get refused(): { error: HandshakeError; complete: boolean } {
     this.receive()
-    const refusal = this.refusal as HandshakeResponse
+    const refusal = this.#refusal as HandshakeResponse
     const { status, reason } = refusal
     const decoder = new TextDecoder()
-    const body = this.body.map((piece) => decoder.decode(piece, { stream: true })).join('') + decoder.decode()
+    const body = this.#body.map((piece) => decoder.decode(piece, { stream: true })).join('') + decoder.decode()
     const error = new HandshakeError(
       'UnexpectedStatus',
       `the server answered ${status}${reason === '' ? '' : ` ${reason}`} instead of 101; see .headers and .body`,
       { ...refusal, body },
     )
-    return { error, complete: this.isWhole }
+    return { error, complete: this.#isWhole }
   }
 
   /** Gives the memory of the response back; happens by itself when the handshake ends. */
   release(): void {
-    const { shared, place } = this
-    if (shared === null) this.response.release()
+    const shared = this.#shared
+    const place = this.#place
+    if (shared === null) this.#response.release()
     else if (place !== null) shared.giveBack(place)
-    this.place = null
+    this.#place = null
   }
 
   /** Acts on the result of the response reader. */
-  private step(): 'open' | 'refused' | null {
-    const { response } = this
+  #step(): 'open' | 'refused' | null {
+    const response = this.#response
     for (let code = response.advance(); code !== STEP_MORE; code = response.advance()) {
-      if (code === STEP_HEAD) this.readHead()
-      else if (code === STEP_DATA) this.keep(response.data)
-      if (code === STEP_FAILED && this.refusal === null) throw this.failure()
+      if (code === STEP_HEAD) this.#readHead()
+      else if (code === STEP_DATA) this.#keep(response.data)
+      if (code === STEP_FAILED && this.#refusal === null) throw this.#failure()
       // A refusal with a broken body is still a refusal.
-      const isOver = code === STEP_COMPLETE || code === STEP_FAILED || this.bodyRoom === 0
+      const isOver = code === STEP_COMPLETE || code === STEP_FAILED || this.#bodyRoom === 0
       if (!isOver) continue
-      this.isWhole = this.refusal !== null
-      return this.isWhole ? 'refused' : 'open'
+      this.#isWhole = this.#refusal !== null
+      return this.#isWhole ? 'refused' : 'open'
     }
     return null
   }
 
-  private readHead(): void {
-    const { response } = this.response
+  #readHead(): void {
+    const { response } = this.#response
     const head: HandshakeResponse = { status: response.status, reason: response.reason, headers: response.headers(), body: '' }
     this.headers = head.headers
     if (head.status !== 101) {
-      this.refusal = head
+      this.#refusal = head
       return
     }
-    const fault = responseFault(head, this.accept)
+    const fault = responseFault(head, this.#accept)
     if (fault !== null) throw fault
-    this.deflate = chosenDeflate(head, this.wishes)
+    this.deflate = chosenDeflate(head, this.#wishes)
     if (this.deflate !== null) this.extensions = listMembers(head.headers, EXTENSIONS).join(', ')
-    this.protocol = this.chosenProtocol(head)
+    this.protocol = this.#chosenProtocol(head)
   }
 
-  private keep(piece: Uint8Array): void {
-    const kept = piece.slice(0, this.bodyRoom)
-    this.body.push(kept)
-    this.bodyRoom -= kept.length
+  #keep(piece: Uint8Array): void {
+    const kept = piece.slice(0, this.#bodyRoom)
+    this.#body.push(kept)
+    this.#bodyRoom -= kept.length
   }
 
-  private failure(): HandshakeError {
-    const { error } = this.response
+  #failure(): HandshakeError {
+    const { error } = this.#response
     if (error?.code !== 'TooManyInterim') return headError(error)
-    const { status, reason, headers } = this.response.interim
+    const { status, reason, headers } = this.#response.interim
     return new HandshakeError('UnexpectedStatus', error.message, { status, reason, headers, body: '' })
   }
 
-  private chosenProtocol(response: HandshakeResponse): string {
+  #chosenProtocol(response: HandshakeResponse): string {
     const chosen = listMembers(response.headers, 'sec-websocket-protocol')
     if (chosen.length === 0) return ''
     const [protocol] = chosen
-    if (chosen.length > 1 || protocol === undefined || !this.offered.includes(protocol)) {
+    if (chosen.length > 1 || protocol === undefined || !this.#offered.includes(protocol)) {
       throw new HandshakeError(
         'UnexpectedProtocol',
         chosen.length > 1 ? `the server chose ${chosen.length} subprotocols` : 'the server chose a subprotocol that was not offered',
@@ -323,15 +324,18 @@ export class ServerHandshake {
     showsItself(this.prototype, () => ({}))
   }
 
-  private readonly reader: FrameReader
-  private readonly writer: FrameWriter
-  private readonly out: HeadWriter
-  private request: RequestReader | null = null
+  readonly #reader: FrameReader
+  readonly #writer: FrameWriter
+  readonly #out: HeadWriter
+  #request: RequestReader | null = null
   /** The key of a valid request, for the answer. */
-  private key: string | null = null
+  #key: string | null = null
   /** Its offers of extensions. */
-  private offers: readonly string[] = []
-  private acceptance: DeflateAcceptance | null = null
+  #offers: readonly string[] = []
+  #acceptance: DeflateAcceptance | null = null
+
+  readonly #maxHead: number
+  readonly #maxHeaders: number
 
   /**
    * The reader and writer must share one memory.
@@ -339,23 +343,23 @@ export class ServerHandshake {
    * @param maxHead longest head of the request in bytes, 16 to 1 MiB
    * @param maxHeaders most fields of it, 1 to 1,000
    */
-  constructor(
-    reader: FrameReader,
-    writer: FrameWriter,
-    private readonly maxHead: number,
-    private readonly maxHeaders: number = MAX_FIELDS,
-  ) {
+  constructor(reader: FrameReader, writer: FrameWriter, maxHead: number, maxHeaders: number = MAX_FIELDS) {
+    this.#maxHead = maxHead
+    this.#maxHeaders = maxHeaders
+
     checkParts(reader, writer, maxHead, maxHeaders)
-    this.reader = reader
-    this.writer = writer
-    this.out = new HeadWriter(writer)
+    this.#reader = reader
+    this.#writer = writer
+    this.#out = new HeadWriter(writer)
   }
 
   /** The request, when its head has arrived. Throws `HandshakeError` for what is not HTTP. */
   receive(): ServerHello | null {
-    const { maxHead, maxHeaders, reader } = this
-    this.request ??= new RequestReader(reader.codec, { capacity: maxHead + PIECE, maxHeadSize: maxHead, maxHeaders })
-    const { request } = this
+    const maxHead = this.#maxHead
+    const maxHeaders = this.#maxHeaders
+    const reader = this.#reader
+    this.#request ??= new RequestReader(reader.codec, { capacity: maxHead + PIECE, maxHeadSize: maxHead, maxHeaders })
+    const request = this.#request
     const hello = pass(reader, request, () => {
       const head = request.next()
       if (head === null) {
@@ -378,8 +382,8 @@ export class ServerHandshake {
     textOf('head.target', target)
     checkFields('head.headers', headers)
     const fault = upgradeFault(head)
-    this.offers = valuesOf(headers, EXTENSIONS)
-    this.key = fault === null ? (findField(headers, 'sec-websocket-key') as string) : null
+    this.#offers = valuesOf(headers, EXTENSIONS)
+    this.#key = fault === null ? (findField(headers, 'sec-websocket-key') as string) : null
     return {
       path: target,
       host: findField(headers, 'host') ?? '',
@@ -394,20 +398,20 @@ export class ServerHandshake {
    * without. @internal
    */
   agree(wishes: DeflateWishes): DeflateAcceptance | null {
-    this.acceptance = acceptDeflateOffer(this.offers, wishes)
-    return this.acceptance
+    this.#acceptance = acceptDeflateOffer(this.#offers, wishes)
+    return this.#acceptance
   }
 
   /** Writes the 101 response. Throws `NotOpen` when no valid request has been received. */
   accept(protocol: string, headers: Fields): void {
-    const { out } = this
+    const out = this.#out
     textOf('protocol', protocol)
     checkFields('headers', headers)
-    if (this.key === null) throw new UsageError('NotOpen', 'there is no valid request to accept: receive() has not given one')
+    if (this.#key === null) throw new UsageError('NotOpen', 'there is no valid request to accept: receive() has not given one')
     out.begin()
-    out.switching(this.key)
+    out.switching(this.#key)
     if (protocol !== '') out.field('Sec-WebSocket-Protocol', protocol)
-    if (this.acceptance !== null) out.field('Sec-WebSocket-Extensions', this.acceptance.field)
+    if (this.#acceptance !== null) out.field('Sec-WebSocket-Extensions', this.#acceptance.field)
     for (const [name, value] of headers) out.field(name, value)
     out.endOfHead()
   }
@@ -418,7 +422,7 @@ export class ServerHandshake {
    * @returns the rest of the body, to be sent after it
    */
   refuse(status: number, reason: string, headers: Fields, body: string): Uint8Array<ArrayBuffer> {
-    const { out } = this
+    const out = this.#out
     checkInteger('status', status, 100, 999, '(three digits)')
     textOf('reason', reason)
     checkFields('headers', headers)
@@ -434,12 +438,12 @@ export class ServerHandshake {
     out.field('Connection', status === 426 ? 'close, Upgrade' : 'close')
     out.field('Content-Length', String(content.length))
     out.endOfHead()
-    return content.subarray(this.writer.append(content))
+    return content.subarray(this.#writer.append(content))
   }
 
   /** Gives the memory of the request back; happens by itself when its head has been read. */
   release(): void {
-    this.request?.release()
+    this.#request?.release()
   }
 }
 

@@ -30,29 +30,33 @@ export class MaskKeys {
     showsItself(this.prototype, () => ({}))
   }
 
-  private keys = new Int32Array(0)
-  private used = 0
+  #keys = new Int32Array(0)
+  #used = 0
+
+  readonly #random: RandomSource
 
   /** Throws `InvalidOption` for what is no function. */
-  constructor(private readonly random: RandomSource = cryptoRandom) {
+  constructor(random: RandomSource = cryptoRandom) {
+    this.#random = random
+
     checkRandom(random)
   }
 
   /** The next key, as its four bytes lie in memory. */
   next(): number {
-    if (this.used === this.keys.length) this.draw()
-    const key = this.keys[this.used] as number
+    if (this.#used === this.#keys.length) this.#draw()
+    const key = this.#keys[this.#used] as number
     // A used key should not stay in memory.
-    this.keys[this.used++] = 0
+    this.#keys[this.#used++] = 0
     return key
   }
 
-  private draw(): void {
-    const { length } = this.keys
-    const keys = length === MOST_KEYS ? this.keys : new Int32Array(length === 0 ? FIRST_KEYS : length * 2)
-    this.random(new Uint8Array(keys.buffer))
-    this.keys = keys
-    this.used = 0
+  #draw(): void {
+    const { length } = this.#keys
+    const keys = length === MOST_KEYS ? this.#keys : new Int32Array(length === 0 ? FIRST_KEYS : length * 2)
+    this.#random(new Uint8Array(keys.buffer))
+    this.#keys = keys
+    this.#used = 0
   }
 
   /** `count` random bytes, 0 to 65,536, for the handshake's nonce. */
@@ -60,7 +64,7 @@ export class MaskKeys {
     checkInteger('count', count, 0, 65_536, 'bytes')
     if (count !== NONCE_BYTES) {
       const bytes = new Uint8Array(count)
-      this.random(bytes)
+      this.#random(bytes)
       return bytes
     }
     // Out of the block: a draw of their own would cost more than all else that is done for an opening request.

@@ -78,8 +78,12 @@ export class Message {
   /** @internal */ status = 0
   /** @internal */ wire = 0
 
+  readonly #source: MessageSource
+
   /** @internal */
-  constructor(private readonly source: MessageSource) {}
+  constructor(source: MessageSource) {
+    this.#source = source
+  }
 
   // V8 inlines getters last, and those of more than 27 bytecodes, calls included, only while its budget for the caller lasts:
   // the getters that a loop calls for each message have to be smaller than that.
@@ -97,7 +101,7 @@ export class Message {
 
   /** Payload bytes as they were received: for a compressed message (RFC 7692) those before inflating, otherwise {@link Message.length}. */
   get wireLength(): number {
-    this.check()
+    this.#check()
     return this.flags & DEFLATED ? this.wire : this.size
   }
 
@@ -106,8 +110,8 @@ export class Message {
    * The view is not guarded: kept for longer, it shows other data, also of other connections, and so does its `buffer`. Copy what you keep.
    */
   get bytes(): Uint8Array {
-    this.check()
-    const from = this.flags & ASSEMBLED ? this.source.assembly : this.source.u8
+    this.#check()
+    const from = this.flags & ASSEMBLED ? this.#source.assembly : this.#source.u8
     return from.subarray(this.offset, this.offset + this.size)
   }
 
@@ -116,9 +120,9 @@ export class Message {
    * Short ASCII texts of one read share a parent string of up to 2 KiB, which lives as long as any of them.
    */
   get text(): string {
-    this.check()
+    this.#check()
     const ascii = (this.flags & DESCRIPTOR_ASCII) !== 0
-    return this.flags & (ASSEMBLED | DEFLATED) ? this.loneText(ascii) : this.source.textAt(this.offset, this.size, ascii)
+    return this.flags & (ASSEMBLED | DEFLATED) ? this.#loneText(ascii) : this.#source.textAt(this.offset, this.size, ascii)
   }
 
   /** `JSON.parse` of {@link Message.text}. */
@@ -136,50 +140,50 @@ export class Message {
    * ```
    */
   inflate(format: CompressionFormat, options?: InflateOptions): Uint8Array {
-    return this.source.inflate(this.bytes, format, options)
+    return this.#source.inflate(this.bytes, format, options)
   }
 
   /** {@link Message.inflate} as a string, with U+FFFD for what is not UTF-8. */
   inflateText(format: CompressionFormat, options?: InflateOptions): string {
-    return this.source.utf8(this.inflate(format, options))
+    return this.#source.utf8(this.inflate(format, options))
   }
 
   /** The payload byte at `index`; null outside the payload and for an index that is not a whole number. Allocates nothing. */
   at(index: number): number | null {
-    this.check()
+    this.#check()
     // A string would be concatenated with the offset instead of added, and reach another connection's memory.
     if (!isIndex(index) || index >= this.size) return null
-    return (this.flags & ASSEMBLED ? this.source.assembly[index] : this.source.u8[this.offset + index]) as number
+    return (this.flags & ASSEMBLED ? this.#source.assembly[index] : this.#source.u8[this.offset + index]) as number
   }
 
   /** Unsigned 8-bit number at `index`. This and the following methods allocate nothing and throw `RangeError` outside the payload and for an index that is not a whole number. */
   getUint8(index: number): number {
-    return this.dataView(index, 1).getUint8(this.offset + index)
+    return this.#dataView(index, 1).getUint8(this.offset + index)
   }
   /** Unsigned 16-bit number at `index`, big-endian unless `littleEndian`. */
   getUint16(index: number, littleEndian?: boolean): number {
-    return this.dataView(index, 2).getUint16(this.offset + index, littleEndian)
+    return this.#dataView(index, 2).getUint16(this.offset + index, littleEndian)
   }
   /** Signed 32-bit number at `index`, big-endian unless `littleEndian`. */
   getInt32(index: number, littleEndian?: boolean): number {
-    return this.dataView(index, 4).getInt32(this.offset + index, littleEndian)
+    return this.#dataView(index, 4).getInt32(this.offset + index, littleEndian)
   }
   /** Unsigned 32-bit number at `index`, big-endian unless `littleEndian`. */
   getUint32(index: number, littleEndian?: boolean): number {
-    return this.dataView(index, 4).getUint32(this.offset + index, littleEndian)
+    return this.#dataView(index, 4).getUint32(this.offset + index, littleEndian)
   }
   /** Signed 64-bit number at `index`, big-endian unless `littleEndian`. The `bigint` itself may be allocated by the engine. */
   getBigInt64(index: number, littleEndian?: boolean): bigint {
-    return this.dataView(index, 8).getBigInt64(this.offset + index, littleEndian)
+    return this.#dataView(index, 8).getBigInt64(this.offset + index, littleEndian)
   }
   /** 64-bit float at `index`, big-endian unless `littleEndian`. */
   getFloat64(index: number, littleEndian?: boolean): number {
-    return this.dataView(index, 8).getFloat64(this.offset + index, littleEndian)
+    return this.#dataView(index, 8).getFloat64(this.offset + index, littleEndian)
   }
 
   /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Null for any other. */
   get closeCode(): number | null {
-    this.check()
+    this.#check()
     return (this.flags & 15) === OPCODE_CLOSE ? this.status : null
   }
 
@@ -187,37 +191,38 @@ export class Message {
   toOwned(): OwnedMessage {
     const { kind, closeCode, wireLength } = this
     const isAscii = (this.flags & DESCRIPTOR_ASCII) !== 0
-    return new OwnedMessage(kind, this.ownData(), closeCode ?? wireLength, this.size, isAscii ? 1 : 0)
+    return new OwnedMessage(kind, this.#ownData(), closeCode ?? wireLength, this.size, isAscii ? 1 : 0)
   }
 
   /** Text of a message that lies among no others. */
-  private loneText(ascii: boolean): string {
-    const { source, offset, size } = this
+  #loneText(ascii: boolean): string {
+    const { offset, size } = this
+    const source = this.#source
     if (this.flags & ASSEMBLED) return source.assembledText(size, ascii)
     return source.decoding[ascii ? 'latin1' : 'utf8'](source.u8, offset, offset + size)
   }
 
-  private ownData(): string | Uint8Array<ArrayBuffer> | OwnedBlock {
+  #ownData(): string | Uint8Array<ArrayBuffer> | OwnedBlock {
     const isText = hasText(this.kind)
     // A short one costs less as a string.
     if (isText && this.size < OWNED_ALONE) return this.text
     const bytes = this.bytes.slice() as Uint8Array<ArrayBuffer>
-    return isText ? new OwnedBlock(bytes, this.source.decoding) : bytes
+    return isText ? new OwnedBlock(bytes, this.#source.decoding) : bytes
   }
 
-  private dataView(index: number, width: number): DataView {
-    this.check()
+  #dataView(index: number, width: number): DataView {
+    this.#check()
     if (!isIndex(index) || index + width > this.size) {
       throw new RangeError(`${width} bytes at ${String(index)} are outside the message's ${this.size} bytes`)
     }
     if (this.flags & ASSEMBLED) {
-      const { assembly } = this.source
+      const { assembly } = this.#source
       return new DataView(assembly.buffer, assembly.byteOffset, assembly.byteLength)
     }
-    return this.source.view
+    return this.#source.view
   }
 
-  private check(): void {
+  #check(): void {
     if (this.live === null) stale()
   }
 }

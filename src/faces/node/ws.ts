@@ -66,10 +66,11 @@ class SocketFace extends EventEmitter {
   }
 
   get remoteAddress(): string | undefined {
-    return this.#stream.remoteAddress?.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+    const address = this.#stream.remoteAddress
+    return address?.slice(0, address.lastIndexOf(':')).replace(/^\[(.*)\]$/, '$1')
   }
   get remotePort(): number {
-    return Number(/\d+$/.exec(this.#stream.remoteAddress ?? '')?.[0])
+    return Number(this.#stream.remoteAddress?.split(':').at(-1))
   }
   get bufferSize(): number {
     return this.#stream.bufferedAmount

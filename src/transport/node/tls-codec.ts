@@ -109,21 +109,21 @@ export class TlsCodec {
   /** Called when there may be more to take, or the state has changed. Not called after {@link TlsCodec.destroy}. */
   onProgress: (() => void) | null = null
 
-  private readonly wire = new Wire()
-  private readonly engine: tls.TLSSocket
-  private readonly witness: EndWitness
-  private readonly hostname: string
-  private readonly plaintextLimit: number
-  private readonly bufferLimit: number
-  private readonly plaintext: Uint8Array[] = []
-  private plaintextBytes = 0
+  readonly #wire = new Wire()
+  readonly #engine: tls.TLSSocket
+  readonly #witness: EndWitness
+  readonly #hostname: string
+  readonly #plaintextLimit: number
+  readonly #bufferLimit: number
+  readonly #plaintext: Uint8Array[] = []
+  #plaintextBytes = 0
   /** Plaintext that the engine was given and whose ciphertext is not fetched yet. */
-  private unsent = 0
-  private secured = false
-  private ended = false
-  private inputEnded = false
-  private error: Error | null = null
-  private destroyed = false
+  #unsent = 0
+  #secured = false
+  #ended = false
+  #inputEnded = false
+  #error: Error | null = null
+  #destroyed = false
 
   /**
    * @param hostname the name that the certificate has to be for, and that is sent to the server (SNI), unless `tls.serverName` gives another
@@ -134,93 +134,93 @@ export class TlsCodec {
       throw new UsageError('InvalidOption', `hostname must be a name or an IP address without port, but is ${nameValue(hostname)}`)
     }
     const { tls, settings, sessions, plaintextLimit = STEP, bufferLimit = STEP } = readOptions(TLS_CODEC_OPTIONS, options)
-    this.hostname = hostname
-    this.plaintextLimit = plaintextLimit
-    this.bufferLimit = bufferLimit
-    const { wire } = this
-    wire.onChange = () => this.tell()
+    this.#hostname = hostname
+    this.#plaintextLimit = plaintextLimit
+    this.#bufferLimit = bufferLimit
+    const wire = this.#wire
+    wire.onChange = () => this.#tell()
     wire.on('error', () => {})
-    this.engine = startEngine(wire, hostname, settings ?? checkTlsConfig(tls), sessions)
-    this.witness = new EndWitness(this.engine, wire)
-    this.engine.on('error', (error) => this.fail(error))
-    this.engine.on('secureConnect', () => {
-      this.secured = true
-      this.tell()
+    this.#engine = startEngine(wire, hostname, settings ?? checkTlsConfig(tls), sessions)
+    this.#witness = new EndWitness(this.#engine, wire)
+    this.#engine.on('error', (error) => this.#fail(error))
+    this.#engine.on('secureConnect', () => {
+      this.#secured = true
+      this.#tell()
     })
-    this.engine.on('data', (chunk: Uint8Array) => {
-      this.plaintext.push(chunk)
-      this.plaintextBytes += chunk.length
-      this.tell()
+    this.#engine.on('data', (chunk: Uint8Array) => {
+      this.#plaintext.push(chunk)
+      this.#plaintextBytes += chunk.length
+      this.#tell()
     })
-    this.engine.on('end', () => {
-      this.ended = true
-      this.tell()
+    this.#engine.on('end', () => {
+      this.#ended = true
+      this.#tell()
     })
     // Deno ends what lies below only by being done with it.
-    this.engine.on('close', () => {
+    this.#engine.on('close', () => {
       wire.hasEnded = true
-      this.tell()
+      this.#tell()
     })
   }
 
   /** The handshake is not complete yet. */
   get isHandshaking(): boolean {
-    return !this.secured
+    return !this.#secured
   }
 
   /** There is room for ciphertext. */
   get wantsRead(): boolean {
-    return this.error === null && !this.inputEnded && !this.ended && this.wire.isOpen && this.plaintextBytes < this.plaintextLimit
+    return this.#error === null && !this.#inputEnded && !this.#ended && this.#wire.isOpen && this.#plaintextBytes < this.#plaintextLimit
   }
 
   /** Ciphertext waits to be fetched. */
   get wantsWrite(): boolean {
-    return this.wire.queue.length > 0
+    return this.#wire.queue.length > 0
   }
 
   /** Bytes of plaintext that wait. */
   get buffered(): number {
-    return this.plaintextBytes
+    return this.#plaintextBytes
   }
 
   /** The server will send no more, and everything that it sent has been drained. */
   get hasEnded(): boolean {
-    return this.ended && this.plaintextBytes === 0
+    return this.#ended && this.#plaintextBytes === 0
   }
 
   /** The input ended without the server's close_notify (RFC 8446 section 6.1): bytes may have been cut off on the way. */
   get isTruncated(): boolean {
-    return this.witness.proof === 'truncated' && this.error === null
+    return this.#witness.proof === 'truncated' && this.#error === null
   }
 
   /** Our close_notify has been fetched: nothing more will come of {@link TlsCodec.writeTlsTo}. */
   get hasEndedOutput(): boolean {
-    return this.wire.hasEnded && !this.wantsWrite
+    return this.#wire.hasEnded && !this.wantsWrite
   }
 
   /** The protocol that was negotiated (ALPN), when one was. */
   get alpnProtocol(): string | null {
-    return this.engine.alpnProtocol || null
+    return this.#engine.alpnProtocol || null
   }
 
   /** The failure, null while there is none: `CertificateRejected`, `TlsHandshakeFailed`, `TransportFailed`. */
   get failure(): Error | null {
-    return this.error
+    return this.#error
   }
 
   /** Takes ciphertext. Returns how many bytes were taken, at most 64 KiB; 0 when there is no room: drain the plaintext first. They are copied. */
   readTls(bytes: Uint8Array): number {
     const part = byteArray.read('bytes', bytes).subarray(0, STEP)
     if (part.length === 0 || !this.wantsRead) return 0
-    if (!this.wire.push(Buffer.from(part))) this.wire.isOpen = false
+    if (!this.#wire.push(Buffer.from(part))) this.#wire.isOpen = false
     return part.length
   }
 
   /** The connection below has ended. Without a close_notify before it, that is a truncation. */
   endTls(): void {
-    if (this.inputEnded) return
-    this.inputEnded = true
-    this.witness.endInput()
+    if (this.#inputEnded) return
+    this.#inputEnded = true
+    this.#witness.endInput()
   }
 
   /** Copies plaintext into the sink's spare room, once. Returns how many bytes; 0 when there are none, or there is no room. */
@@ -228,7 +228,7 @@ export class TlsCodec {
     if (typeof sink?.spare !== 'function' || typeof sink.filled !== 'function') {
       throw refused('sink', 'a reader, or anything with spare() and filled(length)', sink)
     }
-    if (this.plaintextBytes === 0) return 0
+    if (this.#plaintextBytes === 0) return 0
     const length = this.readPlaintext(sink.spare())
     if (length > 0) sink.filled(length)
     return length
@@ -238,34 +238,34 @@ export class TlsCodec {
   readPlaintext(target: Uint8Array): number {
     const room = byteArray.read('target', target)
     let length = 0
-    while (this.plaintext.length > 0 && length < room.length) {
-      const chunk = this.plaintext[0] as Uint8Array
+    while (this.#plaintext.length > 0 && length < room.length) {
+      const chunk = this.#plaintext[0] as Uint8Array
       const part = chunk.subarray(0, room.length - length)
       room.set(part, length)
       length += part.length
-      if (part.length === chunk.length) this.plaintext.shift()
-      else this.plaintext[0] = chunk.subarray(part.length)
+      if (part.length === chunk.length) this.#plaintext.shift()
+      else this.#plaintext[0] = chunk.subarray(part.length)
     }
-    this.plaintextBytes -= length
+    this.#plaintextBytes -= length
     return length
   }
 
   /** Takes plaintext. Returns how many bytes were taken; 0 when `bufferLimit` of it are waiting to be fetched as ciphertext. They are copied. */
   encrypt(bytes: Uint8Array): number {
     const given = byteArray.read('bytes', bytes)
-    if (this.error !== null || this.engine.writableEnded || this.destroyed) return 0
-    const part = given.slice(0, Math.max(0, this.bufferLimit - this.unsent))
+    if (this.#error !== null || this.#engine.writableEnded || this.#destroyed) return 0
+    const part = given.slice(0, Math.max(0, this.#bufferLimit - this.#unsent))
     if (part.length > 0) this.encryptInPlace(part, () => {})
     return part.length
   }
 
   /** As {@link TlsCodec.encrypt}, all of it and without a copy: `bytes` stay untouched until `done`. @internal */
   encryptInPlace(bytes: Uint8Array, done: () => void): void {
-    this.unsent += bytes.length
-    this.engine.write(bytes, (error) => {
-      this.unsent -= bytes.length
+    this.#unsent += bytes.length
+    this.#engine.write(bytes, (error) => {
+      this.#unsent -= bytes.length
       if (!error) done()
-      this.tell()
+      this.#tell()
     })
   }
 
@@ -282,40 +282,40 @@ export class TlsCodec {
 
   /** The next run of ciphertext; null when there is none. @internal */
   peekTls(): Uint8Array | null {
-    return this.wire.queue[0]?.bytes ?? null
+    return this.#wire.queue[0]?.bytes ?? null
   }
 
   /** So many bytes of it are out. @internal */
   advanceTls(length: number): void {
-    const first = this.wire.queue[0]
+    const first = this.#wire.queue[0]
     if (first === undefined) return
     if (length < first.bytes.length) {
       first.bytes = first.bytes.subarray(length)
       return
     }
-    this.wire.queue.shift()
+    this.#wire.queue.shift()
     first.done()
   }
 
   /** Says that nothing more will be sent (close_notify), after everything that was encrypted before. Reading continues. */
   sendCloseNotify(): void {
-    this.engine.end()
+    this.#engine.end()
   }
 
   /** Releases everything. */
   destroy(): void {
-    this.destroyed = true
+    this.#destroyed = true
     this.onProgress = null
-    this.engine.destroy()
-    this.wire.destroy()
+    this.#engine.destroy()
+    this.#wire.destroy()
   }
 
-  private fail(error: unknown): void {
-    this.error ??= connectError(error, { hostname: this.hostname, port: 0, secure: true })
-    this.tell()
+  #fail(error: unknown): void {
+    this.#error ??= connectError(error, { hostname: this.#hostname, port: 0, secure: true })
+    this.#tell()
   }
 
-  private tell(): void {
+  #tell(): void {
     this.onProgress?.()
   }
 }
