@@ -210,7 +210,8 @@ export class Message {
     return this.source.view
   }
 
-  private check(): void {
+  /** @internal */
+  check(): void {
     if (this.live === null) stale()
   }
 }
