@@ -44,7 +44,7 @@ function detailsOf(error: NexusError): Shown {
   return {
     code: error.code,
     fault: error.fault,
-    ...Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined)),
+    ...Object.fromEntries(Object.entries(details).filter(([, value]) => value !== null)),
     ...answer,
   }
 }
@@ -137,8 +137,8 @@ export interface HandshakeResponse {
 /** The opening handshake (RFC 6455 section 4) failed; no WebSocket exists. */
 export class HandshakeError extends NexusError {
   readonly fault = 'remote'
-  /** Status of the response, when one was received. */
-  readonly status: number | undefined
+  /** Status of the response; null when none was received. */
+  readonly status: number | null
   readonly #response: HandshakeResponse | null
   /** @param response what the server answered, when it did */
   constructor(
@@ -148,13 +148,13 @@ export class HandshakeError extends NexusError {
     options?: ErrorOptions,
   ) {
     super(message, options)
-    this.status = response?.status
+    this.status = response?.status ?? null
     this.#response = response
   }
 
   // Not fields of its own, so that printing the error does not show them: a server may set a cookie, or repeat what it was sent.
 
-  /** What the server answered, when it did. */
+  /** What the server answered; null when it did not. */
   get response(): HandshakeResponse | null {
     return this.#response
   }
@@ -194,14 +194,14 @@ export type HttpErrorCode =
 export class HttpError extends NexusError {
   readonly fault = 'remote'
   /**
-   * @param size the size in question, when there is one (bytes or fields)
-   * @param max the limit that was exceeded
+   * @param size the size in question (bytes or fields); null when there is none
+   * @param max the limit that was exceeded; null when none was
    */
   constructor(
     readonly code: HttpErrorCode,
     message: string,
-    readonly size?: number,
-    readonly max?: number,
+    readonly size: number | null = null,
+    readonly max: number | null = null,
     options?: ErrorOptions,
   ) {
     super(message, options)
@@ -249,10 +249,10 @@ export class RestError extends NexusError {
   readonly requestSent: RequestSent
   /** What it was waiting for. */
   readonly phase: RequestPhase
-  /** Milliseconds from the call to the failure, when measured. */
-  readonly elapsed: number | undefined
-  /** Status of the response, when an unusable one was received. */
-  readonly status: number | undefined
+  /** Milliseconds from the call to the failure; null when nobody measured. */
+  readonly elapsed: number | null
+  /** Status of an unusable response; null when none was received. */
+  readonly status: number | null
   readonly #response: RestErrorResponse | undefined
   constructor(
     readonly code: RestErrorCode,
@@ -261,7 +261,7 @@ export class RestError extends NexusError {
       fault: Fault
       requestSent: RequestSent
       phase: RequestPhase
-      elapsed?: number
+      elapsed?: number | null
       response?: RestErrorResponse
     },
   ) {
@@ -269,8 +269,8 @@ export class RestError extends NexusError {
     this.fault = options.fault
     this.requestSent = options.requestSent
     this.phase = options.phase
-    this.elapsed = options.elapsed
-    this.status = options.response?.status
+    this.elapsed = options.elapsed ?? null
+    this.status = options.response?.status ?? null
     this.#response = options.response
   }
 
@@ -308,11 +308,11 @@ export type CompressionErrorCode =
 /** Compressed data is broken (RFC 1950, 1951, 1952), incomplete, or would become larger than is allowed. Nothing after it is interpreted. */
 export class CompressionError extends NexusError {
   readonly fault = 'remote'
-  /** @param max `OutputTooLarge`: the limit in bytes */
+  /** @param max `OutputTooLarge`: the limit in bytes; null for any other */
   constructor(
     readonly code: CompressionErrorCode,
     message: string,
-    readonly max?: number,
+    readonly max: number | null = null,
   ) {
     super(message)
   }
@@ -332,14 +332,14 @@ export type EncodeErrorCode =
 export class EncodeError extends NexusError {
   readonly fault = 'local'
   /**
-   * @param size the size in question (bytes; for `OutgoingCloseCodeInvalid` the code)
-   * @param max the limit
+   * @param size the size in question (bytes; for `OutgoingCloseCodeInvalid` the code); null when there is none
+   * @param max the limit; null when there is none
    */
   constructor(
     readonly code: EncodeErrorCode,
     message: string,
-    readonly size?: number,
-    readonly max?: number,
+    readonly size: number | null = null,
+    readonly max: number | null = null,
   ) {
     super(message)
   }
@@ -409,17 +409,17 @@ export type UsageErrorCode =
 /** A mistake in the call: a wrong option, URL or state, or a stale object. */
 export class UsageError extends NexusError {
   readonly fault = 'local'
-  /** `BufferFull`: bytes that the call tried to put in. */
-  readonly needed: number | undefined
-  /** `BufferFull`: bytes that there was room for. */
-  readonly available: number | undefined
+  /** `BufferFull`: bytes that the call tried to put in; null for any other. */
+  readonly needed: number | null
+  /** `BufferFull`: bytes that there was room for; null for any other. */
+  readonly available: number | null
   constructor(
     readonly code: UsageErrorCode,
     message: string,
     options?: ErrorOptions & { needed?: number; available?: number },
   ) {
     super(message, options)
-    this.needed = options?.needed
-    this.available = options?.available
+    this.needed = options?.needed ?? null
+    this.available = options?.available ?? null
   }
 }

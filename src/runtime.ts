@@ -16,6 +16,8 @@ export interface Runtime {
   /** Secures an existing connection with TLS. Missing where the runtime can only do so when it makes the connection. */
   readonly secure?: Secure
   readonly clock: Clock
+  /** Milliseconds since 1970: whether what is valid until a date still is. */
+  readonly date: () => number
   readonly maskKeys: MaskKeys
   /** 0 to just under 1, for the jitter of backoffs. */
   readonly random: () => number

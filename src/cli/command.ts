@@ -4,6 +4,9 @@ import type { DialOptions } from '../entry/node.ts'
 import type { Arguments, Options } from './arguments.ts'
 import type { Output } from './output.ts'
 
+/** The longest body, and the longest message, that the library takes. */
+export const SIZE_MAX: number = 2 ** 31 - 1
+
 /** The context of a command. */
 export interface Session {
   readonly args: Arguments

@@ -4,16 +4,14 @@ import { Buffer } from 'node:buffer'
 import { open } from 'node:fs/promises'
 import { performance } from 'node:perf_hooks'
 import process from 'node:process'
-import { type HeadersPhase, HttpConnection, type HttpResponse, RequestWriter } from '../entry/node.ts'
+import { type HeadersPhase, HttpConnection, RequestWriter, type RestResponse } from '../entry/node.ts'
 import type { Arguments, Option } from './arguments.ts'
-import { COMMON_OPTIONS, CONNECTION_OPTIONS, type Command, dialOptions, type Session } from './command.ts'
+import { COMMON_OPTIONS, CONNECTION_OPTIONS, type Command, dialOptions, type Session, SIZE_MAX } from './command.ts'
 import { Exit, UsageFailure } from './exit-codes.ts'
 import { ms } from './format.ts'
 
 /** Bytes of a request that is not streamed, in addition to its body. */
 const HEAD_ROOM = 32_768
-/** The longest body that the library takes. */
-const MAX_BODY = 2 ** 31 - 1
 
 /** The body of a request. */
 export const DATA: Option = { value: 'text', help: 'the body; the method is POST then, unless it is given' }
@@ -107,7 +105,7 @@ async function run({ args, output, stop }: Session): Promise<number> {
   const message = finished.finish()
 
   const started = performance.now()
-  const connection = await HttpConnection.connect(target.url, { ...dialOptions(args), signal: stop, maxBodySize: MAX_BODY })
+  const connection = await HttpConnection.connect(target.url, { ...dialOptions(args), signal: stop, maxBodySize: SIZE_MAX })
   const connected = performance.now()
   if (verbose) {
     output.note(`connected to ${connection.remoteAddress ?? 'the server'}`, true)
@@ -144,7 +142,7 @@ async function run({ args, output, stop }: Session): Promise<number> {
 }
 
 /** Status line and fields as received, byte for byte as far as the library reports them. */
-function headText(head: HttpResponse, isTerminal: boolean): string {
+function headText(head: RestResponse, isTerminal: boolean): string {
   const text = `HTTP/${head.version} ${head.status} ${head.reason}\r\n${head
     .headers()
     .map(([name, value]) => `${name}: ${value}\r\n`)

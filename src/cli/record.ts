@@ -23,7 +23,7 @@ export interface Recordable {
   readonly kind: Entry['opcode']
   readonly text: string
   readonly bytes: Uint8Array
-  readonly closeCode: number
+  readonly closeCode: number | null
 }
 
 /** A message as a line, with its line break. */
@@ -33,7 +33,7 @@ export function toLine(t: number, dir: Entry['dir'], message: Recordable): strin
     t: Math.round(t * 1_000) / 1_000,
     dir,
     opcode: kind,
-    ...(kind === 'close' ? { code: message.closeCode } : {}),
+    ...(kind === 'close' ? { code: message.closeCode as number } : {}),
     ...(kind === 'text' || kind === 'close' ? { text: message.text } : { base64: base64(message.bytes) }),
   }
   return jsonLine(entry)

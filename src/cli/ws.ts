@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CloseInfo, type Message, OwnedMessage, WsStream } from '../entry/node.ts'
 import type { Arguments } from './arguments.ts'
-import { COMMON_OPTIONS, CONNECTION_OPTIONS, type Command, dialOptions, type Session } from './command.ts'
+import { COMMON_OPTIONS, CONNECTION_OPTIONS, type Command, dialOptions, type Session, SIZE_MAX } from './command.ts'
 import { Exit, UsageFailure } from './exit-codes.ts'
 import { counted } from './format.ts'
 import { openRecording, Recorder, sentIn, toLine } from './record.ts'
@@ -132,7 +132,7 @@ class WsCommand {
     const { args } = this
     const timeout = args.time('timeout')
     const heartbeat = args.time('heartbeat')
-    const size = args.count('max-size', 1, 2 ** 31 - 1)
+    const size = args.count('max-size', 1, SIZE_MAX)
     return {
       ...dialOptions(args),
       headers: args.fields('header'),

@@ -49,6 +49,7 @@ export function nodeFamily(dial: (clock: Clock) => Dial): NodeFamily {
     }),
     secure: secureWithNode,
     clock: systemClock,
+    date: Date.now,
     maskKeys: new MaskKeys(),
     random: Math.random,
     threads: {

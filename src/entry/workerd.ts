@@ -69,6 +69,7 @@ const runtime: Runtime = {
   dial: workerdDial(systemClock),
   secure: secureOnWorkerd,
   clock: systemClock,
+  date: Date.now,
   maskKeys: new MaskKeys(),
   random: Math.random,
 }

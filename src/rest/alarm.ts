@@ -9,8 +9,8 @@
  */
 
 import type { Clock } from '../clock.ts'
+import { LOOK, Looks } from '../look.ts'
 import { TIMER_MAX } from '../option-rules.ts'
-import { LOOK, Looks } from './look.ts'
 
 /** Calls back at a deadline that moves often and is rarely met. */
 export class Alarm {

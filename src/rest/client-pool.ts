@@ -5,6 +5,7 @@ import { RESPONSE_READER_OPTIONS } from '../codec/http/limits.ts'
 import type { Request as HttpRequest } from '../codec/http/request.ts'
 import { targetFault } from '../codec/http/request-builder.ts'
 import { type RequestWriter, withoutTrailingSlashes } from '../codec/http/request-writer.ts'
+import type { OwnedResponse } from '../codec/http/response.ts'
 import { checkMade, MADE, type Made } from '../composition.ts'
 import { RestError, UsageError } from '../errors.ts'
 import { only, readOptions } from '../option-rules.ts'
@@ -31,7 +32,6 @@ import {
 } from './options.ts'
 import { PoolCore } from './pool-core.ts'
 import type { PoolStats } from './pool-stats.ts'
-import { OwnedHttpResponse } from './response.ts'
 import { type ClientSlot, Slot } from './slot.ts'
 import { parseHttpUrl } from './url.ts'
 
@@ -206,7 +206,7 @@ export class ClientPool {
    * console.log(res.status, res.json(), res.timings.queued)
    * ```
    */
-  async request(method: string, path: string, given?: PoolRequestOptions): Promise<OwnedHttpResponse> {
+  async request(method: string, path: string, given?: PoolRequestOptions): Promise<OwnedResponse> {
     const options = readOptions(REQUEST_OPTIONS, given)
     const fault = targetFault(method, this.#place.basePath, path)
     if (fault !== null) throw fault
@@ -214,7 +214,7 @@ export class ClientPool {
   }
 
   /** Acquires, sends the request that `build` makes, copies the response out, releases. @param options that were judged */
-  async #run(build: (writer: RequestWriter) => HttpRequest, options: SendOptions & { retryUnsent?: number | undefined }): Promise<OwnedHttpResponse> {
+  async #run(build: (writer: RequestWriter) => HttpRequest, options: SendOptions & { retryUnsent?: number | undefined }): Promise<OwnedResponse> {
     const { clock } = this._$core.runtime
     const { timeout = this.#timeout, signal, onInterim, requireVerifiedEnd, decompress } = options
     let retries = options.retryUnsent ?? 0
@@ -226,7 +226,7 @@ export class ClientPool {
         const request = build(slot.writer)
         const queued = clock.now() - since
         const response = await slot.send(request, { timeout: left(), signal, onInterim, requireVerifiedEnd, decompress })
-        return new OwnedHttpResponse(response, { ...response.timings, queued })
+        return response._$ownedWith({ ...response.timings, queued })
       } catch (error) {
         const again = retries-- > 0 && error instanceof RestError && error.requestSent === 'nothing' && !signal?.aborted
         if (!again || (timeout !== 0 && clock.now() >= since + timeout)) throw error

@@ -10,6 +10,7 @@
  */
 
 import { RESPONSE_READER_OPTIONS } from '../codec/http/limits.ts'
+import type { RestResponse } from '../codec/http/response.ts'
 import type { ResponseReader } from '../codec/http/response-reader.ts'
 import { checkMade, MADE, type Made } from '../composition.ts'
 import { type RestError, UsageError } from '../errors.ts'
@@ -22,7 +23,6 @@ import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { HttpConnectionBuilder } from './builder.ts'
 import { Exchange, type ExchangeDefaults, type ExchangeHost } from './exchange.ts'
 import { DEFAULT_TIMEOUT, HTTP_OPTIONS, type HttpOptions, type SendOptions } from './options.ts'
-import type { HttpResponse } from './response.ts'
 import { lostRequest, refusedRequest, unexpectedData } from './rest-errors.ts'
 import type { SendableRequest } from './sendable.ts'
 import { Signals } from './signals.ts'
@@ -265,13 +265,13 @@ export class HttpConnection {
   }
 
   /** The protocol that TLS negotiated (ALPN), if any. */
-  get alpnProtocol(): string | undefined {
-    return this.#transport.alpnProtocol
+  get alpnProtocol(): string | null {
+    return this.#transport.alpnProtocol ?? null
   }
 
   /** The peer's address, when the runtime reports it. */
-  get remoteAddress(): string | undefined {
-    return this.#transport.remoteAddress
+  get remoteAddress(): string | null {
+    return this.#transport.remoteAddress ?? null
   }
 
   /**
@@ -287,8 +287,8 @@ export class HttpConnection {
    *
    * @param reader where the response is read, when not in the connection's own reader: costs one copy
    */
-  send(request: SendableRequest, reader: ResponseReader = this.reader, options: SendOptions = NO_OPTIONS): Promise<HttpResponse> {
-    return new Promise<HttpResponse>((resolve, reject) => this.#start(request, reader, options, false, resolve, reject))
+  send(request: SendableRequest, reader: ResponseReader = this.reader, options: SendOptions = NO_OPTIONS): Promise<RestResponse> {
+    return new Promise<RestResponse>((resolve, reject) => this.#start(request, reader, options, false, resolve, reject))
   }
 
   /**

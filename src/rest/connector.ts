@@ -21,14 +21,16 @@ export interface PoolGround {
 export class Connector {
   private readonly controller = new AbortController()
   /** Of TLS, from one connection to the next. */
-  private readonly sessions = new TlsSessions()
+  private readonly sessions: TlsSessions
 
   constructor(
     private readonly ground: PoolGround,
     private readonly address: Address,
     private readonly options: ClientPoolOptions,
     private readonly signals: Signals,
-  ) {}
+  ) {
+    this.sessions = new TlsSessions(ground.runtime.date)
+  }
 
   /** Aborted when the pool is closed. */
   get stopped(): AbortSignal {

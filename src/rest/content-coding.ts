@@ -19,7 +19,7 @@ const NOTHING = new Uint8Array(0)
  * The coding of a response's body. Null when it has none, another one or several of them; for a part of what is compressed as a whole, which nobody can
  * inflate alone.
  */
-export function codingOf(response: RestResponse): ContentCoding | null {
+export function codingOf(response: RestResponse<unknown>): ContentCoding | null {
   const name = response.header('content-encoding')?.toLowerCase()
   const coding = name === 'gzip' || name === 'x-gzip' ? 'gzip' : name === 'deflate' ? 'deflate' : null
   if (coding === null || response.status === PARTIAL_CONTENT) return null

@@ -12,7 +12,7 @@ import { notify, report } from '../callback.ts'
 import { askCompressed } from '../codec/http/accept-encoding.ts'
 import type { InterimResponse } from '../codec/http/interim.ts'
 import type { RequestMemory } from '../codec/http/request.ts'
-import type { RestResponse } from '../codec/http/response.ts'
+import type { ResponseTimings, RestResponse, Timed } from '../codec/http/response.ts'
 import { ResponseReader } from '../codec/http/response-reader.ts'
 import type { Codec } from '../codec/memory.ts'
 import { type RequestSent, RestError, UsageError } from '../errors.ts'
@@ -23,7 +23,6 @@ import { Alarm } from './alarm.ts'
 import { BodyDecoder, codingOf, decodeBody } from './content-coding.ts'
 import { SEND_OPTIONS, type SendOptions } from './options.ts'
 import { RequestBody } from './request-body.ts'
-import { HttpResponse, type ResponseTimings } from './response.ts'
 import { abandonedRequest, type Outcome, REFUSED, unauthenticated, undecodableBody, unexpectedData, unusableResponse } from './rest-errors.ts'
 import { checkRequest, type SendableRequest } from './sendable.ts'
 import type { Abortable, Signals } from './signals.ts'
@@ -58,12 +57,12 @@ const READ = 3
 const PROXY_AUTHENTICATION_REQUIRED = 407
 
 /** Does a proxy say that it keeps the connection? Some close it after a response that says nothing of it, and the next request would be lost. */
-function saysKeepAlive(response: RestResponse): boolean {
+function saysKeepAlive(response: RestResponse<unknown>): boolean {
   return ['Connection', 'Proxy-Connection'].some((name) => /\bkeep-alive\b/i.test(response.header(name) ?? ''))
 }
 
 /** One exchange at a time. */
-export class Exchange implements Abortable {
+export class Exchange implements Abortable, Timed {
   /** Requests that were answered. */
   answered = 0
   private readonly clock: Runtime['clock']
@@ -136,6 +135,7 @@ export class Exchange implements Abortable {
   get timings(): ResponseTimings {
     const started = this.times[STARTED] as number
     return {
+      queued: 0,
       firstByte: (this.times[FIRST_BYTE] as number) - started,
       total: (this.times[COMPLETED] as number) - started,
       reused: this.answered > 1,
@@ -193,6 +193,7 @@ export class Exchange implements Abortable {
       this.end()
       throw error
     }
+    reader.timed = this
     reader.streaming = streaming
     reader.requiresVerifiedEnd = requireVerifiedEnd
     this.decompresses = decompress
@@ -400,7 +401,7 @@ export class Exchange implements Abortable {
       },
     }
     this.streamed = new StreamedResponse(
-      new HttpResponse(reader, this),
+      reader.response as RestResponse,
       source,
       coding === null ? null : new BodyDecoder(this.codec, coding, reader.maxBodySize),
     )
@@ -415,7 +416,7 @@ export class Exchange implements Abortable {
     return true
   }
 
-  /** The response is there. */
+  /** The response is complete. */
   private onComplete(reader: ResponseReader): void {
     if (this.isOfProxy(reader)) return
     this.decode(reader)
@@ -450,7 +451,7 @@ export class Exchange implements Abortable {
   private finish(isFollowed: boolean): void {
     const { streamed, resolve, reject, undecodable } = this
     const reader = this.reader as ResponseReader
-    const response = streamed === null ? new HttpResponse(reader, this) : null
+    const response = streamed === null ? (reader.response as RestResponse) : null
     this.times[COMPLETED] = this.times[READ] as number
     this.answered++
     const isSurplus = isFollowed || reader.surplus !== 0
@@ -462,7 +463,7 @@ export class Exchange implements Abortable {
     } finally {
       if (streamed !== null) streamed.end(null)
       else if (undecodable !== null) reject?.(undecodable)
-      else (resolve as ((response: HttpResponse | null) => void) | null)?.(response)
+      else (resolve as ((response: RestResponse | null) => void) | null)?.(response)
     }
   }
 

@@ -5,12 +5,12 @@ import { injectedField } from '../codec/http/injection.ts'
 import type { Request as HttpRequest } from '../codec/http/request.ts'
 import type { RequestBuilder } from '../codec/http/request-builder.ts'
 import type { RequestWriter } from '../codec/http/request-writer.ts'
+import type { OwnedResponse } from '../codec/http/response.ts'
 import { EncodeError, NexusError, RestError, UsageError } from '../errors.ts'
 import { nameUrl, nameValue } from '../naming.ts'
 import { checkSignal } from '../option-rules.ts'
 import { readUrl } from '../url.ts'
 import type { SendOptions } from './options.ts'
-import type { OwnedHttpResponse } from './response.ts'
 
 /** What sends requests, and how. */
 export interface FetchPlace {
@@ -20,7 +20,7 @@ export interface FetchPlace {
   readonly timeout: number
   readonly clock: Clock
   /** Acquires a slot, sends what `build` makes in its writer, and releases it. */
-  send(build: (writer: RequestWriter) => HttpRequest, options: SendOptions): Promise<OwnedHttpResponse>
+  send(build: (writer: RequestWriter) => HttpRequest, options: SendOptions): Promise<OwnedResponse>
 }
 
 /** Statuses whose responses have no body (Fetch standard, "null body status"). */
@@ -207,7 +207,7 @@ async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {
   yield body
 }
 
-function standardResponse(response: OwnedHttpResponse, url: string): Response {
+function standardResponse(response: OwnedResponse, url: string): Response {
   const { status, reason } = response
   if (status > 599) throw unusable(response, `the status of the response is ${status}, and a Response takes none over 599`)
   const body = NULL_BODY.has(status) ? null : (response.body as Uint8Array<ArrayBuffer>)
@@ -222,7 +222,7 @@ function withUrl(response: Response, url: string): Response {
   })
 }
 
-function unusable(response: OwnedHttpResponse, message: string): RestError {
+function unusable(response: OwnedResponse, message: string): RestError {
   return new RestError('ResponseInvalid', message, { fault: 'remote', requestSent: 'fully', phase: 'body', response })
 }
 

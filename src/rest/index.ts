@@ -8,7 +8,7 @@ export type { ResponseReaderOptions } from '../codec/http/limits.ts'
 export type { BodySource, Request } from '../codec/http/request.ts'
 export type { HeadersPhase, QueryPhase, QueryValue, ReadyPhase } from '../codec/http/request-phases.ts'
 export type { RequestWriterOptions } from '../codec/http/request-writer.ts'
-export { OwnedResponse, RestResponse } from '../codec/http/response.ts'
+export { OwnedResponse, type ResponseTimings, RestResponse } from '../codec/http/response.ts'
 export {
   HttpError,
   type HttpErrorCode,
@@ -23,6 +23,5 @@ export type { ConnectionState } from './connection.ts'
 export type { KeepWarmEvent, PoolObserver, RequestEvent, SlotAttemptEvent, SlotDownEvent, SlotEvent, SlotUpEvent } from './observer.ts'
 export type { AcquireOptions, ClientPoolOptions, HttpOptions, KeepWarmOptions, PoolRequestOptions, SendOptions } from './options.ts'
 export type { PoolStats } from './pool-stats.ts'
-export { HttpResponse, OwnedHttpResponse, type PoolTimings, type ResponseTimings } from './response.ts'
 export { ClientSlot } from './slot.ts'
 export { StreamedResponse } from './streamed-response.ts'

@@ -11,12 +11,12 @@
 
 import { Backoff, type BackoffOptions } from '../backoff.ts'
 import { RestError, type RestErrorCode, TransportError } from '../errors.ts'
+import { look } from '../look.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Address, Transport } from '../transport/transport.ts'
 import type { HttpConnection } from './connection.ts'
 import { Connector, type PoolGround } from './connector.ts'
 import { type HeldPool, type Holders, NO_HOLDERS } from './holders.ts'
-import { look } from './look.ts'
 import type { SlotUpEvent } from './observer.ts'
 import { Observers } from './observers.ts'
 import type { ClientPoolOptions, ResolvedPoolOptions } from './options.ts'
@@ -388,7 +388,7 @@ export class PoolCore implements HeldPool, KeptPool {
     this.bringingUp(slot, reason).catch((error) => this.giveUp(slot, error))
   }
 
-  /** The task of a slot has ended: with the pool, or by what no further attempt can mend. Without its last slot the pool tells everybody why. */
+  /** The task of a slot has ended: with the pool, or by what no further attempt can mend. Without its last slot, the pool rejects every caller with the reason. */
   private giveUp(slot: Slot, reason: unknown): void {
     if (slot.state === SlotState.Closed) return
     if (!this.isClosing) this.lastFailure = reason
@@ -494,7 +494,7 @@ export class PoolCore implements HeldPool, KeptPool {
   }
 }
 
-/** What everybody is told once a pool has lost its last slot, by what no attempt to connect can mend. */
+/** The error of every caller once a pool has lost its last slot, by a failure that no attempt to connect can mend. */
 function poolBroken(cause: unknown): RestError {
   const why = cause instanceof Error ? `: ${cause.message}` : ''
   const message = `the pool has no slot left and can connect no more; make a new one${why}`

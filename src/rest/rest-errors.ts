@@ -58,7 +58,7 @@ export function undecodableBody(error: unknown, outcome: Outcome): RestError | n
 }
 
 /** A proxy that forwards requests has not forwarded this one, or so it says. */
-export function unauthenticated(response: RestResponse, outcome: Outcome): RestError {
+export function unauthenticated(response: RestResponse<unknown>, outcome: Outcome): RestError {
   const { status, reason } = response
   const fields = response.headers()
   return new RestError('ProxyAuthRequired', `the proxy wants other credentials, or any: it answered ${`${status} ${reason}`.trim()}`, {

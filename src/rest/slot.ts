@@ -8,6 +8,7 @@
 
 import type { Request } from '../codec/http/request.ts'
 import type { RequestWriter } from '../codec/http/request-writer.ts'
+import type { RestResponse } from '../codec/http/response.ts'
 import type { ResponseReader } from '../codec/http/response-reader.ts'
 import { RestError } from '../errors.ts'
 import { showsItself } from '../printing.ts'
@@ -15,7 +16,6 @@ import type { Transport } from '../transport/transport.ts'
 import type { HttpConnection } from './connection.ts'
 import type { Observers } from './observers.ts'
 import type { SendOptions } from './options.ts'
-import type { HttpResponse } from './response.ts'
 import type { SendableRequest } from './sendable.ts'
 import type { StreamedResponse } from './streamed-response.ts'
 
@@ -93,7 +93,7 @@ export class Slot {
   }
 
   /** Sends on its connection: a slot that is held has one, alive or not. */
-  send(request: SendableRequest, options: SendOptions | undefined): Promise<HttpResponse> {
+  send(request: SendableRequest, options: SendOptions | undefined): Promise<RestResponse> {
     return this.observed((this.connection as HttpConnection).send(request, this.reader, options))
   }
 
@@ -155,7 +155,7 @@ export class ClientSlot {
    * Sends a request and reads its response, which is valid until the next request on this slot, or its release. Rejects with a
    * {@link RestError}: as `HttpConnection.send`, and `SlotReleased` when the slot is no longer yours. Nothing is ever sent twice.
    */
-  send(request: Request, options?: SendOptions): Promise<HttpResponse> {
+  send(request: Request, options?: SendOptions): Promise<RestResponse> {
     if (!this.held) return Promise.reject(released())
     return this.slot.send(request, options)
   }

@@ -1,9 +1,9 @@
 /** A response whose body is read as it arrives: pull-based, so when the consumer does not keep up, the server has to wait and the heap does not grow. */
 
+import type { RestResponse } from '../codec/http/response.ts'
 import { UsageError } from '../errors.ts'
 import { showsItself } from '../printing.ts'
 import type { BodyDecoder } from './content-coding.ts'
-import type { HttpResponse } from './response.ts'
 
 /** What a streamed body needs from its connection. */
 export interface BodySource {
@@ -40,7 +40,7 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
   /** @internal */
   constructor(
     /** Status and fields. Its `body` is empty. */
-    readonly head: HttpResponse,
+    readonly head: RestResponse,
     source: BodySource,
     decoder: BodyDecoder | null = null,
   ) {

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts'
 import { RestError } from '../errors.ts'
-import { LOOK, Looks } from './look.ts'
+import { LOOK, Looks } from '../look.ts'
 import type { Abortable, Signals } from './signals.ts'
 
 /** The errors for callers that leave without an item. */

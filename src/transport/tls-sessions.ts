@@ -36,9 +36,13 @@ export class TlsSessions {
   /** Whom all of them are for. */
   private key = ''
 
-  /** Takes the next session; undefined when there is none. @param now ms since 1970 */
-  take(key: string, now: number): KeptSession | undefined {
+  /** @param date ms since 1970 */
+  constructor(private readonly date: () => number) {}
+
+  /** Takes the next session; undefined when there is none. */
+  take(key: string): KeptSession | undefined {
     if (key !== this.key) return undefined
+    const now = this.date()
     for (let next = this.kept.pop(); next !== undefined; next = this.kept.pop()) if (now < next.validUntil) return next
     return undefined
   }

@@ -29,7 +29,7 @@ export interface ConnectionUser {
 export class Connection implements TransportHandler {
   readonly reader: FrameReader
   readonly sender: Sender
-  /** The transport's last call has come. */
+  /** The transport has made its last call. */
   isClosed = false
   private lost: Error | null = null
   private isReleased = false

@@ -5,10 +5,12 @@
  * Rule 2: any byte from the peer shows that it lives; only text and binary messages show that it still sends data.
  * Rule 3: a peer that takes bytes lives, too: a write that had to wait and is done is a sign of life, and the time for a pong begins when its ping
  *         has left. When a ping cannot leave, the peer is given up after `interval + timeout` without any sign.
- * Rule 4: before a verdict, the socket is read once more: a thread that was busy has not seen yet what arrived in time.
+ * Rule 4: a deadline that is noticed late is judged after a look at the socket: a thread that was busy has not seen yet what arrived in time.
  */
 
-/** What is due. `look`: let the event loop read the socket once, then ask again. */
+import { Looks } from '../look.ts'
+
+/** What is due. `look`: let the event loop take a turn, in which it reads the socket, then ask again. */
 export type HeartbeatAction = 'ping' | 'look' | 'heartbeat-timeout' | 'data-timeout' | 'nothing'
 
 /** Writes that are done within so many ms went into a system buffer, whether the peer lives or not. */
@@ -30,7 +32,7 @@ export class Heartbeat {
   private blockedSince = Number.NaN
   /** When the peer was last seen to take bytes. */
   private takenAt = Number.NEGATIVE_INFINITY
-  private hasLooked = false
+  private readonly looks = new Looks()
 
   /**
    * @param interval ms between pings, 0 for none
@@ -87,30 +89,34 @@ export class Heartbeat {
 
   /** When to look again. */
   get deadline(): number {
-    const data = this.dataTimeout > 0 ? this.dataAt + this.dataTimeout : Number.POSITIVE_INFINITY
-    return Math.min(this.pingAt, this.pongDeadline, data)
+    return Math.min(this.pingAt, this.pongDeadline, this.dataDeadline)
   }
 
   /** What is due at `now`. Call it until it says `'nothing'`; a spurious call is harmless. */
   due(now: number): HeartbeatAction {
     if (this.waitingSince === Number.POSITIVE_INFINITY) {
-      if (now >= this.dataAt + this.dataTimeout) this.dataAt = now
+      if (now >= this.dataDeadline) this.dataAt = now
       this.silentSince = now
     } else {
-      const isDataLate = this.dataTimeout > 0 && now >= this.dataAt + this.dataTimeout
-      if (isDataLate || now >= this.pongDeadline) {
-        if (this.hasLooked) return isDataLate ? 'data-timeout' : 'heartbeat-timeout'
-        this.hasLooked = true
-        return 'look'
+      const { dataDeadline } = this
+      const isDataLate = now >= dataDeadline
+      const deadline = isDataLate ? dataDeadline : this.pongDeadline
+      if (now >= deadline) {
+        if (this.looks.isDue(now - deadline)) return 'look'
+        return isDataLate ? 'data-timeout' : 'heartbeat-timeout'
       }
     }
-    this.hasLooked = false
+    this.looks.reset()
     if (now < this.pingAt) return 'nothing'
     this.pingAt = now + this.interval
     if (this.ping !== 'none') return 'nothing'
     this.ping = 'wanted'
     this.silentSince = Number.isNaN(this.blockedSince) ? now : this.blockedSince
     return 'ping'
+  }
+
+  private get dataDeadline(): number {
+    return this.dataTimeout > 0 ? this.dataAt + this.dataTimeout : Number.POSITIVE_INFINITY
   }
 
   private get pongDeadline(): number {

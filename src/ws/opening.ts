@@ -137,7 +137,7 @@ export async function openClient(runtime: Runtime, transport: Transport, target:
   try {
     const resolved = resolveOptions(options)
     const headers = listFields(options.headers)
-    if (target.authorization !== undefined && findField(headers, 'authorization') === undefined) {
+    if (target.authorization !== undefined && findField(headers, 'authorization') === null) {
       headers.unshift(['Authorization', target.authorization])
     }
     const maskKeys = options.maskKeys ?? runtime.maskKeys

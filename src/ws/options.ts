@@ -118,8 +118,8 @@ export interface UpgradeRequest {
   readonly headers: readonly (readonly [name: string, value: string])[]
   /** Subprotocols that the client offers, in its order. */
   readonly protocols: readonly string[]
-  /** First value of a field, whatever its case. */
-  header(name: string): string | undefined
+  /** Value of the first field of that name, whatever its case; null when there is none. */
+  header(name: string): string | null
 }
 
 /** A server's answer to an opening request. */

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts'
 import { TransportError } from '../errors.ts'
+import { LOOK } from '../look.ts'
 import { TIMER_MAX } from '../option-rules.ts'
 import type { Closing } from './closing.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -70,8 +71,7 @@ export class Pacemaker implements WriteWatch {
     if (this.closing.readyState !== 'open') return
     switch (this.heartbeat.due(this.clock.now())) {
       case 'look':
-        // The event loop reads the sockets before the next timer.
-        this.timer = this.clock.set(() => this.beat(), 0)
+        this.timer = this.clock.set(() => this.beat(), LOOK)
         return
       case 'heartbeat-timeout':
         this.giveUp(new TransportError('HeartbeatTimeout', this.silence()))

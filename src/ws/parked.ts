@@ -32,7 +32,7 @@ interface Parked {
   readonly kind: MessageKind
   readonly bytes: Uint8Array
   readonly flags: number
-  readonly closeCode: number
+  readonly status: number
   readonly wire: number
 }
 
@@ -64,7 +64,7 @@ export class ParkedMessages implements Source, MessageSource {
   park(message: Message): void {
     const bytes = message.bytes.slice()
     const flags = (message.flags & (15 | DESCRIPTOR_ASCII | DEFLATED)) | ASSEMBLED | ANSWERED
-    this.queue.push({ kind: message.kind, bytes, flags, closeCode: message.closeCode, wire: message.wire })
+    this.queue.push({ kind: message.kind, bytes, flags, status: message.status, wire: message.wire })
     this.bytes += bytes.length + ENTRY_BYTES
   }
 
@@ -83,7 +83,7 @@ export class ParkedMessages implements Source, MessageSource {
     message.live = parked.kind
     message.flags = parked.flags
     message.size = parked.bytes.length
-    message.status = parked.closeCode
+    message.status = parked.status
     message.wire = parked.wire
     this.assembly = parked.bytes
     this.held = message

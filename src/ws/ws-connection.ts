@@ -152,13 +152,13 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   }
 
   /** The protocol that TLS negotiated (ALPN), if any. */
-  get alpnProtocol(): string | undefined {
-    return this.#transport.alpnProtocol
+  get alpnProtocol(): string | null {
+    return this.#transport.alpnProtocol ?? null
   }
 
   /** The peer's address, when the runtime reports it. */
-  get remoteAddress(): string | undefined {
-    return this.#transport.remoteAddress
+  get remoteAddress(): string | null {
+    return this.#transport.remoteAddress ?? null
   }
 
   // Receiving.
@@ -472,7 +472,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   #control(message: Message): Message {
     const kind = message.flags & 15
     if (kind === OPCODE_CLOSE) {
-      this.#act(this.#closing.onCloseFrame({ code: message.closeCode, reason: message.text }))
+      this.#act(this.#closing.onCloseFrame({ code: message.status, reason: message.text }))
     } else if (kind === OPCODE_PING && (message.flags & ANSWERED) === 0) this.#answerPing(message.bytes)
     return message
   }

@@ -104,7 +104,7 @@ export class WsStream extends WsConnection {
     const { backoff, stableAfter, onOpen, onDown, shouldRetry, ...connect } = readOptions(SESSION_OPTIONS as Family<SessionOptions<Stream>>, options)
     resolveOptions(connect)
     checkRequest(connect)
-    const tlsSessions = new TlsSessions()
+    const tlsSessions = new TlsSessions(this._$ground.date)
     const open = async (): Promise<Stream> => new this({ ...(await dialAndOpen(this._$ground, target, connect, tlsSessions)), endsQuietly: true })
     return sessions(this._$ground, open, { backoff, stableAfter, onOpen, onDown, shouldRetry, signal: connect.signal })
   }

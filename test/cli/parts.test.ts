@@ -109,7 +109,7 @@ test('a stdout that fails otherwise than by its reader’s end is a failure', ()
 describe('a recording', () => {
   test('of what would steer a terminal has it escaped, and the same text', () => {
     const text = 'a\x9b1m\x7f\u202eb'
-    const line = toLine(1, 'in', { kind: 'text', text, bytes: new Uint8Array(0), closeCode: 0 })
+    const line = toLine(1, 'in', { kind: 'text', text, bytes: new Uint8Array(0), closeCode: null })
     expect(line).toBe('{"t":1,"dir":"in","opcode":"text","text":"a\\u009b1m\\u007f\\u202eb"}\n')
     expect(JSON.parse(line).text).toBe(text)
   })

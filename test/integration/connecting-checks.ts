@@ -191,7 +191,7 @@ check('dangerNoVerify, ALPN and serverName do what they say', async (context) =>
   const { wss, ca } = context.env
   await within(context, `${wss}/echo`, async (ws) => equal(ws.readyState, 'open'), { tls: { dangerNoVerify: true } })
   await within(context, `${wss}/echo`, async (ws) => equal(ws.alpnProtocol, 'http/1.1'), { tls: { ca, alpnProtocols: ['http/1.1'] } })
-  await within(context, `${wss}/echo`, async (ws) => equal(ws.alpnProtocol, undefined), { tls: { ca, serverName: 'localhost', minVersion: '1.3' } })
+  await within(context, `${wss}/echo`, async (ws) => equal(ws.alpnProtocol, null), { tls: { ca, serverName: 'localhost', minVersion: '1.3' } })
 })
 
 check('the socket options are taken', async (context) => {

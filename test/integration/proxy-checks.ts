@@ -84,7 +84,7 @@ check('plain requests that a proxy forwards: bodies, pools and their healing; cr
     const outcome: unknown = await conn.send(writer.get('/').finish()).catch((error) => error)
     // tinyproxy answers 401 to wrong credentials, which can be the server's own word: a response.
     if (!(outcome instanceof Error)) {
-      equal((outcome as Nexus.HttpResponse).status, 401)
+      equal((outcome as Nexus.RestResponse).status, 401)
       continue
     }
     const error = isError(outcome, 'RestError', 'ProxyAuthRequired')

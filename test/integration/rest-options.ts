@@ -20,7 +20,7 @@ list.add('every wrong argument of every function of connections and pools is ref
     const owned = await pool.request('GET', '/')
     await refuseAll(responseCalls('OwnedResponse', owned))
     const borrowed = await slot.send(slot.writer.get('/').finish())
-    await refuseAll(responseCalls('HttpResponse', borrowed))
+    await refuseAll(responseCalls('RestResponse', borrowed))
     equal([conn.state, conn.requests, slot.connection?.state, slot.connection?.requests], ['idle', 0, 'idle', 1])
     const { idle, leased, waiting, lost, failures, requests } = pool.stats
     equal([idle, leased, waiting, lost, failures, requests], [1, 1, 0, 0, 0, 2])

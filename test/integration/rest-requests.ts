@@ -661,7 +661,7 @@ list.both('500 requests take one connection, and each response says so', async (
       ok(connectionAge >= 0 && firstByte >= 0 && total >= firstByte, 'the times are in order')
     }
     equal([ports.size, conn.requests, conn.state], [1, 500, 'idle'])
-    ok(conn.remoteAddress === undefined || conn.remoteAddress === new URL(web).host, `remoteAddress is ${conn.remoteAddress}`)
+    ok(conn.remoteAddress === null || conn.remoteAddress === new URL(web).host, `remoteAddress is ${conn.remoteAddress}`)
   })
 })
 

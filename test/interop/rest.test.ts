@@ -47,7 +47,7 @@ async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** Sends `bytes` in chunks and expects them back. */
-async function echoInChunks(pool: Pool, path: string, bytes: Uint8Array): Promise<nexus.OwnedHttpResponse> {
+async function echoInChunks(pool: Pool, path: string, bytes: Uint8Array): Promise<nexus.OwnedResponse> {
   using slot = await pool.acquire()
   const response = await slot.send(slot.writer.post(path).stream(pieces(bytes)).finish())
   expect(response.status).toBe(200)
@@ -70,7 +70,7 @@ async function sendMany(pool: Pool, total: number, callers: number, path: string
 }
 
 /** The server ends an idle connection: the pool sees it, heals, and the next request is answered. */
-async function healsFromAnIdleClose(url: string, path: string, ask: (response: nexus.OwnedHttpResponse) => void): Promise<void> {
+async function healsFromAnIdleClose(url: string, path: string, ask: (response: nexus.OwnedResponse) => void): Promise<void> {
   await withPool(url, { connections: 2 }, async (pool, events) => {
     for (let round = 0; round < 2; round++) {
       const before = events.length

@@ -122,8 +122,8 @@ class Comparison {
         return
       }
       const { bytes } = message
-      if (message.kind !== event.kind || !equal(bytes, event.bytes) || message.closeCode !== (event.closeCode ?? 0)) {
-        this.wrong = `${message.kind} [${toHex(bytes)}] ${message.closeCode} instead of ${event.kind} [${toHex(event.bytes)}] ${event.closeCode ?? 0}`
+      if (message.kind !== event.kind || !equal(bytes, event.bytes) || message.closeCode !== (event.closeCode ?? null)) {
+        this.wrong = `${message.kind} [${toHex(bytes)}] ${message.closeCode} instead of ${event.kind} [${toHex(event.bytes)}] ${event.closeCode ?? null}`
       } else if (this.texts && message.text !== new TextDecoder('utf-8', { ignoreBOM: true }).decode(event.bytes)) {
         this.wrong = `text ${JSON.stringify(message.text)} of [${toHex(event.bytes)}]`
       }

@@ -7,7 +7,7 @@ import type { Decoded, DecodedEvent } from './decoder.ts'
 export function drain(reader: FrameReader, events: DecodedEvent[]): void {
   for (let message = reader.next(); message !== null; message = reader.next()) {
     const event: DecodedEvent = { kind: message.kind, bytes: message.bytes.slice() }
-    if (event.kind === 'close') event.closeCode = message.closeCode
+    if (event.kind === 'close') event.closeCode = message.closeCode as number
     events.push(event)
   }
 }

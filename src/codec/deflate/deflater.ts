@@ -141,7 +141,7 @@ export class Deflater {
     return this.ended && this.from === this.to
   }
 
-  /** Bytes that have come out since the start or the last reset. */
+  /** Bytes produced since the start or the last reset. */
   get totalDeflated(): number {
     return this.deflated
   }

@@ -200,7 +200,7 @@ export class Inflater {
     return this.failure
   }
 
-  /** Bytes that have come out since the start or the last reset. */
+  /** Bytes produced since the start or the last reset. */
   get totalInflated(): number {
     return this.inflated
   }

@@ -74,7 +74,7 @@ import { HeadFields, latin1 } from './head-fields.ts'
 import { responseError } from './http-error.ts'
 import { type InterimResponse, readInterim } from './interim.ts'
 import { type ResponseLimits, type ResponseReaderOptions, responseLimits } from './limits.ts'
-import { bodyTextOf, RestResponse } from './response.ts'
+import { bodyTextOf, type ResponseTimings, RestResponse, type Timed } from './response.ts'
 import { endFault } from './response-end.ts'
 
 /** How to make room for more bytes. */
@@ -104,6 +104,7 @@ export class ResponseReader {
   /** @internal */ readonly u8: Uint8Array<ArrayBuffer>
   /** @internal */ readonly fields: HeadFields
   /** A body whose end nothing verifies fails. @internal */ requiresVerifiedEnd = false
+  /** Measures the exchange whose response is read, from its `begin` on. @internal */ timed: Timed | null = null
 
   private readonly limits: ResponseLimits
   private readonly memory: CodecMemory
@@ -123,7 +124,7 @@ export class ResponseReader {
   private readonly views: [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>]
 
   private failure: HttpError | null = null
-  private cached: RestResponse | null = null
+  private cached: RestResponse<unknown> | null = null
   /** The response under way, or the last one, has its head (and is whole). */
   private hasHead = false
   private isComplete = false
@@ -228,7 +229,7 @@ export class ResponseReader {
    * The next whole response; interim ones are skipped. It is valid until `begin` or `next` is called. Null when more bytes are needed, and after
    * a failure, which {@link ResponseReader.error} shows.
    */
-  next(): RestResponse | null {
+  next(): RestResponse<null> | null {
     if (this.isReleased) throw released('reader')
     if (!this.isComplete || this.taken) {
       const state = this.word(INCOMING_STATE)
@@ -242,7 +243,7 @@ export class ResponseReader {
       if (code !== STEP_COMPLETE) return null
     }
     this.taken = true
-    return this.response
+    return this.response as RestResponse<null>
   }
 
   /** The writable rest of the buffer: put bytes at its beginning, then call {@link ResponseReader.filled}. Empty when there is no room. */
@@ -432,13 +433,18 @@ export class ResponseReader {
   }
 
   /** The response whose head is complete; a small object, made when it is first asked for. Throws `NotOpen` when there is none. @internal */
-  get response(): RestResponse {
+  get response(): RestResponse<unknown> {
     if (!this.hasHead) throw new UsageError('NotOpen', 'no response has arrived yet')
-    this.cached ??= new RestResponse(this)
+    this.cached ??= new RestResponse<unknown>(this)
     return this.cached
   }
 
   // ResponseSource: the response checks that it is not stale, then asks.
+
+  /** @internal */
+  get timings(): ResponseTimings | null {
+    return this.timed === null ? null : this.timed.timings
+  }
 
   /** @internal */
   word(offset: number): number {
@@ -466,7 +472,7 @@ export class ResponseReader {
     return this.word(INCOMING_FRAMING) !== BODY_UNTIL_CLOSE
   }
 
-  /** Bytes of the body that have come. @internal */
+  /** Bytes of the body that were received. @internal */
   get bodyLength(): number {
     return this.decoded === null ? this.passed + this.word(INCOMING_BODY_BYTES) : this.decoded.length
   }
@@ -507,6 +513,7 @@ export class ResponseReader {
   private expireNow(): void {
     this.serial = (this.serial + 1) & SERIAL_MASK
     this.cached = null
+    this.timed = null
     this.heap = null
     this.decoded = null
     this.passed = 0

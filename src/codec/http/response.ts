@@ -8,8 +8,31 @@ import { noField } from '../reader-errors.ts'
 import type { TextDecoding } from '../text.ts'
 import { BorrowedHead, type HeadSource, type HttpVersion } from './borrowed-head.ts'
 
+/** How an exchange went, in ms. */
+export interface ResponseTimings {
+  /** Of `pool.request`: from the call until the request was sent. Otherwise 0. */
+  readonly queued: number
+  /** From sending until the first byte of the response. */
+  readonly firstByte: number
+  /** From sending until its last byte. */
+  readonly total: number
+  /** The connection had answered a request before. */
+  readonly reused: boolean
+  /** Age of the connection when the request was sent. */
+  readonly connectionAge: number
+  /** Requests that the connection has answered, including this one. */
+  readonly requests: number
+}
+
+/** What knows how an exchange went. */
+export interface Timed {
+  readonly timings: ResponseTimings
+}
+
 /** Where borrowed responses get their data from: the response reader. */
 export interface ResponseSource extends HeadSource {
+  /** Null when nobody has measured them: the codec has no clock. */
+  readonly timings: ResponseTimings | null
   trailers(): [name: string, value: string][]
   readonly isEndVerified: boolean
   readonly bodyLength: number
@@ -35,7 +58,7 @@ export function bodyTextOf(text: TextDecoding, bytes: Uint8Array, start: number,
  * else log(res.status, res.header('retry-after'), res.text())
  * ```
  */
-export class RestResponse extends BorrowedHead<ResponseSource> {
+export class RestResponse<Timings = ResponseTimings> extends BorrowedHead<ResponseSource> {
   static {
     showsItself(this.prototype, (it) =>
       it.isStale
@@ -74,7 +97,7 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
     return copyOf(this.body)
   }
 
-  /** Bytes of the body; of one that is streamed, those that have come so far. */
+  /** Bytes of the body; of one that is streamed, those received so far. */
   get bodyLength(): number {
     return this.check().bodyLength
   }
@@ -97,22 +120,34 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
     return JSON.parse(this.check().bodyText()) as T
   }
 
+  /** How long it took, and on what connection; null for a response that a reader of the codec has read. */
+  get timings(): Timings {
+    return this.check().timings as Timings
+  }
+
   /** A copy that stays valid. */
-  toOwned(): OwnedResponse {
-    const { reason, status, version, isEndVerified } = this
-    return new OwnedResponse(status, reason, version, this.headers(), this.trailers(), this.ownBody(), isEndVerified, this.ownRawBody())
+  toOwned(): OwnedResponse<Timings> {
+    return this._$ownedWith(this.timings)
   }
 
-  /** The body in an array that stays: what was decoded is in one. @internal */
-  ownBody(): Uint8Array {
-    const { bodyBytes, rawBytes } = this.check()
-    return bodyBytes.buffer === rawBytes.buffer ? bodyBytes.slice() : bodyBytes
-  }
-
-  /** A copy of the body as it was received, where that differs from what was decoded. @internal */
-  ownRawBody(): Uint8Array | undefined {
-    const { bodyBytes, rawBytes } = this.check()
-    return bodyBytes.buffer === rawBytes.buffer ? undefined : rawBytes.slice()
+  /** A copy with these times. @internal */
+  _$ownedWith(timings: Timings): OwnedResponse<Timings> {
+    const { reason, status, version } = this
+    const { bodyBytes, rawBytes, isEndVerified } = this.check()
+    // What was decoded is in an array that stays.
+    const isDecoded = bodyBytes.buffer !== rawBytes.buffer
+    const body = isDecoded ? bodyBytes : bodyBytes.slice()
+    return new OwnedResponse(
+      status,
+      reason,
+      version,
+      this.headers(),
+      this.trailers(),
+      body,
+      isEndVerified,
+      isDecoded ? rawBytes.slice() : body,
+      timings,
+    )
   }
 
   /** @internal */
@@ -125,7 +160,7 @@ export class RestResponse extends BorrowedHead<ResponseSource> {
 }
 
 /** A response that owns its data: all of {@link RestResponse}, for as long as it is kept. */
-export class OwnedResponse {
+export class OwnedResponse<Timings = ResponseTimings> {
   static {
     showsItself(this.prototype, (it) => ({
       status: it.status,
@@ -151,6 +186,8 @@ export class OwnedResponse {
     readonly isEndVerified: boolean = true,
     /** The body as it was received: what was compressed, where `decompress` has inflated {@link OwnedResponse.body}; the same elsewhere. */
     readonly rawBody: Uint8Array = body,
+    /** How long it took, and on what connection; null for a response that a reader of the codec has read. */
+    readonly timings: Timings = null as Timings,
   ) {}
 
   /** Field lines of the head. */

@@ -113,7 +113,7 @@ export class SocksTunnel implements TunnelRequest {
   isOpen = false
   private outgoing: Uint8Array
   private stage: 'method' | 'password' | 'connect' = 'method'
-  /** What has come of the message that is waited for. */
+  /** The part that was received of the message that is awaited. */
   private received: number[] = []
 
   /** @param hostname name or IP address, IPv6 without brackets */

@@ -120,8 +120,8 @@ export class MessageBatch {
     return this.#bytes
   }
 
-  /** Of a batch that is a close message, its code: 1005 (`NoStatus`) when it had none. Of any other, 0. */
-  get closeCode(): number {
+  /** Of a batch that is a close message, its code: 1005 (`NoStatus`) when it had none. Null for any other. */
+  get closeCode(): number | null {
     return this.message.closeCode
   }
 

@@ -123,7 +123,7 @@ export class MessageInflater {
     }
   }
 
-  /** The message has come to its end: as {@link MessageInflater.inflate}. */
+  /** All of the message was received: as {@link MessageInflater.inflate}. */
   end(isText: boolean): ProtocolError | null {
     if (this.#deflate.inflateEndMessage(this.#record) !== INFLATE_DONE) return this.#failure()
     if (isText && this.#utf8 !== UTF8_START) return protocolError(ERROR_INVALID_UTF8, 0, 0)

@@ -144,12 +144,12 @@ export class Message {
     return this.source.utf8(this.inflate(format, options))
   }
 
-  /** The payload byte at `index`, or `undefined` outside the payload and for an index that is not a whole number. Allocates nothing. */
-  at(index: number): number | undefined {
+  /** The payload byte at `index`; null outside the payload and for an index that is not a whole number. Allocates nothing. */
+  at(index: number): number | null {
     this.check()
     // A string would be concatenated with the offset instead of added, and reach another connection's memory.
-    if (!isIndex(index) || index >= this.size) return undefined
-    return this.flags & ASSEMBLED ? this.source.assembly[index] : this.source.u8[this.offset + index]
+    if (!isIndex(index) || index >= this.size) return null
+    return (this.flags & ASSEMBLED ? this.source.assembly[index] : this.source.u8[this.offset + index]) as number
   }
 
   /** Unsigned 8-bit number at `index`. This and the following methods allocate nothing and throw `RangeError` outside the payload and for an index that is not a whole number. */
@@ -177,17 +177,17 @@ export class Message {
     return this.dataView(index, 8).getFloat64(this.offset + index, littleEndian)
   }
 
-  /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Of any other, 0. */
-  get closeCode(): number {
+  /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Null for any other. */
+  get closeCode(): number | null {
     this.check()
-    return (this.flags & 15) === OPCODE_CLOSE ? this.status : 0
+    return (this.flags & 15) === OPCODE_CLOSE ? this.status : null
   }
 
   /** A copy that stays valid. */
   toOwned(): OwnedMessage {
     const { kind, closeCode, wireLength } = this
     const isAscii = (this.flags & DESCRIPTOR_ASCII) !== 0
-    return new OwnedMessage(kind, this.ownData(), kind === 'close' ? closeCode : wireLength, this.size, isAscii ? 1 : 0)
+    return new OwnedMessage(kind, this.ownData(), closeCode ?? wireLength, this.size, isAscii ? 1 : 0)
   }
 
   private ownData(): string | Uint8Array<ArrayBuffer> | OwnedBlock {
@@ -222,7 +222,7 @@ function hasText(kind: MessageKind): boolean {
 }
 
 /** Of a close message, what it says of the end. */
-function closeOf({ kind, closeCode }: Message | OwnedMessage): { closeCode?: number } {
+function closeOf({ kind, closeCode }: Message | OwnedMessage): { closeCode?: number | null } {
   return kind === 'close' ? { closeCode } : {}
 }
 
@@ -250,18 +250,18 @@ export class OwnedMessage {
   readonly #place: number
   /** Payload bytes, -1 while that is not known. */
   readonly #size: number
-  /** Of a close message its code, of others their payload bytes on the wire. */
-  readonly #status: number
+  /** Of a close message its code, of others their payload bytes on the wire; null while that is not known. */
+  readonly #status: number | null
 
   /** @param data a string for text (and the reason of a close), bytes for the rest */
-  constructor(kind: MessageKind, data: string | Uint8Array<ArrayBuffer>, closeCode?: number)
+  constructor(kind: MessageKind, data: string | Uint8Array<ArrayBuffer>, closeCode?: number | null)
   /** One whose data may lie in a block. @internal */
   constructor(kind: MessageKind, data: string | Uint8Array<ArrayBuffer> | OwnedBlock, status: number, size: number, place: number)
   constructor(
     /** What it is. */
     readonly kind: MessageKind,
     data: string | Uint8Array<ArrayBuffer> | OwnedBlock,
-    status: number = kind === 'close' ? 0 : -1,
+    status: number | null = null,
     size: number = -1,
     place: number = 0,
   ) {
@@ -271,9 +271,9 @@ export class OwnedMessage {
     this.#status = status
   }
 
-  /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Of any other, 0. */
-  get closeCode(): number {
-    return this.kind === 'close' ? this.#status : 0
+  /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Null for any other. */
+  get closeCode(): number | null {
+    return this.kind === 'close' ? this.#status : null
   }
 
   /** A string for text (and the reason of a close), bytes for the rest. The bytes have an `ArrayBuffer` of their own. */
@@ -287,7 +287,7 @@ export class OwnedMessage {
 
   /** Payload bytes as they were received: of a compressed message (RFC 7692) those before inflating, otherwise {@link OwnedMessage.length}. */
   get wireLength(): number {
-    return this.kind === 'close' || this.#status < 0 ? this.length : this.#status
+    return this.kind === 'close' ? this.length : (this.#status ?? this.length)
   }
 
   /** The data as a string. */

@@ -57,7 +57,7 @@ export class Parts {
     this.isLarge = false
   }
 
-  /** The first `length` bytes of a message have come: if its frame will need a quarter of the last large buffer, and that is still there, it goes there. */
+  /** The first `length` bytes of a message were received: if its frame will need a quarter of the last large buffer, and that is still there, it goes there. */
   private reuse(length: number, remaining: number): void {
     const last = this.last?.deref()
     if (last === undefined) return

@@ -35,9 +35,9 @@ export function valuesOf(fields: Fields, name: string): string[] {
 }
 
 /** First value of a field, whatever its case. */
-export function findField(fields: Fields, name: string): string | undefined {
+export function findField(fields: Fields, name: string): string | null {
   const wanted = textOf('name', name).toLowerCase()
-  return fields.find(([each]) => each.toLowerCase() === wanted)?.[1]
+  return fields.find(([each]) => each.toLowerCase() === wanted)?.[1] ?? null
 }
 
 /** Members of the comma-separated lists in all fields of that name, in lower case here (RFC 9110 section 5.6.1). */

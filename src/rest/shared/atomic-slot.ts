@@ -2,13 +2,12 @@
 
 import type { Request } from '../../codec/http/request.ts'
 import type { RequestWriter } from '../../codec/http/request-writer.ts'
-import { RestResponse } from '../../codec/http/response.ts'
+import { type ResponseTimings, RestResponse } from '../../codec/http/response.ts'
 import { checkMade, MADE, type Made } from '../../composition.ts'
 import { type RequestSent, RestError, UsageError } from '../../errors.ts'
 import { checkInteger, checkOptions, type Family, flag, signal, TIMER_MAX, timeLimit } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import { codingOf, decodeBody } from '../content-coding.ts'
-import type { ResponseTimings } from '../response.ts'
 import { abandonedRequest, undecodableBody } from '../rest-errors.ts'
 import { checkRequest } from '../sendable.ts'
 import type { Attachment, Attachments } from './attachments.ts'
@@ -178,7 +177,7 @@ export class AtomicClientSlot {
    * release. Rejects as `slot.send` of the owner's thread does, with `SlotReleased` when the slot is no longer held, and with `OwnerGone` when
    * the owner does not answer within a second of the limit.
    */
-  async send(request: Request, options: AtomicSendOptions = {}): Promise<AtomicResponse> {
+  async send(request: Request, options: AtomicSendOptions = {}): Promise<RestResponse> {
     const { since, end } = this.#begin(request, options)
     const signal = options.signal ?? undefined
     const outcome = await this.#answered(end, signal)
@@ -192,7 +191,7 @@ export class AtomicClientSlot {
    * As {@link AtomicClientSlot.send}, blocking this thread: for workers that have nothing else to do. Throws `InvalidOption` on the thread that
    * owns the sockets, which would wait for itself.
    */
-  sendSync(request: Request, options: AtomicSendOptions = {}): AtomicResponse {
+  sendSync(request: Request, options: AtomicSendOptions = {}): RestResponse {
     if (this.#threads.owns(this.#attachment.plan)) {
       throw new UsageError('InvalidOption', 'sendSync would block the thread that owns the sockets: use send there')
     }
@@ -240,11 +239,11 @@ export class AtomicClientSlot {
     this.release()
   }
 
-  /** How the last exchange went. @internal */
-  get timings(): ResponseTimings {
+  /** How the last exchange went, as the owner has measured it. */
+  #timings(): ResponseTimings {
     const { view } = this.#attachment.memory.memory
     const time = (i: number): number => view.getFloat64((this.at + BLOCK_TIMES + 2 * i) * 4, true)
-    return { firstByte: time(0), total: time(1), reused: time(2) !== 0, connectionAge: time(3), requests: time(4) }
+    return { queued: 0, firstByte: time(0), total: time(1), reused: time(2) !== 0, connectionAge: time(3), requests: time(4) }
   }
 
   #end(): void {
@@ -355,7 +354,7 @@ export class AtomicClientSlot {
   }
 
   /** ANSWERED to HELD. */
-  #finish(since: number, signal: AbortSignal | undefined): AtomicResponse {
+  #finish(since: number, signal: AbortSignal | undefined): RestResponse {
     const cells = this.#cells
     const attachment = this.#attachment
     const block = this.#block
@@ -377,14 +376,17 @@ export class AtomicClientSlot {
       cells.store(at + BLOCK_DAMAGED, 1)
       throw new RestError('SharedMemoryCorrupt', (error as Error).message, { fault: 'local', requestSent: 'fully', phase: 'body' })
     }
-    if (failure === null) return this.#decoded(new AtomicResponse(this.#response, this), since)
+    if (failure === null) {
+      this.#response.timings = this.#timings()
+      return this.#decoded(new RestResponse(this.#response), since)
+    }
     if (failure.code !== 'RequestAborted' || !signal?.aborted) throw failure
     const { requestSent, phase, elapsed } = failure
     throw abandonedRequest('RequestAborted', 'the request was aborted', { requestSent, phase, elapsed: elapsed ?? 0 }, signal.reason)
   }
 
   /** Undoes the coding of its body. Throws `ResponseInvalid`; the slot may be used again. */
-  #decoded(response: AtomicResponse, since: number): AtomicResponse {
+  #decoded(response: RestResponse, since: number): RestResponse {
     const coding = this.#decompresses ? codingOf(response) : null
     if (coding === null) return response
     const received = this.#response
@@ -420,23 +422,5 @@ export class AtomicClientSlot {
 
   #notHeld(why: string): RestError {
     return new RestError('SlotReleased', `this slot can't be used: ${why}`, { fault: 'local', requestSent: 'nothing', phase: 'send' })
-  }
-}
-
-/** A response of a slot that another thread owns, borrowed: valid until the next request on its slot, or its release. */
-export class AtomicResponse extends RestResponse {
-  /** @internal */
-  constructor(
-    response: ReceivedResponse,
-    private readonly slot: AtomicClientSlot,
-  ) {
-    super(response)
-  }
-
-  /** How long it took, as the owner measured it, and on what connection. */
-  get timings(): ResponseTimings {
-    // Throws when another request has been sent since.
-    void this.status
-    return this.slot.timings
   }
 }

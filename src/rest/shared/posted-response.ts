@@ -22,7 +22,7 @@ import {
 } from '../../../assembly/abi.ts'
 import { HeadFields } from '../../codec/http/head-fields.ts'
 import type { ResponseReaderOptions } from '../../codec/http/limits.ts'
-import { bodyTextOf, type ResponseSource } from '../../codec/http/response.ts'
+import { bodyTextOf, type ResponseSource, type ResponseTimings } from '../../codec/http/response.ts'
 import type { ResponseReader } from '../../codec/http/response-reader.ts'
 import { align, type Codec, type Region } from '../../codec/memory.ts'
 import { checkWord, corrupt } from './words.ts'
@@ -117,6 +117,7 @@ export class ReceivedResponse implements ResponseSource {
   serial = 0
   readonly fields: HeadFields
   isEndVerified = false
+  timings: ResponseTimings | null = null
   /** Keeps the memory as long as this is kept. */
   private readonly region: Region
   private readonly u8: Uint8Array<ArrayBuffer>
@@ -162,7 +163,7 @@ export class ReceivedResponse implements ResponseSource {
   /** Makes the received response stale. */
   expire(): void {
     this.serial = (this.serial + 1) & SERIAL_MASK
-    this.decoded = null
+    this.timings = this.decoded = null
     this.fields.clear()
   }
 

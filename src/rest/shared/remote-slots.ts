@@ -8,10 +8,10 @@
  */
 
 import { askCompressed } from '../../codec/http/accept-encoding.ts'
+import type { RestResponse } from '../../codec/http/response.ts'
 import { RestError, UsageError } from '../../errors.ts'
 import { type Family, flag, readOptions, TIMER_MAX } from '../../option-rules.ts'
 import type { HeldPool, Holders } from '../holders.ts'
-import type { HttpResponse } from '../response.ts'
 import { abandonedRequest } from '../rest-errors.ts'
 import { ClientSlot, Slot, type SlotOwner } from '../slot.ts'
 import { SharedCells } from './cells.ts'
@@ -337,7 +337,7 @@ export class RemoteSlots implements Holders {
       this.fail(slot, trip, abandonedRequest('RequestAborted', 'it was abandoned before it was sent', outcome))
       return
     }
-    let sending: Promise<HttpResponse>
+    let sending: Promise<RestResponse>
     try {
       const { u8 } = this.memory.memory
       const length = checkWord('the length of a request', cells.load(at + BLOCK_LENGTH), 1, this.plan.writeBufferCapacity)
@@ -364,7 +364,7 @@ export class RemoteSlots implements Holders {
     )
   }
 
-  private succeed(slot: SharedSlot, response: HttpResponse): void {
+  private succeed(slot: SharedSlot, response: RestResponse): void {
     const { i32, u8 } = this.memory.memory
     const at = this.place(slot.block)
     ;(this.posters[slot.index] as ResponsePoster).post(i32, u8, this.memory.responseOf(slot.block))
@@ -406,7 +406,7 @@ export class RemoteSlots implements Holders {
     woken.length = 0
   }
 
-  private putTimes(at: number, response: HttpResponse): void {
+  private putTimes(at: number, response: RestResponse): void {
     const { firstByte, total, reused, connectionAge, requests } = response.timings
     const { view } = this.memory.memory
     const times = [firstByte, total, reused ? 1 : 0, connectionAge, requests]

@@ -16,6 +16,7 @@ import {
   readOptions,
   refused,
   rule,
+  SIZE_MAX,
   TIMER_MAX,
   text,
   withDefaults,
@@ -72,14 +73,14 @@ export interface MemoryTransport extends Transport {
 }
 
 const MEMORY_OPTIONS: Family<MemoryOptions> = {
-  maxDelivery: integer(1, 2 ** 31, 'bytes'),
+  maxDelivery: integer(1, SIZE_MAX, 'bytes'),
   seed: integer(0, 2 ** 32 - 1, ''),
   latency: number(0, TIMER_MAX, 'ms', 0),
   clock: rule(
     'a Clock, with now, set and clear',
     (value) => isBag(value) && ['now', 'set', 'clear'].every((name) => typeof value[name] === 'function'),
   ),
-  capacity: integer(1, 2 ** 31, 'bytes', 65_536),
+  capacity: integer(1, SIZE_MAX, 'bytes', 65_536),
   deferWrites: flag(false),
   deliverInResume: flag(false),
   targetCount: rule<1 | 2>('1 or 2', (value) => value === 1 || value === 2, 1),

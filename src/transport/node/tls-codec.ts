@@ -199,8 +199,8 @@ export class TlsCodec {
   }
 
   /** The protocol that was negotiated (ALPN), when one was. */
-  get alpnProtocol(): string | undefined {
-    return this.engine.alpnProtocol || undefined
+  get alpnProtocol(): string | null {
+    return this.engine.alpnProtocol || null
   }
 
   /** The failure, null while there is none: `CertificateRejected`, `TlsHandshakeFailed`, `TransportFailed`. */

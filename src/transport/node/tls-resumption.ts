@@ -18,7 +18,7 @@ const NONE: Resumption = { session: {}, watch: () => {} }
 export function resumption(sessions: TlsSessions | undefined, name: string, settings: TlsSettings): Resumption {
   if (sessions === undefined) return NONE
   const key = sessionKey(name, settings)
-  const offered = sessions.take(key, Date.now())
+  const offered = sessions.take(key)
   return {
     session: offered === undefined ? {} : { session: offered.session as Buffer },
     watch(socket) {

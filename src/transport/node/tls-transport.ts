@@ -55,7 +55,7 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
   }
 
   get alpnProtocol(): string | undefined {
-    return this.codec.alpnProtocol
+    return this.codec.alpnProtocol ?? undefined
   }
 
   get remoteAddress(): string | undefined {

@@ -59,7 +59,7 @@ abstract class NodeTransport implements Transport, InboxSource {
   readonly remoteAddress: string | undefined
   protected readonly inbox: Inbox = new Inbox(this)
   private progress: WriteProgress = 'nothing'
-  /** The callback of a write that was not complete when `write` returned has come: its memory is free. */
+  /** The last write was not complete when `write` returned, and has called back since: its memory is free. */
   private isCalledBack = false
   private handler: TransportHandler | null = null
   private failure: unknown = null

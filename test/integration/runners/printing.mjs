@@ -91,7 +91,7 @@ async function makeAll(nexus, codec, testing, { ws, http }) {
     connection,
     connectionBuilder: nexus.HttpConnection.builder(),
     response,
-    ownedHttpResponse: response.toOwned(),
+    keptResponse: response.toOwned(),
     streamed: await streaming.sendStreaming(new nexus.RequestWriter('a').get('/keep').finish()),
     pool,
     poolBuilder: nexus.ClientPool.builder().defaultHeader('Authorization', SECRET),

@@ -50,7 +50,7 @@ function lookAtHead(bench: Bench, name: string, head: BorrowedHead<HeadSource>):
   }
 }
 
-function lookAtResponse(bench: Bench, name: string, response: RestResponse): void {
+function lookAtResponse(bench: Bench, name: string, response: RestResponse<unknown>): void {
   bench.attempt(`${name}.status`, () => [response.status, response.reason, response.bodyLength])
   bench.attempt(`${name}.body`, () => response.body.slice())
   lookAtHead(bench, name, response)
@@ -66,7 +66,7 @@ export function responseReader(bench: Bench): void {
   const reader = new ResponseReader(codec, options)
   let source = random.pick(wires.responses)
   let wire = source.bytes
-  let kept: RestResponse | null = null
+  let kept: RestResponse<unknown> | null = null
   const another = (): void => {
     source = random.pick(wires.responses)
     wire = source.bytes

@@ -22,7 +22,6 @@ import { FrameWriter } from '../../../src/codec/ws/frame-writer.ts'
 import { ClientHandshake, ServerHandshake } from '../../../src/codec/ws/handshake.ts'
 import type { Message } from '../../../src/codec/ws/message.ts'
 import { CodecTools } from '../../../src/codec/ws/tools.ts'
-import type { HttpResponse } from '../../../src/rest/response.ts'
 import type { StreamedResponse } from '../../../src/rest/streamed-response.ts'
 import { httpClasses } from '../../helpers/http-classes.ts'
 import { frame, utf8 } from '../../reference/frames.ts'
@@ -108,11 +107,11 @@ const owners: Record<string, (codec: Codec) => object> = {
   },
 }
 
-function response(codec: Codec): RestResponse {
+function response(codec: Codec): RestResponse<null> {
   const reader = new ResponseReader(codec)
   reader.begin('GET')
   reader.read(utf8('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'))
-  return reader.next() as RestResponse
+  return reader.next() as RestResponse<null>
 }
 
 describe('memory is kept by', () => {
@@ -210,7 +209,7 @@ describe('of a connection that is gone, what was received stays what it was', ()
         expect(connection.isPoisoned).toBe(true)
         return response
       },
-      (response: HttpResponse) => [response.status, response.header('content-length'), response.text()],
+      (response: RestResponse) => [response.status, response.header('content-length'), response.text()],
       [200, '6', 'GET /a'],
     ))
   test('the head of a response that is streamed', () =>

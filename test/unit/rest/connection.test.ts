@@ -169,9 +169,9 @@ test('a console shows the head of a response without its values, and nothing of 
   const res = await sending
   const head = { status: 200, reason: 'OK', version: '1.1', headers: ['Content-Length'], bodyLength: 6 }
   expect(JSON.parse(JSON.stringify(res))).toEqual(head)
-  expect(inspect(res)).toBe(`HttpResponse ${inspect(head)}`)
+  expect(inspect(res)).toBe(`RestResponse ${inspect(head)}`)
   conn.send(writer.get('/y').finish())
-  expect(inspect(res)).toBe('HttpResponse { stale: true }')
+  expect(inspect(res)).toBe('RestResponse { stale: true }')
 })
 
 test('a copy of a response keeps its timings', async () => {
@@ -179,7 +179,7 @@ test('a copy of a response keeps its timings', async () => {
   const sending = conn.send(writer.get('/').finish())
   await world.settle()
   const res = await sending
-  expect(res.toOwned().timings).toEqual({ ...res.timings, queued: 0 })
+  expect(res.toOwned().timings).toEqual(res.timings)
 })
 
 test('a response can be read in another reader than the connection’s own', async () => {
@@ -805,7 +805,7 @@ test('timings tell what happened when', async () => {
   ]) {
     const sending = conn.send(writer.get('/').finish())
     await world.clock.advance(50)
-    expect((await sending).timings).toEqual({ firstByte: 30, total: 50, reused, connectionAge: age, requests })
+    expect((await sending).timings).toEqual({ queued: 0, firstByte: 30, total: 50, reused, connectionAge: age, requests })
   }
   expect([conn.age, conn.idleFor]).toEqual([1_100, 0])
 })

@@ -4,9 +4,9 @@ import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { Request } from '../../../src/codec/http/request.ts'
 import { RequestWriter } from '../../../src/codec/http/request-writer.ts'
+import type { OwnedResponse, RestResponse } from '../../../src/codec/http/response.ts'
 import { CompressionError, HttpError } from '../../../src/errors.ts'
 import type { HttpOptions, SendOptions } from '../../../src/rest/options.ts'
-import type { HttpResponse, OwnedHttpResponse } from '../../../src/rest/response.ts'
 import type { StreamedResponse } from '../../../src/rest/streamed-response.ts'
 import type { MemoryOptions } from '../../../src/transport/memory/pair.ts'
 import { latin1Bytes, latin1Text } from '../../reference/linear.ts'
@@ -24,7 +24,7 @@ const chunked = (coding: string, body: string): string =>
   `HTTP/1.1 200 OK\r\nContent-Encoding: ${coding}\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\nX-Sum: 1\r\n\r\n`
 
 interface Asked {
-  readonly response: HttpResponse & Error
+  readonly response: RestResponse & Error
   readonly state: string
   readonly head: string
 }
@@ -170,7 +170,7 @@ describe('a request with a long body', () => {
     const { conn, writer, server, world, request } = await post()
     server.respond = (seen) => coded('gzip', packed(gzipSync(String(seen.body.length))))
     for (let i = 0; i < 2; i++) {
-      const response = (await outcomeOf(world, conn.send(request))) as HttpResponse
+      const response = (await outcomeOf(world, conn.send(request))) as RestResponse
       expect([response.text(), conn.state, writer.inUse]).toEqual([String(body.length), 'idle', false])
       expect(server.requests[i]?.head.match(/accept-encoding/gi)).toEqual(['Accept-Encoding'])
       expect(server.requests[i]?.body).toBe(latin1Text(body))
@@ -347,8 +347,7 @@ describe('pools', () => {
     const world = makeRestWorld()
     world.server.respond = ({ head }) => (head.includes(FIELD) ? coded('gzip', gzip) : ok('plain'))
     const pool = await world.Pool.connect('http://server.test')
-    const request = async (options = {}): Promise<OwnedHttpResponse> =>
-      (await outcomeOf(world, pool.request('GET', '/', options))) as OwnedHttpResponse
+    const request = async (options = {}): Promise<OwnedResponse> => (await outcomeOf(world, pool.request('GET', '/', options))) as OwnedResponse
     expect((await request()).text()).toBe('plain')
     const response = await request({ decompress: true })
     expect([response.text(), latin1Text(response.rawBody), response.header('content-encoding')]).toEqual([TEXT, gzip, 'gzip'])
@@ -358,7 +357,7 @@ describe('pools', () => {
     const own = (await outcomeOf(world, pool.fetch('/', { headers: { 'Accept-Encoding': 'identity' } }))) as Response
     expect(await own.text()).toBe('plain')
     const all = await world.Pool.builder().url('http://server.test').decompress(true).build()
-    expect(((await outcomeOf(world, all.request('GET', '/'))) as OwnedHttpResponse).text()).toBe(TEXT)
-    expect(((await outcomeOf(world, all.request('GET', '/', { decompress: false }))) as OwnedHttpResponse).text()).toBe('plain')
+    expect(((await outcomeOf(world, all.request('GET', '/'))) as OwnedResponse).text()).toBe(TEXT)
+    expect(((await outcomeOf(world, all.request('GET', '/', { decompress: false }))) as OwnedResponse).text()).toBe('plain')
   })
 })

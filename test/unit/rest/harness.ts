@@ -188,7 +188,7 @@ export function makeRestWorld({ random = () => 0, memory = {} }: { random?: () =
     })
   let stalled = 0
   const late: Clock = { now: () => clock.now() + stalled, set: (callback, delay) => clock.set(callback, delay), clear: (timer) => clock.clear(timer) }
-  const runtime: Runtime = { codec, http: httpClasses(codec), dial, clock: late, maskKeys: new MaskKeys(), random }
+  const runtime: Runtime = { codec, http: httpClasses(codec), dial, clock: late, date: () => 0, maskKeys: new MaskKeys(), random }
   const stall = (ms: number): void => {
     stalled += ms
   }

@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
+import type { Clock } from '../../../src/clock.ts'
 import { CODEC_TEXT } from '../../../src/codec/binary.ts'
 import { DEFLATE_TEXT } from '../../../src/codec/deflate/binary.ts'
 import { Codec } from '../../../src/codec/memory.ts'
@@ -46,6 +47,8 @@ export interface World {
   dial: (address: Address, options: DialOptions) => Promise<Transport>
   /** Lets everything happen that needs no time. */
   settle(): Promise<void>
+  /** The thread is blocked for so many ms: timers that fall due meanwhile run late, before anything is read. */
+  stall(ms: number): void
 }
 
 /** Masking keys that count 1, 2, 3 …, so that a run is reproducible. */
@@ -58,11 +61,14 @@ export function countingKeys(): MaskKeys {
 
 export function makeWorld(random: () => number = () => 0, ofCodec: Codec = codec): World {
   const clock = new VirtualClock()
+  let stalled = 0
+  const late: Clock = { now: () => clock.now() + stalled, set: (callback, delay) => clock.set(callback, delay), clear: (timer) => clock.clear(timer) }
   const runtime: Runtime = {
     codec: ofCodec,
     http: httpClasses(ofCodec),
     dial: (address, options) => world.dial(address, options),
-    clock,
+    clock: late,
+    date: () => 0,
     maskKeys: countingKeys(),
     random,
   }
@@ -73,6 +79,9 @@ export function makeWorld(random: () => number = () => 0, ofCodec: Codec = codec
     Stream,
     dial: () => Promise.reject(new Error('nobody to dial')),
     settle: () => clock.advance(0),
+    stall: (ms) => {
+      stalled += ms
+    },
   }
   return world
 }

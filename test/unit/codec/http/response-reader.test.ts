@@ -600,15 +600,15 @@ describe('failures', () => {
     reader.begin('GET')
     expect([reader.error, commit(reader, 0, hello)]).toEqual([null, STEP_COMPLETE])
   })
-  test.each<[string, ResponseReaderOptions, string, string, number | undefined, number | undefined]>([
-    [`${OK}A: ${'x'.repeat(50)}`, { maxHeadSize: 40 }, 'HeadTooLarge', 'over maxHeadSize (40 bytes)', undefined, 40],
-    [`${OK}A: b\r\nA: b\r\n\r\n`, { maxHeaders: 1 }, 'TooManyHeaders', 'maxHeaders (1)', undefined, 1],
+  test.each<[string, ResponseReaderOptions, string, string, number | null, number | null]>([
+    [`${OK}A: ${'x'.repeat(50)}`, { maxHeadSize: 40 }, 'HeadTooLarge', 'over maxHeadSize (40 bytes)', null, 40],
+    [`${OK}A: b\r\nA: b\r\n\r\n`, { maxHeaders: 1 }, 'TooManyHeaders', 'maxHeaders (1)', null, 1],
     [`${OK}Content-Length: 6\r\n\r\n`, { maxBodySize: 5 }, 'BodyTooLarge', 'at least 6 bytes is over maxBodySize (5 bytes)', 6, 5],
     [`${OK}\r\nabcdef`, { maxBodySize: 5 }, 'BodyTooLarge', 'at least 6 bytes', 6, 5],
     [`${OK}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\n`, { maxBodySize: 5 }, 'BodyTooLarge', 'at least 7 bytes', 7, 5],
-    [`${OK}Transfer-Encoding: chunked\r\n\r\n3;abc\r\n`, { maxChunkExtension: 3 }, 'ChunkExtensionTooLong', '(3 bytes)', undefined, 3],
-    [`${OK}Transfer-Encoding: chunked\r\n\r\n0\r\nA: bcd\r\n\r\n`, { maxTrailerSize: 8 }, 'TrailersTooLarge', '(8 bytes)', undefined, 8],
-    [`${OK}Transfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\nC: d\r\n\r\n`, { maxHeaders: 1 }, 'TooManyHeaders', 'maxHeaders (1)', undefined, 1],
+    [`${OK}Transfer-Encoding: chunked\r\n\r\n3;abc\r\n`, { maxChunkExtension: 3 }, 'ChunkExtensionTooLong', '(3 bytes)', null, 3],
+    [`${OK}Transfer-Encoding: chunked\r\n\r\n0\r\nA: bcd\r\n\r\n`, { maxTrailerSize: 8 }, 'TrailersTooLarge', '(8 bytes)', null, 8],
+    [`${OK}Transfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\nC: d\r\n\r\n`, { maxHeaders: 1 }, 'TooManyHeaders', 'maxHeaders (1)', null, 1],
   ])('%j with %o is %s', (text, options, expected, message, size, max) => {
     const { error } = arrived(text, 'GET', options)
     expect(error).toMatchObject({ code: expected, message: expect.stringContaining(message) })

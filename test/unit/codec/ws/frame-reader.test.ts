@@ -333,7 +333,7 @@ describe('reset', () => {
     }
     reader.reset()
     reader.read(hex('81 01 61'))
-    expect(reader.next()?.closeCode).toBe(0)
+    expect(reader.next()?.closeCode).toBeNull()
   })
 })
 

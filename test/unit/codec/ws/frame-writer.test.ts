@@ -153,10 +153,10 @@ describe.each(['client', 'server'] as const)('as %s', (role) => {
     const seen: unknown[] = []
     for (let m = reader.next(); m !== null; m = reader.next()) seen.push([m.kind, m.text, m.closeCode])
     expect(seen).toEqual([
-      ['text', 'é', 0],
-      ['binary', '\x01\x02', 0],
-      ['ping', '\x03', 0],
-      ['pong', '\x04', 0],
+      ['text', 'é', null],
+      ['binary', '\x01\x02', null],
+      ['ping', '\x03', null],
+      ['pong', '\x04', null],
       ['close', 'warum', 3001],
     ])
   })

@@ -62,13 +62,13 @@ test('a message that was put together and a close are alone', () => {
     frame({ opcode: 2, payload: utf8('y') }),
     frame({ opcode: 8, payload: [3, 233, 0x62, 0x79] }),
   )
-  const seen: [Entry[], number][] = []
+  const seen: [Entry[], number | null][] = []
   for (let batch = reader.batch(); batch !== null; batch = reader.batch()) seen.push([entries(batch), batch.closeCode])
   expect(seen).toEqual([
-    [[[2, 'x']], 0],
-    [[[9, 'between']], 0],
-    [[[1, 'one message']], 0],
-    [[[2, 'y']], 0],
+    [[[2, 'x']], null],
+    [[[9, 'between']], null],
+    [[[1, 'one message']], null],
+    [[[2, 'y']], null],
     [[[8, 'by']], 1001],
   ])
   expect(reader.isClosed).toBe(true)

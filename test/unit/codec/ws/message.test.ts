@@ -47,7 +47,7 @@ describe('a borrowed message', () => {
       reader.next()
       const next = reader.next() as Message
       expect(Array.from({ length: next.length }, (_, i) => next.at(i))).toEqual([...NUMBERS])
-      expect([next.at(-1), next.at(NUMBERS.length), next.at(1.5)]).toEqual([undefined, undefined, undefined])
+      expect([next.at(-1), next.at(NUMBERS.length), next.at(1.5)]).toEqual([null, null, null])
     })
     test('gives numbers of either byte order, as DataView does', () => {
       const message = first(...frames)
@@ -87,7 +87,7 @@ describe('a borrowed message', () => {
     (index) => {
       const message = first(hex('82 0a 30 31 32 33 34 35 36 37 38 39'))
       const at = index as number
-      expect(message.at(at)).toBeUndefined()
+      expect(message.at(at)).toBeNull()
       expect(() => message.getUint8(at)).toThrow(RangeError)
       expect(() => message.getUint16(at)).toThrow(RangeError)
       expect(() => message.getInt32(at)).toThrow(RangeError)
@@ -99,7 +99,7 @@ describe('a borrowed message', () => {
   test('json parses the text', () => expect(first(frame({ opcode: 1, payload: utf8('{"a":[1,"é"]}') })).json()).toEqual({ a: [1, 'é'] }))
   test('bytes of a binary message that are no UTF-8 become U+FFFD as text', () => expect(first(hex('82 03 61 ff 62')).text).toBe('a\ufffdb'))
   test('a close code is 0 for other kinds, 1005 for an empty close', () => {
-    expect(first(hex('81 01 61')).closeCode).toBe(0)
+    expect(first(hex('81 01 61')).closeCode).toBeNull()
     expect(first(hex('88 00')).closeCode).toBe(1005)
     expect(first(hex('88 02 0f a0')).closeCode).toBe(4000)
   })
@@ -266,7 +266,7 @@ describe('an owned message', () => {
   }
   test('of a text keeps the string', () => {
     const owned = own(frame({ opcode: 1, payload: utf8('"é"') }))
-    expect(owned).toMatchObject({ kind: 'text', data: '"é"', text: '"é"', closeCode: 0, length: 4 })
+    expect(owned).toMatchObject({ kind: 'text', data: '"é"', text: '"é"', closeCode: null, length: 4 })
     expect(owned.bytes).toEqual(utf8('"é"'))
     expect(owned.json()).toBe('é')
   })
@@ -276,7 +276,7 @@ describe('an owned message', () => {
     ['8a 02 68 69', 'pong'],
   ])('of [%s] keeps a copy of the bytes', (bytes, kind) => {
     const owned = own(hex(bytes))
-    expect(owned).toMatchObject({ kind, text: 'hi', length: 2, closeCode: 0 })
+    expect(owned).toMatchObject({ kind, text: 'hi', length: 2, closeCode: null })
     expect(owned.bytes).toEqual(hex('68 69'))
     expect(owned.bytes.buffer.byteLength).toBe(2)
   })

@@ -12,7 +12,7 @@ const ADDRESS = 128
 const latin1Bytes = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0))
 
 /** All that can be asked of a response. */
-function contentOf(response: RestResponse): object {
+function contentOf(response: RestResponse<unknown>): object {
   const { status, reason, version, isEndVerified, bodyLength } = response
   const body = [...response.body]
   return {

@@ -115,7 +115,7 @@ function pair(options: TlsCodecOptions = {}, serverOptions: tls.TlsOptions = {},
 
 test('a handshake, then bytes both ways', async () => {
   const { codec, server, exchange } = pair({}, { ALPNProtocols: ['http/1.1'] })
-  expect([codec.isHandshaking, codec.alpnProtocol]).toEqual([true, undefined])
+  expect([codec.isHandshaking, codec.alpnProtocol]).toEqual([true, null])
   await exchange()
   expect([codec.isHandshaking, codec.failure, server.events]).toEqual([false, null, ['secure']])
   expect(codec.encrypt(Buffer.from('hello'))).toBe(5)

@@ -141,7 +141,7 @@ test('an address that refuses leaves its session to the next one; the settings a
     { address: '127.0.0.1', family: 4 },
   ]
   const dial = nodeDial(systemClock, (_, done) => done(null, addresses))
-  const sessions = new TlsSessions()
+  const sessions = new TlsSessions(Date.now)
   const stringify = vi.spyOn(JSON, 'stringify')
   for (let i = 0; i < 3; i++) {
     const options = { tls: { ca: certificates.ca, serverName: '127.0.0.1' } }

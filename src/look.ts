@@ -3,7 +3,7 @@
  * first: a deadline that is long past says nothing about a peer whose bytes already waited in the system.
  */
 
-import type { Clock } from '../clock.ts'
+import type { Clock } from './clock.ts'
 
 /** A deadline that is noticed more than so many ms late means that the thread was blocked; less is normal for timers. */
 const LATE = 2
