@@ -217,7 +217,8 @@ export class Message {
     return this.source.view
   }
 
-  private check(): void {
+  /** @internal */
+  check(): void {
     if (this.live === null) stale()
   }
 }
