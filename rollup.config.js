@@ -110,9 +110,18 @@ export default {
     { name: 'lines alone', generateBundle: onlyLines },
   ],
   input: Object.fromEntries(
-    ['node', 'deno', 'bun', 'workerd', 'codec', 'testing', 'cli', ...['node', 'deno', 'bun', 'workerd'].map((runtime) => `${runtime}-websocket`)].map(
-      (name) => [name, `build/js/src/entry/${name}.js`],
-    ),
+    [
+      'node',
+      'deno',
+      'bun',
+      'workerd',
+      'codec',
+      'node-codec',
+      'testing',
+      'cli',
+      ...['node', 'deno', 'bun', 'workerd'].flatMap((runtime) => [`${runtime}-websocket`, `${runtime}-fetch`]),
+      ...['node-ws', 'deno-ws', 'bun-ws'],
+    ].map((name) => [name, `build/js/src/entry/${name}.js`]),
   ),
   external: [/^node:/, /^cloudflare:/, './codec.wasm', './deflate.wasm'],
   // The binaries lie beside the entry in dist, not where the source was.

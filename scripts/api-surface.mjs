@@ -8,8 +8,18 @@ import ts from 'typescript-5.7'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 
-/** The entries, those first whose declaration counts where several have one of that name. */
-const ENTRIES = ['node', 'codec', 'testing', 'deno', 'bun', 'workerd', ...['node', 'deno', 'bun', 'workerd'].map((runtime) => `${runtime}-websocket`)]
+/**
+ * The entries, those first whose declaration counts where several have one of that name. Those of `compat` are documented by the packages whose names they have.
+ */
+const ENTRIES = [
+  'node',
+  'codec',
+  'testing',
+  'deno',
+  'bun',
+  'workerd',
+  ...['node', 'deno', 'bun', 'workerd'].flatMap((runtime) => [`${runtime}-websocket`, `${runtime}-fetch`]),
+]
 
 /**
  * @typedef {object} Doc

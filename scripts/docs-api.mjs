@@ -50,7 +50,7 @@ const PLACES = [
   [/^src\/(?:rest\/|codec\/http\/(?:request|request-phases|response)\.ts#|entry\/node(?:-diagnostics)?\.ts#)/, 'rest'],
   [/^src\/(?:codec\/|option-rules\.ts#|entry\/(?:codec|compression)\.ts#)/, 'codec'],
   [/^src\/(?:testing\/|transport\/memory\/|clock\.ts)/, 'testing'],
-  [/^src\/(?:faces\/|entry\/(?:websocket-names|\w+-websocket)\.ts#)/, 'drop-ins'],
+  [/^src\/(?:faces\/|entry\/(?:websocket-names|\w+-websocket|\w+-fetch)\.ts#)/, 'drop-ins'],
   [/^src\/transport\//, 'transports'],
 ]
 
@@ -121,7 +121,7 @@ function importsOf(entries) {
       : main.length === 3 && !main.includes('workerd')
         ? ['`nexus-async-net` (not on workerd)']
         : main.map((entry) => `\`nexus-async-net/${entry}\``)
-  if (entries.includes('node-websocket')) names.push('`nexus-async-net/websocket`')
+  for (const face of ['websocket', 'fetch']) if (entries.includes(`node-${face}`)) names.push(`\`nexus-async-net/${face}\``)
   for (const entry of ['codec', 'testing']) if (entries.includes(entry)) names.push(`\`nexus-async-net/${entry}\``)
   return names.join(', ')
 }

@@ -3,6 +3,7 @@
 import type { Clock } from './clock.ts'
 import type { ResponseReaderOptions } from './codec/http/limits.ts'
 import type { RequestWriter, RequestWriterOptions } from './codec/http/request-writer.ts'
+import type { OwnedResponse } from './codec/http/response.ts'
 import type { ResponseReader } from './codec/http/response-reader.ts'
 import type { Codec, Region } from './codec/memory.ts'
 import type { MaskKeys } from './codec/ws/mask-keys.ts'
@@ -19,6 +20,8 @@ export interface Runtime {
   /** Milliseconds since 1970: whether what is valid until a date still is. */
   readonly date: () => number
   readonly maskKeys: MaskKeys
+  /** A standard response without the platform's constructor, where that is slow and nothing reads a `Response` but by its public members. */
+  readonly respond?: (received: OwnedResponse, url: string, isRedirected: boolean) => Response
   /** 0 to just under 1, for the jitter of backoffs. */
   readonly random: () => number
   /** What threads that share memory need. Missing where there are no such threads. */

@@ -133,6 +133,23 @@ export function poolRequest(pool) {
 }
 
 /**
+ * As code that is written for `fetch` calls it.
+ *
+ * @param {Place} place
+ * @param {any} pool
+ * @returns {Play}
+ */
+export function poolFetch(place, pool) {
+  const url = `${originOf(place)}${PATH}`
+  return async (next) => {
+    do {
+      const response = await pool.fetch(url, { method: 'POST', headers: HEADERS, body: BODY })
+      check(response.status, await response.text())
+    } while (next())
+  }
+}
+
+/**
  * undici with `connections` connections: its Pool, or its Client when one is enough.
  *
  * @param {Place} place

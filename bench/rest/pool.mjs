@@ -62,7 +62,7 @@ main({
   cases,
   peers: { server: 'rest/server.mjs' },
   firstSecond: 'rate',
-  baselines: ['dispatch', 'request', 'fetch', 'raw'],
+  baselines: ['dispatch', 'request', 'fetch', 'raw', 'nexus'],
   metrics: [
     { id: 'rate', unit: 'requests/s', higherIsBetter: true, of: ({ amount, seconds }) => amount / seconds },
     percentile('p99', 'p99'),
@@ -74,6 +74,7 @@ main({
     nexus: contender('ClientPool, tryAcquire', async (to) => eight(clients.tryAcquire(await nexusPool(to)))),
     acquire: contender('ClientPool, acquire', async (to) => eight(clients.acquire(await nexusPool(to)))),
     convenience: contender('ClientPool, pool.request', async (to) => eight(clients.poolRequest(await nexusPool(to)))),
+    fetched: contender('ClientPool, pool.fetch', async (to) => eight(clients.poolFetch(to, await nexusPool(to)))),
     raw: contender('raw', (to) => Promise.all(eight(to).map(clients.raw))),
     dispatch: contender('undici Pool, dispatch', async (to) => eight(await clients.undiciDispatch(to, CONNECTIONS))),
     request: contender('undici Pool, request', async (to) => eight(await clients.undiciRequest(to, CONNECTIONS))),

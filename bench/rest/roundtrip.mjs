@@ -64,7 +64,7 @@ main({
   cases,
   // The first one's authority is the one that everybody trusts: TLS is measured there.
   peers: { pinned: { script: 'rest/server.mjs', oneCore: true }, server: 'rest/server.mjs' },
-  baselines: ['raw', 'dispatch', 'request', 'plain'],
+  baselines: ['raw', 'dispatch', 'request', 'plain', 'convenience'],
   metrics: [
     percentile('p50', 'p50'),
     percentile('p99', 'p99'),
@@ -89,6 +89,8 @@ main({
       : {
           nexus: contender('HttpConnection', (to) => clients.connection(to, {})),
           pool: contender('ClientPool of 1', async (to) => clients.tryAcquire(await clients.connectPool(to, { connections: 1 }))),
+          convenience: contender('… pool.request', async (to) => clients.poolRequest(await clients.connectPool(to, { connections: 1 }))),
+          fetched: contender('… pool.fetch', async (to) => clients.poolFetch(to, await clients.connectPool(to, { connections: 1 }))),
           raw: contender('raw', clients.raw),
           dispatch: contender('undici dispatch', (to) => clients.undiciDispatch(to, 1)),
           request: contender('undici request', (to) => clients.undiciRequest(to, 1)),

@@ -13,7 +13,7 @@ import { compose } from '../composition.ts'
 import { dialThroughProxy } from '../proxy/dial.ts'
 import { type HttpFamily, httpFamily } from '../rest/family.ts'
 import { type ThreadFamily, threadFamily } from '../rest/shared/family.ts'
-import type { ThreadedRuntime } from '../runtime.ts'
+import type { Runtime, ThreadedRuntime } from '../runtime.ts'
 import { checkIdentity } from '../transport/node/identity.ts'
 import { secureWithNode } from '../transport/node/tls-transport.ts'
 import type { Dial } from '../transport/transport.ts'
@@ -33,8 +33,8 @@ export interface NodeFamily extends HttpFamily, ThreadFamily {
   readonly WsStream: typeof WsStream
 }
 
-/** The classes of a runtime that connects by `dial`, and is like Node.js otherwise. */
-export function nodeFamily(dial: (clock: Clock) => Dial): NodeFamily {
+/** The classes of a runtime that connects by `dial`, makes responses by `respond`, and is like Node.js otherwise. */
+export function nodeFamily(dial: (clock: Clock) => Dial, respond?: Runtime['respond']): NodeFamily {
   const codec = threadCodec.decodeWith(bufferTextDecoding(Buffer.prototype as unknown as BufferSlices))
   const runtime: ThreadedRuntime = {
     codec,
@@ -52,6 +52,7 @@ export function nodeFamily(dial: (clock: Clock) => Dial): NodeFamily {
     date: Date.now,
     maskKeys: new MaskKeys(),
     random: Math.random,
+    ...(respond === undefined ? {} : { respond }),
     threads: {
       sharedModule: () => new WebAssembly.Module(derivedBinary(SHARED_CODEC, CODEC_TEXT)),
       immediately: setImmediate,

@@ -1,12 +1,14 @@
 /** `nexus-async-net` on Node.js. */
 
+import { LazyResponse } from '../rest/lazy-response.ts'
 import { nodeDial } from '../transport/node/dial.ts'
 import type * as classes from './node-family.ts'
 import { nodeFamily } from './node-family.ts'
 
 export * from './node-names.ts'
 
-const family = nodeFamily(nodeDial)
+// The platform's constructor costs more than a request.
+const family = nodeFamily(nodeDial, (received, url, isRedirected) => new LazyResponse(received, url, isRedirected))
 
 /** A WebSocket (RFC 6455), client or server. */
 export const WsStream: typeof classes.WsStream = family.WsStream

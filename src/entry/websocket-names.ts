@@ -11,4 +11,7 @@ export type CloseEvent = events.CloseEvent
 
 /** The runtime's `MessageEvent`. */
 export const MessageEvent: typeof events.messageEventClass = events.messageEventClass
-export type MessageEvent<Data = unknown> = globalThis.MessageEvent<Data>
+export interface MessageEvent<Data = unknown> extends events.RuntimeMessageEvent<Data> {
+  /** A string for text, a `Blob` or an `ArrayBuffer` for bytes. */
+  readonly data: Data
+}

@@ -1,6 +1,7 @@
 /** The events of a `WebSocket`: the runtime's classes, and ours where it has none. */
 
 import { report } from '../callback.ts'
+import { showsItself } from '../printing.ts'
 
 /** How a connection ended (WebSockets standard, section 6). */
 export interface CloseEvent extends Event {
@@ -66,6 +67,9 @@ class OwnCloseEvent extends Event implements CloseEvent {
 /** The runtime's `CloseEvent`; ours on Node.js before 23, which has none. */
 export const closeEventClass: CloseEventClass = typeof CloseEvent === 'undefined' ? OwnCloseEvent : CloseEvent
 
+/** Its events. */
+export type RuntimeMessageEvent<Data> = MessageEvent<Data>
+
 /** The runtime's `MessageEvent`, which all of them have. */
 export const messageEventClass: typeof MessageEvent = MessageEvent
 
@@ -84,6 +88,7 @@ export class ReceivedMessage {
     Object.defineProperty(this.prototype, 'constructor', { value: MessageEvent })
     Object.setPrototypeOf(this.prototype, MessageEvent.prototype)
     for (const name of Object.getOwnPropertyNames(this.prototype)) Object.defineProperty(this.prototype, name, { enumerable: name !== 'constructor' })
+    showsItself(this.prototype, ({ type, origin }) => ({ type, origin }))
   }
 
   readonly #target: EventTarget

@@ -42,17 +42,7 @@ type ListenerOptions = boolean | { capture?: boolean; once?: boolean; passive?: 
 /** A handler attribute. */
 type Handler<Type extends keyof WebSocketEvents> = ((this: WebSocket, event: WebSocketEvents[Type]) => unknown) | null
 
-/**
- * The `WebSocket` of browsers, by the WebSockets standard: <https://websockets.spec.whatwg.org>. Errors are plain events with an `error`, one of this package's.
- *
- * ```ts
- * import { WebSocket } from 'nexus-async-net/websocket'
- *
- * const ws = new WebSocket('wss://exchange.example/feed', [], { headers: { 'X-Api-Key': 'key' } })
- * ws.onmessage = ({ data }) => onQuote(JSON.parse(data))
- * ws.onclose = ({ code }) => console.log('closed', code)
- * ```
- */
+/** What a {@link WebSocketClass} makes. */
 export interface WebSocket extends EventTarget {
   /** 0. */
   readonly CONNECTING: 0
@@ -114,6 +104,7 @@ export interface WebSocketClass {
    * @param protocols subprotocols to offer, best first; a server that chooses none of them fails the connection
    */
   new (url: string | URL, protocols?: string | Iterable<string>, options?: WebSocketOptions): WebSocket
+  /** Of all its sockets. */
   readonly prototype: WebSocket
   /** 0. */
   readonly CONNECTING: 0

@@ -14,7 +14,8 @@ import type { Address } from '../transport/transport.ts'
 import { buildRequest } from './build-request.ts'
 import { ClientPoolBuilder } from './builder.ts'
 import type { PoolGround } from './connector.ts'
-import { poolFetch } from './fetch.ts'
+import { type FetchPlace, poolFetch } from './fetch.ts'
+import { respond as respondBy } from './fetched-response.ts'
 import type { PoolObserver } from './observer.ts'
 import {
   ACQUIRE_OPTIONS,
@@ -106,6 +107,8 @@ export class ClientPool {
   readonly _$core: PoolCore
   readonly #place: PoolPlace
   readonly #timeout: number
+  /** @internal */
+  readonly _$fetching: FetchPlace
 
   /** For the static methods, and for classes that are derived from this one. */
   constructor(made: OpenPool) {
@@ -113,6 +116,8 @@ export class ClientPool {
     this._$core = core
     this.#place = place
     this.#timeout = timeout
+    const { clock, respond = respondBy } = core.runtime
+    this._$fetching = { ...place, timeout, clock, respond, send: (build, options) => this.#run(build, options) }
   }
 
   /**
@@ -206,26 +211,31 @@ export class ClientPool {
    * console.log(res.status, res.json(), res.timings.queued)
    * ```
    */
-  async request(method: string, path: string, given?: PoolRequestOptions): Promise<OwnedResponse> {
-    const options = readOptions(REQUEST_OPTIONS, given)
-    const fault = targetFault(method, this.#place.basePath, path)
-    if (fault !== null) throw fault
-    return this.#run((writer) => buildRequest(writer, method, path, options), options)
+  request(method: string, path: string, given?: PoolRequestOptions): Promise<OwnedResponse> {
+    try {
+      const options = readOptions(REQUEST_OPTIONS, given)
+      const fault = targetFault(method, this.#place.basePath, path)
+      if (fault !== null) throw fault
+      return this.#run((writer) => buildRequest(writer, method, path, options), options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** Acquires, sends the request that `build` makes, copies the response out, releases. @param options that were judged */
   async #run(build: (writer: RequestWriter) => HttpRequest, options: SendOptions & { retryUnsent?: number | undefined }): Promise<OwnedResponse> {
-    const { clock } = this._$core.runtime
+    const core = this._$core
+    const { clock } = core.runtime
     const { timeout = this.#timeout, signal, onInterim, requireVerifiedEnd, decompress } = options
     let retries = options.retryUnsent ?? 0
     const since = clock.now()
-    const left = (): number => (timeout === 0 ? 0 : Math.max(1, since + timeout - clock.now()))
+    const left = (elapsed: number): number => (timeout === 0 ? 0 : Math.max(1, timeout - elapsed))
     for (;;) {
-      const slot = this._$core.take() ?? (await this.#inTime(this._$core.acquire({ timeout: left(), signal }), timeout))
+      const slot = core.take() ?? (await this.#inTime(core.acquire({ timeout: left(clock.now() - since), signal }), timeout))
       try {
         const request = build(slot.writer)
         const queued = clock.now() - since
-        const response = await slot.send(request, { timeout: left(), signal, onInterim, requireVerifiedEnd, decompress })
+        const response = await slot.send(request, { timeout: left(queued), signal, onInterim, requireVerifiedEnd, decompress })
         return response._$ownedWith({ ...response.timings, queued })
       } catch (error) {
         const again = retries-- > 0 && error instanceof RestError && error.requestSent === 'nothing' && !signal?.aborted
@@ -241,9 +251,7 @@ export class ClientPool {
    * {@link ClientPool.request}; a URL must be of the pool's server, and below its base path. Redirects are not followed. Rejects with a `TypeError` whose `cause` is the {@link RestError}, or with the signal's reason.
    */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-    const place = this.#place
-    const timeout = this.#timeout
-    return poolFetch({ ...place, timeout, clock: this._$core.runtime.clock, send: (build, options) => this.#run(build, options) }, input, init)
+    return poolFetch(this._$fetching, input, init)
   }
 
   /**

@@ -41,6 +41,9 @@ const EXEMPT: Readonly<Record<string, string>> = {
   'Message.getUint32(littleEndian)': 'of DataView: true or not',
   'Message.getBigInt64(littleEndian)': 'of DataView: true or not',
   'Message.getFloat64(littleEndian)': 'of DataView: true or not',
+  'OwnedMessage(kind)': 'a value for tests and queues of callers: it says what it was given',
+  'OwnedMessage(data)': 'the same',
+  'OwnedMessage(closeCode)': 'the same',
   'VirtualClock.clear(timer)': 'harmless, whatever it is, as clearTimeout',
   'denoTransport(conn)': 'a connection of Deno, made by it',
   'denoTransport(alpnProtocol)': 'as Deno says it',
@@ -50,6 +53,12 @@ const EXEMPT: Readonly<Record<string, string>> = {
   'AtomicClientSlot.sendSync(request)': 'judged with those of send; the thread of the tests, which owns the sockets, may not call it',
   'AtomicClientSlot.sendSync(options)': 'the same',
   'SharedAcquirer.acquireSync(options)': 'the same',
+  'WebSocket.send(data)': 'the WebSockets standard says what becomes of it: test/unit/faces',
+  'WebSocket.close(code)': 'the same',
+  'WebSocket.close(reason)': 'the same',
+  'WebSocket.addEventListener(type)': 'of EventTarget',
+  'WebSocket.addEventListener(listener)': 'the same',
+  'WebSocket.addEventListener(options)': 'the same',
   'workerdTransport(socket)': 'a socket of workerd, made by it',
 }
 

@@ -213,7 +213,22 @@ withHost('fetch gives standard responses', async (context, host) => {
       [...[200, true, 'application/json', 'POST', '/saw?a=1'], 7],
     )
     ok(saw.rawHeaders.includes('application/json'), 'its fields are sent')
-    equal(posted.url, `${host.url}/saw?a=1`)
+    equal([posted.url, posted.redirected, posted.type, posted.bodyUsed], [`${host.url}/saw?a=1`, false, 'basic', true])
+    const first = await pool.fetch('/bytes?n=1000')
+    const clone = first.clone()
+    for (const response of [clone, clone.clone(), first]) {
+      equal([response.url, response.headers.get('Content-Length')], [`${host.url}/bytes?n=1000`, '1000'])
+      sameBytes(new Uint8Array(await response.arrayBuffer()), pattern(1_000))
+    }
+    const pieces: Uint8Array[] = []
+    for await (const piece of (await pool.fetch('/bytes?n=1000')).body as unknown as AsyncIterable<Uint8Array>) pieces.push(piece)
+    sameBytes(new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer()), pattern(1_000))
+    const { answerWith } = context
+    if (answerWith !== undefined) {
+      const answered = await answerWith(() => pool.fetch('/status?code=404'))
+      equal([answered.status, answered.headers.get('x-code')], [404, '404'])
+      sameBytes(new Uint8Array(await (await answerWith(() => pool.fetch('/bytes?n=1000'))).arrayBuffer()), pattern(1_000))
+    }
     const large = await pool.fetch('/saw', { method: 'post', body: 'x'.repeat(200_000), headers: { 'X-Name': 'café' } })
     const sawLarge = (await large.json()) as { method: string; length: number; rawHeaders: string[] }
     equal([sawLarge.method, sawLarge.length, sawLarge.rawHeaders.includes('café')], ['POST', 200_000, true])
@@ -240,6 +255,31 @@ withHost('fetch gives standard responses', async (context, host) => {
     const failed = (await pool.fetch('/', { signal: AbortSignal.timeout(200) }).catch((error: unknown) => error)) as Error
     ok(failed instanceof Error, 'a server that is gone fails it')
   })
+})
+
+list.add('createFetch: redirects, bodies whole and streamed, clones, failures', async ({ createFetch, env }) => {
+  if (createFetch === undefined) return
+  const fetch = createFetch({ connections: 2 })
+  const moved = await fetch(`${env.http}/status?code=302`, { method: 'POST', body: 'a' })
+  equal([moved.url, moved.redirected, moved.type, moved instanceof Response], [`${env.http}/elsewhere`, true, 'basic', true])
+  await moved.body?.cancel()
+  const form = new FormData()
+  form.set('a', 'b')
+  const saw = (await (await fetch(new Request(`${env.http}/saw`, { method: 'POST', body: form }))).json()) as { rawHeaders: string[] }
+  ok(
+    saw.rawHeaders.some((value) => value.startsWith('multipart/form-data; boundary=')),
+    'a form has its type',
+  )
+  for (const query of ['n=1000', 'n=1000&chunked=', 'n=300000', 'n=300000&chunked=']) {
+    const response = await fetch(`${env.http}/bytes?${query}`)
+    const clone = response.clone()
+    const [one, other] = await Promise.all([response.arrayBuffer(), clone.arrayBuffer()])
+    for (const each of [one, other]) sameBytes(new Uint8Array(each), pattern(Number.parseInt(query.slice(2), 10)))
+    equal([response.url, clone.url, response.bodyUsed], [`${env.http}/bytes?${query}`, `${env.http}/bytes?${query}`, true])
+  }
+  const failed = (await fetch(`${env.refused}/`).catch((error: unknown) => error)) as Error
+  equal([failed.name, failed.cause instanceof Error], ['TypeError', true])
+  await fetch.close()
 })
 
 // Losing connections and getting them back.

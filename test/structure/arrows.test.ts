@@ -27,7 +27,7 @@ const MAY_IMPORT = {
   ws: ['ws', 'handshake', 'codec/ws', 'codec/deflate', 'codec/http', 'codec', 'transport', 'runtime', 'base', 'abi'],
   rest: ['rest', 'codec/http', 'codec/deflate', 'codec', 'transport', 'runtime', 'base', 'abi'],
   // Classes that existing code calls, over ours.
-  faces: ['faces', 'ws', 'handshake', 'codec/ws', 'codec', 'transport', 'runtime', 'base'],
+  faces: ['faces', 'ws', 'rest', 'handshake', 'codec/ws', 'codec/http', 'codec', 'transport', 'runtime', 'base'],
   proxy: ['proxy', 'codec/http', 'codec', 'transport', 'base'],
   testing: ['testing', 'transport', 'base'],
   entry: [
@@ -41,7 +41,7 @@ const MAY_IMPORT = {
 type Room = keyof typeof MAY_IMPORT
 
 const RUNTIME_FILE =
-  /^src\/(?:transport\/(?:node|deno|bun|workerd)\/[a-z-]+(?:\.d)?|entry\/(?:node|deno|bun|workerd|cli)(?:-[a-z-]+)?|cli\/[a-z-]+)\.ts$/
+  /^src\/(?:transport\/(?:node|deno|bun|workerd)\/[a-z-]+(?:\.d)?|faces\/node\/[a-z-]+|entry\/(?:node|deno|bun|workerd|cli)(?:-[a-z-]+)?|cli\/[a-z-]+)\.ts$/
 
 /** Where a file belongs; null when nobody gave it a place. */
 function roomOf(path: string): Room | null {

@@ -1,5 +1,6 @@
 /** A Worker that runs one REST check for each request to it. */
 
+import type * as Nexus from '../../src/entry/node.ts'
 import { poolChecks } from '../integration/rest-pool.ts'
 import { requestChecks } from '../integration/rest-requests.ts'
 import { answer } from './answer.ts'
@@ -8,5 +9,15 @@ import { answer } from './answer.ts'
 import * as nexus from './nexus/workerd.js'
 
 export default {
-  fetch: (request: Request): Promise<Response> => answer(request, [...requestChecks, ...poolChecks], nexus, 30_000),
+  async fetch(request: Request): Promise<Response> {
+    const { forward } = (await request.clone().json()) as { readonly forward?: string }
+    if (forward === undefined) return answer(request, [...requestChecks, ...poolChecks], nexus, 30_000)
+    const { origin, pathname, search } = new URL(forward)
+    const pool = await (nexus as typeof Nexus).ClientPool.connect(origin)
+    try {
+      return await pool.fetch(pathname + search)
+    } finally {
+      await pool.close()
+    }
+  },
 }

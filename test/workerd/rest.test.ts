@@ -28,6 +28,12 @@ afterAll(async () => {
 })
 
 describe('REST on workerd', () => {
+  test("what fetch resolves to is a Worker's answer", async () => {
+    const order = { forward: `${peers.environment.http}/status?code=404` }
+    const response = await fetch(workerd.url, { method: 'POST', body: JSON.stringify(order) })
+    expect([response.status, response.headers.get('x-code')]).toEqual([404, '404'])
+  })
+
   for (const { name } of [...requestChecks, ...poolChecks]) {
     test.concurrent(name, { timeout: 90_000 }, async () => {
       const environment = { ...peers.environment, isTrusted: true, tellsEnds: true, writeToTheDead: { tcp: 'partly', tls: 'partly' } }

@@ -35,6 +35,23 @@ export function equalsName(u8: Uint8Array, start: number, name: string): boolean
   return true
 }
 
+/** Fields that were copied as they lay: one string, and where each name and value begins and ends in it. Made into pairs when they are asked for. */
+export class KeptFields {
+  constructor(
+    private readonly text: string,
+    private readonly places: readonly number[],
+  ) {}
+
+  pairs(): [name: string, value: string][] {
+    const { text, places } = this
+    const pairs: [string, string][] = []
+    for (let i = 0; i < places.length; i += 4) {
+      pairs.push([text.substring(places[i] as number, places[i + 1]), text.substring(places[i + 2] as number, places[i + 3])])
+    }
+    return pairs
+  }
+}
+
 /** The fields of the message whose record lies at an address. Its text is decoded as a whole when its first part is asked for. */
 export class HeadFields {
   private readonly u8: Uint8Array
@@ -96,6 +113,19 @@ export class HeadFields {
     return this.u8.subarray(start, start + (this.i32[at + 3] as number))
   }
 
+  /** All of them, to stay: what is copied is the text of the head. */
+  keep(): KeptFields {
+    const { i32 } = this
+    const start = this.word(INCOMING_START)
+    const places: number[] = []
+    for (let at = this.table, end = at + this.count * (FIELD_BYTES >> 2); at < end; at += FIELD_BYTES >> 2) {
+      const name = (i32[at] as number) - start
+      const value = (i32[at + 2] as number) - start
+      places.push(name, name + (i32[at + 1] as number), value, value + (i32[at + 3] as number))
+    }
+    return new KeptFields(this.head(), places)
+  }
+
   /** Text of the run whose address and length are in two words of the record. */
   textOf(offset: number, lengthOffset: number): string {
     return this.cut(this.word(offset), this.word(lengthOffset))
@@ -103,15 +133,18 @@ export class HeadFields {
 
   private cut(at: number, length: number): string {
     if (length === 0) return ''
+    if (!this.decoded && this.word(INCOMING_START_LENGTH) > BLOCK) return latin1(this.memory, this.text, at, at + length)
+    const from = at - this.word(INCOMING_START)
+    return this.head().substring(from, from + length)
+  }
+
+  private head(): string {
     if (!this.decoded) {
       const start = this.word(INCOMING_START)
-      const bytes = this.word(INCOMING_START_LENGTH)
-      if (bytes > BLOCK) return latin1(this.memory, this.text, at, at + length)
+      this.block = latin1(this.memory, this.text, start, start + this.word(INCOMING_START_LENGTH))
       this.decoded = true
-      this.block = latin1(this.memory, this.text, start, start + bytes)
     }
-    const from = at - this.word(INCOMING_START)
-    return this.block.substring(from, from + length)
+    return this.block
   }
 
   private word(offset: number): number {

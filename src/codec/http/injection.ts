@@ -19,6 +19,14 @@ export function injectedField(name: string): EncodeError {
 /** A value as the codec takes it: no controls but tabs. */
 const VALUE = /^[\t\x20-\x7e\x80-\u{10ffff}]*$/u
 
+/** A value of bytes, without white space around it. */
+const BARE_VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/
+
+/** Whether a field needs neither normalization nor an error, by the Fetch standard (section 2.2.2) and by the codec: it means the same to both. */
+export function isPlainField(name: string, value: string): boolean {
+  return TOKEN.test(name) && BARE_VALUE.test(value)
+}
+
 /** Judges fields before there is memory to write them to. Throws the same errors as writing them. */
 export function checkFields(fields: readonly (readonly [name: string, value: string])[]): void {
   for (const [name, value] of fields) if (!TOKEN.test(name) || !VALUE.test(value)) throw injectedField(name)

@@ -153,8 +153,13 @@ export class RequestBuilder implements QueryPhase {
     const nameLength = this.at - line
     this.putByte(0x3a)
     this.putByte(0x20)
-    if (this.at + value.length + SLACK > this.end) this.tooLarge(this.at + value.length + SLACK)
-    for (let i = 0; i < value.length; i++) this.putByte(value.charCodeAt(i))
+    const { at, u8 } = this
+    const end = at + value.length
+    if (end + SLACK > this.end) this.tooLarge(end + SLACK)
+    if (this.error === null) {
+      for (let i = 0; i < value.length; i++) u8[at + i] = value.charCodeAt(i)
+      this.at = end
+    }
     this.sealField(line, nameLength, name)
     return this
   }

@@ -145,6 +145,11 @@ export class RequestWriter {
     return this
   }
 
+  /** Whether a default field is called by one of the names that `matches`, in lower case. @internal */
+  hasDefault(matches: (name: string) => boolean): boolean {
+    return this.defaults.some(([name]) => matches(name.toLowerCase()))
+  }
+
   /** Sets the base path, which is put before each path from the next request on; trailing slashes are dropped, `''` is none. Throws `InvalidOption`. */
   setBasePath(path: string): this {
     this.checkUsable()

@@ -7,6 +7,10 @@ import { textOf } from '../inputs.ts'
 import { noField } from '../reader-errors.ts'
 import type { TextDecoding } from '../text.ts'
 import { BorrowedHead, type HeadSource, type HttpVersion } from './borrowed-head.ts'
+import type { Fields } from './fields.ts'
+import { KeptFields } from './head-fields.ts'
+
+const UTF8 = new TextDecoder()
 
 /** How an exchange went, in ms. */
 export interface ResponseTimings {
@@ -133,7 +137,7 @@ export class RestResponse<Timings = ResponseTimings> extends BorrowedHead<Respon
   /** A copy with these times. @internal */
   _$ownedWith(timings: Timings): OwnedResponse<Timings> {
     const { reason, status, version } = this
-    const { bodyBytes, rawBytes, isEndVerified } = this.check()
+    const { bodyBytes, rawBytes, isEndVerified, fields } = this.check()
     // What was decoded is in an array that stays.
     const isDecoded = bodyBytes.buffer !== rawBytes.buffer
     const body = isDecoded ? bodyBytes : bodyBytes.slice()
@@ -141,7 +145,7 @@ export class RestResponse<Timings = ResponseTimings> extends BorrowedHead<Respon
       status,
       reason,
       version,
-      this.headers(),
+      fields.keep(),
       this.trailers(),
       body,
       isEndVerified,
@@ -166,7 +170,7 @@ export class OwnedResponse<Timings = ResponseTimings> {
       status: it.status,
       reason: it.reason,
       version: it.version,
-      headers: namesOf(it.fields),
+      headers: namesOf(it.pairs),
       bodyLength: it.body.length,
     }))
   }
@@ -178,8 +182,8 @@ export class OwnedResponse<Timings = ResponseTimings> {
     readonly reason: string,
     /** Protocol version of the server. */
     readonly version: HttpVersion,
-    private readonly fields: readonly (readonly [name: string, value: string])[],
-    private readonly trailerFields: readonly (readonly [name: string, value: string])[],
+    private fields: Fields | KeptFields,
+    private readonly trailerFields: Fields,
     /** The body, decoded from its chunks. */
     readonly body: Uint8Array,
     /** False when the body may have been cut off: see {@link RestResponse.isEndVerified}. */
@@ -192,13 +196,13 @@ export class OwnedResponse<Timings = ResponseTimings> {
 
   /** Field lines of the head. */
   get headerCount(): number {
-    return this.fields.length
+    return this.pairs.length
   }
 
   /** Value of the first field of that name, whatever the case of either; null when there is none. */
   header(name: string): string | null {
     const wanted = textOf('name', name).toLowerCase()
-    return this.fields.find(([each]) => each.toLowerCase() === wanted)?.[1] ?? null
+    return this.pairs.find(([each]) => each.toLowerCase() === wanted)?.[1] ?? null
   }
 
   /** The bytes of that value; null when there is none. */
@@ -209,7 +213,7 @@ export class OwnedResponse<Timings = ResponseTimings> {
 
   /** All fields, in the order and case in which they came. */
   headers(): [name: string, value: string][] {
-    return this.fields.map(([name, value]) => [name, value])
+    return this.pairs.map(([name, value]) => [name, value])
   }
 
   /** Name of field `index`, 0 to `headerCount` - 1, in its own case. Throws `RangeError` outside. */
@@ -239,7 +243,7 @@ export class OwnedResponse<Timings = ResponseTimings> {
 
   /** The body as UTF-8, without its byte order mark; U+FFFD for what is not UTF-8. */
   text(): string {
-    return new TextDecoder().decode(this.body)
+    return UTF8.decode(this.body)
   }
 
   /** `JSON.parse` of {@link OwnedResponse.text}; throws its `SyntaxError`. */
@@ -247,9 +251,15 @@ export class OwnedResponse<Timings = ResponseTimings> {
     return JSON.parse(this.text()) as T
   }
 
+  /** Made when they are first asked for. */
+  private get pairs(): Fields {
+    if (this.fields instanceof KeptFields) this.fields = this.fields.pairs()
+    return this.fields
+  }
+
   private field(index: number): readonly [name: string, value: string] {
-    const field = Number.isInteger(index) ? this.fields[index] : undefined
-    if (field === undefined) throw noField(index, this.fields.length)
+    const field = Number.isInteger(index) ? this.pairs[index] : undefined
+    if (field === undefined) throw noField(index, this.pairs.length)
     return field
   }
 }

@@ -6,7 +6,7 @@ import type { Request } from '../../../src/codec/http/request.ts'
 import { RequestWriter } from '../../../src/codec/http/request-writer.ts'
 import type { OwnedResponse, RestResponse } from '../../../src/codec/http/response.ts'
 import { CompressionError, HttpError } from '../../../src/errors.ts'
-import type { HttpOptions, SendOptions } from '../../../src/rest/options.ts'
+import type { ClientPoolOptions, HttpOptions, SendOptions } from '../../../src/rest/options.ts'
 import type { StreamedResponse } from '../../../src/rest/streamed-response.ts'
 import type { MemoryOptions } from '../../../src/transport/memory/pair.ts'
 import { latin1Bytes, latin1Text } from '../../reference/linear.ts'
@@ -343,6 +343,19 @@ describe('memory', () => {
 })
 
 describe('pools', () => {
+  test.each<[string, ClientPoolOptions, RequestInit, string[]]>([
+    ['a field of its own', {}, {}, [FIELD.trim()]],
+    ['of its caller', {}, { headers: { 'ACCEPT-Encoding': 'br' } }, ['accept-encoding: br']],
+    ['a range', {}, { headers: { range: 'bytes=0-1' } }, []],
+    ['of the pool', { defaultHeaders: { 'accept-Encoding': 'br' } }, {}, ['accept-Encoding: br']],
+    ['a range of the pool', { defaultHeaders: { Range: 'bytes=0-1' } }, {}, []],
+  ])('what fetch asks for: %s', async (_, options, init, expected) => {
+    const world = makeRestWorld()
+    const pool = await world.Pool.connect('http://server.test', options)
+    await outcomeOf(world, pool.fetch('/', init))
+    expect(world.server.requests[0]?.head.split('\r\n').filter((line) => /^accept-encoding:/i.test(line))).toEqual(expected)
+  })
+
   test('decompress of the pool, of a request, and always in fetch', async () => {
     const world = makeRestWorld()
     world.server.respond = ({ head }) => (head.includes(FIELD) ? coded('gzip', gzip) : ok('plain'))

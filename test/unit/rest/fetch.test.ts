@@ -1,7 +1,9 @@
 /** `pool.fetch`: what the Fetch standard says, over the connections of a pool. */
 
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ClientPool } from '../../../src/rest/client-pool.ts'
+import { targetOf } from '../../../src/rest/fetch.ts'
 import type { ClientPoolOptions } from '../../../src/rest/options.ts'
 import { tellsNothing } from '../../integration/failing-checks.ts'
 import { makeRestWorld, ok, outcomeOf, type RestWorld } from './harness.ts'
@@ -62,6 +64,26 @@ describe('what is sent', () => {
     expect((await result(world, pool.fetch('/a', init as RequestInit))).status).toBe(200)
     expect((await result(world, pool.fetch('/a', null as never))).status).toBe(200)
   })
+})
+
+test('a path goes where the URL parser says, whether it was asked or not', () => {
+  const part = fc.constantFrom(
+    ...['/', '/', '.', '..', '%2e', '%2E', '%zz', 'a', 'B', '?', '#', "'", '"', ' ', '\\', 'ü', '|', '^', '=', '&', '@', ':', ';', '\t'],
+  )
+  const paths = fc.tuple(fc.constantFrom('', '/v3', '/v3/a'), fc.array(part, { maxLength: 8 }), fc.boolean())
+  fc.assert(
+    fc.property(paths, ([basePath, parts, isAbsolute]) => {
+      const base = `http://server.test${basePath}`
+      const path = `/${parts.join('')}`
+      const { href, hash } = new URL(base + path)
+      const expected = href.slice(0, href.length - hash.length)
+      const find = (): unknown => targetOf({ origin: 'http://server.test', basePath }, isAbsolute ? base + path : path)
+      if (/^(?:[/?#]|$)/.test(href.slice(base.length)) && href.startsWith(base)) {
+        expect(find()).toEqual({ url: expected, path: expected.slice(base.length) })
+      } else expect(find).toThrow(TypeError)
+    }),
+    { numRuns: 1_000 },
+  )
 })
 
 describe('what is refused, as a TypeError with a cause, and nothing sent', () => {
