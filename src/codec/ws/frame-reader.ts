@@ -49,7 +49,7 @@ import { bufferFull, released } from '../reader-errors.ts'
 import { TextCutter, type TextDecoding } from '../text.ts'
 import { type FrameReaderOptions, frameLimits, type Role } from './limits.ts'
 import { ASSEMBLED, CloseCode, DEFLATED, Message, type MessageKind, type MessageSource, OwnedMessage } from './message.ts'
-import { MessageBatch } from './message-batch.ts'
+import { Batches, type MessageBatch } from './message-batch.ts'
 import { MessageInflater } from './message-inflater.ts'
 import { OWNED_ALONE, OWNED_BLOCK, OwnedBlock } from './owned-block.ts'
 import { Parts } from './parts.ts'
@@ -128,8 +128,8 @@ export class FrameReader {
   private end = 0
   /** Unparsed bytes may contain more messages. */
   private unparsed = false
-  /** One for each message whose turn it was when a batch was taken. */
-  private batches: Map<Message, MessageBatch> | null = null
+  /** What batches are made of, once one was taken. */
+  private batches: Batches | null = null
   private readonly parts: Parts
   /** Inflates compressed messages, where that was negotiated. */
   private inflater: MessageInflater | null = null
@@ -235,14 +235,15 @@ export class FrameReader {
     if (this.cursor === this.end && !this.parse()) return null
     const { cursor, end, i32 } = this
     if (((WHOLES >>> ((i32[cursor + 1] as number) & DESCRIPTOR_KIND_MASK)) & 1) === 0) return this.batchOfOne()
-    const { columns, spans } = this.place as ReaderPlace
+    const batches = (this.batches ??= new Batches())
+    const { columns } = this.place as ReaderPlace
+    const { from, bytes } = batches.around(this.u8, i32[cursor] as number, this.get(READER_HEAD))
     const { offsets, lengths, kinds } = columns
-    const { from, bytes } = spans.around(this.u8, i32[cursor] as number, this.get(READER_HEAD))
     const count = this.exports.readerColumns(cursor << 2, (end - cursor) >> 1, from, offsets.byteOffset, lengths.byteOffset, kinds.byteOffset)
     this.cursor = cursor + 2 * count
     const message = this.takeTurn('binary')
     message.flags = 0
-    return this.batchFor(message).show(count, columns, bytes, this.get(READER_CONTROLS) !== 0)
+    return batches.of(message).show(count, columns, bytes, this.get(READER_CONTROLS) !== 0)
   }
 
   /** Whether a whole message is ready for `next`. Parses and joins the bytes that have arrived. */
@@ -347,7 +348,7 @@ export class FrameReader {
   reset(): void {
     this.checkUsable()
     if (this.place !== null) this.exports.readerReset(this.record)
-    this.place?.spans.clear()
+    this.batches?.forget()
     this.held.live = null
     this.cursor = this.end = this.table
     this.unparsed = false
@@ -453,7 +454,6 @@ export class FrameReader {
     const { region, record, table, slab, limit } = place
     const { memory } = region
     this.place = place
-    place.spans.clear()
     this.u8 = memory.u8
     this.i32 = memory.i32
     this.view = memory.view
@@ -463,6 +463,7 @@ export class FrameReader {
     this.cursor = this.end = this.table = table >> 2
     this.slab = slab
     this.limit = limit
+    this.batches?.forget()
     this.exports.readerReset(record)
     this.set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
     this.set(READER_IN_PLACE_LIMIT, this.inPlace)
@@ -612,18 +613,10 @@ export class FrameReader {
   private batchOfOne(): MessageBatch | null {
     const message = this.next()
     if (message === null) return null
-    const { offset, size } = message
-    if ((message.flags & ASSEMBLED) !== 0) return this.batchFor(message).showOne(this.parts.bytes, offset)
-    const { from, bytes } = (this.place as ReaderPlace).spans.around(this.u8, offset, offset + size)
-    return this.batchFor(message).showOne(bytes, offset - from)
-  }
-
-  /** The batch that is valid for as long as the message is. */
-  private batchFor(message: Message): MessageBatch {
-    this.batches ??= new Map()
-    let batch = this.batches.get(message)
-    if (batch === undefined) this.batches.set(message, (batch = new MessageBatch(message)))
-    return batch
+    const { flags, offset, size } = message
+    const batches = (this.batches ??= new Batches())
+    const { from, bytes } = (flags & ASSEMBLED) !== 0 ? { from: 0, bytes: this.parts.bytes } : batches.around(this.u8, offset, offset + size)
+    return batches.of(message).showOne(bytes, offset - from)
   }
 
   /** Copies the message at `offset`, the next one, and those behind it that share its block. */

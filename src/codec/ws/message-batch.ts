@@ -33,31 +33,6 @@ export interface Span {
   readonly bytes: Uint8Array
 }
 
-/**
- * Views of what a connection has received, each of one run, and of nothing else: memory has had other users. There is one for each place that is read into, and as reads
- * follow each other they soon need no new one.
- */
-export class Spans {
-  private spans: Span[] = []
-
-  /** The memory has another user. */
-  clear(): void {
-    this.spans = []
-  }
-
-  /** A view of at least `from` to `to`, which have just been received. */
-  around(u8: Uint8Array, from: number, to: number): Span {
-    const known = this.spans.find((span) => from <= span.to && to >= span.from)
-    if (known !== undefined && from >= known.from && to <= known.to) return known
-    const start = Math.min(from, known?.from ?? from)
-    const end = Math.max(to, known?.to ?? to)
-    const span = { from: start, to: end, bytes: u8.subarray(start, end) }
-    // Three: there are at most two places that are read into, and one for what is inflated.
-    this.spans = [span, ...this.spans.filter((each) => each !== known)].slice(0, 3)
-    return span
-  }
-}
-
 const NOTHING = new Uint8Array(0)
 const NONE: Columns = { kinds: NOTHING, offsets: new Int32Array(0), lengths: new Int32Array(0) }
 
@@ -142,5 +117,38 @@ export class MessageBatch {
     offsets[0] = offset
     lengths[0] = this.message.size
     return this.show(1, this.#single, bytes, false)
+  }
+}
+
+/**
+ * The batches of one reader. Their bytes are views of what its connection has received, each of one run, and of nothing else: the memory has had other users.
+ * There is one for each place that is read into; as reads follow each other, they soon need no new one.
+ */
+export class Batches {
+  readonly #made = new Map<Message, MessageBatch>()
+  #spans: Span[] = []
+
+  /** The memory has another user. */
+  forget(): void {
+    this.#spans = []
+  }
+
+  /** The batch that is valid for as long as the message is. */
+  of(message: Message): MessageBatch {
+    let batch = this.#made.get(message)
+    if (batch === undefined) this.#made.set(message, (batch = new MessageBatch(message)))
+    return batch
+  }
+
+  /** A view of at least `from` to `to`, all of which was received. */
+  around(u8: Uint8Array, from: number, to: number): Span {
+    const known = this.#spans.find((span) => from <= span.to && to >= span.from)
+    if (known !== undefined && from >= known.from && to <= known.to) return known
+    const start = Math.min(from, known?.from ?? from)
+    const end = Math.max(to, known?.to ?? to)
+    const span = { from: start, to: end, bytes: u8.subarray(start, end) }
+    // Three: there are at most two places that are read into, and one for what is inflated.
+    this.#spans = [span, ...this.#spans.filter((each) => each !== known)].slice(0, 3)
+    return span
   }
 }

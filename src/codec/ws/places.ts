@@ -2,7 +2,7 @@
 
 import { DESCRIPTOR_BYTES, READER_BYTES, READER_END, READER_START, READER_TABLE, READER_TABLE_CAPACITY } from '../../../assembly/abi.ts'
 import { align, type Region } from '../memory.ts'
-import { type Columns, columnBytes, columnsAt, Spans } from './message-batch.ts'
+import { type Columns, columnBytes, columnsAt } from './message-batch.ts'
 
 /** Descriptors that one call of the parser may leave. */
 export const TABLE_ENTRIES = 1_024
@@ -20,14 +20,12 @@ export interface TargetLayout {
 export class ReaderPlace {
   readonly record: number
   readonly table: number
-  /** Views of what its present connection has received: cleared for the next one. */
-  readonly spans: Spans = new Spans()
   readonly slab: number
   readonly limit: number
   /** The read buffer and nothing else: a copy into it can't go past its end. */
   readonly buffer: Uint8Array<ArrayBuffer>
   private readonly columnsAddress: number
-  private madeColumns: Columns | null = null
+  private columnsMade: Columns | null = null
   private layout: TargetLayout | null = null
   private views: Uint8Array<ArrayBuffer>[] = []
 
@@ -38,7 +36,6 @@ export class ReaderPlace {
     const { u8, i32 } = region.memory
     this.record = region.carve(READER_BYTES)
     this.table = region.carve(TABLE_ENTRIES * DESCRIPTOR_BYTES)
-    // Until a batch is taken, they are address space and cost nothing.
     this.columnsAddress = region.carve(columnBytes(TABLE_ENTRIES))
     this.slab = region.carve(capacity)
     this.limit = this.slab + capacity
@@ -54,10 +51,10 @@ export class ReaderPlace {
     return align(READER_BYTES) + align(TABLE_ENTRIES * DESCRIPTOR_BYTES) + align(columnBytes(TABLE_ENTRIES)) + align(capacity)
   }
 
-  /** The columns of a batch of its messages. */
+  /** The columns of batches: address space, until one is taken. */
   get columns(): Columns {
-    this.madeColumns ??= columnsAt(this.region.memory, this.columnsAddress, TABLE_ENTRIES)
-    return this.madeColumns
+    this.columnsMade ??= columnsAt(this.region.memory, this.columnsAddress, TABLE_ENTRIES)
+    return this.columnsMade
   }
 
   /** Its read targets; the same ones for the same layout. */
