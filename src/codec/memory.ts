@@ -171,14 +171,17 @@ export class Region {
   private cursor: number
   private loans = 0
   private released = false
+  /** @internal */ readonly annex: Annex
+
   constructor(
     readonly memory: CodecMemory,
     readonly start: number,
     readonly bytes: number,
     /** Gives the memory back; called at most once. */
     private readonly giveBack: (region: Region) => void,
-    /** @internal */ readonly annex: Annex = { start: 0, bytes: 0 },
+    annex: Annex = { start: 0, bytes: 0 },
   ) {
+    this.annex = annex
     this.cursor = start
   }
 

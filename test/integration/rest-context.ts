@@ -1,6 +1,7 @@
 /** What every REST check works with: the entry point and the addresses that were handed in, and ways to connect, ask and be sure. */
 
 import type * as Nexus from '../../src/entry/node.ts'
+import type { CreateFetch } from '../../src/entry/node-fetch.ts'
 import { equal, fails } from './assert.ts'
 import type { Step } from './rest-script.ts'
 
@@ -36,6 +37,8 @@ export interface RestEnvironment {
 export interface RestContext {
   readonly nexus: typeof Nexus
   readonly env: RestEnvironment
+  /** Of the entry `fetch`; missing where only the main entry is handed in. */
+  readonly createFetch?: CreateFetch
   /** What a client receives when the runtime's own server answers with what `make` resolves to. Missing where there is no such server. */
   readonly answerWith?: (make: () => Promise<Response>) => Promise<Response>
 }

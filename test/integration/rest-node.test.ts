@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import * as nexus from '../../src/entry/node.ts'
+import { createFetch } from '../../src/entry/node-fetch.ts'
 import { type RestPeers, startRestPeers } from './rest-peers.ts'
 import { REST_CHECK_LIMIT } from './rest-run.ts'
 import { restChecks } from './rest-suite.ts'
@@ -20,7 +21,7 @@ describe('REST on Node', () => {
       // A TLS engine may have written before the socket under it fails.
       runCheck(
         check,
-        { nexus, env: { ...peers.environment, tellsEnds: false, writeToTheDead: { tcp: 'nothing', tls: 'partly' } } },
+        { nexus, createFetch, env: { ...peers.environment, tellsEnds: false, writeToTheDead: { tcp: 'nothing', tls: 'partly' } } },
         REST_CHECK_LIMIT,
       ),
     )

@@ -257,6 +257,31 @@ withHost('fetch gives standard responses', async (context, host) => {
   })
 })
 
+list.add('createFetch: redirects, bodies whole and streamed, clones, failures', async ({ createFetch, env }) => {
+  if (createFetch === undefined) return
+  const fetch = createFetch({ connections: 2 })
+  const moved = await fetch(`${env.http}/status?code=302`, { method: 'POST', body: 'a' })
+  equal([moved.url, moved.redirected, moved.type, moved instanceof Response], [`${env.http}/elsewhere`, true, 'basic', true])
+  await moved.body?.cancel()
+  const form = new FormData()
+  form.set('a', 'b')
+  const saw = (await (await fetch(new Request(`${env.http}/saw`, { method: 'POST', body: form }))).json()) as { rawHeaders: string[] }
+  ok(
+    saw.rawHeaders.some((value) => value.startsWith('multipart/form-data; boundary=')),
+    'a form has its type',
+  )
+  for (const query of ['n=1000', 'n=1000&chunked=', 'n=300000', 'n=300000&chunked=']) {
+    const response = await fetch(`${env.http}/bytes?${query}`)
+    const clone = response.clone()
+    const [one, other] = await Promise.all([response.arrayBuffer(), clone.arrayBuffer()])
+    for (const each of [one, other]) sameBytes(new Uint8Array(each), pattern(Number.parseInt(query.slice(2), 10)))
+    equal([response.url, clone.url, response.bodyUsed], [`${env.http}/bytes?${query}`, `${env.http}/bytes?${query}`, true])
+  }
+  const failed = (await fetch(`${env.refused}/`).catch((error: unknown) => error)) as Error
+  equal([failed.name, failed.cause instanceof Error], ['TypeError', true])
+  await fetch.close()
+})
+
 // Losing connections and getting them back.
 
 for (const how of ['end', 'reset'] as const) {

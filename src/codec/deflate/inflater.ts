@@ -178,12 +178,12 @@ export class Inflater {
   /**
    * As {@link Inflater.inflateAll}, with a limit of its own.
    *
-   * @param isBorrowed what comes out may be a view of linear memory, valid until the next data @internal
+   * @param isBorrowed data in linear memory stays as it is, and what comes out may be a view of that, valid until the next data @internal
    */
   inflateWhole(input: Uint8Array, maxOutput: number, isBorrowed: boolean): Uint8Array<ArrayBuffer> {
     this.maxOutput = maxOutput
     this.reset()
-    const view = this.inflateAtOnce(input)
+    const view = this.inflateAtOnce(input, isBorrowed)
     if (view !== null) return isBorrowed ? view : view.slice()
     this.reset()
     let rest = input
@@ -205,15 +205,21 @@ export class Inflater {
     return length === output.length ? output : output.slice(0, length)
   }
 
-  /** Whole data that is sound, and small enough to lie in linear memory with what comes out of it: a view of that. Otherwise null. */
-  private inflateAtOnce(input: Uint8Array): Uint8Array<ArrayBuffer> | null {
-    const { length } = input
-    if (length > PIECE) return null
-    const { record, piece, area } = this
+  /**
+   * Whole data that is sound, and small enough to lie in linear memory with what comes out of it: a view of that. Otherwise null.
+   *
+   * @param inPlace data in the same memory is read where it lies
+   */
+  private inflateAtOnce(input: Uint8Array, inPlace: boolean): Uint8Array<ArrayBuffer> | null {
+    const { record, area } = this
     const { view, u8, deflate } = this.region.memory
-    copyInto(this.buffer, 0, input, length)
-    const end = piece + within(length, PIECE)
-    const result = deflate.inflate(record, piece, end, area + Math.min(this.areaEnd - area, this.maxOutput))
+    const { length } = input
+    let from = this.piece
+    if (inPlace && input.buffer === u8.buffer) from = input.byteOffset
+    else if (length > PIECE) return null
+    else copyInto(this.buffer, 0, input, length)
+    const end = from + within(length, u8.length - from)
+    const result = deflate.inflate(record, from, end, area + Math.min(this.areaEnd - area, this.maxOutput))
     if (view.getUint32(record + INFLATE_INPUT, true) !== end) return null
     if (result !== INFLATE_DONE && !(result === INFLATE_MORE && this.mayEnd())) return null
     const output = view.getUint32(record + INFLATE_OUTPUT, true)

@@ -1,6 +1,7 @@
 /** The REST checks on Bun: `bun runners/rest-bun.ts <environment as JSON>`. */
 
 import type * as Nexus from '../../../src/entry/node.ts'
+import type * as Face from '../../../src/entry/node-fetch.ts'
 import { runRestChecks } from '../rest-run.ts'
 
 declare const Bun: { serve(options: { port: number; fetch(): Promise<Response> }): { readonly port: number; stop(now: boolean): Promise<void> } }
@@ -15,5 +16,6 @@ async function answerWith(make: () => Promise<Response>): Promise<Response> {
 
 const entry = new URL('../../../dist/bun.js', import.meta.url)
 const nexus = (await import(entry.href)) as typeof Nexus
-await runRestChecks({ nexus, env: JSON.parse(process.argv[2] as string), answerWith }, (line) => console.log(line))
+const { createFetch } = (await import(new URL('../../../dist/bun-fetch.js', import.meta.url).href)) as typeof Face
+await runRestChecks({ nexus, createFetch, env: JSON.parse(process.argv[2] as string), answerWith }, (line) => console.log(line))
 process.exit(0)

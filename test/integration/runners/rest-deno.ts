@@ -1,6 +1,7 @@
 /** The REST checks on Deno: `deno run --allow-all runners/rest-deno.ts <environment as JSON>`. */
 
 import type * as Nexus from '../../../src/entry/node.ts'
+import type * as Face from '../../../src/entry/node-fetch.ts'
 import { runRestChecks } from '../rest-run.ts'
 
 declare const Deno: {
@@ -22,5 +23,6 @@ async function answerWith(make: () => Promise<Response>): Promise<Response> {
 
 const entry = new URL('../../../dist/deno.js', import.meta.url)
 const nexus = (await import(entry.href)) as typeof Nexus
-await runRestChecks({ nexus, env: JSON.parse(Deno.args[0] as string), answerWith }, (line) => console.log(line))
+const { createFetch } = (await import(new URL('../../../dist/deno-fetch.js', import.meta.url).href)) as typeof Face
+await runRestChecks({ nexus, createFetch, env: JSON.parse(Deno.args[0] as string), answerWith }, (line) => console.log(line))
 Deno.exit(0)
