@@ -119,6 +119,7 @@ export default {
       'testing',
       'cli',
       ...['node', 'deno', 'bun', 'workerd'].flatMap((runtime) => [`${runtime}-websocket`, `${runtime}-fetch`]),
+      ...['node-ws', 'deno-ws', 'bun-ws'],
     ].map((name) => [name, `build/js/src/entry/${name}.js`]),
   ),
   external: [/^node:/, /^cloudflare:/, './codec.wasm', './deflate.wasm'],

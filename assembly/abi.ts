@@ -47,7 +47,7 @@ export const KIND_DEFLATED_TEXT_PART = 11;
 export const KIND_DEFLATED_BINARY_PART = 12;
 
 // Frame reader record.
-export const READER_BYTES = 136;
+export const READER_BYTES = 140;
 export const READER_START = 0;
 export const READER_END = 4;
 export const READER_HEAD = 8;
@@ -241,8 +241,8 @@ export const HANDSHAKE_ACCEPT_BYTES = 28;
 /** Working memory of the accept computation: key and GUID (60) padded to two SHA-1 blocks, the schedule, the digest. */
 export const SHA1_SCRATCH_BYTES = 512;
 
-// Compressed data (RFC 1951), in a binary of its own over the same memory. Tables that all decoders of a thread share.
-export const DEFLATE_TABLES_BYTES = 23168;
+// Compressed data (RFC 1951), in a binary of its own over the same memory. Tables that all who work in a memory share.
+export const DEFLATE_TABLES_BYTES = 24448;
 
 // Record of a decoder.
 export const INFLATE_BYTES = 480;

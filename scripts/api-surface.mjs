@@ -8,7 +8,9 @@ import ts from 'typescript-5.7'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 
-/** The entries, those first whose declaration counts where several have one of that name. */
+/**
+ * The entries, those first whose declaration counts where several have one of that name. Those of `compat` are documented by the packages whose names they have.
+ */
 const ENTRIES = [
   'node',
   'codec',

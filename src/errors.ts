@@ -76,7 +76,7 @@ export interface ProtocolErrorDetail {
   readonly opcode?: number
   /** Declared payload length in bytes. */
   readonly size?: number
-  /** `MessageTooLarge`: payload bytes of the message up to and including the frame that exceeded the limit. */
+  /** `MessageTooLarge`: payload bytes of the message up to and including the frame that exceeded the limit; where that is empty, with a byte for each empty one. */
   readonly accumulated?: number
   /** The limit that was exceeded, in bytes. */
   readonly max?: number

@@ -1,6 +1,8 @@
 // A block, written in the shortest of the three ways (RFC 1951 section 3.2.3).
 
-import { fixedLengths, LENGTHS_BYTES, LITERAL_SYMBOLS, PRECODE_ORDER } from "./codes";
+import {
+  DISTANCE_SYMBOLS, fixedLengths, LENGTHS_BYTES, LITERAL_SYMBOLS, PRECODE_ORDER, TABLE_FIXED_CODES, TABLE_KEY, TABLE_SORTED,
+} from "./codes";
 import {
   beginBlock, CODE_LENGTHS, Compress, DISTANCE_CODES, DISTANCE_COUNTS, fillByte, hasRoom, LITERAL_CODES, LITERAL_COUNTS,
   PRECODE_CODES, PRECODE_COUNTS, PRECODE_LENGTHS, put, RUNS, SCRATCH,
@@ -11,6 +13,8 @@ import { distanceExtra, distanceSymbol, lengthExtra, lengthSymbol } from "./matc
 const LITERALS: u32 = 286;
 const DISTANCES: u32 = 30;
 const PRECODES: u32 = 19;
+/** With those that do not exist. */
+const PRECODE_SYMBOLS: u32 = 32;
 const END_OF_BLOCK: u32 = 256;
 /** Tokens, in bytes, of a block that is too short for a code of its own to pay: the head of a dynamic block takes 40 bytes and more. */
 const SMALL_BLOCK: u32 = 128;
@@ -22,8 +26,6 @@ export function writeBlock(r: Compress, isLast: bool): bool {
   const lengths = record + CODE_LENGTHS;
   const distanceLengths = lengths + LITERAL_SYMBOLS;
   store<u32>(record + LITERAL_COUNTS + (END_OF_BLOCK << 2), 1);
-  // Of the fixed code, which the last block may have had.
-  store<u16>(lengths + LITERALS, 0);
   let dynamic: u32 = 0x4000_0000;
   if (r.token - r.tokens >= SMALL_BLOCK) {
     makeLengths(record + LITERAL_COUNTS, LITERALS, 15, lengths, scratch);
@@ -41,11 +43,14 @@ export function writeBlock(r: Compress, isLast: bool): bool {
       fixed += many * ((i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8) + extra);
     }
   }
-  for (let i: u32 = 0; i < DISTANCES; i++) {
-    const many = load<u32>(record + DISTANCE_COUNTS + ((<usize>i) << 2));
-    const extra = distanceExtra(i);
-    dynamic += many * (load<u8>(distanceLengths + i) + extra);
-    fixed += many * (5 + extra);
+  for (let from: u32 = 0; from < DISTANCE_SYMBOLS; from += 4) {
+    if (!v128.any_true(v128.load(record + DISTANCE_COUNTS + ((<usize>from) << 2)))) continue;
+    for (let i = from; i < from + 4; i++) {
+      const many = load<u32>(record + DISTANCE_COUNTS + ((<usize>i) << 2));
+      const extra = distanceExtra(i);
+      dynamic += many * (load<u8>(distanceLengths + i) + extra);
+      fixed += many * (5 + extra);
+    }
   }
   const bytes = r.position - r.blockStart;
   const canStore = r.blockStart != 0 && bytes <= 0xffff && bytes != 0;
@@ -63,11 +68,13 @@ export function writeBlock(r: Compress, isLast: bool): bool {
     const type: u32 = dynamic < fixed ? 2 : 1;
     r.hold |= (<u64>(u32(isLast) | (type << 1))) << r.bits;
     r.bits += 3;
-    if (type == 1) fixedLengths(lengths);
-    else writeLengths(r);
-    makeCodes(lengths, LITERAL_SYMBOLS, record + LITERAL_CODES, scratch);
-    makeCodes(distanceLengths, DISTANCES, record + DISTANCE_CODES, scratch);
-    writeTokens(r);
+    if (type == 1) writeTokens(r, <usize>r.tables + TABLE_FIXED_CODES);
+    else {
+      writeLengths(r);
+      makeCodes(lengths, LITERAL_SYMBOLS, record + LITERAL_CODES, scratch);
+      makeCodes(distanceLengths, DISTANCE_SYMBOLS, record + DISTANCE_CODES, scratch);
+      writeTokens(r, record + LITERAL_CODES);
+    }
   }
   beginBlock(r);
   return true;
@@ -120,7 +127,7 @@ function planLengths(r: Compress): u32 {
   r.runs = <u32>(run - record - RUNS) >> 1;
   const own = record + PRECODE_LENGTHS;
   makeLengths(counts, PRECODES, 7, own, record + SCRATCH);
-  makeCodes(own, PRECODES, record + PRECODE_CODES, record + SCRATCH);
+  makeCodes(own, PRECODE_SYMBOLS, record + PRECODE_CODES, record + SCRATCH);
   let precodes = PRECODES;
   while (precodes > 4 && load<u8>(own + load<u8>(PRECODE_ORDER + precodes - 1)) == 0) precodes--;
   r.precodes = precodes;
@@ -158,10 +165,18 @@ function writeLengths(r: Compress): void {
   }
 }
 
-/** The block's tokens and its end. */
-function writeTokens(r: Compress): void {
-  const literalCodes = changetype<usize>(r) + LITERAL_CODES;
-  const distanceCodes = changetype<usize>(r) + DISTANCE_CODES;
+/** The fixed code, for all who write in a memory. */
+export function makeFixedCodes(tables: usize): void {
+  const lengths = tables + TABLE_KEY;
+  const codes = tables + TABLE_FIXED_CODES;
+  fixedLengths(lengths);
+  makeCodes(lengths, LITERAL_SYMBOLS, codes, tables + TABLE_SORTED);
+  makeCodes(lengths + LITERAL_SYMBOLS, DISTANCE_SYMBOLS, codes + (LITERAL_SYMBOLS << 2), tables + TABLE_SORTED);
+}
+
+/** The block's tokens and its end. `literalCodes`: a word for each of 288 symbols, and behind them those of distances. */
+function writeTokens(r: Compress, literalCodes: usize): void {
+  const distanceCodes = literalCodes + (LITERAL_SYMBOLS << 2);
   const end = <usize>r.token;
   let output = <usize>r.output;
   let hold = r.hold;

@@ -13,6 +13,7 @@
 //  22,272     64   whether there is a key, and bits of both tables
 //  22,336    704   working memory: symbols by code length, and the counts and places of each length
 //  23,040    128   the end of an input, with zeros behind it
+//  23,168  1,280   the fixed code, for writing: literals and lengths, distances
 //
 // An entry is a word:
 //
@@ -36,11 +37,12 @@ export const TABLE_DISTANCES: usize = 19776;
 export const TABLE_PRECODE: usize = 21440;
 export const TABLE_KEY: usize = 21952;
 export const TABLE_STATE: usize = 22272;
-const TABLE_SORTED: usize = 22336; // 288 half-words
+export const TABLE_SORTED: usize = 22336; // 288 half-words
 const TABLE_COUNTS: usize = 22912; // 16 words
 const TABLE_PLACES: usize = 22976; // 16 words
 export const TABLE_TAIL: usize = 23040;
-const TABLES_END: usize = 23168;
+export const TABLE_FIXED_CODES: usize = 23168;
+const TABLES_END: usize = 24448;
 
 /** Symbols of the two codes, with those that may not occur. */
 export const LITERAL_SYMBOLS: u32 = 288;
@@ -175,7 +177,7 @@ function double(table: usize, bits: u32): void {
 @inline
 function entryOf(symbol: u32, bits: u32, kind: u32): u32 {
   let entry: u32;
-  if (kind == OF_PRECODE) entry = symbol << 16;
+  if (kind == OF_PRECODE) entry = (symbol << 16) + (symbol < 16 ? 0 : symbol == 18 ? 7 : symbol - 14);
   else if (kind == OF_DISTANCES) entry = load<u32>(DISTANCES + ((<usize>symbol) << 2));
   else entry = symbol < 256 ? (symbol << 16) | LITERAL : load<u32>(LENGTHS + ((<usize>symbol - 256) << 2));
   return entry + bits * 0x101;

@@ -20,10 +20,10 @@ export class Compress {
   outputEnd: u32; //     28
   buffer: u32; //        32  memory of history and input, set by the caller, as are …
   bufferEnd: u32; //     36
-  hashes: u32; //        40  of each hash the last place, and the one before it in the upper half
+  hashes: u32; //        40  of each hash the last place, half-words
   tokens: u32; //        44  what the block consists of, half-words
   tokensEnd: u32; //     48
-  tables: u32; //        52  those of CRC-32
+  tables: u32; //        52  those that all share
   window: u32; //        56
   hashBits: u32; //      60
   flags: u32; //         64

@@ -1,4 +1,4 @@
-// Deflate (RFC 1951) for what is sent: one level, and a fast one. Greedy matches of four bytes and more, with the last two places of the same hash.
+// Deflate (RFC 1951) for what is sent: one level, and a fast one. Greedy matches of four bytes and more, with the last place of the same hash.
 //
 // Rule 1: all state lives in the record and in the memory that it names. A block is written when it fits as a whole; so a call stops between blocks.
 // Rule 2: places are numbers modulo 65,536. One that is old may look like one that is not: what it leads to is compared before it counts.
@@ -20,8 +20,6 @@ const LONGEST_MATCH: u32 = 258;
 const SHORTEST_MATCH: u32 = 4;
 /** A match of that length does not pay farther away than this. */
 const NEAR: u32 = 4096;
-/** A match that is this long is good enough. */
-const GOOD_MATCH: u32 = 64;
 /** Places inside a match that are found by later ones. */
 const MOST_INSERTED: u32 = 32;
 /** Bytes at the end of the input that wait for more, so that a match is not cut. */
@@ -46,7 +44,7 @@ export function deflateReset(record: usize): void {
   r.position = r.buffer;
   r.filled = r.buffer;
   r.bias = 0 - r.buffer;
-  memory.fill(r.hashes, 0, 4 << r.hashBits);
+  memory.fill(r.hashes, 0, 2 << r.hashBits);
   beginBlock(r);
 }
 
@@ -149,14 +147,11 @@ function count(r: Compress, table: usize, symbol: u32): void {
   store<u32>(at, load<u32>(at) + 1);
 }
 
-/** These four bytes are at `place`, too. Returns where bytes of their hash were last, and in the upper half where before that. */
+/** Where the last place of four bytes with their hash stands. */
 // @ts-ignore: decorator
 @inline
-function insert(hashes: usize, word: u32, shift: u32, place: u32): u32 {
-  const slot = hashes + (<usize>((word * 0x9e3779b1) >> shift) << 2);
-  const places = load<u32>(slot);
-  store<u32>(slot, (places << 16) | (place & 0xffff));
-  return places;
+function slotOf(hashes: usize, word: u32, shift: u32): usize {
+  return hashes + (<usize>((word * 0x9e3779b1) >> shift) << 1);
 }
 
 /** How long a match of four bytes is, up to `room`. */
@@ -182,6 +177,8 @@ function findMatches(r: Compress, limit: usize): bool {
   const floor = <usize>r.floor;
   const filled = <usize>r.filled;
   const lastToken = <usize>r.tokensEnd - 4;
+  // Behind it there are not four bytes to look for.
+  const lastWord = filled - SHORTEST_MATCH;
   let token = <usize>r.token;
   let position = <usize>r.position;
   let fits = true;
@@ -190,52 +187,37 @@ function findMatches(r: Compress, limit: usize): bool {
       fits = false;
       break;
     }
-    const left = <u32>(filled - position);
-    let longest: u32 = SHORTEST_MATCH - 1;
-    let best: u32 = 0;
-    if (left >= SHORTEST_MATCH) {
+    if (position <= lastWord) {
       const word = load<u32>(position);
       const here = <u32>position + bias;
-      const places = insert(hashes, word, shift, here);
-      const most = min(window, <u32>(position - floor));
-      const room = min(LONGEST_MATCH, left);
-      let distance = (here - places) & 0xffff;
+      const slot = slotOf(hashes, word, shift);
+      const distance = (here - load<u16>(slot)) & 0xffff;
+      store<u16>(slot, <u16>here);
       // Also false for a distance of 0.
-      if (distance - 1 < most && load<u32>(position - distance) == word) {
-        const length = matchLength(position - distance, position, room);
+      if (distance - 1 < min(window, <u32>(position - floor)) && load<u32>(position - distance) == word) {
+        const length = matchLength(position - distance, position, min(LONGEST_MATCH, <u32>(filled - position)));
         if (length > SHORTEST_MATCH || distance <= NEAR) {
-          longest = length;
-          best = distance;
-        }
-      }
-      distance = (here - (places >> 16)) & 0xffff;
-      if (longest < room && distance - 1 < most && load<u32>(position - distance) == word) {
-        const length = matchLength(position - distance, position, room);
-        if (length > longest && (length > SHORTEST_MATCH || distance <= NEAR)) {
-          longest = length;
-          best = distance;
+          store<u16>(token, <u16>(256 + length - 3));
+          store<u16>(token, <u16>(distance - 1), 2);
+          token += 4;
+          count(r, LITERAL_COUNTS, 257 + lengthSymbol(length));
+          count(r, DISTANCE_COUNTS, distanceSymbol(distance));
+          const end = position + length;
+          const stop = min<usize>(min<usize>(end, position + MOST_INSERTED), lastWord + 1);
+          for (position++; position < stop; position++) {
+            store<u16>(slotOf(hashes, load<u32>(position), shift), <u16>(<u32>position + bias));
+          }
+          position = end;
+          continue;
         }
       }
     }
-    if (best == 0) {
-      const byte = <u32>load<u8>(position++);
-      store<u16>(token, <u16>byte);
-      token += 2;
-      count(r, LITERAL_COUNTS, byte);
-      continue;
-    }
-    store<u16>(token, <u16>(256 + longest - 3));
-    store<u16>(token, <u16>(best - 1), 2);
-    token += 4;
-    count(r, LITERAL_COUNTS, 257 + lengthSymbol(longest));
-    count(r, DISTANCE_COUNTS, distanceSymbol(best));
-    const end = position + longest;
-    const stop = min<usize>(min<usize>(end, position + MOST_INSERTED), filled - (SHORTEST_MATCH - 1));
-    for (position++; position < stop; position++) insert(hashes, load<u32>(position), shift, <u32>position + bias);
-    position = end;
+    const byte = <u32>load<u8>(position++);
+    store<u16>(token, <u16>byte);
+    token += 2;
+    count(r, LITERAL_COUNTS, byte);
   }
   r.token = <u32>token;
   r.position = <u32>position;
   return fits;
 }
-

@@ -88,6 +88,11 @@ export function inflate(record: usize, from: u32, to: u32, end: u32): u32 {
       r.members++;
     } else {
       if (r.input == r.inputEnd) return INFLATE_MORE;
+      if (isPlainHead(r)) {
+        r.input += GZIP_HEAD_BYTES;
+        r.stage = BODY;
+        continue;
+      }
       const byte = <u32>load<u8>(r.input++);
       const error = (r.flags & DEFLATED_FORMAT) == DEFLATED_GZIP ? gzipHead(r, byte) : zlibHead(r, byte);
       if (error != 0) return fail(r, error);
@@ -143,6 +148,12 @@ function zlibHead(r: Inflate, byte: u32): u32 {
   if ((byte & 0x20) != 0) return DEFLATE_ERROR_DICTIONARY;
   r.stage = BODY;
   return 0;
+}
+
+/** A gzip head with nothing in it, as nearly all are, which has arrived whole. */
+function isPlainHead(r: Inflate): bool {
+  if ((r.flags & DEFLATED_FORMAT) != DEFLATED_GZIP || r.counted != 0 || r.stage != HEAD) return false;
+  return r.inputEnd - r.input >= GZIP_HEAD_BYTES && load<u32>(r.input) == (GZIP_MAGIC_1 | (GZIP_MAGIC_2 << 8) | (METHOD_DEFLATE << 16));
 }
 
 /** One byte of a gzip head, the last that was read. Returns an error, or 0. */
@@ -202,6 +213,12 @@ function nextPart(r: Inflate): void {
 
 /** The next 32-bit word of a trailer is in `word`. False while it is not. */
 function readWord(r: Inflate, until: u32): bool {
+  if (r.counted + 4 == until && r.inputEnd - r.input >= 4) {
+    r.word = load<u32>(r.input);
+    r.input += 4;
+    r.counted = until;
+    return true;
+  }
   while (r.counted < until) {
     if (r.input == r.inputEnd) return false;
     r.word = (r.word >> 8) | (<u32>load<u8>(r.input++) << 24);

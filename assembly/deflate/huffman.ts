@@ -10,14 +10,18 @@ const LONGEST: u32 = 15;
 
 /**
  * Code lengths of at most `longest` bits for `count` symbols, as bytes at `lengths`. At least two symbols get one, as some decoders want it;
- * their frequencies must be below 2^22.
+ * their frequencies must be below 2^22. Behind the last one there are zeros up to a multiple of four, and lengths of 0 are written up to one of 16.
  */
 export function makeLengths(frequencies: usize, count: u32, longest: u32, lengths: usize, scratch: usize): void {
-  memory.fill(lengths, 0, count);
+  for (let i: usize = 0; i < <usize>count; i += 16) v128.store(lengths + i, i32x4.splat(0));
   let used: u32 = 0;
-  for (let symbol: u32 = 0; symbol < count; symbol++) {
-    const frequency = load<u32>(frequencies + ((<usize>symbol) << 2));
-    if (frequency != 0) store<u32>(scratch + ((<usize>(used++)) << 2), (frequency << 9) | symbol);
+  // Most symbols do not occur.
+  for (let from: u32 = 0; from < count; from += 4) {
+    if (!v128.any_true(v128.load(frequencies + ((<usize>from) << 2)))) continue;
+    for (let symbol = from; symbol < from + 4; symbol++) {
+      const frequency = load<u32>(frequencies + ((<usize>symbol) << 2));
+      if (frequency != 0) store<u32>(scratch + ((<usize>(used++)) << 2), (frequency << 9) | symbol);
+    }
   }
   for (let symbol: u32 = 0; used < 2; symbol++) {
     if (load<u32>(frequencies + ((<usize>symbol) << 2)) == 0) store<u32>(scratch + ((<usize>(used++)) << 2), (1 << 9) | symbol);
@@ -57,16 +61,20 @@ export function makeLengths(frequencies: usize, count: u32, longest: u32, length
   }
 }
 
-/** Canonical codes from lengths, each a word: the code with its first bit lowest, and its bits in the upper half. */
+/**
+ * Canonical codes from lengths, each a word: the code with its first bit lowest, and its bits in the upper half. Of `count` symbols, a multiple of 16;
+ * those without a length get none, and nobody asks for it.
+ */
 export function makeCodes(lengths: usize, count: u32, codes: usize, scratch: usize): void {
   const next = scratch;
-  for (let i: usize = 0; i < 64; i += 4) store<u32>(next + i, 0);
-  for (let i: usize = 0; i < <usize>count; i++) {
-    const at = next + ((<usize>load<u8>(lengths + i)) << 2);
-    store<u32>(at, load<u32>(at) + 1);
+  for (let i: usize = 0; i < 64; i += 16) v128.store(next + i, i32x4.splat(0));
+  for (let from: usize = 0; from < <usize>count; from += 16) {
+    for (let used = usedOf(lengths + from); used != 0; used &= used - 1) {
+      const at = next + ((<usize>load<u8>(lengths + from + ctz(used))) << 2);
+      store<u32>(at, load<u32>(at) + 1);
+    }
   }
   let code: u32 = 0;
-  store<u32>(next, 0);
   for (let bits: u32 = 1; bits <= LONGEST; bits++) {
     const at = next + ((<usize>bits) << 2);
     const many = load<u32>(at);
@@ -74,15 +82,23 @@ export function makeCodes(lengths: usize, count: u32, codes: usize, scratch: usi
     store<u32>(at, code);
     code += many;
   }
-  for (let i: usize = 0; i < <usize>count; i++) {
-    const bits = <u32>load<u8>(lengths + i);
-    // It has none, and nobody asks for it.
-    if (bits == 0) continue;
-    const at = next + ((<usize>bits) << 2);
-    const own = load<u32>(at);
-    store<u32>(at, own + 1);
-    store<u32>(codes + (i << 2), (reverse(own) >> (32 - bits)) | (bits << 16));
+  for (let from: usize = 0; from < <usize>count; from += 16) {
+    for (let used = usedOf(lengths + from); used != 0; used &= used - 1) {
+      const symbol = from + ctz(used);
+      const bits = <u32>load<u8>(lengths + symbol);
+      const at = next + ((<usize>bits) << 2);
+      const own = load<u32>(at);
+      store<u32>(at, own + 1);
+      store<u32>(codes + (symbol << 2), (reverse(own) >> (32 - bits)) | (bits << 16));
+    }
   }
+}
+
+/** A bit for each of 16 bytes that is not 0. */
+// @ts-ignore: decorator
+@inline
+export function usedOf(bytes: usize): u32 {
+  return 0xffff & ~i8x16.bitmask(v128.eq<i8>(v128.load(bytes), i8x16.splat(0)));
 }
 
 function reverse(value: u32): u32 {

@@ -14,7 +14,7 @@ import {
   INFLATE_FAILED, INFLATE_FULL, INFLATE_MORE,
 } from "../abi";
 import {
-  CODES_MADE, LITERAL_SYMBOLS, LITERALS_WRONG, makePrecode, PRECODE_ORDER, TABLE_PRECODE, useLengths,
+  CODES_MADE, LENGTHS_BYTES, LITERAL_SYMBOLS, LITERALS_WRONG, makePrecode, PRECODE_ORDER, TABLE_PRECODE, useLengths,
 } from "./codes";
 import { CODE_LENGTHS, DONE, fail, Inflate, NOTHING, PRECODE_LENGTHS } from "./inflate-record";
 import { decodeSymbols } from "./symbols";
@@ -137,18 +137,14 @@ export function inflateBlocks(r: Inflate): u32 {
         r.precode1 = 0;
         r.precode2 = 0;
         r.precode3 = 0;
+        clearLengths(changetype<usize>(r) + CODE_LENGTHS);
         r.at = 0;
         r.state = PRECODE;
         break;
       }
       case PRECODE: {
-        const lengths = changetype<usize>(r) + PRECODE_LENGTHS;
-        while (r.at < r.precodes) {
-          if (!need(r, 3)) return INFLATE_MORE;
-          store<u8>(lengths + load<u8>(PRECODE_ORDER + r.at), <u8>take(r, 3));
-          r.at++;
-        }
-        if (!makePrecode(r.tables, lengths)) return fail(r, DEFLATE_ERROR_CODE_LENGTHS);
+        if (!readPrecode(r)) return INFLATE_MORE;
+        if (!makePrecode(r.tables, changetype<usize>(r) + PRECODE_LENGTHS)) return fail(r, DEFLATE_ERROR_CODE_LENGTHS);
         r.at = 0;
         r.state = LENGTHS;
         const result = readLengths(r);
@@ -189,68 +185,83 @@ function literalBitsFor(input: u32): u32 {
   return input < 1024 ? 9 : input < 4096 ? 10 : 11;
 }
 
-/** Reads the code lengths of a dynamic block (section 3.2.7), and judges them. */
+/** Reads the lengths of the code lengths' code. False when there are not enough bits. */
+function readPrecode(r: Inflate): bool {
+  const lengths = changetype<usize>(r) + PRECODE_LENGTHS;
+  const count = r.precodes;
+  let hold = r.hold;
+  let bits = r.bits;
+  let input = r.input;
+  let at = r.at;
+  for (; at < count; at++) {
+    if (bits < 3) {
+      if (input >= r.inputEnd) break;
+      hold |= (<u64>load<u8>(input++)) << bits;
+      bits += 8;
+    }
+    store<u8>(lengths + load<u8>(PRECODE_ORDER + at), <u8>hold & 7);
+    hold >>= 3;
+    bits -= 3;
+  }
+  r.hold = hold;
+  r.bits = bits;
+  r.input = input;
+  r.at = at;
+  return at == count;
+}
+
+/** Reads the code lengths of a dynamic block (section 3.2.7), and judges them. Those that are not read are 0 already. */
 function readLengths(r: Inflate): u32 {
   const table = <usize>r.tables + TABLE_PRECODE;
-  const lengths = changetype<usize>(r) + CODE_LENGTHS;
-  const count = r.literals + r.distances;
+  const literals = r.literals;
+  const count = literals + r.distances;
+  // Lengths of distances have a place of their own.
+  const ofLiterals = changetype<usize>(r) + CODE_LENGTHS;
+  const ofDistances = ofLiterals + LITERAL_SYMBOLS - literals;
   const end = r.inputEnd;
   let hold = r.hold;
   let bits = r.bits;
   let input = r.input;
   let at = r.at;
+  let last: u32 = at == 0 ? NO_LENGTH : <u32>load<u8>((at <= literals ? ofLiterals : ofDistances) + at - 1);
   while (at < count) {
-    let entry: u32;
-    if (bits < 14 && input + 8 <= end) {
-      hold |= load<u64>(input) << bits;
-      const more = (63 - bits) >> 3;
-      input += more;
-      bits += more << 3;
-    }
-    for (;;) {
-      entry = load<u32>(table + ((<usize>hold & 127) << 2));
-      // Symbols 16 to 18 have 2, 3 and 7 bits behind them.
-      const symbol = entry >> 16;
-      const used = (entry & 63) + (symbol < 16 ? 0 : symbol == 18 ? 7 : symbol - 14);
-      if (used <= bits) break;
-      if (input >= end) {
-        r.hold = hold;
-        r.bits = bits;
-        r.input = input;
-        r.at = at;
-        return INFLATE_MORE;
+    // A code has 7 bits at most, and so has what is behind it.
+    if (bits < 14) {
+      if (input + 8 <= end) {
+        hold |= load<u64>(input) << bits;
+        const more = (63 - bits) >> 3;
+        input += more;
+        bits += more << 3;
+      } else {
+        for (; bits < 14 && input < end; bits += 8) hold |= (<u64>load<u8>(input++)) << bits;
       }
-      hold |= (<u64>load<u8>(input++)) << bits;
-      bits += 8;
     }
-    const own = entry & 63;
+    const entry = load<u32>(table + ((<usize>hold & 127) << 2));
+    const used = entry & 63;
+    if (used > bits) {
+      r.hold = hold;
+      r.bits = bits;
+      r.input = input;
+      r.at = at;
+      return INFLATE_MORE;
+    }
     const symbol = entry >> 16;
-    hold >>= own;
-    bits -= own;
     if (symbol < 16) {
-      store<u8>(lengths + at, <u8>symbol);
+      hold >>= used;
+      bits -= used;
+      store<u8>((at < literals ? ofLiterals : ofDistances) + at, <u8>symbol);
       at++;
+      last = symbol;
       continue;
     }
-    let value: u32 = 0;
-    let times: u32;
-    let extra: u32;
-    if (symbol == 16) {
-      if (at == 0) return fail(r, DEFLATE_ERROR_REPEAT);
-      value = load<u8>(lengths + at - 1);
-      extra = 2;
-      times = 3 + (<u32>hold & 3);
-    } else if (symbol == 17) {
-      extra = 3;
-      times = 3 + (<u32>hold & 7);
-    } else {
-      extra = 7;
-      times = 11 + (<u32>hold & 127);
-    }
-    hold >>= extra;
-    bits -= extra;
-    if (at + times > count) return fail(r, DEFLATE_ERROR_REPEAT);
-    for (const stop = at + times; at < stop; at++) store<u8>(lengths + at, <u8>value);
+    const own = (entry >> 8) & 15;
+    const stop = at + (symbol == 18 ? 11 : 3) + (<u32>(hold >> own) & ((1 << (used - own)) - 1));
+    hold >>= used;
+    bits -= used;
+    if (symbol != 16) last = 0;
+    if (last == NO_LENGTH || stop > count) return fail(r, DEFLATE_ERROR_REPEAT);
+    if (last == 0) at = stop;
+    else for (; at < stop; at++) store<u8>((at < literals ? ofLiterals : ofDistances) + at, <u8>last);
   }
   // Whole bytes that were taken too early go back: all of them are of this call.
   const back = bits >> 3;
@@ -259,25 +270,16 @@ function readLengths(r: Inflate): u32 {
   r.bits = bits;
   r.hold = hold & ((1 << bits) - 1);
 
-  if (load<u8>(lengths + 256) == 0) return fail(r, DEFLATE_ERROR_NO_END_OF_BLOCK);
-  // Distances to their place; zeros to the rest.
-  const literals = <usize>r.literals;
-  let distances0: u64 = 0;
-  let distances1: u64 = 0;
-  let distances2: u64 = 0;
-  let distances3: u64 = 0;
-  const from = lengths + literals;
-  for (let i = r.distances; i != 0; i--) {
-    distances3 = (distances3 << 8) | (distances2 >> 56);
-    distances2 = (distances2 << 8) | (distances1 >> 56);
-    distances1 = (distances1 << 8) | (distances0 >> 56);
-    distances0 = (distances0 << 8) | load<u8>(from + i - 1);
-  }
-  memory.fill(from, 0, <usize>LITERAL_SYMBOLS - literals);
-  store<u64>(lengths + LITERAL_SYMBOLS, distances0);
-  store<u64>(lengths + LITERAL_SYMBOLS, distances1, 8);
-  store<u64>(lengths + LITERAL_SYMBOLS, distances2, 16);
-  store<u64>(lengths + LITERAL_SYMBOLS, distances3, 24);
+  if (load<u8>(ofLiterals + 256) == 0) return fail(r, DEFLATE_ERROR_NO_END_OF_BLOCK);
   r.state = CODES;
   return INFLATE_DONE;
+}
+
+/** No code length. */
+const NO_LENGTH: u32 = 16;
+
+// @ts-ignore: decorator
+@inline
+function clearLengths(lengths: usize): void {
+  for (let i: usize = 0; i < LENGTHS_BYTES; i += 16) v128.store(lengths + i, i32x4.splat(0));
 }

@@ -1,7 +1,7 @@
 // The symbols of a block, decoded: literals, and matches with what lies in front of them (RFC 1951 section 3.2.3).
 //
 // Rule 1: where input and output have slack, nothing is asked about them inside a step; near their edges every symbol is asked about.
-// Rule 2: a step of the quick way is undone when it used bits that are not there: it may, at the end of an input, as zeros stand behind that.
+// Rule 2: at the end of an input, a step of the quick way is undone when it used bits that are not there: it may, as zeros stand behind that.
 // Rule 3: what a match covers is known to lie between the floor and the output before a byte of it is copied.
 
 import {
@@ -13,11 +13,9 @@ import {
 } from "./codes";
 import { A_MATCH, fail, Inflate, NOTHING, ONE_LITERAL } from "./inflate-record";
 
-/** Bytes of input that one step may read ahead, and of output that it may write: three literals, the longest match, and a copy past its end. */
-const INPUT_SLACK: u32 = 48;
+/** Bytes of input that one step reads at the most, and of output that it may write: three literals, the longest match, and a copy past its end. */
+const INPUT_SLACK: u32 = 16;
 const OUTPUT_SLACK: u32 = 288;
-/** An end of an input that is this short goes one symbol at a time. */
-const SHORT_INPUT: u32 = 4;
 
 // How the quick way ended; otherwise an error.
 const SLACK_USED: u32 = 0x100;
@@ -53,10 +51,9 @@ export function decodeSymbols(r: Inflate): u32 {
   if (r.pending != NOTHING && !finishPending(r)) return INFLATE_FULL;
   for (;;) {
     if (r.bits < 8 && r.outputEnd - r.output >= OUTPUT_SLACK && r.output < r.outputEnd) {
-      const have = r.inputEnd - r.input;
       let ended = SLACK_USED;
-      if (have > INPUT_SLACK) ended = decodeQuickly(r, r.input, r.inputEnd - INPUT_SLACK);
-      else if (have >= SHORT_INPUT) ended = decodeTail(r, have);
+      if (r.inputEnd - r.input > INPUT_SLACK) ended = decodeBody(r);
+      if (ended == SLACK_USED && r.input < r.inputEnd && r.inputEnd - r.input <= TAIL_BYTES) ended = decodeTail(r);
       if (ended == BLOCK_ENDED) return INFLATE_DONE;
       if (ended < SLACK_USED) return fail(r, ended);
     }
@@ -73,22 +70,40 @@ export function decodeSymbols(r: Inflate): u32 {
 /** A result of {@link decodeOne} alone: another symbol. */
 const INFLATE_CONTINUES: u32 = 0x102;
 
+/** All but the end of an input. */
+function decodeBody(r: Inflate): u32 {
+  return decodeQuickly(r, r.input, r.inputEnd - INPUT_SLACK, false);
+}
+
+/** What {@link decodeBody} leaves at the most. */
+const TAIL_BYTES: u32 = INPUT_SLACK + 7;
+
 /** The end of an input goes the quick way where zeros stand behind it. */
-function decodeTail(r: Inflate, have: u32): u32 {
+function decodeTail(r: Inflate): u32 {
   const tail = <usize>r.tables + TABLE_TAIL;
-  for (let i: usize = 0; i < 128; i += 16) v128.store(tail + i, i32x4.splat(0));
   const input = r.input;
-  memory.copy(tail, input, have);
-  const ended = decodeQuickly(r, <u32>tail, <u32>tail + have);
+  const have = r.inputEnd - input;
+  for (let i: usize = 0; i < TAIL_BYTES + INPUT_SLACK; i += 16) v128.store(tail + i, i32x4.splat(0));
+  if (have >= 8) {
+    let i: usize = 0;
+    for (; i + 8 <= <usize>have; i += 8) store<u64>(tail + i, load<u64>(<usize>input + i));
+    store<u64>(tail + have - 8, load<u64>(<usize>input + have - 8));
+  } else {
+    for (let i: usize = 0; i < <usize>have; i++) store<u8>(tail + i, load<u8>(<usize>input + i));
+  }
+  r.input = <u32>tail;
+  const ended = decodeQuickly(r, <u32>tail, <u32>tail + have, true);
   r.input = input + (r.input - <u32>tail);
   return ended;
 }
 
 /**
- * The quick way: from `input`, as long as bits in front of `stop` are unused and the output has slack. The input can be read for 40 bytes behind
- * `stop`. No bit behind `stop` is used in the end.
+ * The quick way: from `from` on, up to `stop`, or as long as the output has slack. Of the tail of an input, no bit behind `stop` is used in the end; of
+ * anything else, those that a step needs.
  */
-function decodeQuickly(r: Inflate, from: u32, stop: u32): u32 {
+// @ts-ignore: decorator
+@inline
+function decodeQuickly(r: Inflate, from: u32, stop: u32, isTail: bool): u32 {
   const tables = <usize>r.tables;
   const isFixed = r.isFixed != 0;
   const literals = tables + (isFixed ? TABLE_FIXED_LITERALS : TABLE_LITERALS);
@@ -110,16 +125,20 @@ function decodeQuickly(r: Inflate, from: u32, stop: u32): u32 {
   let oldInput = input;
   let oldOutput = output;
 
-  while (<i32>(((stop - <u32>input) << 3) + bits) > 0 && output <= outputStop) {
-    oldHold = hold;
-    oldBits = bits;
-    oldInput = input;
-    oldOutput = output;
+  for (;;) {
+    if (isTail ? <i32>(((stop - <u32>input) << 3) + bits) <= 0 : <u32>input > stop) break;
+    if (output > outputStop) break;
+    if (isTail) {
+      oldHold = hold;
+      oldBits = bits;
+      oldInput = input;
+      oldOutput = output;
+    }
     hold |= load<u64>(input) << bits;
     input += (63 - bits) >> 3;
     bits |= 56;
     let entry = load<u32>(literals + ((<usize>(<u32>hold & literalMask)) << 2));
-    // Three literals at most use 45 of the 56 bits that are held. The steps stand here one by one: a loop would count them.
+    // Three literals at most use 33 of the 56 bits that are held. The steps stand here one by one: a loop would count them.
     if ((entry & LITERAL) != 0) {
       hold >>= entry & 63;
       bits -= entry & 63;
@@ -205,7 +224,7 @@ function decodeQuickly(r: Inflate, from: u32, stop: u32): u32 {
     output = end;
   }
 
-  if (<i32>(((stop - <u32>input) << 3) + bits) < 0) {
+  if (isTail && <i32>(((stop - <u32>input) << 3) + bits) < 0) {
     hold = oldHold;
     bits = oldBits;
     input = oldInput;

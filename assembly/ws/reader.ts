@@ -57,6 +57,7 @@ class Reader {
   controls: u32; //     124  control frames among the descriptors of the last parse
   deflate: u32; //      128  1 when permessage-deflate was negotiated; set by the caller
   partKind: u32; //     132  what a part of the message under way is
+  empty: u32; //        136  continuation frames of the message under way that had no payload
 }
 
 /** Compile-time proof that the record is where abi.ts says it is. */
@@ -314,13 +315,13 @@ function readHeader(r: Reader): bool {
       return false;
     }
   }
-  if (length > r.maxFrame) {
+  if (length > r.maxFrame && (r.maxFrame < r.maxMessage || !mayBeLonger(r, opcode, length))) {
     fail(r, ERROR_PAYLOAD_TOO_LARGE, <f64>length, <f64>r.maxFrame);
     return false;
   }
   if (!control) {
     const total = r.accumulated + length;
-    if (total > r.maxMessage && !isDeflated(opcode == OPCODE_CONTINUATION ? r.assembling : opcode)) {
+    if (total > r.maxMessage && !mayBeLonger(r, opcode, total)) {
       fail(r, ERROR_MESSAGE_TOO_LARGE, <f64>total, <f64>r.maxMessage);
       return false;
     }
@@ -329,6 +330,13 @@ function readHeader(r: Reader): bool {
         fail(r, ERROR_CONTINUATION_WITHOUT_START);
         return false;
       }
+      if (length == 0) {
+        const counted = total + ++r.empty;
+        if (counted > wireBound(r)) {
+          fail(r, ERROR_MESSAGE_TOO_LARGE, <f64>counted, <f64>r.maxMessage);
+          return false;
+        }
+      }
     } else {
       if (r.assembling) {
         fail(r, ERROR_NEW_MESSAGE_DURING_ASSEMBLY);
@@ -336,7 +344,10 @@ function readHeader(r: Reader): bool {
       }
       r.utf8 = UTF8_START;
       r.ascii = 1;
-      if (!fin) r.assembling = opcode;
+      if (!fin) {
+        r.assembling = opcode;
+        r.empty = 0;
+      }
       if (r.deflate) r.partKind = opcode <= <u32>OPCODE_BINARY ? KIND_PART : opcode + (KIND_DEFLATED_TEXT_PART - KIND_DEFLATED_TEXT);
     }
     r.accumulated = total;
@@ -371,11 +382,19 @@ function deflatedOpcode(r: Reader, first: u32): u32 {
   }
 }
 
-/** Is the message compressed? Its limit is that of what comes out. */
-// @ts-ignore: decorator
-@inline
-function isDeflated(opcode: u32): bool {
-  return opcode == KIND_DEFLATED_TEXT || opcode == KIND_DEFLATED_BINARY;
+/**
+ * Most bytes that a message within its limit takes on the wire, however badly it compresses (`deflateBound` of zlib), and however it is cut: an empty
+ * fragment counts as a byte, so that no message goes on for ever.
+ */
+function wireBound(r: Reader): u64 {
+  const size = r.maxMessage;
+  return size + ((size + 7) >> 3) + ((size + 63) >> 6) + 16;
+}
+
+/** `length` is over a limit of what is not compressed; of a compressed message, that limit is judged by what comes out. */
+function mayBeLonger(r: Reader, opcode: u32, length: u64): bool {
+  const first = opcode == OPCODE_CONTINUATION ? r.assembling : opcode;
+  return (first == KIND_DEFLATED_TEXT || first == KIND_DEFLATED_BINARY) && length <= wireBound(r);
 }
 
 /** Unmasks and validates the next `length` payload bytes at `address`, which may end anywhere; false when the text is invalid. */

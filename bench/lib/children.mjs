@@ -110,5 +110,5 @@ export function pinned(oneCore, program, args) {
 export async function startPeer(script, oneCore) {
   const node = runtime === 'node' ? process.execPath : (process.env['BENCH_NODE'] ?? 'node')
   const child = new Child(...pinned(oneCore, node, [fileURLToPath(new URL(`../${script}`, import.meta.url))]))
-  return { child, info: await child.read(20_000) }
+  return { child, info: await child.read(60_000) }
 }

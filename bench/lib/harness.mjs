@@ -205,7 +205,7 @@ async function runCase(bench, c, peers, { rounds, lives, seconds, early, chosen,
       const args = ['--contender', id.replace(BEFORE, ''), '--case', c.id, '--peers', JSON.stringify(peers)]
       const [program, rest] = pinned(c.oneCore ?? false, ...command(fileURLToPath(bench.file), args, contender.flags ?? []))
       entrant.child = new Child(program, rest, { ...contender.env, ...trust })
-      const hello = await entrant.child.read(20_000).catch((error) => ({ unavailable: String(error) }))
+      const hello = await entrant.child.read(60_000).catch((error) => ({ unavailable: String(error) }))
       if (hello.unavailable !== undefined) entrant.failure = hello.unavailable
     }
     // Turns that are no rounds, growing until one is long enough to tell how much a round should do. They are the first second of the process.

@@ -13,7 +13,7 @@ export const version = runtime === 'deno' ? process.versions.deno : runtime === 
 /**
  * The entry of this package for this runtime, or null when it is not built: of this build, or of the folder that `BENCH_DIST` names.
  *
- * @param {string} [part] another entry than the main one: `websocket`
+ * @param {string} [part] another entry than the main one: `websocket`, `ws`
  */
 export async function loadNexus(part) {
   const { BENCH_DIST: folder } = process.env

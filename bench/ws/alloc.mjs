@@ -8,18 +8,21 @@ import { rawFlood } from '../lib/raw.mjs'
 import { loadNexus } from '../lib/runtime.mjs'
 import { Receiver, WebSocket } from '../lib/ws-package.mjs'
 
-/** @typedef {import('../lib/frames.mjs').Shape & { id: string, title: string, tcp: boolean, flags: string[] }} Case */
-/** @typedef {{ flood: { port: number } }} Peers */
+/** @typedef {import('../lib/frames.mjs').Shape & { id: string, title: string, tcp: boolean, feed?: string, flags: string[] }} Case */
+/** @typedef {{ flood: { port: number }, feed: { port: number } }} Peers */
 
 /** @type {Case[]} */
 const cases = [
   { id: 'memory', title: 'allocation in memory, 40 B binary', kind: 'binary', size: 40, tcp: false },
   { id: 'tcp', title: 'allocation in a TCP flood, 40 B binary', kind: 'binary', size: 40, tcp: true },
+  { id: 'deflate', title: 'allocation in a TCP flood of compressed trades, 127 B', kind: 'text', size: 127, tcp: true, feed: 'trade' },
 ].map((c) => /** @type {Case} */ ({ ...c, flags }))
 
 const READ = 65_536
-const url = (/** @type {Case} */ c, /** @type {Peers} */ { flood }, /** @type {number} */ count) =>
-  `ws://127.0.0.1:${flood.port}/?kind=binary&size=${c.size}&count=${count}`
+const url = (/** @type {Case} */ c, /** @type {Peers} */ { flood, feed }, /** @type {number} */ count) =>
+  c.feed === undefined
+    ? `ws://127.0.0.1:${flood.port}/?kind=binary&size=${c.size}&count=${count}`
+    : `ws://127.0.0.1:${feed.port}/?kind=${c.feed}&count=${count}`
 
 /** Messages at the beginning of a TCP round that are not counted: the connection's own memory is taken there. */
 const SETTLE = 100_000
@@ -59,7 +62,7 @@ main({
   title: 'Allocation, borrowed path',
   file: import.meta.url,
   cases,
-  peers: { flood: 'ws/producer.mjs' },
+  peers: { flood: 'ws/producer.mjs', feed: 'ws/deflate-producer.mjs' },
   baselines: [],
   metrics: [
     { id: 'perMessage', unit: 'bytes a message', higherIsBetter: false, of: ({ perMessage }) => perMessage },
@@ -77,7 +80,7 @@ main({
         if (shape.tcp) {
           return async (/** @type {number} */ amount) => {
             let sum = 0
-            const ws = await nexus.WsStream.connect(url(shape, peers, amount + SETTLE))
+            const ws = await nexus.WsStream.connect(url(shape, peers, amount + SETTLE), { perMessageDeflate: shape.feed !== undefined })
             const meter = new Meter()
             let left = amount + SETTLE
             let reads = 0
@@ -85,7 +88,7 @@ main({
               if (meter.messages === 0 && left <= amount) meter.begin(left, reads)
               reads++
               for (let m = ws.next(); m !== null; m = ws.next()) {
-                if (m.kind === 'binary') sum = (sum + m.length + m.at(0)) & 0xffffff
+                if (m.kind === shape.kind) sum = (sum + m.length + m.at(0)) & 0xffffff
                 left--
               }
             }
@@ -118,7 +121,7 @@ main({
         }
       },
     },
-    ...(c.tcp
+    ...(c.tcp && c.feed === undefined
       ? {
           raw: {
             title: 'raw',
@@ -160,7 +163,7 @@ main({
           return (/** @type {number} */ wanted) =>
             new Promise((resolve, reject) => {
               const amount = Math.min(wanted, most)
-              const socket = new WebSocket(url(shape, peers, amount + SETTLE), { perMessageDeflate: false })
+              const socket = new WebSocket(url(shape, peers, amount + SETTLE), { perMessageDeflate: shape.feed !== undefined })
               const meter = new Meter()
               let left = amount + SETTLE
               socket.on('error', reject)

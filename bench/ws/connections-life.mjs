@@ -178,7 +178,7 @@ const plays = {
   async hold() {
     const bytes = new Uint8Array(ECHO).fill(7)
     const first = await openAll(2)
-    for (let i = 0; i < 500; i++) await first.held[i & 1].echo(bytes)
+    for (const each of first.held) await each.echo(bytes)
     await close(first.held)
     const before = await resident()
     const { held } = await openAll(many)

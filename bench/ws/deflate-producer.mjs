@@ -11,22 +11,25 @@ import { accept } from '../lib/head.mjs'
 /** Milliseconds between two messages that are paced: more than a receiver takes for one. */
 const PAUSE = 0.03
 
-/** @type {Map<string, Promise<Run>>} */
+/** @type {Map<string, Run>} */
 const runs = new Map()
 
 /** @param {string} kind @param {boolean} compresses */
 function runOf(kind, compresses) {
   const id = `${kind} ${compresses}`
-  const made = runs.get(id) ?? frames(texts(kind), compresses).then((each) => ({ each, all: Buffer.concat(each) }))
-  runs.set(id, made)
-  return made
+  const known = runs.get(id)
+  if (known !== undefined) return known
+  const each = frames(texts(kind), compresses)
+  const run = { each, all: Buffer.concat(each) }
+  runs.set(id, run)
+  return run
 }
 
 /** @param {net.Socket} socket @param {string} head */
 async function flood(socket, head) {
   const query = new URLSearchParams(head.slice(0, head.indexOf(' HTTP/')).split('?')[1])
   const compresses = /^sec-websocket-extensions:.*permessage-deflate/im.test(head)
-  const { each, all } = await runOf(String(query.get('kind')), compresses)
+  const { each, all } = runOf(String(query.get('kind')), compresses)
   let left = Number(query.get('count'))
   socket.write(accept(head, compresses ? 'Sec-WebSocket-Extensions: permessage-deflate\r\n' : ''))
   if (query.has('paced')) {
@@ -60,6 +63,7 @@ const server = net.createServer((socket) => {
     if (head.endsWith('\r\n\r\n')) flood(socket, head)
   })
 })
+for (const kind of ['trade', 'depth', 'snapshot']) runOf(kind, true)
 server.listen(0, '127.0.0.1', () => {
   process.stdout.write(`${JSON.stringify({ port: /** @type {net.AddressInfo} */ (server.address()).port })}\n`)
 })

@@ -19,9 +19,9 @@ const READS = { id: 'reads', unit: 'messages a read', higherIsBetter: false, of:
 
 /** @type {Case[]} */
 const cases = [
-  { id: 'trade', title: 'compressed trades, 127 B', kind: 'trade' },
-  { id: 'depth', title: 'compressed depth of 10 + 10 levels, 573 B', kind: 'depth' },
-  { id: 'snapshot', title: 'compressed snapshots of 100 + 100 levels, 4.8 KB', kind: 'snapshot' },
+  { id: 'trade', title: 'compressed trades, 116 B', kind: 'trade' },
+  { id: 'depth', title: 'compressed depth of 10 + 10 levels, 506 B', kind: 'depth' },
+  { id: 'snapshot', title: 'compressed snapshots of 100 + 100 levels, 4.6 KB', kind: 'snapshot' },
   { id: 'trickle', title: 'a trickle of trades, each in a read of its own', kind: 'trade', paced: true, metrics: [CPU, READS] },
 ]
 

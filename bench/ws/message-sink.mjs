@@ -17,6 +17,8 @@ const server = net.createServer((socket) => {
   socket.on('end', () => socket.destroy())
   socket.on('data', (received) => {
     let chunk = received
+    // A close frame, perhaps.
+    if (left === 0 && payload === 0) return
     if (left < 0) {
       const end = headEnd(chunk, chunk.length)
       if (end < 0) throw new Error('a head in one piece was expected')
@@ -27,7 +29,7 @@ const server = net.createServer((socket) => {
     }
     if (rest.length > 0) chunk = Buffer.concat([rest, chunk])
     let at = 0
-    for (;;) {
+    while (left > 0 || payload > 0) {
       const taken = Math.min(payload, chunk.length - at)
       at += taken
       payload -= taken
@@ -44,7 +46,6 @@ const server = net.createServer((socket) => {
     }
     rest = chunk.subarray(at)
     if (left > 0 || payload > 0) return
-    left = Number.POSITIVE_INFINITY
     const answer = Buffer.from(String(bytes))
     socket.write(Buffer.concat([Uint8Array.of(0x81, answer.length), answer]))
   })

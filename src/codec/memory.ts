@@ -147,11 +147,19 @@ function noDeflate(): never {
   throw new UsageError('OptionUnsupported', 'this codec was made without the binary for compressed data')
 }
 
+/** What a region has beside it for a while. */
+interface Annex {
+  /** 0 for nothing. */
+  start: number
+  bytes: number
+}
+
 /** Where a region lies; it says nothing about its holders. */
 interface Extent {
   readonly memory: CodecMemory
   readonly start: number
   readonly bytes: number
+  readonly annex: Annex
 }
 
 /** A run of linear memory that belongs to one connection. Keep it for as long as its bytes can be reached: it keeps them alive. */
@@ -163,14 +171,36 @@ export class Region {
   private cursor: number
   private loans = 0
   private released = false
+  /** @internal */ readonly annex: Annex
+
   constructor(
     readonly memory: CodecMemory,
     readonly start: number,
     readonly bytes: number,
     /** Gives the memory back; called at most once. */
     private readonly giveBack: (region: Region) => void,
+    annex: Annex = { start: 0, bytes: 0 },
   ) {
+    this.annex = annex
     this.cursor = start
+  }
+
+  /**
+   * Memory for a while, in addition to the region's own, which must have none; a multiple of 64 bytes. Goes back with the region at the latest. Allocates
+   * nothing. Returns its address, 0 when there is no room.
+   */
+  takeAnnex(bytes: number): number {
+    this.annex.bytes = bytes
+    this.annex.start = this.memory.take(bytes)
+    return this.annex.start
+  }
+
+  /** Gives the annex back, if there is one. */
+  giveAnnex(): void {
+    const { start, bytes } = this.annex
+    if (start === 0) return
+    this.annex.start = 0
+    this.memory.give(start, bytes)
   }
 
   /** Carves the next `bytes` off the region, 64-byte aligned. The region was made large enough by its owner's own sum. */
@@ -200,6 +230,47 @@ export class Region {
   }
 }
 
+/** Something that lives in a region, and is made for one of a certain size. */
+interface Place {
+  readonly region: Region
+}
+
+/** How places of one kind are made: their class. */
+interface PlaceKind<P extends Place> {
+  new (region: Region, capacity: number, codec: Codec): P
+  regionBytes(capacity: number): number
+}
+
+/** Places that are kept for whoever is next. Of more than these, the memory goes to whoever asks for some, for whatever. */
+const KEPT_PLACES = 4
+
+/** Places of one size, which connections use in turn: the one that was given back last is the next one, so that few pages are touched. */
+export class Places<P extends Place> {
+  private readonly idle: P[] = []
+
+  constructor(
+    private readonly codec: Codec,
+    private readonly kind: PlaceKind<P>,
+    private readonly capacity: number,
+  ) {}
+
+  /** One that is nobody's. Its bytes are those of its last user. */
+  take(): P {
+    return this.idle.pop() ?? new this.kind(this.codec.region(this.kind.regionBytes(this.capacity)), this.capacity, this.codec)
+  }
+
+  /** The system neither reads into it nor writes from it, and nothing refers to it any more. */
+  giveBack(place: P): void {
+    if (this.idle.length < KEPT_PLACES && this.codec.hasUsers) this.idle.push(place)
+    else place.region.release()
+  }
+
+  /** Nobody is left who may need one. */
+  clear(): void {
+    for (const place of this.idle.splice(0)) place.region.release()
+  }
+}
+
 /** Rounds up to what {@link Region.carve} will take. */
 export function align(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
@@ -212,6 +283,8 @@ export class Codec {
   }
 
   private readonly memories: CodecMemory[] = []
+  private readonly kinds = new Map<PlaceKind<Place>, Map<number, Places<Place>>>()
+  private users = 0
   private compiled: WebAssembly.Module | null = null
   private compiledDeflate: WebAssembly.Module | null = null
   private readonly giveBack = (region: Region): void => {
@@ -220,6 +293,8 @@ export class Codec {
   }
   /** Regions that became garbage without having been released. */
   private readonly forgotten = new FinalizationRegistry<Extent>((extent) => this.reclaim(extent))
+  /** Users that became garbage without having quit. */
+  private readonly forgottenUsers = new FinalizationRegistry<null>(() => this.onQuit())
 
   /**
    * @param source the compiled module, or a function that gives the binary as text (called on first use)
@@ -275,26 +350,60 @@ export class Codec {
     return this.regionIn((memory) => memory.takeBesideTables(align(bytes)), align(bytes), TABLES_BYTES)
   }
 
+  /** `user` is there, and may need a place now and then. */
+  join(user: object): void {
+    this.users++
+    this.forgottenUsers.register(user, null, user)
+  }
+
+  /** Somebody may need a place that is kept. */
+  get hasUsers(): boolean {
+    return this.users > 0
+  }
+
+  /** It is gone, and has given back what it had. Nothing is kept for nobody. */
+  quit(user: object): void {
+    if (this.forgottenUsers.unregister(user)) this.onQuit()
+  }
+
+  private onQuit(): void {
+    this.users--
+    if (this.users > 0) return
+    for (const sizes of this.kinds.values()) for (const places of sizes.values()) places.clear()
+  }
+
+  /** The places of one kind and capacity that this thread's connections share. */
+  places<P extends Place>(kind: PlaceKind<P>, capacity: number): Places<P> {
+    let sizes = this.kinds.get(kind)
+    if (sizes === undefined) this.kinds.set(kind, (sizes = new Map()))
+    let places = sizes.get(capacity) as Places<P> | undefined
+    if (places === undefined) sizes.set(capacity, (places = new Places(this, kind, capacity)))
+    return places
+  }
+
   /** @param besides bytes that a fresh memory must have room for beside the region */
   private regionIn(take: (memory: CodecMemory) => number, size: number, besides = 0): Region {
     for (const memory of this.memories) {
       const start = take(memory)
-      if (start !== 0) return this.watched({ memory, start, bytes: size })
+      if (start !== 0) return this.watched(memory, start, size)
     }
     const usual = this.memories.length === 0 ? Math.min(FIRST_MEMORY_PAGES, this.memoryPages) : this.memoryPages
     const pages = Math.max(usual, Math.ceil((size + besides + FIRST_REGION) / PAGE))
     const memory = new CodecMemory(this.module, new WebAssembly.Memory({ initial: pages, maximum: pages }), this.compileDeflate)
     this.memories.push(memory)
-    return this.watched({ memory, start: take(memory), bytes: size })
+    return this.watched(memory, take(memory), size)
   }
 
-  private watched(extent: Extent): Region {
-    const region = new Region(extent.memory, extent.start, extent.bytes, this.giveBack)
-    this.forgotten.register(region, extent, region)
+  private watched(memory: CodecMemory, start: number, bytes: number): Region {
+    const annex = { start: 0, bytes: 0 }
+    const region = new Region(memory, start, bytes, this.giveBack, annex)
+    this.forgotten.register(region, { memory, start, bytes, annex }, region)
     return region
   }
 
-  private reclaim({ memory, start, bytes }: Extent): void {
+  private reclaim({ memory, start, bytes, annex }: Extent): void {
+    if (annex.start !== 0) memory.give(annex.start, annex.bytes)
+    annex.start = 0
     memory.give(start, bytes)
     // The last memory is kept: the next connection is likely, and instantiation costs up to 0.6 ms.
     if (memory.isEmpty && this.memories.length > 1) this.memories.splice(this.memories.indexOf(memory), 1)

@@ -20,6 +20,12 @@ export class TextCutter {
 
   constructor(private readonly decoding: TextDecoding) {}
 
+  /** Lets go of what is decoded. */
+  clear(): void {
+    this.block = ''
+    this.end = 0
+  }
+
   /**
    * UTF-8 that the codec has validated.
    *

@@ -16,6 +16,7 @@ export class TunnelTransport implements Transport, TransportHandler, InboxSource
   }
 
   readonly targetCount = 1
+  readonly asksForTargets = true
   private readonly inbox = new Inbox(this)
   private handler: TransportHandler | null = null
   private readonly buffers: readonly Uint8Array[]

@@ -22,7 +22,7 @@ import type { Forwarding, Transport } from '../transport/transport.ts'
 import { Alarm } from './alarm.ts'
 import { BodyDecoder, codingOf, decodeBody } from './content-coding.ts'
 import { SEND_OPTIONS, type SendOptions } from './options.ts'
-import { RequestBody } from './request-body.ts'
+import { RequestBody, streamOf } from './request-body.ts'
 import { abandonedRequest, type Outcome, REFUSED, unauthenticated, undecodableBody, unexpectedData, unusableResponse } from './rest-errors.ts'
 import { checkRequest, type SendableRequest } from './sendable.ts'
 import type { Abortable, Signals } from './signals.ts'
@@ -178,7 +178,7 @@ export class Exchange implements Abortable, Timed {
     if (decompress) {
       const asking = askCompressed(given)
       first = asking.bytes
-      stream ??= asking.body
+      if (asking.body !== null) stream = streamOf(asking.body)
     }
     const head = forwarding === undefined ? first : forwarding.forward(first, request.method)
     const isOther = reader !== this.host.reader

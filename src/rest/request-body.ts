@@ -8,6 +8,15 @@ import { REFUSED } from './rest-errors.ts'
 
 type Source = AsyncIterator<BytesInit | string>
 
+/** A body that is all there, sent from where it lies. */
+export function streamOf(body: Uint8Array): RequestStream {
+  return { source: once(body), length: body.length }
+}
+
+async function* once(body: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield body
+}
+
 /** Sends head and body; one write at a time, the next piece is asked for when the last one has left. */
 export class RequestBody {
   private abandoned = false

@@ -6,18 +6,22 @@ import type { Address, DialOptions, Transport } from './transport.ts'
 
 /** The attempt, as the code that makes the connection sees it. */
 export class Attempt {
-  private readonly abort = new AbortController()
+  private abort: AbortController | null = null
   private close: (() => void) | null = null
+  /** Nobody waits for it any more. */
+  isAbandoned = false
 
-  /** Aborted when the attempt is abandoned. */
+  /** Aborted when the attempt is abandoned. Made for those who ask. */
   get signal(): AbortSignal {
+    this.abort ??= new AbortController()
+    if (this.isAbandoned) this.abort.abort()
     return this.abort.signal
   }
 
   /** The attempt has opened something, which `close` closes when the attempt is abandoned: at once, if it has been. Replaces what it held before. */
   hold(close: () => void): void {
     this.close = close
-    if (this.signal.aborted) close()
+    if (this.isAbandoned) close()
   }
 
   /** The attempt has failed: closes what it holds. */
@@ -26,7 +30,8 @@ export class Attempt {
   }
 
   giveUp(): void {
-    this.abort.abort()
+    this.isAbandoned = true
+    this.abort?.abort()
     this.discard()
   }
 }

@@ -8,6 +8,9 @@
 
 import type { TransportHandler } from './transport.ts'
 
+/** So many bytes are copied by a loop: a view for them would cost more, and is garbage. */
+const FEW = 256
+
 /** The runtime's side of an inbox. */
 export interface InboxSource {
   /** The user wants more, and nothing waits: read on. May fill, end or close the inbox from inside. */
@@ -18,6 +21,8 @@ export interface InboxSource {
 export class Inbox {
   private handler: TransportHandler | null = null
   private targets: readonly Uint8Array[] = []
+  /** The user gives its targets when they are needed. */
+  private isLight = false
   /** The target that is filled next. */
   private filling = 0
   /** Bytes in the target before that one, not delivered yet. */
@@ -63,7 +68,12 @@ export class Inbox {
 
   /** Where the next bytes go when no other bytes wait; null before `start`. */
   get target(): Uint8Array | null {
-    return this.targets[this.filling] ?? null
+    return this.handler === null ? null : this.targetAt(this.filling)
+  }
+
+  /** Asking for {@link Inbox.target} takes memory: quiet connections read elsewhere first, and {@link Inbox.pass} the bytes on. */
+  get isThrifty(): boolean {
+    return this.isLight
   }
 
   /** The user has been notified of the peer's end. */
@@ -76,6 +86,7 @@ export class Inbox {
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
     this.handler = handler
     this.targets = targets
+    this.isLight = handler.giveTarget !== undefined
     if (this.isClosed) queueMicrotask(() => this.settle())
   }
 
@@ -119,22 +130,23 @@ export class Inbox {
     if (this.isAsked) this.answer()
   }
 
-  /** Bytes that belong to the runtime again when this returns: bytes that the user does not ask for at once are copied. */
-  pass(bytes: Uint8Array): void {
+  /** `length` bytes that belong to the runtime again when this returns: bytes that the user does not ask for at once are copied. */
+  pass(bytes: Uint8Array, length: number = bytes.length): void {
     if (this.isDropped) return
     let used = 0
     if (this.wantsMore && !this.isAnswering && this.handler !== null) {
       this.isAnswering = true
-      while (this.isAsked && used < bytes.length) {
-        const target = this.targets[this.filling] as Uint8Array
-        const part = used === 0 && bytes.length <= target.length ? bytes : bytes.subarray(used, used + target.length)
-        target.set(part)
-        used += part.length
-        this.deliver(part.length)
+      while (this.isAsked && used < length) {
+        const target = this.targetAt(this.filling)
+        const part = Math.min(length - used, target.length)
+        if (part <= FEW) for (let i = 0; i < part; i++) target[i] = bytes[used + i] as number
+        else target.set(part === bytes.length ? bytes : bytes.subarray(used, used + part))
+        used += part
+        this.deliver(part)
       }
       this.isAnswering = false
     }
-    if (used < bytes.length && !this.isDropped) this.spill.push(bytes.slice(used))
+    if (used < length && !this.isDropped) this.spill.push(bytes.slice(used, length))
     if (this.isAsked || this.isClosed) this.answer()
   }
 
@@ -170,7 +182,7 @@ export class Inbox {
         this.ahead = 0
         this.isAsked = false
         this.handler.onRead((this.filling === 0 ? this.targets.length : this.filling) - 1, length)
-      } else if (this.spill.length !== 0) this.deliver(this.takeSpill(this.targets[this.filling] as Uint8Array))
+      } else if (this.spill.length !== 0) this.deliver(this.takeSpill(this.targetAt(this.filling)))
       else if (this.hasEnd) {
         if (this.isEndDelivered) break
         this.isAsked = false
@@ -185,6 +197,10 @@ export class Inbox {
     }
     this.isAnswering = false
     if (this.isClosed) this.settle()
+  }
+
+  private targetAt(index: number): Uint8Array {
+    return this.isLight ? (this.handler as Required<TransportHandler>).giveTarget(index) : (this.targets[index] as Uint8Array)
   }
 
   /** So many bytes lie in the next target, and were asked for. */

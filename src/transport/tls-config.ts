@@ -14,6 +14,11 @@ export interface TlsConfig {
   readonly serverName?: string | undefined
   /** Oldest version to speak. Default `'1.2'`. */
   readonly minVersion?: '1.2' | '1.3' | undefined
+  /**
+   * On Node, a pool that heals or renews and the `sessions` of a WebSocket resume TLS sessions (RFC 8446 section 2.2), which saves a certificate's way and check,
+   * and lets the server see that the connections are of one client. False: each connection is a new one to it. Default true.
+   */
+  readonly resumeSessions?: boolean | undefined
   /** DANGEROUS: accept any certificate from anyone. For tests only: anyone on the path can read and change everything. */
   readonly dangerNoVerify?: boolean | undefined
 }

@@ -16,10 +16,11 @@ export interface TlsSettings {
   /** Name for SNI and verification; null when it is the host that is connected to. */
   readonly serverName: string | null
   readonly minVersion: '1.2' | '1.3'
+  readonly resumeSessions: boolean
   readonly dangerNoVerify: boolean
 }
 
-const TLS_NAMES = ['ca', 'cert', 'key', 'alpnProtocols', 'serverName', 'minVersion', 'dangerNoVerify']
+const TLS_NAMES = ['ca', 'cert', 'key', 'alpnProtocols', 'serverName', 'minVersion', 'resumeSessions', 'dangerNoVerify']
 
 /** A name that may go into SNI or be an IP address: no port, no brackets, no scheme, no spaces. */
 const NAME = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|[0-9A-Fa-f:.]{2,45})$/
@@ -45,17 +46,20 @@ export function checkTlsConfig(config: TlsConfig | undefined): TlsSettings {
   for (const name in config) {
     if (config[name as keyof TlsConfig] !== undefined && !TLS_NAMES.includes(name)) throw invalid(unknownOption(name, 'tls.', TLS_NAMES).message)
   }
-  const { ca, cert, key, alpnProtocols, serverName, minVersion = '1.2', dangerNoVerify = false } = config ?? {}
+  const { ca, cert, key, alpnProtocols, serverName, minVersion = '1.2', resumeSessions = true, dangerNoVerify = false } = config ?? {}
   if (minVersion !== '1.2' && minVersion !== '1.3') {
     throw invalid(`tls.minVersion must be '1.2' or '1.3', but is ${nameChoice(minVersion)}`)
   }
-  if (typeof dangerNoVerify !== 'boolean') throw invalid(`tls.dangerNoVerify must be true or false, but is ${nameValue(dangerNoVerify)}`)
+  for (const [name, value] of Object.entries({ resumeSessions, dangerNoVerify })) {
+    if (typeof value !== 'boolean') throw invalid(`tls.${name} must be true or false, but is ${nameValue(value)}`)
+  }
   return {
     ca: checkAuthorities(ca),
     identity: checkIdentity(cert, key),
     alpnProtocols: checkProtocols(alpnProtocols),
     serverName: checkServerName(serverName),
     minVersion,
+    resumeSessions,
     dangerNoVerify,
   }
 }

@@ -25,6 +25,11 @@ export type WriteProgress = 'nothing' | 'partly' | 'fully'
 export interface TransportHandler {
   /** `length` bytes (at least 1) lie at the beginning of `targets[index]`. May be called from inside `resume`. */
   onRead(index: number, length: number): void
+  /**
+   * Where the next bytes go, as target `index`: memory that stays theirs until they are delivered, or to the end. Whoever has it is given its targets at the
+   * last moment, by a transport that {@link Transport.asksForTargets}; others fill those of `start`.
+   */
+  giveTarget?(index: number): Uint8Array
   /** The peer will send no more (FIN, or TLS close_notify); everything before was delivered. May be called from inside `resume`. */
   onEnd(): void
   /** The write that returned false is done: its memory is free again. */
@@ -48,6 +53,11 @@ export interface Forwarding {
 export interface Transport {
   /** The least number of read targets: 2 when its runtime may read ahead into the next one. It fills all given targets in turn. */
   readonly targetCount: 1 | 2
+  /**
+   * It asks its handler for each target when bytes are there for it, or a read into it begins. So a connection that is quiet needs no memory. Default false:
+   * it keeps to the targets that `start` was given.
+   */
+  readonly asksForTargets?: boolean | undefined
   /** How much of the last `write` has left; still valid once the connection is gone. */
   readonly lastWrite: WriteProgress
   /** It is TLS already: bytes that are written to it are encrypted, for {@link Transport.serverName}. */

@@ -80,6 +80,11 @@ export class Closing {
     return { code, reason, wasClean: this.received !== null && this.sent && this.reason === null, error: this.reason }
   }
 
+  /** Nothing changes how it ended any more. */
+  get isOver(): boolean {
+    return this.isFinal
+  }
+
   /** Why it failed; null before a failure, and after a close. */
   get error(): Error | null {
     return this.reason

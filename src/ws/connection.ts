@@ -1,6 +1,6 @@
 /** The ground under a WebSocket: one region of linear memory, its reader and sender, and the transport that fills and drains them. */
 
-import type { Region } from '../codec/memory.ts'
+import type { Codec, Places, Region } from '../codec/memory.ts'
 import { FrameReader } from '../codec/ws/frame-reader.ts'
 import { FrameWriter } from '../codec/ws/frame-writer.ts'
 import type { Role } from '../codec/ws/limits.ts'
@@ -8,6 +8,7 @@ import type { MaskKeys } from '../codec/ws/mask-keys.ts'
 import { MessageDeflater } from '../codec/ws/message-deflater.ts'
 import { MessageInflater } from '../codec/ws/message-inflater.ts'
 import type { DeflateParameters, DeflateWishes } from '../codec/ws/permessage-deflate.ts'
+import { ReaderPlace, WriterPlace } from '../codec/ws/places.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -34,10 +35,11 @@ export class Connection implements TransportHandler {
   private lost: Error | null = null
   private isReleased = false
   private user: ConnectionUser
-  private readonly region: Region
-  /** Addresses of the read targets. */
-  private readonly targets: readonly number[]
-
+  private readonly codec: Codec
+  /** Memory of its own; null for a connection that has some only while it is busy. */
+  private readonly region: Region | null
+  /** Targets that bytes are expected in, a bit for each: their memory is the transport's. */
+  private awaited = 0
   constructor(
     runtime: Runtime,
     readonly transport: Transport,
@@ -48,27 +50,35 @@ export class Connection implements TransportHandler {
   ) {
     this.user = user
     const { codec } = runtime
-    const bytes = FrameReader.regionBytes(options.bufferCapacity) + FrameWriter.regionBytes(options.writeBufferCapacity)
-    const { deflate } = options
-    // What is inflated lies in the memory of what arrives. Until there is any, it is address space and costs nothing.
-    this.region = deflate === null ? codec.region(bytes) : codec.deflateRegion(bytes + deflateBytes(role, deflate.wishes))
-    this.reader = new FrameReader(codec, { role, ...options }, this.region)
-    const writer = new FrameWriter(codec, { role, writeBufferCapacity: options.writeBufferCapacity, maskKeys }, this.region)
+    this.codec = codec
+    const { bufferCapacity, inPlace, maxReadSize, writeBufferCapacity, deflate } = options
+    let readers: Region | Places<ReaderPlace>
+    let writers: Region | Places<WriterPlace>
+    if (transport.asksForTargets === true && deflate === null) {
+      this.region = null
+      codec.join(this)
+      readers = codec.places(ReaderPlace, bufferCapacity)
+      writers = codec.places(WriterPlace, writeBufferCapacity)
+    } else {
+      const bytes = FrameReader.regionBytes(bufferCapacity) + FrameWriter.regionBytes(writeBufferCapacity)
+      // What is inflated lies in the memory of what arrives. Until there is any, it is address space and costs nothing.
+      readers = writers = this.region = deflate === null ? codec.region(bytes) : codec.deflateRegion(bytes + deflateBytes(role, deflate.wishes))
+      // Until its last call, the transport may read into it and write from it.
+      this.region.lend()
+    }
+    this.reader = new FrameReader(codec, { role, ...options }, readers)
+    const writer = new FrameWriter(codec, { role, writeBufferCapacity, maskKeys }, writers)
     this.sender = new Sender(writer, transport, options.maxMessageSize, options.maxBufferedAmount)
     const { targetCount } = transport
-    const { bufferCapacity, inPlace, maxReadSize } = options
     // A transport with one target gets all the remaining room: some runtimes deliver chunks of 512 KiB.
     const size = targetCount === 1 ? bufferCapacity - inPlace : maxReadSize
-    const targets = this.reader.targets(targetCount, size, inPlace)
-    this.targets = targets.map((target) => target.byteOffset)
-    // Until its last call, the transport may read into it and write from it.
-    this.region.lend()
-    transport.start(this, targets)
+    transport.start(this, this.reader.targets(targetCount, size, inPlace))
   }
 
   /** Hands the connection on. `user` is notified of everything from now on, and of a loss that happened when its predecessor was done already. */
   handTo(user: ConnectionUser): void {
     this.user = user
+    this.leave()
     if (!this.isClosed) return
     queueMicrotask(() => {
       if (this.user === user) user.onClosed(this.lost)
@@ -80,15 +90,22 @@ export class Connection implements TransportHandler {
     const { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits } = parameters
     const ofServer = { windowBits: serverMaxWindowBits, noContextTakeover: serverNoContextTakeover }
     const ofClient = { windowBits: clientMaxWindowBits, noContextTakeover: clientNoContextTakeover }
-    this.reader.inflateMessages(this.region, role === 'client' ? ofServer : ofClient)
-    this.sender.writer.deflateMessages(this.region, role === 'client' ? ofClient : ofServer)
+    const region = this.region as Region
+    this.reader.inflateMessages(region, role === 'client' ? ofServer : ofClient)
+    this.sender.writer.deflateMessages(region, role === 'client' ? ofClient : ofServer)
     this.sender.compressFrom(threshold)
   }
 
   /** The reader is drained and may be filled again. */
   resume(): void {
     this.reader.makeWay()
+    this.leave()
     this.transport.resume()
+  }
+
+  /** Memory that nothing is left in is others'. */
+  private leave(): void {
+    if (this.awaited === 0) this.reader.leave()
   }
 
   /**
@@ -96,15 +113,23 @@ export class Connection implements TransportHandler {
    * A second call does nothing.
    */
   release(): void {
+    if (this.isReleased) return
     this.isReleased = true
     this.reader.retire()
     this.sender.writer.release()
-    this.region.release()
+    this.region?.release()
+    if (this.isClosed) this.vacate()
+  }
+
+  giveTarget(index: number): Uint8Array {
+    this.awaited |= 1 << index
+    return this.reader.targetAt(index)
   }
 
   onRead(index: number, length: number): void {
+    this.awaited &= ~(1 << index)
     if (this.isReleased) return
-    this.reader.commit(this.targets[index] as number, length)
+    this.reader.fill(index, length)
     this.user.onBytes()
   }
 
@@ -125,8 +150,17 @@ export class Connection implements TransportHandler {
   onClosed(error: Error | null): void {
     this.isClosed = true
     this.lost = error
+    const wasReleased = this.isReleased
     this.user.onClosed(error)
-    this.region.endLoan()
+    this.region?.endLoan()
+    if (wasReleased) this.vacate()
+  }
+
+  /** Neither the transport nor the user needs the memory any more. */
+  private vacate(): void {
+    this.reader.vacate()
+    this.sender.writer.vacate()
+    this.codec.quit(this)
   }
 }
 

@@ -228,8 +228,15 @@ export const ACCEPT_OPTIONS: Family<AcceptOptions> = {
   signal,
 }
 
+const STREAM_OPTION_NAMES = Object.keys(STREAM_OPTIONS) as (keyof StreamOptions)[]
+
 /** Fills in the defaults of options that were read. Throws `InvalidOption` for those that do not go together. */
 export function resolveOptions(options: StreamOptions): ResolvedOptions {
+  // Most connections have none of these, and share the defaults.
+  return STREAM_OPTION_NAMES.every((name) => options[name] === undefined) ? DEFAULTS : resolve(options)
+}
+
+function resolve(options: StreamOptions): ResolvedOptions {
   const all = withDefaults(STREAM_OPTIONS, options) as Required<StreamOptions>
   const { bufferCapacity, heartbeat } = all
   const maxReadSize = checkInteger(
@@ -264,3 +271,5 @@ function resolveDeflate(given: boolean | DeflateOptions): ResolvedDeflate | null
   const { threshold, ...wishes } = withDefaults(DEFLATE_OPTIONS, given === true ? {} : given) as Required<DeflateOptions>
   return { wishes, threshold }
 }
+
+const DEFAULTS: ResolvedOptions = resolve({})

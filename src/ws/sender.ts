@@ -81,13 +81,13 @@ export class Sender {
     if (typeof text !== 'string') textOf('text', text)
     // Three bytes at most for each UTF-16 unit: mostly there is no need to count.
     if (text.length * 3 <= this.plainLimit && this.overflow.isEmpty && this.writer.encodeText(text)) return this.frameEncoded()
-    return this.send('text', UTF8.encode(text))
+    return this.send('text', this.encoded(text))
   }
 
   /** @param compress whether it is compressed, where that was agreed on; undefined leaves it to its length */
   textWith(text: string, compress: boolean | undefined): undefined | Promise<void> {
     if (compress === undefined) return this.text(text)
-    return this.send('text', UTF8.encode(textOf('text', text)), compress)
+    return this.send('text', this.encoded(textOf('text', text)), compress)
   }
 
   binary(bytes: BytesInit): undefined | Promise<void> {
@@ -206,6 +206,11 @@ export class Sender {
     }
     // From half a buffer on, the caller should wait.
     return writer.room < half ? this.backlog() : undefined
+  }
+
+  /** UTF-8 of a text: where it certainly finds room it lies in the stage, as it is used at once. */
+  private encoded(text: string): Uint8Array {
+    return (this.overflow.isEmpty ? this.writer.stageText(text) : null) ?? UTF8.encode(text)
   }
 
   /** A message that is compressed, or that the write buffer has no room for now, or ever. */

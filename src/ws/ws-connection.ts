@@ -2,7 +2,7 @@
 
 import { OPCODE_CLOSE, OPCODE_PING } from '../../assembly/abi.ts'
 import { isThenable } from '../callback.ts'
-import type { Fields } from '../codec/http/fields.ts'
+import { type Fields, packFields, unpackFields } from '../codec/http/fields.ts'
 import type { BytesInit } from '../codec/inputs.ts'
 import type { FrameReader } from '../codec/ws/frame-reader.ts'
 import { closePayload } from '../codec/ws/frame-writer.ts'
@@ -68,11 +68,11 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   readonly protocol: string
   /** Agreed extensions, as the server named them, `''` for none: `permessage-deflate; server_max_window_bits=12`. */
   readonly extensions: string
-  /** Client: fields of the server's response, in order. */
-  readonly headers: Fields
   /** Server: the client's opening request; null on a client. */
   readonly request: UpgradeRequest | null
 
+  /** Packed until somebody asks. */
+  #headers: Fields | string
   readonly #connection: Connection
   readonly #reader: FrameReader
   /** Where messages are taken from: the parked ones, then the reader. */
@@ -81,8 +81,9 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   readonly #options: ResolvedOptions
   readonly #runtime: Runtime
   readonly #closing: Closing
-  readonly #ending: Promise<CloseInfo>
-  #resolveEnding!: (info: CloseInfo) => void
+  /** Made for those who wait for it. */
+  #ending: Promise<CloseInfo> | null = null
+  #resolveEnding: ((info: CloseInfo) => void) | null = null
   #waiter: Waiter | null = null
   #parked: ParkedMessages | null = null
   /** A `recv` is under way. */
@@ -91,13 +92,28 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   #looping = false
   #closeTimer: unknown = null
   #pacemaker: Pacemaker | null = null
-  readonly #owedPongs = new OwedPongs()
+  #owedPongs: OwedPongs | null = null
   /** What the connection calls. No methods of the stream itself: a user's class may have its own of these names. */
-  readonly #events: ConnectionUser = {
-    onBytes: () => this.#onBytes(),
-    onEnd: () => this.#act(this.#closing.onEnd(this.#reader.isMidMessage)),
-    onWritten: () => this.#onWritten(),
-    onClosed: (error) => this.#act(this.#closing.onLost(error)),
+  static readonly #Events = class implements ConnectionUser {
+    constructor(private readonly it: WsConnection) {}
+
+    onBytes(): void {
+      this.it.#onBytes()
+    }
+
+    onEnd(): void {
+      const { it } = this
+      it.#act(it.#closing.onEnd(it.#reader.isMidMessage))
+    }
+
+    onWritten(): void {
+      this.it.#onWritten()
+    }
+
+    onClosed(error: Error | null): void {
+      const { it } = this
+      it.#act(it.#closing.onLost(error))
+    }
   }
 
   /** For the static methods, and for classes that are derived from this one. */
@@ -111,18 +127,21 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     this.#options = made.options
     this.protocol = made.protocol
     this.extensions = made.extensions
-    this.headers = made.headers
+    this.#headers = packFields(made.headers)
     this.request = made.request
     this.#closing = new Closing(made.request !== null, endsQuietly)
-    this.#ending = new Promise((resolve) => {
-      this.#resolveEnding = resolve
-    })
-    this.#connection.handTo(this.#events)
+    this.#connection.handTo(new WsConnection.#Events(this))
     const { heartbeat, dataTimeout } = made.options
     if (heartbeat !== null || dataTimeout > 0) {
       const giveUp = (error: TransportError): void => this.#act(this.#closing.onGivenUp(error))
       this.#pacemaker = new Pacemaker(runtime.clock, this.#connection.sender, this.#closing, made.options, giveUp)
     }
+  }
+
+  /** Client: fields of the server's response, in order. */
+  get headers(): Fields {
+    if (typeof this.#headers === 'string') this.#headers = unpackFields(this.#headers)
+    return this.#headers
   }
 
   /** Where the connection stands. */
@@ -137,7 +156,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
    */
   get closed(): Promise<CloseInfo> {
     if (this.#closing.readyState === 'open' && this.#waiter === null && !this.#reader.isHeld) this.#readAhead()
-    return this.#ending
+    return this.#whenEnded()
   }
 
   /** Bytes, frame headers included, that were accepted and have not left. */
@@ -314,7 +333,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     // Throws before anything has changed.
     if (this.#closing.readyState === 'open') closePayload(code, reason)
     this.#act(this.#closing.onClose({ code, reason }))
-    return this.#ending
+    return this.#whenEnded()
   }
 
   /** Cuts the connection at once, without a close frame. Pending calls end; {@link WsConnection.closed} resolves with 1006 and no error. */
@@ -389,10 +408,13 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
       this.#connection.resume()
       return
     }
+    if (closing.drops) {
+      this.#drop()
+      return
+    }
     const ready = reader.poll()
     this.#pacemaker?.onBytes(reader.sawData)
-    if (closing.drops) this.#drop()
-    else if (!ready) this.#pull()
+    if (!ready) this.#pull()
     else if (this.#waiter !== null) this.#wake(this.#waiter)
     else this.#readAhead()
   }
@@ -400,8 +422,17 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   #onWritten(): void {
     if (this.#closing.readyState === 'closing') this.#startCloseTimer()
     if (this.#closing.readyState !== 'open') return
-    for (const pong of this.#owedPongs.take()) this.#connection.sender.ownPong(pong)
+    for (const pong of this.#owedPongs?.take() ?? []) this.#connection.sender.ownPong(pong)
     this.#pacemaker?.onWritten()
+  }
+
+  #whenEnded(): Promise<CloseInfo> {
+    this.#ending ??= this.#closing.isOver
+      ? Promise.resolve(this.#closing.info)
+      : new Promise((resolve) => {
+          this.#resolveEnding = resolve
+        })
+    return this.#ending
   }
 
   /** Executes the actions of the closing handshake. */
@@ -458,7 +489,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     if (kind === OPCODE_CLOSE) {
       this.#act(this.#closing.onCloseFrame({ code: message.status, reason: message.text }))
     } else if (kind === OPCODE_PING && (message.flags & ANSWERED) === 0 && this.#options.autoPong && this.#closing.readyState === 'open') {
-      if (this.#connection.sender.isBlocked) this.#owedPongs.add(message.bytes)
+      if (this.#connection.sender.isBlocked) (this.#owedPongs ??= new OwedPongs()).add(message.bytes)
       else this.#connection.sender.ownPong(message.bytes)
     }
     return message
@@ -531,9 +562,8 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     const reader = this.#reader
     this.#parked?.clear()
     this.#unpark()
-    for (let message = reader.next(); message !== null; message = reader.next()) {
-      if ((message.flags & 15) === OPCODE_CLOSE) this.#control(message)
-    }
+    const close = reader.dropToClose()
+    if (close !== null) this.#control(close)
     if (this.#closing.readyState === 'closed') this.#settle()
     else if (reader.error !== null) this.#decide()
     else this.#connection.resume()
@@ -577,7 +607,7 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     const closing = this.#closing
     const reader = this.#reader
     this.#stopTimers()
-    this.#resolveEnding(closing.info)
+    this.#resolveEnding?.(closing.info)
     // Messages that arrived before the end may still be taken, and one may be in use; without any, the memory goes back now.
     if (closing.drops || !(reader.isHeld || reader.poll())) this.#free()
     if (waiter === null) return

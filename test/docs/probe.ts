@@ -56,6 +56,7 @@ export async function probe(nexus: typeof Nexus, { memoryPair }: typeof Testing,
     '`tls.alpnProtocols`': await https({ tls: { alpnProtocols: ['http/1.1'] } }),
     "`tls.minVersion: '1.2'`": await https({ tls: { minVersion: '1.2' } }),
     "`tls.minVersion: '1.3'`": await https({ tls: { minVersion: '1.3' } }),
+    '`tls.resumeSessions: false`': await https({ tls: { resumeSessions: false } }),
     '`tls.dangerNoVerify`': await https({ tls: { dangerNoVerify: true } }),
     '`connectWith`, a `wss:` URL over a plain connection of any kind': await isTaken(
       // The other end says nothing.

@@ -22,7 +22,7 @@ export function makeCodec(): Codec {
   )
 }
 
-const codec = makeCodec()
+const shared = makeCodec()
 
 const TAIL = Buffer.from([0, 0, 0xff, 0xff])
 
@@ -52,20 +52,18 @@ function after(dictionary: Buffer): ZlibOptions {
 export interface Ends {
   readonly reader: FrameReader
   readonly writer: FrameWriter
+  /** Where the memory for inflating begins. */
+  readonly inflating: number
 }
 
 /** A reader of compressed messages, and a writer of them, in one region. */
-export function deflatedEnds(windowBits = 15, noContextTakeover = false, options: FrameReaderOptions = {}): Ends {
+export function deflatedEnds(windowBits = 15, noContextTakeover = false, options: FrameReaderOptions = {}, codec: Codec = shared): Ends {
   const { bufferCapacity = 65_536, role = 'client' } = options
-  const region = codec.deflateRegion(
-    FrameReader.regionBytes(bufferCapacity) +
-      FrameWriter.regionBytes(65_536) +
-      MessageInflater.regionBytes(windowBits) +
-      MessageDeflater.regionBytes(windowBits),
-  )
+  const plain = FrameReader.regionBytes(bufferCapacity) + FrameWriter.regionBytes(65_536)
+  const region = codec.deflateRegion(plain + MessageInflater.regionBytes(windowBits) + MessageDeflater.regionBytes(windowBits))
   const reader = new FrameReader(codec, { ...options, bufferCapacity }, region)
   const writer = new FrameWriter(codec, { role }, region)
   reader.inflateMessages(region, { windowBits, noContextTakeover })
   writer.deflateMessages(region, { windowBits, noContextTakeover })
-  return { reader, writer }
+  return { reader, writer, inflating: region.start + plain }
 }

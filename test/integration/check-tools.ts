@@ -2,6 +2,7 @@
 
 import type * as Nexus from '../../src/entry/node.ts'
 import type * as Faces from '../../src/entry/node-websocket.ts'
+import type { WebSocket as OfWs } from '../../src/entry/node-ws.ts'
 import { hex, ok } from './assert.ts'
 
 /** Where the peers are. Plain data, so that it can be handed to another process. */
@@ -41,8 +42,8 @@ export interface Environment {
 
 /** What a check works with. */
 export interface Context {
-  /** The main entry and, for the checks of it, the `WebSocket` of browsers. */
-  readonly nexus: typeof Nexus & Partial<Pick<typeof Faces, 'WebSocket'>>
+  /** The main entry and, for the checks of them, the `WebSocket` of browsers and that of npm `ws`. */
+  readonly nexus: typeof Nexus & Partial<Pick<typeof Faces, 'WebSocket'>> & { readonly OfWs?: typeof OfWs }
   readonly env: Environment
 }
 

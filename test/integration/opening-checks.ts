@@ -81,13 +81,13 @@ for (const [path, code, status] of [
   ['no-connection', 'MissingConnection', 101],
   ['extension', 'UnexpectedExtension', 101],
   ['protocol', 'UnexpectedProtocol', 101],
-  ['banner', 'MalformedHttp', undefined],
-  ['bare-lf', 'MalformedHttp', undefined],
-  ['many-headers', 'TooManyHeaders', undefined],
-  ['huge-head', 'HeadTooLarge', undefined],
-  ['end', 'ClosedDuringHandshake', undefined],
-  ['half-head-end', 'ClosedDuringHandshake', undefined],
-  ['reset-early', 'ClosedDuringHandshake', undefined],
+  ['banner', 'MalformedHttp', null],
+  ['bare-lf', 'MalformedHttp', null],
+  ['many-headers', 'TooManyHeaders', null],
+  ['huge-head', 'HeadTooLarge', null],
+  ['end', 'ClosedDuringHandshake', null],
+  ['half-head-end', 'ClosedDuringHandshake', null],
+  ['reset-early', 'ClosedDuringHandshake', null],
 ] as const) {
   check(`the answer ${path} fails the handshake with ${code}`, async (context) => {
     const error = await fails(open(context, `${context.env.raw}/${path}`), 'HandshakeError', code)

@@ -15,7 +15,7 @@ export const serviceOptions: Nexus.AcceptOptions = {
     if (path === '/teapot') {
       return { accept: false, status: 418, reason: 'I am a teapot', headers: { 'X-Why': 'short and stout' }, body: 'no coffee here\n' }
     }
-    if (path === '/forbidden' && header('authorization') === undefined) return { accept: false, status: 403, body: 'who are you?' }
+    if (path === '/forbidden' && header('authorization') === null) return { accept: false, status: 403, body: 'who are you?' }
     if (path === '/choose') return { accept: true, protocol: 'v1.feed', headers: { 'X-Chosen': 'yes' } }
     return { accept: true }
   },

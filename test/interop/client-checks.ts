@@ -123,6 +123,32 @@ export const clientChecks: Readonly<Record<string, (context: InteropContext) => 
     await fails(() => ws.sendText('x'), 'UsageError', 'NotOpen')
   },
 
+  async 'compressed messages: every takeover, with windows of 9, 12 and 15 bits, whole and in fragments'(context) {
+    // Over TCP the server does not compress: the connection goes on without.
+    const compresses = context.base.startsWith('wss:')
+    const texts = [16, 1_000, 20_000, 131_072].map((size) => 'a€𝄞é{"price":67123.45}'.repeat(size).slice(0, size))
+    for (const serverNoContextTakeover of [false, true]) {
+      for (const clientNoContextTakeover of [false, true]) {
+        for (const bits of [9, 12, 15]) {
+          const takeover = { serverNoContextTakeover, clientNoContextTakeover, threshold: 0 }
+          const perMessageDeflate = { ...takeover, serverMaxWindowBits: bits, clientMaxWindowBits: bits }
+          for (const path of ['/echo', '/fragments?size=9000']) {
+            const ws = await open(context, path, { perMessageDeflate })
+            equal(ws.extensions.split(';')[0], compresses ? 'permessage-deflate' : '')
+            for (const text of texts) {
+              ws.sendText(text)
+              const message = await ws.recv()
+              ok(message?.text === text, `${text.length} characters come back`)
+              equal(message.wireLength < message.length, compresses && text.length > 16, `${message.length} bytes came as ${message.wireLength}`)
+            }
+            await echo(ws, randomBytes(100_000))
+            await clean(ws)
+          }
+        }
+      }
+    }
+  },
+
   async 'a subprotocol'(context) {
     const ws = await open(context, '/protocol', { protocols: ['v3.feed', 'v2.feed'] })
     equal([ws.protocol, (await ws.recv())?.text], ['v2.feed', 'v2.feed'])

@@ -6,6 +6,10 @@ import { equal, ok, randomBytes, sameBytes } from '../integration/assert.ts'
 export interface NativeContext {
   /** Our server. */
   readonly base: string
+  /** What its handshake agrees on with the client, without its parameters: `permessage-deflate`, or nothing. */
+  readonly extensions: string
+  /** The class of the client. Default: the global one. */
+  readonly WebSocket?: typeof WebSocket
 }
 
 /** The global WebSocket with promises. */
@@ -15,11 +19,7 @@ class Client {
   private readonly received: (string | ArrayBuffer)[] = []
   private wake: (() => void) | null = null
 
-  constructor(
-    url: string,
-    protocols: string[] = [],
-    readonly socket: WebSocket = new WebSocket(url, protocols),
-  ) {
+  constructor(readonly socket: WebSocket) {
     socket.binaryType = 'arraybuffer'
     this.opened = new Promise((resolve, reject) => {
       socket.onopen = () => resolve()
@@ -45,8 +45,12 @@ class Client {
   }
 }
 
-async function open({ base }: NativeContext, path: string, protocols?: string[]): Promise<Client> {
-  const client = new Client(base + path, protocols)
+function dial({ base, WebSocket = globalThis.WebSocket }: NativeContext, path: string, protocols: string[] = []): Client {
+  return new Client(new WebSocket(base + path, protocols))
+}
+
+async function open(context: NativeContext, path: string, protocols?: string[]): Promise<Client> {
+  const client = dial(context, path, protocols)
   await client.opened
   return client
 }
@@ -123,8 +127,25 @@ export const nativeChecks: Readonly<Record<string, (context: NativeContext) => P
     await client.closed
   },
 
-  async 'a refusal'({ base }) {
-    const client = new Client(`${base}/forbidden`)
+  async 'compressed messages, as far as it offers that'(context) {
+    const client = await open(context, '/echo')
+    equal(client.socket.extensions.split(';')[0], context.extensions)
+    for (let round = 0; round < 3; round++) {
+      for (const size of [16, 1_000, 20_000, 131_072]) {
+        const text = '{"price":67123.45,"size":"é𝄞"}'.repeat(size / 16)
+        client.socket.send(text)
+        equal(await client.next(), text)
+      }
+    }
+    const bytes = randomBytes(100_000)
+    client.socket.send(bytes)
+    sameBytes(new Uint8Array((await client.next()) as ArrayBuffer), bytes)
+    client.socket.close()
+    await client.closed
+  },
+
+  async 'a refusal'(context) {
+    const client = dial(context, '/forbidden')
     ok(
       await client.opened.then(
         () => false,

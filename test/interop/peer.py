@@ -13,6 +13,7 @@ import traceback
 from urllib.parse import parse_qs, urlsplit
 
 import websockets
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 MAX = 64 * 1024 * 1024
 LEGAL_CODES = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
@@ -189,6 +190,27 @@ class Checks:
             assert ws.response_headers["X-Server"] == "nexus"
             # It is offered unless it is told not to, and our server of the tests accepts it.
             assert [extension.name for extension in ws.extensions] == ["permessage-deflate"], ws.extensions
+
+    async def compressed(self):
+        for takeover in range(4):
+            for bits in [9, 12, 15]:
+                wishes = ClientPerMessageDeflateFactory(
+                    server_no_context_takeover=takeover & 1 == 1,
+                    client_no_context_takeover=takeover & 2 == 2,
+                    server_max_window_bits=bits,
+                    client_max_window_bits=bits,
+                )
+                async with self.connect("/echo", compression=None, extensions=[wishes]) as ws:
+                    assert [extension.name for extension in ws.extensions] == ["permessage-deflate"], ws.extensions
+                    for size in [0, 16, 1000, 20000, 131072]:
+                        text = ('{"price":67123.45,"size":"é"}' * (size // 16 + 1))[:size]
+                        await ws.send(text)
+                        assert await ws.recv() == text
+                        await ws.send([text[i : i + 9000] for i in range(0, size, 9000)] or [""])
+                        assert await ws.recv() == text
+                    data = os.urandom(100_000)
+                    await ws.send(data)
+                    assert await ws.recv() == data
 
     async def refusal(self):
         try:

@@ -75,6 +75,7 @@ const pythonChecks = [
   'close_without_a_code',
   'many_messages',
   'request',
+  'compressed',
   'refusal',
   'loss',
   'vanishing',

@@ -4,7 +4,9 @@ import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as nexus from '../../src/entry/node.ts'
 import { Child, commands } from '../integration/child.ts'
+import { inChild } from '../integration/outcomes.ts'
 import { KIB, MIB, type Pool, pattern, until } from '../integration/rest-context.ts'
+import { BIG, gzipChecks, LIST } from './gzip-checks.ts'
 import { python } from './python.ts'
 import { Origin } from './rest-origin.ts'
 import { command, Daemon, freePort, TemporaryDirectory } from './rest-tools.ts'
@@ -133,7 +135,7 @@ test.each(['nginx', 'haproxy', 'python'] as const)('Debian’s %s is there', asy
 })
 
 describe('nginx', () => {
-  const big = pattern(16 * MIB + 3)
+  const big = pattern(BIG)
   let directory: TemporaryDirectory
   let origin: Origin
   let daemon: Daemon
@@ -155,6 +157,21 @@ describe('nginx', () => {
         add_header X-Worker $pid;
         location / { }
         location = /old { return 302 /hello.txt; }
+        location /packed/ {
+          alias ${directory.path}/;
+          gzip on;
+          gzip_min_length 100;
+          gzip_types *;
+          gzip_vary on;
+        }
+        location /packed/up/ {
+          proxy_pass http://127.0.0.1:${origin.port};
+          proxy_http_version 1.1;
+          proxy_set_header Connection "";
+          gzip on;
+          gzip_types *;
+          client_max_body_size 0;
+        }
         location = /small { client_max_body_size 64k; proxy_pass http://127.0.0.1:${origin.port}; }
         location /up/ {
           proxy_pass http://127.0.0.1:${origin.port};
@@ -172,6 +189,7 @@ describe('nginx', () => {
       }`
     writeFileSync(directory.file('hello.txt'), 'hello of nginx')
     writeFileSync(directory.file('big.bin'), big)
+    writeFileSync(directory.file('list.json'), LIST)
     writeFileSync(
       directory.file('nginx.conf'),
       `${process.getuid?.() === 0 ? 'user root;' : ''}
@@ -309,6 +327,16 @@ describe('nginx', () => {
       for await (const part of response) parts.push(part)
       expect(Buffer.compare(Buffer.concat(parts), big)).toBe(0)
     })
+  })
+
+  describe('gzip, on Node', () => {
+    for (const [name, run] of Object.entries(gzipChecks)) test(name, () => run({ nexus, base: urls.plain }))
+  })
+  describe.each(['Deno', 'Bun'] as const)('gzip, on %s', (runtime) => {
+    inChild(
+      Object.keys(gzipChecks),
+      () => new Child(commands[runtime], new URL('./runners/gzip.ts', import.meta.url), [runtime.toLowerCase(), urls.plain]),
+    )
   })
 
   test('413 comes through, and the next request is fine', async () => {

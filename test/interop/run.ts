@@ -4,11 +4,12 @@ import { outcomeOf } from '../integration/run-check.ts'
 
 const LIMIT = 40_000
 
-/** Runs all of them, one after the other. */
+/** Runs all of them, one after the other, each for `limit` ms at most. */
 export async function runInterop<Context>(
   checks: Readonly<Record<string, (context: Context) => Promise<void>>>,
   context: Context,
   print: (line: string) => void,
+  limit: number = LIMIT,
 ): Promise<void> {
-  for (const [name, run] of Object.entries(checks)) print(JSON.stringify(await outcomeOf({ name, run }, context, LIMIT)))
+  for (const [name, run] of Object.entries(checks)) print(JSON.stringify(await outcomeOf({ name, run }, context, limit)))
 }

@@ -106,7 +106,7 @@ function inflate(checked: Checked, bytes: Uint8Array, random: Random, flags: num
 }
 
 test('every kind of access is asked about', () => {
-  for (const count of Object.values(accesses)) expect(count).toBeGreaterThan(5)
+  for (const count of Object.values(accesses)) expect(count).toBeGreaterThan(4)
 })
 
 describe('inflate', () => {

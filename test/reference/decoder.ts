@@ -2,7 +2,7 @@
  * A plain RFC 6455 frame decoder to compare the codec with: it sees all bytes at once, keeps nothing between calls and copies freely.
  *
  * It is written from the RFC and from the order of checks that the project documents, not from the codec: header whole; RSV; opcode;
- * mask; minimal length; control frame's size, then its FIN; maxFrameSize; maxMessageSize; what the frame continues.
+ * mask; minimal length; control frame's size, then its FIN; maxFrameSize; maxMessageSize; what the frame continues; empty fragments.
  */
 
 import { judgeUtf8 } from './utf8.ts'
@@ -55,6 +55,8 @@ export function decode(bytes: Uint8Array, options: DecoderOptions): Decoded {
   const maxMessage = options.maxMessageSize ?? DEFAULT_LIMIT
   /** The fragmented message under way. */
   let message: { kind: 'text' | 'binary'; payload: number[] } | null = null
+  /** Its fragments without payload, except the first. */
+  let empty = 0
   let at = 0
 
   const ended = (error: string | null, closed: boolean): Decoded => ({ events, error, closed, unfinished: false })
@@ -65,6 +67,10 @@ export function decode(bytes: Uint8Array, options: DecoderOptions): Decoded {
 
     const error = judgeHeader(header, options.role, maxFrame, maxMessage, message === null ? null : message.payload.length)
     if (error !== null) return ended(error, false)
+    if (header.opcode === 0 && header.length === 0 && message !== null) {
+      empty++
+      if (message.payload.length + empty > mostOnTheWire(maxMessage)) return ended('MessageTooLarge', false)
+    }
     at += header.size
 
     const payload: number[] = []
@@ -98,6 +104,7 @@ export function decode(bytes: Uint8Array, options: DecoderOptions): Decoded {
       events.push({ kind, bytes: Uint8Array.from(whole) })
       message = null
     } else {
+      if (message === null) empty = 0
       message = { kind, payload: whole }
     }
   }
@@ -144,6 +151,11 @@ function judgeHeader(h: Header, role: 'client' | 'server', maxFrame: number, max
   if (h.opcode === 0 && accumulated === null) return 'ContinuationWithoutStart'
   if (h.opcode !== 0 && accumulated !== null) return 'NewMessageDuringAssembly'
   return null
+}
+
+/** What zlib allows for data that it can't compress, in bytes; an empty fragment counts as one. */
+export function mostOnTheWire(maxMessage: number): number {
+  return maxMessage + Math.ceil(maxMessage / 8) + Math.ceil(maxMessage / 64) + 16
 }
 
 /** RFC 6455 sections 5.5.1 and 7.4, and the codes 1012 to 1014 of the IANA registry. */

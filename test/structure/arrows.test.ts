@@ -41,7 +41,7 @@ const MAY_IMPORT = {
 type Room = keyof typeof MAY_IMPORT
 
 const RUNTIME_FILE =
-  /^src\/(?:transport\/(?:node|deno|bun|workerd)\/[a-z-]+(?:\.d)?|entry\/(?:node|deno|bun|workerd|cli)(?:-[a-z-]+)?|cli\/[a-z-]+)\.ts$/
+  /^src\/(?:transport\/(?:node|deno|bun|workerd)\/[a-z-]+(?:\.d)?|faces\/node\/[a-z-]+|entry\/(?:node|deno|bun|workerd|cli)(?:-[a-z-]+)?|cli\/[a-z-]+)\.ts$/
 
 /** Where a file belongs; null when nobody gave it a place. */
 function roomOf(path: string): Room | null {

@@ -41,6 +41,8 @@ const GAPS: Readonly<Record<string, string>> = {
   'TLS through a proxy and over a connection of the caller’s tells whether the end of a body is verified': 'nodeTransport is not a function',
   'Unix domain sockets: WebSockets and pools, plain and TLS; one that is not there': 'OptionUnsupported',
   'TLS inside of a TLS connection to a proxy that is the caller’s': 'ERR_OPTION_NOT_IMPLEMENTED',
+  // It stands on modules of Node.js.
+  'the client of ws: messages, control frames, callbacks, and every way to end': 'OfWs is not a constructor',
 }
 
 /** Ways of failing that this runtime refuses to begin, or cannot tell apart: by what they are about. */

@@ -75,10 +75,11 @@ export class Inflater {
   private readonly region: Region
   private readonly record: number
   private readonly piece: number
+  private readonly area: number
   private readonly areaEnd: number
   /** The memory at `piece` and nothing else: what is copied into it can't pass its end. */
   private readonly buffer: Uint8Array<ArrayBuffer>
-  private readonly maxOutput: number
+  private maxOutput: number
   private readonly hasMembers: boolean
   private readonly isOpenEnded: boolean
   private failure: CompressionError | null = null
@@ -103,8 +104,9 @@ export class Inflater {
     this.isOpenEnded = openEnded
     const window = 1 << windowBits
     this.region = codec.deflateRegion(inflaterBytes(window, ROOM) + align(PIECE))
-    const { record, areaEnd } = carveInflater(this.region, window, ROOM, number | (members ? DEFLATED_MEMBERS : 0))
+    const { record, area, areaEnd } = carveInflater(this.region, window, ROOM, number | (members ? DEFLATED_MEMBERS : 0))
     this.record = record
+    this.area = area
     this.areaEnd = areaEnd
     this.piece = this.region.carve(PIECE)
     this.buffer = this.region.memory.u8.subarray(this.piece, this.piece + PIECE)
@@ -161,7 +163,7 @@ export class Inflater {
   end(): void {
     this.checkUsable()
     if (this.done || this.failure !== null) return
-    if (this.isOpenEnded && this.region.memory.deflate.inflateMayEnd(this.record) === 1) this.done = true
+    if (this.mayEnd()) this.done = true
     else this.failure = new CompressionError('UnexpectedEnd', `the ${this.format} data ended before it was whole`)
   }
 
@@ -170,9 +172,22 @@ export class Inflater {
    * `UnexpectedData` when something follows it.
    */
   inflateAll(input: BytesInit): Uint8Array<ArrayBuffer> {
+    return this.inflateWhole(bytesOf('input', input), this.maxOutput, false)
+  }
+
+  /**
+   * As {@link Inflater.inflateAll}, with a limit of its own.
+   *
+   * @param isBorrowed data in linear memory stays as it is, and what comes out may be a view of that, valid until the next data @internal
+   */
+  inflateWhole(input: Uint8Array, maxOutput: number, isBorrowed: boolean): Uint8Array<ArrayBuffer> {
+    this.maxOutput = maxOutput
     this.reset()
-    let rest = bytesOf('input', input)
-    let output = new Uint8Array(Math.min(this.maxOutput, Math.max(256, 4 * rest.length)))
+    const view = this.inflateAtOnce(input, isBorrowed)
+    if (view !== null) return isBorrowed ? view : view.slice()
+    this.reset()
+    let rest = input
+    let output = new Uint8Array(Math.min(maxOutput, Math.max(256, 4 * rest.length)))
     let length = 0
     for (;;) {
       const { consumed, produced } = this.inflate(rest, output.subarray(length))
@@ -180,7 +195,7 @@ export class Inflater {
       length += produced
       // Data may end where the output does: what neither reads nor writes will not do so the next time.
       if (this.failure !== null || this.done || length < output.length || (consumed === 0 && produced === 0)) break
-      const longer = new Uint8Array(Math.min(this.maxOutput, Math.max(256, 2 * length)))
+      const longer = new Uint8Array(Math.min(maxOutput, Math.max(256, 2 * length)))
       longer.set(output)
       output = longer
     }
@@ -188,6 +203,33 @@ export class Inflater {
     if (this.failure !== null) throw this.failure
     if (rest.length > 0) throw new CompressionError('UnexpectedData', `${rest.length} bytes follow the ${this.format} data`)
     return length === output.length ? output : output.slice(0, length)
+  }
+
+  /**
+   * Whole data that is sound, and small enough to lie in linear memory with what comes out of it: a view of that. Otherwise null.
+   *
+   * @param inPlace data in the same memory is read where it lies
+   */
+  private inflateAtOnce(input: Uint8Array, inPlace: boolean): Uint8Array<ArrayBuffer> | null {
+    const { record, area } = this
+    const { view, u8, deflate } = this.region.memory
+    const { length } = input
+    let from = this.piece
+    if (inPlace && input.buffer === u8.buffer) from = input.byteOffset
+    else if (length > PIECE) return null
+    else copyInto(this.buffer, 0, input, length)
+    const end = from + within(length, u8.length - from)
+    const result = deflate.inflate(record, from, end, area + Math.min(this.areaEnd - area, this.maxOutput))
+    if (view.getUint32(record + INFLATE_INPUT, true) !== end) return null
+    if (result !== INFLATE_DONE && !(result === INFLATE_MORE && this.mayEnd())) return null
+    const output = view.getUint32(record + INFLATE_OUTPUT, true)
+    this.done = true
+    this.inflated = output - area
+    return u8.subarray(area, output)
+  }
+
+  private mayEnd(): boolean {
+    return this.isOpenEnded && this.region.memory.deflate.inflateMayEnd(this.record) === 1
   }
 
   /** The data is whole, its checks were right; what follows it was not consumed. */

@@ -28,19 +28,31 @@ export function inflaterBytes(window: number, room: number): number {
   return align(INFLATE_BYTES) + align(window + room)
 }
 
+/** An inflater in linear memory. */
+export interface InflaterPlace {
+  readonly record: number
+  readonly area: number
+  readonly areaEnd: number
+}
+
 /** @param window bytes of history @param room bytes of output between two moves of the history @param flags DEFLATED numbers */
-export function carveInflater(region: Region, window: number, room: number, flags: number): { readonly record: number; readonly areaEnd: number } {
+export function carveInflater(region: Region, window: number, room: number, flags: number): InflaterPlace {
   const record = region.carve(INFLATE_BYTES)
   const area = region.carve(window + room)
   const areaEnd = area + window + room
   const { view, deflateTables, deflate } = region.memory
-  view.setUint32(record + INFLATE_AREA, area, true)
-  view.setUint32(record + INFLATE_AREA_END, areaEnd, true)
+  placeArea(view, record, area, areaEnd)
   view.setUint32(record + INFLATE_WINDOW, window, true)
   view.setUint32(record + INFLATE_TABLES, deflateTables, true)
   view.setUint32(record + INFLATE_FLAGS, flags, true)
   deflate.inflateReset(record)
-  return { record, areaEnd }
+  return { record, area, areaEnd }
+}
+
+/** Where history and output go; before a reset. */
+export function placeArea(view: DataView, record: number, area: number, areaEnd: number): void {
+  view.setUint32(record + INFLATE_AREA, area, true)
+  view.setUint32(record + INFLATE_AREA_END, areaEnd, true)
 }
 
 function hashBitsOf(windowBits: number): number {
@@ -49,7 +61,7 @@ function hashBitsOf(windowBits: number): number {
 
 /** The parts of a deflater, in order: record, history and input, hashes, tokens. */
 function partsOf(windowBits: number, tokens: number): [record: number, buffer: number, hashes: number, tokens: number] {
-  return [COMPRESS_BYTES, (1 << windowBits) + PIECE, 4 << hashBitsOf(windowBits), tokens]
+  return [COMPRESS_BYTES, (1 << windowBits) + PIECE, 2 << hashBitsOf(windowBits), tokens]
 }
 
 /** Bytes of a region for a deflater, without its output. */

@@ -1,7 +1,6 @@
 /** Asking for compressed responses (RFC 9110 section 12.5.3), in a request that is finished. */
 
 import { equalsName } from './head-fields.ts'
-import type { RequestStream } from './request.ts'
 
 const LF = 0x0a
 const CR = 0x0d
@@ -22,7 +21,7 @@ export interface AskingRequest {
   /** Its head, or all of it. */
   readonly bytes: Uint8Array
   /** The body that follows, as a view of what was given; null when it is in `bytes`, or when there is none. */
-  readonly body: RequestStream | null
+  readonly body: Uint8Array | null
 }
 
 /**
@@ -45,9 +44,5 @@ export function askCompressed(request: Uint8Array): AskingRequest {
   bytes.set(request.subarray(0, line))
   bytes.set(ACCEPTS, line)
   bytes.set(request.subarray(line, end), line + ACCEPTS.length)
-  return { bytes, body: isLong ? { source: once(request.subarray(end)), length: request.length - end } : null }
-}
-
-async function* once(body: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield body
+  return { bytes, body: isLong ? request.subarray(end) : null }
 }

@@ -9,6 +9,18 @@ export type { FieldsInit, FieldValue } from '../../option-rules.ts'
 /** Fields as they were received: in order, names in their own case. */
 export type Fields = readonly (readonly [name: string, value: string])[]
 
+/** Fields as one string, which takes a fraction of their memory. Neither names nor values have line feeds. */
+export function packFields(fields: Fields): string {
+  return fields.map(([name, value]) => `${name}\n${value}`).join('\n')
+}
+
+/** What {@link packFields} was given. */
+export function unpackFields(packed: string): Fields {
+  if (packed === '') return []
+  const parts = packed.split('\n')
+  return Array.from({ length: parts.length >> 1 }, (_, i) => [parts[2 * i] as string, parts[2 * i + 1] as string])
+}
+
 /**
  * Pairs in order. A value without a clear meaning as text (null, an object, something that is not a pair) is refused by its name: otherwise
  * `[object Object]` or `null` would reach the server.

@@ -20,7 +20,6 @@ import {
   READER_BYTES,
   READER_CONTROLS,
   READER_DEFLATE,
-  READER_END,
   READER_ERROR,
   READER_ERROR_A,
   READER_ERROR_B,
@@ -31,32 +30,31 @@ import {
   READER_PENDING,
   READER_REMAINING,
   READER_ROLE,
-  READER_START,
   READER_STATE,
-  READER_TABLE,
-  READER_TABLE_CAPACITY,
   READER_TAIL,
   ROLE_CLIENT,
   ROLE_SERVER,
   STATE_CLOSED,
   STATE_FAILED,
+  STATE_HEADER,
   STATE_PARTS,
 } from '../../../assembly/abi.ts'
 import type { ProtocolError } from '../../errors.ts'
 import { showsItself } from '../../printing.ts'
 import type { CompressionFormat } from '../deflate/format.ts'
 import { type BytesInit, bytesOf, copyInto, plainLength, within } from '../inputs.ts'
-import { align, type Codec, type CodecMemory, type Region } from '../memory.ts'
+import { type Codec, type Places, Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
 import { bufferFull, released } from '../reader-errors.ts'
 import { TextCutter, type TextDecoding } from '../text.ts'
 import { type FrameReaderOptions, frameLimits, type Role } from './limits.ts'
-import { ASSEMBLED, CloseCode, DEFLATED, Message, type MessageKind, OwnedMessage } from './message.ts'
+import { ASSEMBLED, CloseCode, DEFLATED, Message, type MessageKind, type MessageSource, OwnedMessage } from './message.ts'
 import { MessageInflater } from './message-inflater.ts'
 import { OWNED_ALONE, OWNED_BLOCK, OwnedBlock } from './owned-block.ts'
 import { Parts } from './parts.ts'
 import { type InflateOptions, PayloadInflater } from './payload-inflater.ts'
 import type { DeflateContext } from './permessage-deflate.ts'
+import { ReaderPlace, TABLE_ENTRIES, type TargetLayout } from './places.ts'
 import { protocolError } from './protocol-error.ts'
 
 /** By opcode. */
@@ -70,7 +68,6 @@ const KINDS: Readonly<Record<number, MessageKind>> = {
 
 /** How to make room for more bytes. */
 const ROOM = 'Take the messages first, or use a larger bufferCapacity'
-const TABLE_ENTRIES = 1024
 /** A bit for each kind of descriptor that is a piece of a compressed message … */
 const DEFLATED_TEXTS = (1 << KIND_DEFLATED_TEXT) | (1 << KIND_DEFLATED_TEXT_PART)
 const DEFLATED_KINDS = DEFLATED_TEXTS | (1 << KIND_DEFLATED_BINARY) | (1 << KIND_DEFLATED_BINARY_PART)
@@ -78,6 +75,10 @@ const DEFLATED_KINDS = DEFLATED_TEXTS | (1 << KIND_DEFLATED_BINARY) | (1 << KIND
 const PIECES = DEFLATED_KINDS | (1 << KIND_PART)
 /** Borrowed messages take turns, so that the use of an old one is detected. */
 const RING = 8
+/** The record of a reader that has no place: nothing has arrived, and nothing was wrong. Never written. */
+const NO_RECORD = new Int32Array(READER_BYTES >> 2)
+/** What is held before the first message: it has no source, and is stale for ever. */
+const NONE = new Message(null as unknown as MessageSource)
 
 /**
  * Reads WebSocket frames (RFC 6455 section 5) from bytes that arrive in any cut.
@@ -99,25 +100,26 @@ export class FrameReader {
   readonly role: Role
   /** Bytes of the read buffer. */
   readonly capacity: number
-  /** @internal */ readonly u8: Uint8Array
-  /** @internal */ readonly view: DataView
+  /** @internal */ u8!: Uint8Array
+  /** @internal */ view!: DataView
 
-  private readonly i32: Int32Array
-  /** @internal */ readonly exports: CodecExports
+  private i32: Int32Array = NO_RECORD
+  /** @internal */ exports!: CodecExports
   /** @internal */ readonly decoding: TextDecoding
-  private readonly region: Region
-  private readonly record: number
-  private readonly slab: number
+  /** Where it lives; null while nothing of what has arrived is left, for one that shares places with others. */
+  private place: ReaderPlace | null = null
+  private readonly places: Places<ReaderPlace> | null
+  private layout: TargetLayout | null = null
+  private record = 0
+  private slab = 0
   /** The end of the read buffer; 0 when the memory is no longer ours, so that nothing is within it. */
-  private limit: number
-  /** The read buffer and nothing else: a copy into it can't go past its end. */
-  private readonly buffer: Uint8Array
+  private limit = 0
   /** Word index of the record and of the descriptor table. */
-  private readonly words: number
-  private readonly table: number
+  private words = 0
+  private table = 0
   private readonly compactThreshold: number
-  /** The message that was taken last. */
-  private held: Message
+  /** The message that was taken last; one of no ring before the first one has arrived. */
+  private held: Message = NONE
   /** Word indexes of the next descriptor and of the end of those parsed. */
   private cursor = 0
   private end = 0
@@ -127,7 +129,10 @@ export class FrameReader {
   /** Inflates compressed messages, where that was negotiated. */
   private inflater: MessageInflater | null = null
   private makeInflater: (() => MessageInflater) | null = null
+  private readonly maxFrame: number
   private readonly maxMessage: number
+  /** Longest unfinished frame that is awaited in place. */
+  private inPlace: number
   /** Inflates what the application has compressed. */
   private payloads: PayloadInflater | null = null
   private readonly cutter: TextCutter
@@ -148,55 +153,36 @@ export class FrameReader {
 
   private readonly ownsRegion: boolean
 
-  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the reader takes its own @internal */
+  /**
+   * @param home memory to live in, when it is to share one with others, who then release it; or the places that it shares with other readers: then it has
+   * one only while there are bytes for it. Otherwise the reader takes its own memory @internal
+   */
   constructor(
     /** Where it took its memory from, for the opening handshake. @internal */ readonly codec: Codec,
     options: FrameReaderOptions = {},
-    region?: Region,
+    home?: Region | Places<ReaderPlace>,
   ) {
     const { role, capacity, compactAt, maxFrame, maxMessage } = frameLimits(options)
     this.role = role
     this.capacity = capacity
+    this.inPlace = capacity
     this.parts = new Parts(maxMessage)
+    this.maxFrame = maxFrame
     this.maxMessage = maxMessage
     this.compactThreshold = compactAt >= 1 ? Number.POSITIVE_INFINITY : Math.ceil(capacity * compactAt)
-
-    this.ownsRegion = region === undefined
-    this.region = region ?? codec.region(FrameReader.regionBytes(this.capacity))
-    const memory: CodecMemory = this.region.memory
-    this.u8 = memory.u8
-    this.i32 = memory.i32
-    this.view = memory.view
-    this.exports = memory.exports
     this.decoding = codec.text
     this.cutter = new TextCutter(codec.text)
-    this.record = this.region.carve(READER_BYTES)
-    const table = this.region.carve(TABLE_ENTRIES * DESCRIPTOR_BYTES)
-    this.slab = this.region.carve(this.capacity)
-    this.limit = this.slab + this.capacity
-    this.buffer = this.u8.subarray(this.slab, this.limit)
-    this.words = this.record >> 2
-    this.table = table >> 2
-    this.cursor = this.end = this.table
 
-    this.set(READER_START, this.slab)
-    this.set(READER_END, this.limit)
-    this.set(READER_TABLE, table)
-    this.set(READER_TABLE_CAPACITY, TABLE_ENTRIES)
-    this.set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
-    this.set(READER_IN_PLACE_LIMIT, this.capacity)
-    this.view.setBigUint64(this.record + READER_MAX_FRAME, BigInt(maxFrame), true)
-    this.view.setBigUint64(this.record + READER_MAX_MESSAGE, BigInt(maxMessage), true)
-    this.exports.readerReset(this.record)
-
-    const ring = Array.from({ length: RING }, () => new Message(this))
-    for (let i = 0; i < RING; i++) (ring[i] as Message).follower = ring[(i + 1) % RING] as Message
-    this.held = ring[0] as Message
+    this.ownsRegion = home === undefined
+    this.places = home === undefined || home instanceof Region ? null : home
+    if (home === undefined || home instanceof Region) {
+      this.settle(new ReaderPlace(home ?? codec.region(FrameReader.regionBytes(capacity)), capacity))
+    }
   }
 
   /** Bytes of a region for a reader of this capacity. @internal */
   static regionBytes(capacity: number): number {
-    return align(READER_BYTES) + align(TABLE_ENTRIES * DESCRIPTOR_BYTES) + align(capacity)
+    return ReaderPlace.regionBytes(capacity)
   }
 
   /**
@@ -337,11 +323,12 @@ export class FrameReader {
   /** Drops everything and starts over, as for a new connection. */
   reset(): void {
     this.checkUsable()
-    this.exports.readerReset(this.record)
+    if (this.place !== null) this.exports.readerReset(this.record)
     this.held.live = null
     this.cursor = this.end = this.table
     this.unparsed = false
     this.parts.end()
+    this.inflater?.release()
     this.inflater = null
     this.makeInflater = null
     this.failure = null
@@ -369,7 +356,7 @@ export class FrameReader {
     if (kept === null) this.parts.clear()
     this.payloads?.release()
     this.payloads = null
-    if (this.ownsRegion) this.region.release()
+    if (this.ownsRegion) this.place?.region.release()
   }
 
   /** A message has been handed out and is still valid. @internal */
@@ -386,11 +373,6 @@ export class FrameReader {
     // Its state takes memory from the first compressed message on.
     this.makeInflater = () => new MessageInflater(region, context, this.parts, this.maxMessage)
     this.set(READER_DEFLATE, 1)
-    const maxFrame = Number(this.view.getBigUint64(this.record + READER_MAX_FRAME, true))
-    // Peers compress what cannot be made shorter, too: a message that is within its limit must not be too long for a frame by that.
-    if (maxFrame >= this.maxMessage) {
-      this.view.setBigUint64(this.record + READER_MAX_FRAME, BigInt(Math.max(maxFrame, MessageInflater.wireBound(this.maxMessage))), true)
-    }
   }
 
   // For adapters that read into fixed places of the buffer.
@@ -402,13 +384,73 @@ export class FrameReader {
    */
   targets(count: 1 | 2, bytes: number, inPlace: number, room: number = inPlace): Uint8Array[] {
     this.checkUsable()
-    const first = this.slab + room
     if (count * (room + bytes) > this.capacity || inPlace > room) throw new RangeError('read targets overrun the buffer')
-    this.onlyTarget = count === 1 ? first : 0
-    this.set(READER_IN_PLACE_LIMIT, inPlace)
+    this.layout = { count, bytes, room }
+    this.inPlace = inPlace
+    const place = this.place ?? (this.places as Places<ReaderPlace>).take()
+    this.settle(place)
+    return place.targets(this.layout)
+  }
+
+  /** The target `index`, in a place that is taken for it if there is none. @internal */
+  targetAt(index: number): Uint8Array {
+    if (this.place === null) this.settle((this.places as Places<ReaderPlace>).take())
+    return (this.place as ReaderPlace).targets(this.layout as TargetLayout)[index] as Uint8Array
+  }
+
+  /** `length` bytes were put in target `index`. The reader must be drained. @internal */
+  fill(index: number, length: number): void {
+    const { room, bytes } = this.layout as TargetLayout
+    this.commit(this.slab + room + index * (room + bytes), length)
+  }
+
+  /** It is drained, and nothing reads into its targets: it gives its place to others when nothing is left in it, and shares places at all. @internal */
+  leave(): void {
+    const { place, places } = this
+    if (place === null || places === null || this.cursor !== this.end || this.unparsed || this.failure !== null) return
+    if (this.get(READER_STATE) !== STATE_HEADER || this.get(READER_PENDING) !== 0 || this.get(READER_TAIL) !== this.get(READER_HEAD)) return
+    if ((this.held.flags & ASSEMBLED) === 0) this.held.live = null
+    this.vacate()
+  }
+
+  /** Nothing uses its memory any more, and it is never filled again, unless it takes another place. @internal */
+  vacate(): void {
+    const { place, places } = this
+    if (place === null || places === null) return
+    this.place = null
+    this.i32 = NO_RECORD
+    this.words = this.table = this.cursor = this.end = this.limit = this.onlyTarget = this.sharedEnd = 0
+    this.shared = null
+    this.cutter.clear()
+    places.giveBack(place)
+  }
+
+  private settle(place: ReaderPlace): void {
+    const { region, record, table, slab, limit } = place
+    const { memory } = region
+    this.place = place
+    this.u8 = memory.u8
+    this.i32 = memory.i32
+    this.view = memory.view
+    this.exports = memory.exports
+    this.record = record
+    this.words = record >> 2
+    this.cursor = this.end = this.table = table >> 2
+    this.slab = slab
+    this.limit = limit
+    this.exports.readerReset(record)
+    this.set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
+    this.set(READER_IN_PLACE_LIMIT, this.inPlace)
+    // Limits are below 2^31.
+    this.set(READER_MAX_FRAME, this.maxFrame)
+    this.set(READER_MAX_FRAME + 4, 0)
+    this.set(READER_MAX_MESSAGE, this.maxMessage)
+    this.set(READER_MAX_MESSAGE + 4, 0)
+    if (this.layout === null) return
+    const first = slab + this.layout.room
+    this.onlyTarget = this.layout.count === 1 ? first : 0
     this.set(READER_HEAD, first)
     this.set(READER_TAIL, first)
-    return Array.from({ length: count }, (_, i) => this.u8.subarray(first + i * (room + bytes), first + i * (room + bytes) + bytes))
   }
 
   /**
@@ -457,6 +499,20 @@ export class FrameReader {
     this.unparsed = this.buffered !== 0
   }
 
+  /**
+   * Takes all that has arrived up to a close message, which is returned; null when there is none. Nothing in front of it is inflated, or put
+   * together. @internal
+   */
+  dropToClose(): Message | null {
+    while (this.cursor !== this.end || this.parse()) {
+      const at = this.cursor
+      const word = this.i32[at + 1] as number
+      if ((word & DESCRIPTOR_KIND_MASK) === OPCODE_CLOSE) return this.nextSpecial(at, word, OPCODE_CLOSE)
+      this.cursor = at + 2
+    }
+    return null
+  }
+
   /** Takes all unparsed bytes away; a message that is held stays valid. @internal */
   drop(): void {
     this.consume(this.buffered)
@@ -490,7 +546,7 @@ export class FrameReader {
     const payloads = this.payloads ?? new PayloadInflater(this.codec, this.maxMessage)
     if (!this.isRetired) this.payloads = payloads
     try {
-      return payloads.inflate(payload, format, options)
+      return payloads.inflate(payload, format, options, !this.isRetired)
     } finally {
       // A message that outlives its reader leaves nothing behind.
       if (this.isRetired) payloads.release()
@@ -499,7 +555,9 @@ export class FrameReader {
 
   /** @internal */
   utf8(bytes: Uint8Array): string {
-    return this.decoding.utf8(bytes, 0, bytes.length)
+    const { length } = bytes
+    const isAscii = bytes.buffer === this.u8.buffer && this.exports.isAsciiRun(bytes.byteOffset, length) !== 0
+    return isAscii ? this.decoding.latin1(bytes, 0, length) : this.decoding.utf8(bytes, 0, length)
   }
 
   /** @internal */
@@ -517,7 +575,10 @@ export class FrameReader {
       this.cursor = this.table
       this.end = this.table + count * (DESCRIPTOR_BYTES >> 2)
       this.unparsed = count === TABLE_ENTRIES
-      if (count !== 0) return true
+      if (count !== 0) {
+        if (this.held === NONE) this.makeRing()
+        return true
+      }
     }
     this.makeWay()
     return false
@@ -540,10 +601,18 @@ export class FrameReader {
     this.sharedEnd = to
   }
 
+  /** A connection that never gets a message needs none of these. */
+  private makeRing(): void {
+    const ring = Array.from({ length: RING }, () => new Message(this))
+    for (let i = 0; i < RING; i++) (ring[i] as Message).follower = ring[(i + 1) % RING] as Message
+    this.held = ring[0] as Message
+  }
+
   private beforeParsing(): void {
     this.checkReleased()
     this.isUnusual = false
     this.parts.rest()
+    this.inflater?.rest()
   }
 
   /** Control frames and parts. */
@@ -576,7 +645,7 @@ export class FrameReader {
     if (length > this.remaining) throw bufferFull(length, this.remaining, ROOM)
     this.makeRoom()
     const at = this.get(READER_TAIL)
-    copyInto(this.buffer, at - this.slab, bytes, length)
+    copyInto((this.place as ReaderPlace).buffer, at - this.slab, bytes, length)
     if (length !== 0) this.commit(at, length)
   }
 
@@ -627,7 +696,7 @@ export class FrameReader {
     const isText = ((DEFLATED_TEXTS >>> kind) & 1) !== 0
     const isLast = kind < OPCODE_CLOSE
     const failure = inflater.inflate(offset, length, isText) ?? (isLast ? inflater.end(isText) : null)
-    if (this.parts.isLarge) this.isUnusual = true
+    if (this.parts.isLarge || inflater.isBorrowing) this.isUnusual = true
     if (failure !== null) this.fail(failure)
     else if (!isLast) this.cursor += 2
     return failure === null && isLast
@@ -648,8 +717,8 @@ export class FrameReader {
     inflater.isReady = false
     const opcode = kind === KIND_DEFLATED_TEXT ? OPCODE_TEXT : OPCODE_BINARY
     const { isOnHeap, start, size } = inflater
-    const where = isOnHeap ? ASSEMBLED | (inflater.isAscii ? DESCRIPTOR_ASCII : 0) : 0
-    const message = this.deliver(isOnHeap ? 0 : start, size, opcode | DEFLATED | where)
+    const flags = (isOnHeap ? ASSEMBLED : 0) | (inflater.isAscii ? DESCRIPTOR_ASCII : 0)
+    const message = this.deliver(isOnHeap ? 0 : start, size, opcode | DEFLATED | flags)
     message.wire = inflater.wireLength
     return message
   }

@@ -6,7 +6,7 @@ import { nameValue } from '../../naming.ts'
 import { checkInteger, type Family, integer, refused, SIZE_MAX } from '../../option-rules.ts'
 import { showsItself } from '../../printing.ts'
 import { type BytesInit, bytesOf, checkFill, copyInto, plainLength, textOf, within } from '../inputs.ts'
-import { align, type Codec, type Region } from '../memory.ts'
+import { type Codec, type Places, Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
 import { released } from '../reader-errors.ts'
 import { ROLE, type Role } from './limits.ts'
@@ -14,6 +14,7 @@ import { MaskKeys, maskKeySource } from './mask-keys.ts'
 import { CloseCode } from './message.ts'
 import { MessageDeflater } from './message-deflater.ts'
 import type { DeflateContext } from './permessage-deflate.ts'
+import { STAGE_BYTES, WriterPlace } from './places.ts'
 
 /** Options of a {@link FrameWriter}. */
 export interface FrameWriterOptions {
@@ -38,8 +39,6 @@ export const FRAME_WRITER_OPTIONS: Family<FrameWriterOptions> = {
 const FIN = 0x80
 /** RSV1: the message is compressed (RFC 7692 section 6). */
 const DEFLATED = 0x40
-/** Strings are encoded here before their frame is made, and large payloads pass through piece by piece. A multiple of 4. */
-const STAGE_BYTES = 16 * 1024
 /** Where in the stage a control frame's payload waits while the frame is made in front of it. */
 const CONTROL_AT = 512
 
@@ -61,47 +60,43 @@ export class FrameWriter {
   readonly capacity: number
   private readonly masked: boolean
   private readonly keys: MaskKeys
-  private readonly u8: Uint8Array
-  private readonly exports: CodecExports
-  private readonly region: Region
-  private readonly stage: number
-  private readonly stageView: Uint8Array
-  /** The write buffer and nothing else: a copy into it can't go past its end. */
-  private readonly buffer: Uint8Array
-  private readonly start: number
+  /** @internal */ u8!: Uint8Array
+  /** @internal */ exports!: CodecExports
+  /** Where it lives; null while nothing waits to be sent, for one that shares places with others. */
+  private place: WriterPlace | null = null
+  private readonly places: Places<WriterPlace> | null
+  private stage = 0
+  private start = 0
   private end: number
-  private head: number
-  private tail: number
-  private view: Uint8Array | null = null
+  private head = 0
+  private tail = 0
   private isReleased = false
   /** Compresses messages, where that was negotiated; its state takes memory from the first message on that is worth it. */
   private deflater: MessageDeflater | null = null
   private makeDeflater: (() => MessageDeflater) | null = null
-  private readonly encoder = new TextEncoder()
 
   private readonly ownsRegion: boolean
 
-  /** @param region memory to live in, when it is to share one with others (who then release it); otherwise the writer takes its own @internal */
-  constructor(codec: Codec, options: FrameWriterOptions = {}, region?: Region) {
+  /**
+   * @param home memory to live in, when it is to share one with others, who then release it; or the places that it shares with other writers: then it has one
+   * only while there are bytes to send. Otherwise the writer takes its own memory @internal
+   */
+  constructor(codec: Codec, options: FrameWriterOptions = {}, home?: Region | Places<WriterPlace>) {
     this.role = options.role ?? 'client'
     this.masked = this.role === 'client'
     this.keys = options.maskKeys ?? new MaskKeys()
     this.capacity = options.writeBufferCapacity ?? DEFAULT_WRITE_BUFFER_CAPACITY
-    this.ownsRegion = region === undefined
-    this.region = region ?? codec.region(FrameWriter.regionBytes(this.capacity))
-    this.u8 = this.region.memory.u8
-    this.exports = this.region.memory.exports
-    this.stage = this.region.carve(STAGE_BYTES)
-    this.stageView = this.u8.subarray(this.stage, this.stage + STAGE_BYTES)
-    this.start = this.region.carve(this.capacity)
-    this.end = this.start + this.capacity
-    this.buffer = this.u8.subarray(this.start, this.end)
-    this.head = this.tail = this.start
+    this.end = this.capacity
+    this.ownsRegion = home === undefined
+    this.places = home === undefined || home instanceof Region ? null : home
+    if (home === undefined || home instanceof Region) {
+      this.settle(new WriterPlace(home ?? codec.region(FrameWriter.regionBytes(this.capacity)), this.capacity))
+    }
   }
 
   /** Bytes of a region for a writer of this capacity. @internal */
   static regionBytes(capacity: number): number {
-    return align(STAGE_BYTES) + align(capacity)
+    return WriterPlace.regionBytes(capacity)
   }
 
   /** Encoded bytes that have not been taken. */
@@ -126,10 +121,10 @@ export class FrameWriter {
     // A released writer has no room, so only a call that finds no room has to check for it.
     if (this.room < 0) return this.full()
     if (text.length * 3 > STAGE_BYTES) {
-      const bytes = this.encoder.encode(text)
+      const bytes = UTF8.encode(text)
       return this.encode(OPCODE_TEXT, bytes, bytes.length)
     }
-    const { written } = this.encoder.encodeInto(text, this.stageView)
+    const { written } = UTF8.encodeInto(text, this.home.stageView)
     const { room } = this
     if (written > room) return false
     return this.frame(this.stage, within(written, room), OPCODE_TEXT)
@@ -183,9 +178,10 @@ export class FrameWriter {
     // A length below 0 would be one near 2^32 to the codec, which would mask the memory of every other connection.
     checkInteger('length', length, 0, SIZE_MAX, 'bytes')
     if (length > this.room) return this.full()
+    const { u8 } = this.home.region.memory
     const { tail } = this
     const at = tail + MAX_FRAME_HEADER
-    const payload = this.u8.subarray(at, at + length).fill(0)
+    const payload = u8.subarray(at, at + length).fill(0)
     fill(payload)
     this.checkUsable()
     if (this.tail !== tail) throw new UsageError('InvalidOption', 'fill must not use the writer that it fills')
@@ -200,12 +196,13 @@ export class FrameWriter {
   data(from = 0): Uint8Array {
     if (from !== 0) checkInteger('from', from, 0, this.length, 'bytes')
     if (this.length === 0) this.checkUsable()
+    const { place } = this
+    if (place === null) return EMPTY
     const at = this.head + from
     const length = this.tail - at
-    if (this.view === null || this.view.byteOffset !== at || this.view.length !== length) {
-      this.view = this.u8.subarray(at, this.tail)
-    }
-    return this.view
+    const { view } = place
+    if (view !== null && view.byteOffset === at && view.length === length) return view
+    return (place.view = place.region.memory.u8.subarray(at, this.tail))
   }
 
   /** The first `count` bytes of {@link FrameWriter.data} are sent. When all are, the buffer starts again at its beginning. Throws `RangeError` for a larger count. */
@@ -214,13 +211,13 @@ export class FrameWriter {
     if (!(Number.isInteger(count) && count >= 0 && count <= this.length))
       throw new RangeError(`advance by ${nameValue(count)} of ${this.length} bytes`)
     this.head += count
-    if (this.head === this.tail) this.head = this.tail = this.start
+    if (this.head === this.tail) this.leave()
   }
 
   /** Drops the bytes that have not been taken. */
   reset(): void {
     this.checkUsable()
-    this.head = this.tail = this.start
+    this.leave()
     if (this.deflater !== null) this.deflater.isPending = true
   }
 
@@ -230,8 +227,43 @@ export class FrameWriter {
     this.isReleased = true
     // Without any room, nothing is encoded.
     this.head = this.tail = this.end = this.start
-    this.view = null
-    if (this.ownsRegion) this.region.release()
+    if (this.ownsRegion) this.place?.region.release()
+  }
+
+  /** Nothing uses its memory any more. @internal */
+  vacate(): void {
+    const { place, places } = this
+    if (place === null || places === null) return
+    this.place = null
+    this.end -= this.start
+    this.start = this.head = this.tail = 0
+    places.giveBack(place)
+  }
+
+  /** Nothing waits to be sent. */
+  private leave(): void {
+    this.head = this.tail = this.start
+    this.vacate()
+  }
+
+  private leaveWhenEmpty(): void {
+    if (this.head === this.tail) this.leave()
+  }
+
+  /** Where it lives from now on, until nothing waits to be sent. */
+  private get home(): WriterPlace {
+    if (this.place === null) this.settle((this.places as Places<WriterPlace>).take())
+    return this.place as WriterPlace
+  }
+
+  private settle(place: WriterPlace): void {
+    const { memory } = place.region
+    this.place = place
+    this.u8 = memory.u8
+    this.exports = memory.exports
+    this.stage = place.stage
+    this.start = this.head = this.tail = place.start
+    this.end = place.start + this.capacity
   }
 
   /**
@@ -244,22 +276,25 @@ export class FrameWriter {
 
   private detached(opcode: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
     this.checkUsable()
+    const { stageView } = this.home
     const key = this.masked ? this.keys.next() : 0
     const frame = new Uint8Array(this.encodedLength(payload.length))
     let at = this.exports.writeHeader(this.stage, this.stage + STAGE_BYTES, FIN | opcode, payload.length, this.masked ? 1 : 0, key)
-    frame.set(this.stageView.subarray(0, at))
+    frame.set(stageView.subarray(0, at))
     if (!this.masked) {
       frame.set(payload, at)
+      this.leaveWhenEmpty()
       return frame
     }
     // Pieces are multiples of four bytes, so that each begins at the first byte of the key.
     for (let i = 0; i < payload.length; i += STAGE_BYTES) {
       const piece = payload.subarray(i, i + STAGE_BYTES)
-      copyInto(this.stageView, 0, piece, piece.length)
+      copyInto(stageView, 0, piece, piece.length)
       this.exports.maskCopy(this.stage, this.stage, within(piece.length, STAGE_BYTES), key)
-      frame.set(this.stageView.subarray(0, piece.length), at)
+      frame.set(stageView.subarray(0, piece.length), at)
       at += piece.length
     }
+    this.leaveWhenEmpty()
     return frame
   }
 
@@ -271,10 +306,20 @@ export class FrameWriter {
     this.checkUsable()
     const key = this.masked ? this.keys.next() : 0
     // The stage is free: it is only used within a call.
-    copyInto(this.stageView, CONTROL_AT, payload, within(payload.length, MAX_CONTROL_PAYLOAD))
+    const { stageView } = this.home
+    copyInto(stageView, CONTROL_AT, payload, within(payload.length, MAX_CONTROL_PAYLOAD))
     const end = this.stage + CONTROL_AT
     const length = this.exports.writeFrame(this.stage, end, end, payload.length, FIN | opcode, this.masked ? 1 : 0, key)
-    return this.stageView.slice(0, length)
+    const frame = stageView.slice(0, length)
+    this.leaveWhenEmpty()
+    return frame
+  }
+
+  /** A text as UTF-8, in the stage: valid until the next call. Null when it may be longer than that, or than the room that there is. @internal */
+  stageText(text: string): Uint8Array | null {
+    if (text.length * 3 > Math.min(STAGE_BYTES, this.room)) return null
+    const { stageView } = this.home
+    return stageView.subarray(0, UTF8.encodeInto(text, stageView).written)
   }
 
   // Compressed messages (RFC 7692). One that is compressed becomes a frame, which must be sent: the next one may refer to it.
@@ -296,7 +341,7 @@ export class FrameWriter {
     deflater.begin()
     for (let i = 0; ; i += STAGE_BYTES) {
       const piece = payload.subarray(i, i + STAGE_BYTES)
-      copyInto(this.stageView, 0, piece, piece.length)
+      copyInto(this.home.stageView, 0, piece, piece.length)
       const isLast = i + STAGE_BYTES >= payload.length
       deflater.put(this.stage, within(piece.length, STAGE_BYTES), isLast)
       if (isLast) return
@@ -329,7 +374,7 @@ export class FrameWriter {
   /** Working memory of the opening handshake: the stage. @internal */
   get scratch(): { address: number; bytes: number } {
     this.checkUsable()
-    return { address: this.stage, bytes: STAGE_BYTES }
+    return { address: this.home.stage, bytes: STAGE_BYTES }
   }
 
   /** Where the next byte goes, and the end of the buffer. @internal */
@@ -345,8 +390,9 @@ export class FrameWriter {
 
   /** Appends bytes as they are, as many as there is room for; returns their number. For a handshake's body. @internal */
   append(bytes: Uint8Array): number {
+    const { buffer } = this.home
     const length = Math.min(bytes.length, this.end - this.tail)
-    copyInto(this.buffer, this.tail - this.start, bytes.subarray(0, length), length)
+    copyInto(buffer, this.tail - this.start, bytes.subarray(0, length), length)
     this.tail += length
     return length
   }
@@ -360,8 +406,9 @@ export class FrameWriter {
 
   private encode(opcode: number, payload: Uint8Array, length: number): boolean {
     if (length > this.room) return this.full()
+    const { buffer } = this.home
     const at = this.tail + MAX_FRAME_HEADER
-    return this.frame(at, copyInto(this.buffer, at - this.start, payload, length), opcode)
+    return this.frame(at, copyInto(buffer, at - this.start, payload, length), opcode)
   }
 
   /** @param length proved to be within the room that is left */
@@ -384,6 +431,7 @@ export class FrameWriter {
 }
 
 const EMPTY = new Uint8Array(0)
+const UTF8 = new TextEncoder()
 
 /** A payload that a control frame may carry (RFC 6455 section 5.5). Throws `InvalidOption` for a value that is not bytes, `ControlPayloadTooLarge`. */
 export function checkControlPayload(bytes: BytesInit): Uint8Array {

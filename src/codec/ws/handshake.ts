@@ -6,9 +6,11 @@ import { nameFault, nameValue } from '../../naming.ts'
 import { checkInteger, isBag, refused, SIZE_MAX } from '../../option-rules.ts'
 import { namesOf, showsItself } from '../../printing.ts'
 import { type Fields, type FieldsInit, pairsOf } from '../http/fields.ts'
+import type { ResponseReaderOptions } from '../http/limits.ts'
 import { RequestReader } from '../http/request-reader.ts'
 import { ResponseReader } from '../http/response-reader.ts'
 import { bytesOf, textOf } from '../inputs.ts'
+import type { Codec, Places, Region } from '../memory.ts'
 import { FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { HeadWriter } from './head-writer.ts'
@@ -104,6 +106,27 @@ function headError(error: HttpError | null): HandshakeError {
   )
 }
 
+/** A reader of responses to opening requests with the usual limits, which handshakes use one after the other. */
+class HeadReader {
+  readonly response: ResponseReader
+
+  constructor(
+    readonly region: Region,
+    capacity: number,
+    codec: Codec,
+  ) {
+    this.response = new ResponseReader(codec, HeadReader.options(capacity, MAX_FIELDS), region)
+  }
+
+  static options(capacity: number, maxHeaders: number): ResponseReaderOptions {
+    return { capacity, maxHeadSize: capacity - PIECE, maxHeaders, maxBodySize: SIZE_MAX }
+  }
+
+  static regionBytes(capacity: number): number {
+    return ResponseReader.regionBytes(HeadReader.options(capacity, MAX_FIELDS))
+  }
+}
+
 /** A client's opening request. */
 export interface ClientHello {
   /** Path and query. */
@@ -137,6 +160,8 @@ export class ClientHandshake {
   private readonly wishes: DeflateWishes | null
   private readonly reader: FrameReader
   private readonly response: ResponseReader
+  private readonly shared: Places<HeadReader> | null
+  private place: HeadReader | null
   private readonly offered: readonly string[]
   private readonly accept: string
   private refusal: HandshakeResponse | null = null
@@ -158,7 +183,7 @@ export class ClientHandshake {
     checkFields('hello.headers', hello.headers)
     if (!Array.isArray(hello.protocols)) throw refused('hello.protocols', 'a list of tokens', hello.protocols)
     listProtocols(hello.protocols)
-    const out = new HeadWriter(reader, writer)
+    const out = new HeadWriter(writer)
     this.reader = reader
     this.offered = hello.protocols
     this.wishes = hello.deflate ?? null
@@ -173,12 +198,11 @@ export class ClientHandshake {
     if (hello.protocols.length > 0) out.field('Sec-WebSocket-Protocol', hello.protocols.join(', '))
     if (this.wishes !== null) out.field('Sec-WebSocket-Extensions', deflateOffer(this.wishes))
     for (const [name, value] of hello.headers) if (name.toLowerCase() !== 'host') out.field(name, value)
-    this.response = new ResponseReader(reader.codec, {
-      capacity: maxHead + PIECE,
-      maxHeadSize: maxHead,
-      maxHeaders,
-      maxBodySize: SIZE_MAX,
-    })
+    const { codec } = reader
+    this.shared = maxHeaders === MAX_FIELDS ? codec.places(HeadReader, maxHead + PIECE) : null
+    this.place = this.shared?.take() ?? null
+    this.response = this.place?.response ?? new ResponseReader(codec, HeadReader.options(maxHead + PIECE, maxHeaders))
+    this.response.reset()
     this.response.beginUpgrade()
     out.endOfHead()
   }
@@ -193,7 +217,7 @@ export class ClientHandshake {
       const outcome = this.step()
       return { unused: this.response.surplus, outcome }
     })
-    if (outcome !== null) this.response.release()
+    if (outcome !== null) this.release()
     return outcome ?? (this.refusal === null ? 'more' : 'refused')
   }
 
@@ -214,7 +238,10 @@ export class ClientHandshake {
 
   /** Gives the memory of the response back; happens by itself when the handshake ends. */
   release(): void {
-    this.response.release()
+    const { shared, place } = this
+    if (shared === null) this.response.release()
+    else if (place !== null) shared.giveBack(place)
+    this.place = null
   }
 
   /** Acts on the result of the response reader. */
@@ -321,7 +348,7 @@ export class ServerHandshake {
     checkParts(reader, writer, maxHead, maxHeaders)
     this.reader = reader
     this.writer = writer
-    this.out = new HeadWriter(reader, writer)
+    this.out = new HeadWriter(writer)
   }
 
   /** The request, when its head has arrived. Throws `HandshakeError` for what is not HTTP. */

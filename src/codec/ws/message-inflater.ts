@@ -6,6 +6,9 @@
  *
  * A message is a view of the area. When the area is full, what matches may reach, and the message so far, move to its start; a message that does not fit
  * then goes on on the heap, and its limit is judged at each step, so that a bomb costs no more than that.
+ *
+ * With takeover, the area is the connection's own, as it is the history. Without, it is borrowed of the memory, from the first byte of a message until the
+ * message is stale: what all connections of a thread have touched is then what they held at the same time, and the rest of theirs is address space.
  */
 
 import {
@@ -23,11 +26,10 @@ import {
   UTF8_START,
 } from '../../../assembly/abi.ts'
 import type { ProtocolError } from '../../errors.ts'
-import { SIZE_MAX } from '../../option-rules.ts'
 import { compressionError } from '../deflate/compression-error.ts'
-import { carveInflater, inflaterBytes } from '../deflate/records.ts'
+import { carveInflater, type InflaterPlace, inflaterBytes, placeArea } from '../deflate/records.ts'
 import type { DeflateExports } from '../deflate-module.ts'
-import type { CodecMemory, Region } from '../memory.ts'
+import { align, type CodecMemory, type Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
 import type { Parts } from './parts.ts'
 import type { DeflateContext } from './permessage-deflate.ts'
@@ -51,7 +53,7 @@ export class MessageInflater {
   size = 0
   /** The message is whole, and was not taken. */
   isReady = false
-  /** All of it is ASCII. */
+  /** It is text, and all of it is ASCII. */
   isAscii = true
   /** Some of it is on the heap, and so is all of it once it is whole. */
   isOnHeap = false
@@ -63,8 +65,11 @@ export class MessageInflater {
   readonly #deflate: DeflateExports
   readonly #exports: CodecExports
   readonly #view: DataView
+  readonly #region: Region
   readonly #record: number
-  readonly #areaEnd: number
+  readonly #own: InflaterPlace
+  #areaEnd: number
+  #isBorrowing = false
   readonly #startsAfresh: boolean
 
   /**
@@ -82,9 +87,10 @@ export class MessageInflater {
     this.#view = region.memory.view
     this.#exports = region.memory.exports
     this.#deflate = region.memory.deflate
-    const { record, areaEnd } = carveInflater(region, windowOf(windowBits), roomOf(windowBits), DEFLATED_RAW | DEFLATED_CONTINUES)
-    this.#record = record
-    this.#areaEnd = areaEnd
+    this.#region = region
+    this.#own = carveInflater(region, windowOf(windowBits), roomOf(windowBits), DEFLATED_RAW | DEFLATED_CONTINUES)
+    this.#record = this.#own.record
+    this.#areaEnd = this.#own.areaEnd
     this.#startsAfresh = noContextTakeover
   }
 
@@ -93,17 +99,12 @@ export class MessageInflater {
     return inflaterBytes(windowOf(windowBits), roomOf(windowBits))
   }
 
-  /** Most bytes that a message of so many takes on the wire, however badly it compresses: what zlib allows a deflater (`deflateBound`). */
-  static wireBound(bytes: number): number {
-    return Math.min(SIZE_MAX, bytes + Math.ceil(bytes / 8) + Math.ceil(bytes / 64) + 16)
-  }
-
   /**
    * Inflates the next `length` bytes of a message, at `from`. What was inflated before may move: earlier messages are stale. Returns why the connection
    * fails, null while it does not.
    */
   inflate(from: number, length: number, isText: boolean): ProtocolError | null {
-    if (!this.#isUnderWay) this.#begin()
+    if (!this.#isUnderWay) this.#begin(isText)
     // A peer may send any number of empty fragments.
     if (length === 0) return null
     this.wireLength += length
@@ -135,14 +136,44 @@ export class MessageInflater {
     return null
   }
 
-  #begin(): void {
-    if (this.#startsAfresh) this.#deflate.inflateReset(this.#record)
+  /** An area is borrowed: {@link MessageInflater.rest} has something to do. */
+  get isBorrowing(): boolean {
+    return this.#isBorrowing
+  }
+
+  /** The message before is stale: what was borrowed for it goes back, unless the next one has begun. */
+  rest(): void {
+    if (!this.#isUnderWay) this.release()
+  }
+
+  /** Gives back what is borrowed. */
+  release(): void {
+    this.#isBorrowing = false
+    this.#region.giveAnnex()
+  }
+
+  #begin(isText: boolean): void {
+    if (this.#startsAfresh) {
+      if (!this.#isBorrowing) this.#borrow()
+      this.#deflate.inflateReset(this.#record)
+    }
     this.#isUnderWay = true
     this.start = this.#get(INFLATE_OUTPUT)
     this.isOnHeap = false
-    this.isAscii = true
+    this.isAscii = isText
     this.wireLength = 0
     this.#utf8 = UTF8_START
+  }
+
+  /** Where the memory is full, the connection's own area serves. */
+  #borrow(): void {
+    const { area, areaEnd } = this.#own
+    const bytes = align(areaEnd - area)
+    const borrowed = this.#region.takeAnnex(bytes)
+    this.#isBorrowing = borrowed !== 0
+    const from = borrowed === 0 ? area : borrowed
+    this.#areaEnd = from + areaEnd - area
+    placeArea(this.#view, this.#record, from, this.#areaEnd)
   }
 
   #isValid(from: number, length: number): boolean {

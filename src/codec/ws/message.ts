@@ -118,7 +118,7 @@ export class Message {
   get text(): string {
     this.check()
     const ascii = (this.flags & DESCRIPTOR_ASCII) !== 0
-    return this.flags & ASSEMBLED ? this.source.assembledText(this.size, ascii) : this.source.textAt(this.offset, this.size, ascii)
+    return this.flags & (ASSEMBLED | DEFLATED) ? this.loneText(ascii) : this.source.textAt(this.offset, this.size, ascii)
   }
 
   /** `JSON.parse` of {@link Message.text}. */
@@ -127,8 +127,8 @@ export class Message {
   }
 
   /**
-   * The payload, inflated: for feeds that compress inside their messages. Valid as long as the message. `deflate-raw` may end with a last block or after a
-   * sync flush. Throws `InvalidOption`, and a `CompressionError` for data that is broken, ends too early, is followed by something else
+   * The payload, inflated: for feeds that compress inside their messages. As {@link Message.bytes}, it may be a view of linear memory, valid as long as the
+   * message, and read-only by contract. `deflate-raw` may end with a last block or after a sync flush. Throws `InvalidOption`, and a `CompressionError` for data that is broken, ends too early, is followed by something else
    * (`UnexpectedData`), or would become larger than `maxSize` (`OutputTooLarge`).
    *
    * ```ts
@@ -188,6 +188,13 @@ export class Message {
     const { kind, closeCode, wireLength } = this
     const isAscii = (this.flags & DESCRIPTOR_ASCII) !== 0
     return new OwnedMessage(kind, this.ownData(), closeCode ?? wireLength, this.size, isAscii ? 1 : 0)
+  }
+
+  /** Text of a message that lies among no others. */
+  private loneText(ascii: boolean): string {
+    const { source, offset, size } = this
+    if (this.flags & ASSEMBLED) return source.assembledText(size, ascii)
+    return source.decoding[ascii ? 'latin1' : 'utf8'](source.u8, offset, offset + size)
   }
 
   private ownData(): string | Uint8Array<ArrayBuffer> | OwnedBlock {

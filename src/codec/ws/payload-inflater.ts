@@ -18,7 +18,7 @@ const INFLATE_OPTIONS: Family<InflateOptions> = { maxSize: integer(0, SIZE_MAX, 
 export class PayloadInflater {
   readonly #codec: Codec
   readonly #most: number
-  readonly #inflaters = new Map<CompressionFormat, { inflater: Inflater; most: number }>()
+  readonly #inflaters = new Map<CompressionFormat, Inflater>()
 
   /** @param most bytes that may come out, unless a call says otherwise */
   constructor(codec: Codec, most: number) {
@@ -26,25 +26,29 @@ export class PayloadInflater {
     this.#most = most
   }
 
-  /** Throws `CompressionError` and `InvalidOption`. */
-  inflate(payload: Uint8Array, format: CompressionFormat, options: InflateOptions | undefined): Uint8Array<ArrayBuffer> {
-    checkOptions(INFLATE_OPTIONS, options)
-    return this.#inflaterOf(format, options?.maxSize ?? this.#most).inflateAll(payload)
+  /**
+   * Throws `CompressionError` and `InvalidOption`.
+   *
+   * @param isBorrowed what comes out may lie in linear memory, until the payload of another message is inflated: the same payload gives the same bytes
+   */
+  inflate(payload: Uint8Array, format: CompressionFormat, options: InflateOptions | undefined, isBorrowed: boolean): Uint8Array<ArrayBuffer> {
+    if (options !== undefined) checkOptions(INFLATE_OPTIONS, options)
+    return this.#inflaterOf(format).inflateWhole(payload, options?.maxSize ?? this.#most, isBorrowed)
   }
 
   /** Gives the memory back. */
   release(): void {
-    for (const { inflater } of this.#inflaters.values()) inflater.release()
+    for (const inflater of this.#inflaters.values()) inflater.release()
     this.#inflaters.clear()
   }
 
-  #inflaterOf(format: CompressionFormat, most: number): Inflater {
-    const known = this.#inflaters.get(format)
-    if (known?.most === most) return known.inflater
-    // Servers end raw data after a sync flush as often as with a last block.
-    const inflater = new Inflater(this.#codec, format, { maxOutputSize: most, openEnded: format === 'deflate-raw' })
-    known?.inflater.release()
-    this.#inflaters.set(format, { inflater, most })
+  #inflaterOf(format: CompressionFormat): Inflater {
+    let inflater = this.#inflaters.get(format)
+    if (inflater === undefined) {
+      // Servers end raw data after a sync flush as often as with a last block.
+      inflater = new Inflater(this.#codec, format, { openEnded: format === 'deflate-raw' })
+      this.#inflaters.set(format, inflater)
+    }
     return inflater
   }
 }

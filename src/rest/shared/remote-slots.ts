@@ -12,6 +12,7 @@ import type { RestResponse } from '../../codec/http/response.ts'
 import { RestError, UsageError } from '../../errors.ts'
 import { type Family, flag, readOptions, TIMER_MAX } from '../../option-rules.ts'
 import type { HeldPool, Holders } from '../holders.ts'
+import { streamOf } from '../request-body.ts'
 import { abandonedRequest } from '../rest-errors.ts'
 import { ClientSlot, Slot, type SlotOwner } from '../slot.ts'
 import { SharedCells } from './cells.ts'
@@ -346,8 +347,8 @@ export class RemoteSlots implements Holders {
       const asks = checkWord('whether a response may be compressed', cells.load(at + BLOCK_DECOMPRESS), 0, 1) === 1
       const start = this.memory.requestOf(slot.block)
       const given = u8.subarray(start, start + length)
-      const { bytes, body: stream } = asks ? askCompressed(given) : { bytes: given, body: null }
-      const request = { bytes, method, writer: slot.writer, stream }
+      const { bytes, body } = asks ? askCompressed(given) : { bytes: given, body: null }
+      const request = { bytes, method, writer: slot.writer, stream: body === null ? null : streamOf(body) }
       // What was compressed is posted as it is: its holder inflates it.
       sending = slot.send(request, { timeout, decompress: false })
     } catch (error) {

@@ -48,6 +48,7 @@ export class BunTransport implements Transport, InboxSource {
   }
 
   readonly targetCount = 1
+  readonly asksForTargets = true
   readonly remoteAddress: string | undefined
   /** Known once TLS is set up; the socket forgets it when it closes. */
   alpnProtocol: string | undefined

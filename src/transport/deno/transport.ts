@@ -37,6 +37,8 @@ declare const Deno: {
 }
 
 const NOTHING = new Uint8Array(0)
+/** Bytes of a read on a quiet connection. One that fills them is followed by reads into targets, for as long as those are as long. */
+const QUIET_SIZE = 2_048
 /** Bytes of a read that nobody has asked for. */
 const DRAIN_SIZE = 16_384
 
@@ -51,6 +53,7 @@ class DenoTransport implements Transport, InboxSource {
   }
 
   readonly targetCount = 1
+  readonly asksForTargets = true
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined
   lastWrite: WriteProgress = 'nothing'
@@ -61,6 +64,9 @@ class DenoTransport implements Transport, InboxSource {
   private unwritten: Uint8Array = NOTHING
   /** A read is under way. */
   private reading = false
+  /** Where a quiet connection of a thrifty user reads to; a read waits there, so that each connection has its own. */
+  private quiet: Uint8Array | null = null
+  private isQuiet = true
   private readEnded = false
   private endAsked = false
   private writeEnded = false
@@ -111,7 +117,10 @@ class DenoTransport implements Transport, InboxSource {
   readOn(): void {
     if (this.reading || this.readEnded || this.closed || this.writeLoss !== null) return
     this.reading = true
-    this.conn.read(this.inbox.target as Uint8Array).then(this.onRead, this.onReadFailed)
+    if (!this.inbox.isThrifty) this.isQuiet = false
+    this.conn
+      .read(this.isQuiet ? (this.quiet ??= new Uint8Array(QUIET_SIZE)) : (this.inbox.target as Uint8Array))
+      .then(this.onRead, this.onReadFailed)
   }
 
   // The callbacks are made once: a read or a write costs its own promise and the one of `then`.
@@ -121,7 +130,10 @@ class DenoTransport implements Transport, InboxSource {
     if (this.closed) return
     if (length === null) this.onReadEnd(this.isSecure ? 'verified' : 'unverified')
     else {
-      this.inbox.filled(length)
+      const wasQuiet = this.isQuiet
+      this.isQuiet = length < QUIET_SIZE
+      if (wasQuiet) this.inbox.pass(this.quiet as Uint8Array, length)
+      else this.inbox.filled(length)
       if (this.writeLoss !== null) this.drain(this.writeLoss)
     }
   }
@@ -244,7 +256,7 @@ export function denoTransport(conn: DenoConn, alpnProtocol?: string): Transport 
  * sockets of `node:net`, whose TLS would read without bounds. It is refused with `OptionUnsupported`; a heartbeat serves the same end.
  */
 export function denoDial(clock: Clock): Dial {
-  const dialNode = nodeDial(clock)
+  const dialNode = nodeDial(clock, undefined, false)
   return async (address, options) => {
     const path = checkSocketPath(options)
     const tcp = checkTcpOptions(options)

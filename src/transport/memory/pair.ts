@@ -129,6 +129,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
   }
 
   readonly targetCount: 1 | 2
+  readonly asksForTargets = true
   readonly isSecure: boolean
   readonly alpnProtocol: string | undefined
   readonly remoteAddress: string | undefined
@@ -164,7 +165,7 @@ class MemoryEnd implements MemoryTransport, PipeReader, PipeWriter {
 
   /** Where the next delivery goes. */
   get target(): Uint8Array {
-    return this.targets[this.index] as Uint8Array
+    return this.handler?.giveTarget?.(this.index) ?? (this.targets[this.index] as Uint8Array)
   }
 
   start(handler: TransportHandler, targets: readonly Uint8Array[]): void {

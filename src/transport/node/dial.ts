@@ -16,13 +16,14 @@ import type { Address, Dial, Transport } from '../transport.ts'
 import { checkIdentity } from './identity.ts'
 import { nodeTls } from './tls-module.ts'
 import { resumption } from './tls-resumption.ts'
-import { DialedTransport, Landing } from './transport.ts'
+import { DialedTransport, LANDING_BYTES, Landing, RECORD_BYTES } from './transport.ts'
 
 /** Finds the addresses of a name; `dns.lookup` with `all`. */
 export type Lookup = (hostname: string, done: (error: Error | null, addresses: readonly ResolvedAddress[]) => void) => void
 
 /** A socket whose TCP connection is open, and where its bytes land. */
 interface Opening {
+  readonly place: Place
   readonly socket: net.Socket
   readonly landing: Landing
 }
@@ -37,16 +38,23 @@ const systemLookup: Lookup = (hostname, done) => dns.lookup(hostname, { all: tru
  * Connects with `net` or `tls`. All of {@link DialOptions} are honoured.
  *
  * @param clock measures the time limit, and when the next address is tried
+ * @param readsAtOnce a socket reads when there is something, and reports it before another one reads: then they can share where they read to
  */
-export function nodeDial(clock: Clock, lookup: Lookup = systemLookup): Dial {
+export function nodeDial(clock: Clock, lookup: Lookup = systemLookup, readsAtOnce: boolean = process.platform !== 'win32'): Dial {
+  let shared: Uint8Array | null = null
+  const land = (secure: boolean): Landing => {
+    if (!readsAtOnce) return new Landing(new Uint8Array(RECORD_BYTES), RECORD_BYTES)
+    shared ??= new Uint8Array(LANDING_BYTES)
+    return new Landing(shared, secure ? RECORD_BYTES : LANDING_BYTES)
+  }
   return async (address, options, sessions) => {
     const path = checkSocketPath(options)
     const tcp = checkTcpOptions(options)
     const tls = address.secure ? checkTlsConfig(options.tls) : null
     if (tls !== null) checkIdentity(tls)
-    const transportOf = ({ socket, landing }: Opening): Transport => {
+    const transportOf = ({ place, socket, landing }: Opening): Transport => {
       if (tcp.noDelay) socket.setNoDelay(true)
-      return new DialedTransport(socket, landing, tls === null && process.platform !== 'win32')
+      return new DialedTransport(socket, 'host' in place ? place : {}, landing, tls === null && process.platform !== 'win32')
     }
     return makeConnection(
       clock,
@@ -55,13 +63,13 @@ export function nodeDial(clock: Clock, lookup: Lookup = systemLookup): Dial {
       (attempt) =>
         new Promise((done, failed) => {
           const begin = (error: Error | null, places: readonly Place[]): void => {
-            if (attempt.signal.aborted) return
+            if (attempt.isAbandoned) return
             if (error !== null) {
               failed(error)
               return
             }
             const start = (place: Place, isThere: (opening: Opening) => void, isLost: (error: unknown) => void): (() => void) =>
-              startAttempt(place, address, tcp, tls, sessions, isThere, isLost)
+              startAttempt(land(tls !== null), place, address, tcp, tls, sessions, isThere, isLost)
             const win = (opening: Opening): void => {
               if (tls === null) done(transportOf(opening))
               else attempt.hold(secure(opening, () => done(transportOf(opening)), failed))
@@ -94,6 +102,7 @@ function resolve(lookup: Lookup, { hostname, port }: Address, done: (error: Erro
 
 /** Begins to connect; TLS begins by itself with the TCP connection. */
 function startAttempt(
+  landing: Landing,
   place: Place,
   address: Address,
   tcp: TcpSettings,
@@ -102,13 +111,12 @@ function startAttempt(
   done: (opening: Opening) => void,
   failed: (error: unknown) => void,
 ): () => void {
-  const landing = new Landing()
   const where = { ...place, ...socketOptions(tcp) }
   const socket = tls === null ? net.connect({ ...where, onread: landing.onread }) : connectTls(where, address, tls, landing, sessions)
   socket.on('error', failed)
   socket.once('connect', () => {
     socket.off('error', failed)
-    done({ socket, landing })
+    done({ place, socket, landing })
   })
   return () => {
     // An abandoned socket may still fail; that is ignored.

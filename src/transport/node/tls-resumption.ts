@@ -16,7 +16,7 @@ const NONE: Resumption = { session: {}, watch: () => {} }
 
 /** @param name whom the certificate is checked for */
 export function resumption(sessions: TlsSessions | undefined, name: string, settings: TlsSettings): Resumption {
-  if (sessions === undefined) return NONE
+  if (sessions === undefined || !settings.resumeSessions) return NONE
   const key = sessionKey(name, settings)
   const offered = sessions.take(key)
   return {

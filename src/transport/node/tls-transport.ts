@@ -23,6 +23,7 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
   }
 
   readonly targetCount = 1
+  readonly asksForTargets = true
   readonly isSecure = true
   lastWrite: WriteProgress = 'nothing'
   private readonly inbox = new Inbox(this)
@@ -110,7 +111,7 @@ class TlsTransport implements Transport, TransportHandler, InboxSource {
   /** The next plaintext, or why there is none; or more ciphertext. */
   readOn(): void {
     const { codec, inbox } = this
-    const { target } = inbox
+    const target = codec.buffered === 0 ? null : inbox.target
     const length = target === null ? 0 : codec.readPlaintext(target)
     if (length > 0) inbox.filled(length)
     else if (codec.failure !== null) this.lose(codec.failure)

@@ -41,6 +41,12 @@ export interface NodeSocket {
   on(event: string, listener: (...args: any[]) => void): unknown
 }
 
+/** The other end, when it has an address. */
+interface Peer {
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+}
+
 /** Writing, ending and the events, which all Node sockets share. */
 abstract class NodeTransport implements Transport, InboxSource {
   static {
@@ -56,7 +62,6 @@ abstract class NodeTransport implements Transport, InboxSource {
   readonly isSecure: boolean
   readonly serverName: string | undefined
   readonly alpnProtocol: string | undefined
-  readonly remoteAddress: string | undefined
   protected readonly inbox: Inbox = new Inbox(this)
   private progress: WriteProgress = 'nothing'
   /** The last write was not complete when `write` returned, and has called back since: its memory is free. */
@@ -76,13 +81,13 @@ abstract class NodeTransport implements Transport, InboxSource {
     this.handler?.onWritten()
   }
 
-  constructor(protected readonly socket: NodeSocket) {
+  constructor(
+    protected readonly socket: NodeSocket,
+    private readonly peer: Peer,
+  ) {
     this.isSecure = socket.encrypted === true
     this.serverName = socket.servername || undefined
     this.alpnProtocol = socket.alpnProtocol || undefined
-    const { remoteAddress, remotePort } = socket
-    this.remoteAddress =
-      remoteAddress === undefined ? undefined : `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`
     const { inbox } = this
     socket.on('error', (error: unknown) => {
       this.failure ??= error
@@ -98,6 +103,11 @@ abstract class NodeTransport implements Transport, InboxSource {
       this.failure = socket.errored ?? null
       onClose()
     }
+  }
+
+  get remoteAddress(): string | undefined {
+    const { host, port } = this.peer
+    return host === undefined ? undefined : `${host.includes(':') ? `[${host}]` : host}:${port}`
   }
 
   get lastWrite(): WriteProgress {
@@ -147,58 +157,74 @@ abstract class NodeTransport implements Transport, InboxSource {
   abstract readOn(): void
 }
 
-/** A socket that we opened: the kernel writes into linear memory. */
+/**
+ * A socket that we opened: the kernel writes into linear memory. A quiet connection of a thrifty user has none: what arrives is copied from the landing that
+ * it shares with others, and a read that fills the landing is followed by one that goes to a target.
+ */
 export class DialedTransport extends NodeTransport {
   readonly targetCount = 2
+  readonly asksForTargets = true
   private stopped = false
+  /** The target that the next read goes to; null when it goes to the landing. */
+  private target: Uint8Array | null = null
+  /** The last read was as long as one that went to the landing can be. */
+  private isBusy = false
   /** Counted in this turn. */
   private turnBytes = 0
   /** It has had its turn. */
   private isResting = false
-  private readonly onNextTurn = (): void => {
-    this.turnBytes = 0
-    if (!this.isResting) return
-    this.isResting = false
-    if (this.inbox.wantsMore) this.readOn()
-  }
 
   constructor(
     socket: NodeSocket,
+    peer: Peer,
     private readonly landing: Landing,
     /** Whether a stop takes effect before the next bytes: not with TLS, and not with Windows' overlapped reads. */
     private readonly stopsAtOnce: boolean,
   ) {
-    super(socket)
+    super(socket, peer)
     landing.receiver = this
-    for (const bytes of landing.early) this.inbox.push(bytes)
+    for (const bytes of landing.early ?? []) this.inbox.push(bytes)
     this.stopped = this.inbox.hasSpill
+  }
+
+  override start(handler: TransportHandler, targets: readonly Uint8Array[]): void {
+    this.landing.limit((targets[0] as Uint8Array).length)
+    super.start(handler, targets)
   }
 
   /** Node's `onread` callback. */
   onRead(length: number, buffer: Uint8Array): boolean {
     const { inbox } = this
     if (this.stopsAtOnce && length >= COUNTED) this.countTurn(length)
-    if (buffer === inbox.target) inbox.filled(length)
-    else inbox.push(buffer.slice(0, length))
+    this.isBusy = length >= Math.min(this.landing.most, buffer.length)
+    if (buffer === this.target) inbox.filled(length)
+    else inbox.pass(buffer, length)
     this.stopped = inbox.hasBytes || this.isResting
     return !this.stopped
   }
 
   /** libuv reads 32 times in a row from a socket that always has more: with the handling of the bytes, all others would wait for too long. */
   private countTurn(length: number): void {
-    if (this.turnBytes === 0) setImmediate(this.onNextTurn)
+    if (this.turnBytes === 0) setImmediate(onNextTurn, this)
     this.turnBytes += length
     this.isResting = this.turnBytes >= TURN_BYTES
+  }
+
+  /** @internal */
+  onNextTurn(): void {
+    this.turnBytes = 0
+    if (!this.isResting) return
+    this.isResting = false
+    if (this.inbox.wantsMore) this.readOn()
   }
 
   /** Where the next bytes go. */
   nextBuffer(): Uint8Array {
     const { inbox } = this
-    const { target } = inbox
-    if (target === null || inbox.hasSpill) return this.landing.scratch()
     // With one chunk held and one ahead, both targets are taken; when reading really stops, that is over before it goes on.
-    if (inbox.isAhead && !this.stopsAtOnce) return this.landing.scratch()
-    return target
+    const goesElsewhere = inbox.hasSpill || (inbox.isAhead && !this.stopsAtOnce) || (inbox.isThrifty && !this.isBusy)
+    this.target = goesElsewhere ? null : inbox.target
+    return this.target ?? this.landing.bytes
   }
 
   override readOn(): void {
@@ -208,22 +234,43 @@ export class DialedTransport extends NodeTransport {
   }
 }
 
-/** Where bytes land before there is a transport, and when both targets are taken. */
+function onNextTurn(transport: DialedTransport): void {
+  transport.onNextTurn()
+}
+
+/** Most bytes that one read of a TLS socket gives: a record's (RFC 8446 section 5.1). */
+export const RECORD_BYTES = 16_384
+/** Most that a read gives that goes to the landing. */
+export const LANDING_BYTES = 65_536
+
+/**
+ * Where bytes land before there is a transport, when both targets are taken, and on quiet connections. They are taken from there in the call that reports
+ * them, so that all sockets of a thread share the bytes.
+ */
 export class Landing {
   receiver: DialedTransport | null = null
-  readonly early: Uint8Array[] = []
-  private buffer: Uint8Array | null = null
+  early: Uint8Array[] | null = null
 
-  scratch(): Uint8Array {
-    this.buffer ??= new Uint8Array(16_384)
-    return this.buffer
+  /**
+   * @param bytes shared with others, where reads are reported before the next one begins
+   * @param most bytes that a read into it gives
+   */
+  constructor(
+    public bytes: Uint8Array,
+    readonly most: number,
+  ) {}
+
+  /** No read shall give more than `size` bytes. */
+  limit(size: number): void {
+    if (size < this.bytes.length) this.bytes = this.bytes.subarray(0, size)
   }
 
   /** The option of that name of `net.connect` and `tls.connect`. */
   readonly onread: { readonly buffer: () => Uint8Array; readonly callback: (length: number, buffer: Uint8Array) => boolean } = {
-    buffer: (): Uint8Array => this.receiver?.nextBuffer() ?? this.scratch(),
+    buffer: (): Uint8Array => this.receiver?.nextBuffer() ?? this.bytes,
     callback: (length: number, buffer: Uint8Array): boolean => {
       if (this.receiver !== null) return this.receiver.onRead(length, buffer)
+      this.early ??= []
       this.early.push(buffer.slice(0, length))
       return false
     },
@@ -233,9 +280,10 @@ export class Landing {
 /** A socket that came from a server: its bytes arrive as `'data'`. */
 class AcceptedTransport extends NodeTransport {
   readonly targetCount = 1
+  readonly asksForTargets = true
 
   constructor(socket: NodeSocket, early: Uint8Array | undefined) {
-    super(socket)
+    super(socket, { host: socket.remoteAddress, port: socket.remotePort })
     const { inbox } = this
     if (early !== undefined) inbox.push(early.slice())
     let hasFailed = false

@@ -26,6 +26,7 @@ class WorkerdTransport implements Transport, InboxSource {
   }
 
   readonly targetCount = 1
+  readonly asksForTargets = true
   readonly isSecure: boolean
   readonly remoteAddress: string | undefined
   lastWrite: WriteProgress = 'nothing'
@@ -218,12 +219,13 @@ export const secureOnWorkerd: Secure = async (transport, hostname, settings) => 
 }
 
 function serverNameOf(settings: TlsSettings): string | null {
-  const { ca, identity, alpnProtocols, serverName, minVersion, dangerNoVerify } = settings
+  const { ca, identity, alpnProtocols, serverName, minVersion, resumeSessions, dangerNoVerify } = settings
   const refused = Object.entries({
     ca: ca !== null,
     'cert and key': identity !== null,
     alpnProtocols: alpnProtocols.length > 0,
     minVersion: minVersion !== '1.2',
+    resumeSessions: !resumeSessions,
     dangerNoVerify,
   }).find(([, isSet]) => isSet)?.[0]
   if (refused !== undefined) {

@@ -1,7 +1,7 @@
-/** The runtime's own WebSocket client against our server: `deno run --allow-all native.ts <base>`, `bun native.ts <base>`. */
+/** The runtime's own WebSocket client against our server: `deno run --allow-all native.ts <context>`, `bun native.ts <context>`. */
 
 import { nativeChecks } from '../native-checks.ts'
 import { runInterop } from '../run.ts'
 
-await runInterop(nativeChecks, { base: process.argv[2] as string }, (line) => console.log(line))
+await runInterop(nativeChecks, JSON.parse(process.argv[2] as string), (line) => console.log(line))
 process.exit(0)

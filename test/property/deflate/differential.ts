@@ -269,6 +269,14 @@ function zlibVerdict(bytes: Uint8Array): { kind: Kind; output: Uint8Array | null
   }
 }
 
+/**
+ * A code of the code lengths that has no codes is refused at once. zlib takes it for one whose lengths are all 0, and refuses those: where the data ends
+ * between the two it waits for more, and whatever comes, the verdict is the same.
+ */
+function isBrokenLater(bytes: Uint8Array): boolean {
+  return [0, 255].every((byte) => zlibVerdict(Buffer.concat([bytes, Buffer.alloc(64, byte)])).kind === 'broken')
+}
+
 /** Changed streams: the same verdict and bytes as from zlib, in two cuts, and with a smaller window as from the reference. */
 export function compareMutations(
   seed: number,
@@ -289,7 +297,8 @@ export function compareMutations(
     const { consumed, produced } = inflater.inflate(bytes, room)
     const kind: Kind = inflater.error !== null ? 'broken' : inflater.isDone ? 'whole' : 'incomplete'
     const output = Buffer.from(room.subarray(0, produced))
-    if (kind !== expected.kind) findings.push(`seed ${i}: ${kind} (${inflater.error?.code}), but zlib says ${expected.kind}`)
+    if (kind !== expected.kind && !(inflater.error?.code === 'InvalidCodeLengths' && isBrokenLater(bytes)))
+      findings.push(`seed ${i}: ${kind} (${inflater.error?.code}), but zlib says ${expected.kind}`)
     else if (expected.output !== null && (Buffer.compare(output, expected.output) !== 0 || consumed !== expected.consumed)) {
       findings.push(`seed ${i}: something else came out than from zlib, of ${consumed} and ${expected.consumed} bytes`)
     }

@@ -212,3 +212,43 @@ describe('tables for compressed data', () => {
     expect(region.memory.isEmpty).toBe(true)
   })
 })
+
+describe('places that are used in turn', () => {
+  class Desk {
+    constructor(
+      readonly region: Region,
+      readonly capacity: number,
+    ) {}
+    static regionBytes(capacity: number): number {
+      return 2 * capacity
+    }
+  }
+
+  test('the one that was given back last is the next one, and of those that nobody has four are kept', () => {
+    const codec = open()
+    const [one, two] = [{}, {}]
+    codec.join(one)
+    const places = codec.places(Desk, 1_024)
+    expect(codec.places(Desk, 1_024)).toBe(places)
+    expect(codec.places(Desk, 2_048)).not.toBe(places)
+    const desks = Array.from({ length: 6 }, () => places.take())
+    expect(new Set(desks.map(({ region }) => region.start)).size).toBe(6)
+    expect(desks.map(({ region, capacity }) => [region.bytes, capacity])).toEqual(desks.map(() => [2_048, 1_024]))
+    for (const desk of desks) places.giveBack(desk)
+    const again = Array.from({ length: 4 }, () => places.take())
+    expect(again).toEqual([desks[3], desks[2], desks[1], desks[0]])
+    for (const desk of again) places.giveBack(desk)
+    // The others’ memory is anybody’s.
+    const [, , , , fifth, sixth] = desks
+    expect([codec.region(2_048).start, codec.region(2_048).start]).toEqual([fifth?.region.start, sixth?.region.start])
+    codec.join(two)
+    codec.quit(one)
+    codec.quit(one)
+    expect(places.take()).toBe(desks[0])
+    places.giveBack(desks[0] as Desk)
+    // Without anybody who may need one, none is kept.
+    codec.quit(two)
+    expect(places.take()).not.toBe(desks[0])
+    expect(desks.map(({ region }) => (region as unknown as { released: boolean }).released)).not.toContain(false)
+  })
+})

@@ -1,6 +1,8 @@
 /** The WebSockets standard (https://websockets.spec.whatwg.org), section by section, over memory. */
 
 import { inspect } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { type WebSocket, type WebSocketClass, type WebSocketOptions, webSocketClass } from '../../../src/faces/websocket.ts'
 import { memoryPair } from '../../../src/transport/memory/pair.ts'
@@ -797,6 +799,28 @@ describe('close', () => {
       expect([log, spell(peer.received)]).toEqual([['open 1', 'message a'], ['8:']])
     }
   })
+})
+
+test('a socket that nobody refers to lives while it is open: its listener receives', async () => {
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as () => void
+  const bed = makeBed()
+  const reference = await (async (): Promise<WeakRef<WebSocket>> => {
+    const ws = new bed.WebSocket('ws://peer.test')
+    ws.onmessage = ({ data }) => bed.log.push(data)
+    return new WeakRef(ws)
+  })()
+  await bed.settle()
+  gc()
+  const peer = bed.peers[0] as RawPeer
+  peer.send(upgradeResponse(peer.text))
+  await bed.run()
+  gc()
+  peer.sendFrame(TEXT, 'still here')
+  await bed.run()
+  expect([bed.log, reference.deref()?.readyState]).toEqual([['still here'], 1])
+  peer.end.reset()
+  await bed.run()
 })
 
 describe('event handler attributes', () => {

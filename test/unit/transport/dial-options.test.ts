@@ -18,20 +18,29 @@ test('a path of a socket has 1 to 107 bytes', () => {
 
 describe('checkTlsConfig', () => {
   test('defaults', () => {
-    const defaults = { ca: null, identity: null, alpnProtocols: [], serverName: null, minVersion: '1.2', dangerNoVerify: false }
+    const defaults = { ca: null, identity: null, alpnProtocols: [], serverName: null, minVersion: '1.2', resumeSessions: true, dangerNoVerify: false }
     expect(checkTlsConfig(undefined)).toEqual(defaults)
     expect(checkTlsConfig({})).toEqual(defaults)
   })
 
   test('everything', () => {
     const { ca, strangerCa, client } = certificates
-    const config: TlsConfig = { ca: [ca, strangerCa], ...client, alpnProtocols: ['a'], serverName: 'a.test', minVersion: '1.3', dangerNoVerify: true }
+    const config: TlsConfig = {
+      ca: [ca, strangerCa],
+      ...client,
+      alpnProtocols: ['a'],
+      serverName: 'a.test',
+      minVersion: '1.3',
+      resumeSessions: false,
+      dangerNoVerify: true,
+    }
     expect(checkTlsConfig(config)).toEqual({
       ca: [ca, strangerCa],
       identity: client,
       alpnProtocols: ['a'],
       serverName: 'a.test',
       minVersion: '1.3',
+      resumeSessions: false,
       dangerNoVerify: true,
     })
     expect(checkTlsConfig({ ca: `# comment\n${ca}\r\n${strangerCa}\n` }).ca).toHaveLength(1)
@@ -65,6 +74,7 @@ describe('checkTlsConfig', () => {
       /encrypted/,
     ],
     ['an old version', () => ({ minVersion: '1.1' }), /tls\.minVersion must be '1.2' or '1.3', but is "1.1"/],
+    ['a number for a switch', () => ({ resumeSessions: 0 }), /tls\.resumeSessions must be true or false, but is 0/],
     ['a string for a switch', () => ({ dangerNoVerify: 'false' }), /tls\.dangerNoVerify must be true or false, but is a string of 5 characters/],
     ['one protocol', () => ({ alpnProtocols: 'http/1.1' }), /tls\.alpnProtocols must be an array/],
     ['an empty protocol', () => ({ alpnProtocols: [''] }), /1 to 255 visible/],

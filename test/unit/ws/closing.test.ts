@@ -460,7 +460,7 @@ describe('nobody receives, somebody waits for the end', () => {
           last = message
           seen.push(message.kind === 'binary' ? `${message.getUint32(0)} ${message.at(3)}` : `${message.kind} ${message.text} ${message.closeCode}`)
         }
-        expect(seen).toEqual(['text über 0', 'ping p 0', '16909060 4', 'text ascii 0', 'close bye 4001'])
+        expect(seen).toEqual(['text über null', 'ping p null', '16909060 4', 'text ascii null', 'close bye 4001'])
       }
       expect([await ws.readable(), await ws.recv(), ws.next()]).toEqual([false, null, null])
       expect(spell(peer.received)).toEqual(['10:p', `${CLOSE}:4001`])

@@ -124,6 +124,7 @@ export function record(inner: Transport): { transport: Transport; writes: Uint8A
   const writes: Uint8Array[] = []
   const transport: Transport = {
     targetCount: inner.targetCount,
+    asksForTargets: inner.asksForTargets,
     get lastWrite() {
       return inner.lastWrite
     },
@@ -237,6 +238,7 @@ export async function openClientTo(
   world: World,
   options: ConnectOptions = {},
   memory: MemoryOptions = {},
+  more = '',
 ): Promise<{ ws: WsStream; peer: RawPeer; end: MemoryTransport; writes: Uint8Array[] }> {
   const [end, other] = memoryPair({ clock: world.clock, ...memory })
   const { transport, writes } = record(end)
@@ -244,7 +246,7 @@ export async function openClientTo(
   const opening = world.Stream.connectWith(transport, 'ws://peer.test/', options)
   opening.catch(() => {})
   await world.settle()
-  peer.send(upgradeResponse(peer.text))
+  peer.send(upgradeResponse(peer.text, more))
   await world.settle()
   const ws = await opening
   peer.forget()

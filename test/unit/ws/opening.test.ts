@@ -91,7 +91,7 @@ describe('the client of the opening handshake', () => {
     ])
   })
 
-  const answers: readonly (readonly [string, (request: string) => string, string, number | undefined])[] = [
+  const answers: readonly (readonly [string, (request: string) => string, string, number | null])[] = [
     ['403', () => head(['HTTP/1.1 403 Forbidden', 'Content-Length: 0']), 'UnexpectedStatus', 403],
     ['204', () => head(['HTTP/1.1 204 No Content']), 'UnexpectedStatus', 204],
     ['no reason', () => head(['HTTP/1.1 500 ', 'Content-Length: 0']), 'UnexpectedStatus', 500],
@@ -117,14 +117,14 @@ describe('the client of the opening handshake', () => {
     ['a protocol that was not offered', (r) => upgradeResponse(r, 'Sec-WebSocket-Protocol: z\r\n'), 'UnexpectedProtocol', 101],
     ['two protocols', (r) => upgradeResponse(r, 'Sec-WebSocket-Protocol: a, b\r\n'), 'UnexpectedProtocol', 101],
     ['a protocol in the wrong case', (r) => upgradeResponse(r, 'Sec-WebSocket-Protocol: A\r\n'), 'UnexpectedProtocol', 101],
-    ['no HTTP', () => '\x15\x03\x01\x00\x02\x02\x46', 'MalformedHttp', undefined],
-    ['HTTP/2', () => 'HTTP/2 101 x\r\n\r\n', 'MalformedHttp', undefined],
-    ['a bare LF', (r) => upgradeResponse(r).replace('\r\n', '\n'), 'MalformedHttp', undefined],
-    ['a space before the colon', (r) => upgradeResponse(r, 'X : y\r\n'), 'MalformedHttp', undefined],
-    ['a NUL in a value', (r) => upgradeResponse(r, 'X: \0\r\n'), 'MalformedHttp', undefined],
-    ['101 fields', (r) => upgradeResponse(r, 'X: y\r\n'.repeat(98)), 'TooManyHeaders', undefined],
-    ['a head over 16 KiB', (r) => upgradeResponse(r, `X: ${'y'.repeat(17_000)}\r\n`), 'HeadTooLarge', undefined],
-    ['a head that never ends', () => `HTTP/1.1 101 x\r\nX: ${'y'.repeat(17_000)}`, 'HeadTooLarge', undefined],
+    ['no HTTP', () => '\x15\x03\x01\x00\x02\x02\x46', 'MalformedHttp', null],
+    ['HTTP/2', () => 'HTTP/2 101 x\r\n\r\n', 'MalformedHttp', null],
+    ['a bare LF', (r) => upgradeResponse(r).replace('\r\n', '\n'), 'MalformedHttp', null],
+    ['a space before the colon', (r) => upgradeResponse(r, 'X : y\r\n'), 'MalformedHttp', null],
+    ['a NUL in a value', (r) => upgradeResponse(r, 'X: \0\r\n'), 'MalformedHttp', null],
+    ['101 fields', (r) => upgradeResponse(r, 'X: y\r\n'.repeat(98)), 'TooManyHeaders', null],
+    ['a head over 16 KiB', (r) => upgradeResponse(r, `X: ${'y'.repeat(17_000)}\r\n`), 'HeadTooLarge', null],
+    ['a head that never ends', () => `HTTP/1.1 101 x\r\nX: ${'y'.repeat(17_000)}`, 'HeadTooLarge', null],
   ]
 
   for (const maxDelivery of [undefined, 1, 100]) {
@@ -315,8 +315,8 @@ describe('the server of the opening handshake', () => {
       request: { path: '/feed?x=1', host: 'peer.test', protocols: ['a', 'c', 'b'] },
     })
     expect(seen).toMatchObject({ path: '/feed?x=1', host: 'peer.test' })
-    const request = seen as { header(name: string): string | undefined; headers: unknown[] }
-    expect([request.header('x-own'), request.header('X-OWN'), request.header('absent')]).toEqual(['Value', 'Value', undefined])
+    const request = seen as { header(name: string): string | null; headers: unknown[] }
+    expect([request.header('x-own'), request.header('X-OWN'), request.header('absent')]).toEqual(['Value', 'Value', null])
     expect(request.headers).toContainEqual(['X-Own', 'Value'])
   })
 

@@ -1,10 +1,12 @@
 /** Compression of messages (RFC 7692), from the handshake to the end. */
 
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import type { HandshakeError } from '../../../src/errors.ts'
+import { memoryPair } from '../../../src/transport/memory/pair.ts'
 import type { DeflateOptions } from '../../../src/ws/options.ts'
 import type { WsStream } from '../../../src/ws/ws-stream.ts'
 import { Random } from '../../reference/random.ts'
-import { makeWorld, openClientTo, openPair, wireFrames } from './harness.ts'
+import { goodRequest, head, makeWorld, openClientTo, openPair, RawPeer, upgradeResponse, wireFrames } from './harness.ts'
 
 const JSON_TEXT = JSON.stringify(Array.from({ length: 100 }, (_, i) => ({ price: (i * 7_919) % 1_000, size: 'é' })))
 
@@ -55,7 +57,88 @@ describe('the handshake', () => {
   })
 })
 
+describe('the answer to an offer', () => {
+  const P = 'permessage-deflate'
+  const answered = async (perMessageDeflate: DeflateOptions | boolean, fields: string): Promise<string> => {
+    const world = makeWorld()
+    const [end, other] = memoryPair({ clock: world.clock })
+    const peer = new RawPeer(other)
+    const opening = world.Stream.connectWith(end, 'ws://peer.test/', { perMessageDeflate }).catch((error: HandshakeError) => error)
+    await world.settle()
+    peer.send(upgradeResponse(peer.text, fields))
+    await world.settle()
+    const ws = await opening
+    if (ws instanceof Error) return ws.code
+    ws.destroy()
+    return ws.extensions
+  }
+
+  test.each<[DeflateOptions | boolean, string, string]>([
+    [true, '', ''],
+    [true, 'Sec-WebSocket-Extensions: \r\n', ''],
+    [true, 'Sec-WebSocket-Extensions: ,\r\nSec-WebSocket-Extensions:\r\n', ''],
+    [OFF, 'Sec-WebSocket-Extensions: \r\n', ''],
+    [true, `Sec-WebSocket-Extensions: ${P}\r\n`, P],
+    [true, `Sec-WebSocket-Extensions:\r\nSec-WebSocket-Extensions: ${P}; server_max_window_bits="9"\r\n`, `${P}; server_max_window_bits="9"`],
+  ])('client %j, %j: it is open, with %j', async (wanted, fields, extensions) => expect(await answered(wanted, fields)).toBe(extensions))
+
+  test.each<[DeflateOptions | boolean, string]>([
+    [OFF, P],
+    [true, 'x-webkit-deflate-frame'],
+    [true, `${P}, ${P}`],
+    [true, `${P}\r\nSec-WebSocket-Extensions: ${P}`],
+    [true, `${P}; unknown`],
+    [true, `${P}; server_no_context_takeover; server_no_context_takeover`],
+    [true, `${P}; server_max_window_bits=16`],
+    [true, `${P};`],
+    [{ serverNoContextTakeover: true }, P],
+    [{ clientMaxWindowBits: 9 }, `${P}; client_max_window_bits=10`],
+  ])('client %j, %j: the handshake fails', async (wanted, field) =>
+    expect(await answered(wanted, `Sec-WebSocket-Extensions: ${field}\r\n`)).toBe('UnexpectedExtension'),
+  )
+})
+
+describe('an offer', () => {
+  const P = 'permessage-deflate'
+  test.each<[DeflateOptions | boolean, string, string]>([
+    [true, `${P}; unknown`, ''],
+    [true, `${P}; server_max_window_bits=7`, ''],
+    [true, `${P}; client_max_window_bits; client_max_window_bits`, ''],
+    [true, 'x-webkit-deflate-frame', ''],
+    [{ clientMaxWindowBits: 9 }, P, ''],
+    [OFF, P, ''],
+    [true, `x, ${P}; unknown, ${P}; server_max_window_bits=9, ${P}`, `${P}; server_max_window_bits=9`],
+    [true, `${P}; client_no_context_takeover`, `${P}; client_no_context_takeover`],
+  ])('server %j, %j: it is open, with %j', async (spoken, field, extensions) => {
+    const world = makeWorld()
+    const [end, other] = memoryPair({ clock: world.clock })
+    const peer = new RawPeer(other)
+    const opening = world.Stream.accept(end, { perMessageDeflate: spoken })
+    peer.send(head([...goodRequest, `Sec-WebSocket-Extensions: ${field}`]))
+    await world.settle()
+    const ws = await opening
+    expect(ws.extensions).toBe(extensions)
+    expect(/^Sec-WebSocket-Extensions: (.*)\r$/m.exec(peer.text)?.[1] ?? '').toBe(extensions)
+    peer.forget()
+    ws.sendText('x'.repeat(2_000))
+    await world.settle()
+    expect(peer.received.length < 200).toBe(extensions !== '')
+    ws.destroy()
+  })
+})
+
 describe('what is compressed', () => {
+  test.each([
+    ['é'.repeat(512), true],
+    [`${'é'.repeat(511)}x`, false],
+  ])('the threshold is one of bytes (case %#)', async (text, expected) => {
+    const { client, server } = await openPair(makeWorld(), { connect: { perMessageDeflate: true }, accept: { perMessageDeflate: true } })
+    const [came, wire] = await received(client, server, () => client.sendText(text))
+    expect([came, wire < 1_000]).toEqual([text, expected])
+    client.destroy()
+    server.destroy()
+  })
+
   test.each<[number | undefined, number, boolean | undefined, boolean]>([
     [undefined, 1_023, undefined, false],
     [undefined, 1_024, undefined, true],
@@ -79,6 +162,26 @@ describe('what is compressed', () => {
     expect(firsts).toEqual([expected ? 4 : 0, expected ? 4 : 0, 0])
     expect((await server.recv())?.text).toBe('x'.repeat(length))
     expect((await server.recv())?.length).toBe(length)
+    client.destroy()
+    server.destroy()
+  })
+
+  test.each([341, 342, 1_023, 1_024, 5_000])('a text of %i characters is encoded once, into linear memory', async (length) => {
+    const { client, server } = await openPair(makeWorld(), { connect: { perMessageDeflate: true }, accept: { perMessageDeflate: true } })
+    const text = 'é'.repeat(length)
+    const once = vi.spyOn(TextEncoder.prototype, 'encodeInto')
+    const onHeap = vi.spyOn(TextEncoder.prototype, 'encode')
+    try {
+      for (const compress of [undefined, true, false]) {
+        once.mockClear()
+        client.sendText(text, { compress })
+        expect([once.mock.calls.length, onHeap.mock.calls.length]).toEqual([1, 0])
+        expect((await server.recv())?.text).toBe(text)
+      }
+    } finally {
+      once.mockRestore()
+      onHeap.mockRestore()
+    }
     client.destroy()
     server.destroy()
   })
@@ -154,6 +257,20 @@ describe('what ends the connection', () => {
     await expect(ws.recv()).rejects.toMatchObject({ code: 'ReservedBitsSet', closeCode: 1002 })
     ws.destroy()
   })
+})
+
+test('after our own close, what is dropped is not inflated', async () => {
+  const world = makeWorld()
+  const { ws, peer } = await openClientTo(world, { perMessageDeflate: true }, {}, 'Sec-WebSocket-Extensions: permessage-deflate\r\n')
+  const closed = ws.close()
+  // Inflating any of it would find that it is broken.
+  const broken = Uint8Array.of(0xc1, 2, 7, 0)
+  peer.send(broken)
+  await world.settle()
+  peer.send(Buffer.concat([broken, Uint8Array.of(0x41, 2, 7, 0), Uint8Array.of(0x80, 0, 0x88, 2, 3, 0xe9)]))
+  await world.settle()
+  peer.end.end()
+  expect(await closed).toEqual({ code: 1001, reason: '', wasClean: true, error: null })
 })
 
 test('messages that are read ahead while nobody receives keep what is known of them', async () => {

@@ -125,7 +125,7 @@ describe('memory', () => {
     for (const bytes of [far, ...Object.values(INPUTS)]) {
       expect(Buffer.compare(inflateRawSync(deflater.deflateAll(bytes)), bytes)).toBe(0)
     }
-    expect(longest).toBeGreaterThan(11_000)
+    expect(longest).toBeGreaterThan(10_000)
     expect(longest).toBeLessThan((4_096 * 31) / 8 + 16)
   })
 })

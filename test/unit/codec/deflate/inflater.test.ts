@@ -87,6 +87,13 @@ describe('the blocks of RFC 1951', () => {
   })
 })
 
+test('the longest match at the edge of the output, and at each place near it', () => {
+  const bytes = bits().block(1).fixedText('a').fixed(285).fixedDistance(0).fixedText('b').fixed(285).fixedDistance(16).put(1, 7).fixed(256).bytes()
+  const text = `${'a'.repeat(259)}b${'a'.repeat(257)}b`
+  for (let room = 250; room < 300; room++) expect(run('deflate-raw', bytes, {}, bytes.length, room), `room of ${room}`).toBe(JSON.stringify(text))
+  for (let room = 510; room < 530; room++) expect(run('deflate-raw', bytes, {}, bytes.length, room), `room of ${room}`).toBe(JSON.stringify(text))
+})
+
 describe('what is wrong has a name', () => {
   const codeLengths = (lengths: readonly number[]): BitWriter => {
     const writer = bits().block(2).put(0, 5).put(0, 5).put(15, 4)

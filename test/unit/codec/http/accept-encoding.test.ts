@@ -26,7 +26,7 @@ test.each([
   expect([asking.bytes === bytes, asking.body]).toEqual([true, null])
 })
 
-test.each([16_383, 16_384, 16_385])('a body of %d bytes: a long one is not copied', async (length) => {
+test.each([16_383, 16_384, 16_385])('a body of %d bytes: a long one is not copied', (length) => {
   const head = `POST / HTTP/1.1\r\nContent-Length: ${length}\r\n`
   const request = latin1Bytes(`${head}\r\n${'x'.repeat(length)}`)
   const { bytes, body } = askCompressed(request)
@@ -35,9 +35,5 @@ test.each([16_383, 16_384, 16_385])('a body of %d bytes: a long one is not copie
     return
   }
   expect([latin1Text(bytes), body?.length]).toEqual([`${head}${FIELD}\r\n`, length])
-  const pieces: Uint8Array[] = []
-  for await (const piece of body?.source ?? []) pieces.push(piece as Uint8Array)
-  expect(pieces.map(({ buffer, byteOffset, byteLength }) => [buffer === request.buffer, byteOffset, byteLength])).toEqual([
-    [true, request.byteOffset + request.length - length, length],
-  ])
+  expect([body?.buffer === request.buffer, body?.byteOffset]).toEqual([true, request.byteOffset + request.length - length])
 })

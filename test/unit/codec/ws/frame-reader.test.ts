@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { FrameReader, type FrameReaderOptions, ProtocolError } from '../../../../src/entry/codec.ts'
-import type { DecodedEvent } from '../../../reference/decoder.ts'
+import { type DecodedEvent, mostOnTheWire } from '../../../reference/decoder.ts'
 import { drain } from '../../../reference/feed.ts'
 import { concat, frame, hex, toHex, utf8 } from '../../../reference/frames.ts'
 
@@ -200,6 +200,27 @@ describe('errors', () => {
     for (const value of Object.values(detail).filter((n) => n > 7)) expect(error?.message).toContain(String(value))
   })
 
+  // Without this rule a message never ends, and no limit is passed.
+  test.each([
+    ['client', undefined],
+    ['server', KEY],
+  ] as const)('%s: empty fragments of one message are limited, each counts as a byte', (role, key) => {
+    const most = mostOnTheWire(100)
+    const first = frame({ fin: false, opcode: 2, payload: new Uint8Array(40), key })
+    for (const empty of [most - 41, most - 40, most - 39]) {
+      const { reader, feed } = open({ role, maxMessageSize: 100 })
+      const frames = Array.from({ length: empty }, (_, i) => frame({ fin: i === empty - 1, opcode: 0, payload: [], key }))
+      const lines = feed(concat(first, ...frames), concat(first, ...frames))
+      const isOver = empty > most - 40
+      expect([empty, lines.length, reader.error?.code, reader.error?.detail]).toEqual([
+        empty,
+        isOver ? 0 : 2,
+        isOver ? 'MessageTooLarge' : undefined,
+        isOver ? { accumulated: most + 1, max: 100 } : undefined,
+      ])
+    }
+  })
+
   // The original read on after an error: payload bytes became headers.
   test('they latch: the same error, and nothing more, whatever comes', () => {
     const { reader, feed } = open()
@@ -222,6 +243,16 @@ describe('errors', () => {
     expect(reader.next()).toBeNull()
     expect(reader.error?.code).toBe('InvalidOpcode')
   })
+})
+
+test('what is dropped up to a close message is not put together', () => {
+  const { reader } = open()
+  reader.read(concat(text('a'), frame({ fin: false, opcode: 2, payload: new Uint8Array(1_000) }), ping('b'), frame({ opcode: 0, payload: [] })))
+  expect(reader.dropToClose()).toBe(null)
+  expect(reader.assembly.length).toBe(0)
+  reader.read(concat(text('c'), hex('88 03 03 e8 64')))
+  expect(reader.dropToClose()).toMatchObject({ kind: 'close', closeCode: 1000, text: 'd' })
+  expect([reader.dropToClose(), reader.isDrained]).toEqual([null, true])
 })
 
 describe('order', () => {

@@ -1,7 +1,14 @@
+import { constants, deflateRawSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { CODEC_TEXT } from '../../../../src/codec/binary.ts'
+import { DEFLATE_TEXT } from '../../../../src/codec/deflate/binary.ts'
+import { Codec } from '../../../../src/codec/memory.ts'
+import { type TextDecoding, webTextDecoding } from '../../../../src/codec/text.ts'
 import type { FrameReader } from '../../../../src/codec/ws/frame-reader.ts'
+import { MessageInflater } from '../../../../src/codec/ws/message-inflater.ts'
 import { CompressionError } from '../../../../src/errors.ts'
-import { deflatedEnds, ZlibMessages } from '../../../helpers/deflated.ts'
+import { deflatedEnds, makeCodec, ZlibMessages } from '../../../helpers/deflated.ts'
+import { mostOnTheWire } from '../../../reference/decoder.ts'
 import { concat, frame, hex, utf8 } from '../../../reference/frames.ts'
 
 const RSV1 = 4
@@ -94,7 +101,18 @@ describe('failures', () => {
     [100, 'text'],
     [101, 'text'],
   ])('of a message of 100 bytes, maxMessageSize %i gives %s', (maxMessageSize, expected) => {
-    for (const text of ['x'.repeat(100), 'é'.repeat(50)]) expect(feed(open({ maxMessageSize }), message(text))[0]?.split(' ')[0]).toBe(expected)
+    for (const text of ['x'.repeat(100), 'é'.repeat(50)]) {
+      expect(feed(open({ maxMessageSize }), message(text))[0]?.split(' ')[0]).toBe(expected)
+      // In two fragments, at each place.
+      const payload = new ZlibMessages().compress(utf8(text))
+      for (let at = 0; at <= payload.length; at++) {
+        const fragments = [
+          frame({ fin: false, rsv: RSV1, opcode: 1, payload: payload.subarray(0, at) }),
+          frame({ opcode: 0, payload: payload.subarray(at) }),
+        ]
+        expect(feed(open({ maxMessageSize }), ...fragments)[0]?.split(' ')[0]).toBe(expected)
+      }
+    }
   })
   test('the limit is that of what comes out: an incompressible message of exactly the limit passes, a bomb is stopped where it is passed', () => {
     const noise = Uint8Array.from({ length: 70_000 }, (_, i) => ((i * 2_654_435_761) >>> 13) & 255)
@@ -108,12 +126,99 @@ describe('failures', () => {
     const strict = open({ ...limits, maxFrameSize: noise.length - 1 })
     strict.read(frame({ rsv: RSV1, opcode: 2, payload }))
     expect(strict.next()).toBe(null)
-    expect(strict.error?.code).toBe('PayloadTooLarge')
+    expect(strict.error).toMatchObject({ code: 'PayloadTooLarge', detail: { size: payload.length, max: noise.length - 1 } })
     const bomb = new ZlibMessages().compress(new Uint8Array(64 * 1024 * 1024))
     const other = open({ maxMessageSize: 100_000, bufferCapacity: 128 * 1024 })
     other.read(frame({ rsv: RSV1, opcode: 2, payload: bomb }))
     expect(other.next()).toBe(null)
     expect(other.error).toMatchObject({ code: 'MessageTooLarge', closeCode: 1009, detail: { accumulated: 100_001, max: 100_000 } })
+  })
+})
+
+test('2^31 zeros cost maxMessageSize', () => {
+  const million = deflateRawSync(new Uint8Array(1 << 20), { finishFlush: constants.Z_FULL_FLUSH })
+  const payload = concat(...new Array<Uint8Array>(2_048).fill(million))
+  const reader = open({ maxMessageSize: 4 << 20 })
+  let fed = 0
+  for (const bytes = frame({ rsv: RSV1, opcode: 2, payload }); reader.error === null && fed < bytes.length; fed += 50_000) {
+    reader.read(bytes.subarray(fed, fed + 50_000))
+    expect(reader.next()).toBe(null)
+  }
+  expect(reader.error).toMatchObject({ code: 'MessageTooLarge', detail: { accumulated: (4 << 20) + 1, max: 4 << 20 } })
+  expect(fed).toBeLessThan(100_000)
+})
+
+describe('the bytes of a message on the wire are limited, too: a peer can send empty blocks for ever', () => {
+  const MOST = mostOnTheWire(100)
+  /** A message of so many bytes that stands for four at the most: stored blocks, all but the first of them empty. */
+  function hollow(bytes: number): Uint8Array {
+    const size = (bytes - 6) % 5
+    const empty = new Array<Uint8Array>((bytes - 6 - size) / 5).fill(hex('00 00 00 ff ff'))
+    return concat(Uint8Array.of(0, size, 0, 255 - size, 255), utf8('abcd').subarray(0, size), ...empty, hex('00'))
+  }
+  const whole = (payload: Uint8Array): Uint8Array => frame({ rsv: RSV1, opcode: 1, payload })
+  const cut = (payload: Uint8Array): Uint8Array =>
+    concat(
+      ...Array.from({ length: Math.ceil(payload.length / 7) }, (_, i) =>
+        frame({ fin: 7 * i + 7 >= payload.length, rsv: i === 0 ? RSV1 : 0, opcode: i === 0 ? 1 : 0, payload: payload.subarray(7 * i, 7 * i + 7) }),
+      ),
+    )
+  test.each([
+    ['in one frame, and frames are limited like messages', whole, 100, 'PayloadTooLarge', { size: MOST + 1, max: 100 }],
+    ['in one frame', whole, 1_000, 'MessageTooLarge', { accumulated: MOST + 1, max: 100 }],
+    ['in fragments', cut, 100, 'MessageTooLarge', { accumulated: MOST + 1, max: 100 }],
+  ] as const)('%s', (_, framed, maxFrameSize, code, detail) => {
+    for (const bytes of [MOST - 1, MOST]) {
+      const text = 'abcd'.slice(0, (bytes - 6) % 5)
+      expect(feed(open({ maxMessageSize: 100, maxFrameSize }), framed(hollow(bytes)))).toEqual([`text ${text} ${bytes}`])
+    }
+    const reader = open({ maxMessageSize: 100, maxFrameSize })
+    expect(feed(reader, framed(hollow(MOST + 1)))).toEqual([`${code} 1009`])
+    expect(reader.error?.detail).toEqual(detail)
+  })
+  test('empty fragments count as a byte each', () => {
+    const frames = (count: number): Uint8Array =>
+      concat(frame({ fin: false, rsv: RSV1, opcode: 1, payload: hollow(6) }), ...new Array<Uint8Array>(count).fill(hex('00 00')), hex('80 00'))
+    expect(feed(open({ maxMessageSize: 100 }), frames(MOST - 7))).toEqual(['text  6'])
+    expect(feed(open({ maxMessageSize: 100 }), frames(MOST - 6))).toEqual(['MessageTooLarge 1009'])
+  })
+  test('a frame that is not compressed is limited as it is elsewhere', () => {
+    const limits = { maxMessageSize: 100, maxFrameSize: 100 }
+    expect(feed(open(limits), frame({ opcode: 2, payload: new Uint8Array(101) }))).toEqual(['PayloadTooLarge 1009'])
+    expect(feed(open(limits), hex('01 00'), frame({ opcode: 0, payload: new Uint8Array(101) }))).toEqual(['PayloadTooLarge 1009'])
+  })
+})
+
+describe('the text of a compressed message', () => {
+  test.each([
+    ['in place', 'x'.repeat(500)],
+    ['on the heap', 'x'.repeat(100_000)],
+  ])('%s: ASCII is decoded as such, everything else as UTF-8', (_, text) => {
+    const used: string[] = []
+    const { latin1, utf8: decode } = webTextDecoding()
+    const decoding: TextDecoding = {
+      latin1: (...bytes) => {
+        used.push('latin1')
+        return latin1(...bytes)
+      },
+      utf8: (...bytes) => {
+        used.push('utf8')
+        return decode(...bytes)
+      },
+    }
+    const { reader } = deflatedEnds(15, false, {}, makeCodec().decodeWith(decoding))
+    for (const [each, opcode] of [
+      [text, 1],
+      [`${text}é`, 1],
+      [text, 2],
+    ] as const) {
+      reader.read(message(each, undefined, opcode))
+      expect(reader.next()?.text === each).toBe(true)
+    }
+    expect(used).toEqual(['latin1', 'utf8', 'utf8'])
+    // Other kinds are no text, and what is in them is not known.
+    reader.read(message(Uint8Array.of(0xc3), undefined, 2))
+    expect(reader.next()?.text).toBe('\ufffd')
   })
 })
 
@@ -177,4 +282,105 @@ test('a message that was put together is stale as soon as another one is, compre
   expect(held?.length).toBe(first.length)
   expect(reader.poll()).toBe(true)
   expect(() => held?.text).toThrow(expect.objectContaining({ code: 'StaleMessage' }))
+})
+
+describe('memory', () => {
+  /** Connections of one codec whose inflaters have a pattern where nobody has written yet. */
+  function connections(
+    count: number,
+    windowBits: number,
+    noContextTakeover: boolean,
+  ): { readers: FrameReader[]; written: () => number[]; used: () => number } {
+    const codec = makeCodec()
+    const own = Array.from({ length: count }, () => {
+      const { reader, inflating } = deflatedEnds(windowBits, noContextTakeover, { bufferCapacity: 8_192 }, codec)
+      const { u8 } = reader
+      u8.fill(0xa5, inflating, inflating + MessageInflater.regionBytes(windowBits))
+      return { reader, part: () => u8.subarray(inflating, inflating + MessageInflater.regionBytes(windowBits)) }
+    })
+    const region = codec.region(64)
+    return {
+      readers: own.map(({ reader }) => reader),
+      written: () => own.map(({ part }) => part().reduce((sum, byte) => sum + (byte === 0xa5 ? 0 : 1), 0)),
+      used: () => (region.memory as unknown as { used: number }).used,
+    }
+  }
+  const text = Array.from({ length: 600 }, (_, i) => `["${(i * 7_919) % 9_973}","0.${(i * 104_729) % 99_991}"]`).join(',')
+
+  test.each([9, 10, 11, 12, 13, 14, 15])('for receiving with takeover and %i bits: the window, as much again, and its state', (windowBits) => {
+    const { readers, written } = connections(1, windowBits, false)
+    const zlib = new ZlibMessages({ windowBits })
+    for (let i = 0; i < 20; i++) expect(feed(readers[0] as FrameReader, message(text, zlib))).toHaveLength(1)
+    expect(MessageInflater.regionBytes(windowBits)).toBeLessThanOrEqual(512 + Math.max(2 << windowBits, (1 << windowBits) + 8_192))
+    expect(written()[0]).toBeLessThanOrEqual(MessageInflater.regionBytes(windowBits))
+  })
+
+  test('without takeover, it is borrowed for as long as a message is under way or held', () => {
+    const { readers, written, used } = connections(12, 15, true)
+    const before = used()
+    const payload = new ZlibMessages().compress(utf8(text))
+    const [first, second] = [
+      frame({ fin: false, rsv: RSV1, opcode: 1, payload: payload.subarray(0, 900) }),
+      frame({ opcode: 0, payload: payload.subarray(900) }),
+    ]
+    for (const reader of readers) expect(feed(reader, message(text), concat(first, second), message('x'.repeat(200_000)))).toHaveLength(3)
+    expect(used()).toBe(before)
+    // Two at a time: one that is half there, and one that is held.
+    const [one, other] = readers as [FrameReader, FrameReader]
+    one.read(first)
+    expect(one.poll()).toBe(false)
+    other.read(message('held'))
+    const held = other.next()
+    expect(used()).toBe(before + 2 * 65_536)
+    one.read(second)
+    expect(one.next()?.text).toBe(text)
+    expect(held?.text).toBe('held')
+    expect([one.next(), used()]).toEqual([null, before + 65_536])
+    expect([other.next(), used()]).toEqual([null, before])
+    expect(Math.max(...written())).toBeLessThanOrEqual(1_024)
+  })
+
+  test('without takeover, what was borrowed goes back when the reader is reset, or gone', () => {
+    const { readers, used } = connections(1, 15, true)
+    const before = used()
+    const [reader] = readers as [FrameReader]
+    reader.read(message('held'))
+    expect(reader.next()?.text).toBe('held')
+    expect(used()).toBe(before + 65_536)
+    reader.reset()
+    expect(used()).toBe(before)
+  })
+
+  test('without takeover, where the memory is full the connection has an area of its own', () => {
+    const { readers, written, used } = connections(1, 15, true)
+    const [reader] = readers as [FrameReader]
+    const codec = reader.codec
+    for (let bytes = 4 * 1024 * 1024; bytes >= 64; bytes /= 2) {
+      while (codec.region(bytes).memory.u8 === reader.u8);
+    }
+    const before = used()
+    expect(feed(reader, message(text), message('again'))).toHaveLength(2)
+    expect(used()).toBe(before)
+    expect(written()[0]).toBeGreaterThan(10_000)
+  })
+
+  test('10,000 connections that have agreed on it and got nothing compressed have taken none', () => {
+    let asked = 0
+    const codec = new Codec(
+      () => CODEC_TEXT,
+      webTextDecoding(),
+      undefined,
+      () => {
+        asked++
+        return DEFLATE_TEXT
+      },
+    )
+    for (let i = 0; i < 10_000; i++) {
+      const { reader } = deflatedEnds(15, i % 2 === 0, { bufferCapacity: 256 }, codec)
+      reader.read(hex('81 01 61'))
+      expect(reader.next()?.length).toBe(1)
+    }
+    // The only code that writes there was not even compiled.
+    expect(asked).toBe(0)
+  })
 })

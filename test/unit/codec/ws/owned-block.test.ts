@@ -66,7 +66,7 @@ test('random messages say what they are, in any order, when their memory has oth
       typeof payload === 'string' ? 'text' : 'binary',
       bytes.length,
       bytes.length,
-      0,
+      null,
     ])
     if (message.length % 2 === 0) expect(Buffer.compare(message.bytes, bytes)).toBe(0)
     expect(message.text).toBe(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes))

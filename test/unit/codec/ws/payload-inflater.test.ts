@@ -50,6 +50,25 @@ describe('a payload that the application has compressed', () => {
       else expect(message.inflate('gzip', options).length).toBe(100)
     }
   })
+  test('what comes out is a view of linear memory, for as long as the message, whatever else is asked of that', () => {
+    const reader = open()
+    const message = messageOf(reader, gzipSync(TEXT))
+    const view = message.inflate('gzip')
+    expect(view.buffer === reader.u8.buffer).toBe(true)
+    expect(message.inflateText('gzip')).toBe(TEXT)
+    expect(() => message.inflate('gzip', { maxSize: 10 })).toThrow(expect.objectContaining({ code: 'OutputTooLarge' }))
+    expect(() => message.inflate('deflate')).toThrow(expect.objectContaining({ code: 'InvalidHeader' }))
+    expect(message.inflate('gzip', { maxSize: 10_000 })).toEqual(view)
+    expect(view).toEqual(utf8(TEXT))
+  })
+  test.each([1, 65_535, 65_536, 65_537, 1_000_000])('%i bytes, of a payload of few bytes and of as many', (size) => {
+    const reader = open({ bufferCapacity: 2 << 20 })
+    for (const level of [0, 9]) {
+      const payload = gzipSync(new Uint8Array(size).fill(65), { level })
+      expect(Buffer.compare(messageOf(reader, payload).inflate('gzip'), Buffer.alloc(size, 65))).toBe(0)
+      expect(messageOf(reader, payload).inflateText('gzip') === 'A'.repeat(size)).toBe(true)
+    }
+  })
   test('wrong formats and options are refused', () => {
     const message = messageOf(open(), gzipSync(TEXT))
     for (const call of [

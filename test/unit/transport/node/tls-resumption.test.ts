@@ -76,6 +76,12 @@ describe.each(['TLSv1.3', 'TLSv1.2'] as const)('%s', (maxVersion) => {
     expect(reused(seen)).toEqual([false, true, true, true])
   })
 
+  test('one that is told not to resumes nothing', async () => {
+    const { port, seen } = await startServer({ maxVersion })
+    await connections(`https://127.0.0.1:${port}`, 3, { tls: { ca: certificates.ca, resumeSessions: false } })
+    expect(reused(seen)).toEqual([false, false, false])
+  })
+
   test('… through a proxy, too', async () => {
     const { port, seen } = await startServer({ maxVersion })
     const proxy = await startConnectProxy()

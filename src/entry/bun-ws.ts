@@ -1,0 +1,23 @@
+/** `nexus-async-net/compat/ws` on Bun. */
+
+import type { WebSocket as Socket } from '../faces/node/ws.ts'
+import { WsStream } from './bun.ts'
+import { wsClass } from './ws-names.ts'
+
+export type * from './ws-names.ts'
+export {
+  createWebSocketStream,
+  extension,
+  PerMessageDeflate,
+  Receiver,
+  Sender,
+  subprotocol,
+  WebSocketServer,
+} from './ws-names.ts'
+
+/** The client of npm `ws` 8. */
+export const WebSocket: typeof Socket = wsClass({ WsStream, queueTask: setImmediate })
+export type WebSocket = Socket
+
+// What `require` gives is the class itself.
+export { WebSocket as default, WebSocket as 'module.exports' }

@@ -1,0 +1,53 @@
+/** A million messages through each class that existing code calls: none is lost, and none is out of order. */
+
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { WsStream } from '../../src/entry/node.ts'
+import { WebSocket } from '../../src/entry/node-websocket.ts'
+import { WebSocket as OfWs } from '../../src/entry/node-ws.ts'
+
+const COUNT = Number(process.env['FACES_MESSAGES'] ?? 20_000)
+
+let server: http.Server
+let url: string
+
+beforeAll(async () => {
+  server = http.createServer()
+  server.on('upgrade', async (request, socket, head) => {
+    const ws = await WsStream.acceptUpgrade(request, socket as never, head)
+    for (let i = 0; i < COUNT; i++) await ws.sendText(String(i))
+    await ws.flush()
+    await ws.close()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`
+})
+afterAll(() => server.close())
+
+/** What was received: how many, and how many in the wrong place. */
+function counter(): { receive(data: unknown): void; result: [count: number, wrong: number] } {
+  const result: [number, number] = [0, 0]
+  return {
+    receive(data) {
+      if (Number(data) !== result[0]++) result[1]++
+    },
+    result,
+  }
+}
+
+test.each([false, true])('the WebSocket of browsers, batchedEvents %s', { timeout: 600_000 }, async (batchedEvents) => {
+  const { receive, result } = counter()
+  const ws = new WebSocket(url, [], { batchedEvents })
+  ws.onmessage = ({ data }) => receive(data)
+  await new Promise((resolve) => ws.addEventListener('close', resolve))
+  expect(result).toEqual([COUNT, 0])
+})
+
+test.each([false, true])('the client of ws, allowSynchronousEvents %s', { timeout: 600_000 }, async (allowSynchronousEvents) => {
+  const { receive, result } = counter()
+  const ws = new OfWs(url, { allowSynchronousEvents })
+  ws.on('message', receive)
+  await new Promise((resolve) => ws.on('close', resolve))
+  expect(result).toEqual([COUNT, 0])
+})
