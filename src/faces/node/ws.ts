@@ -66,10 +66,12 @@ class SocketFace extends EventEmitter {
   }
 
   get remoteAddress(): string | undefined {
-    return this.#stream.remoteAddress?.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+    const { remoteAddress } = this.#stream
+    return remoteAddress?.slice(0, remoteAddress.lastIndexOf(':')).replace(/^\[|\]$/g, '')
   }
-  get remotePort(): number {
-    return Number(/\d+$/.exec(this.#stream.remoteAddress ?? '')?.[0])
+  get remotePort(): number | undefined {
+    const { remoteAddress } = this.#stream
+    return remoteAddress === null ? undefined : Number(remoteAddress.slice(remoteAddress.lastIndexOf(':') + 1))
   }
   get bufferSize(): number {
     return this.#stream.bufferedAmount

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
 
 const run = promisify(execFile)
-const here = fileURLToPath(new URL('clients/', import.meta.url))
+const here = fileURLToPath(new URL('ws-clients/', import.meta.url))
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 let folder: string
