@@ -116,6 +116,7 @@ export default {
       'bun',
       'workerd',
       'codec',
+      'node-codec',
       'testing',
       'cli',
       ...['node', 'deno', 'bun', 'workerd'].flatMap((runtime) => [`${runtime}-websocket`, `${runtime}-fetch`]),

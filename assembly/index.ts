@@ -14,6 +14,7 @@ export { headScan, parseRequestHead, parseResponseHead } from "./http/head";
 export { requestCompact, requestParse } from "./http/request";
 export { incomingCommit, incomingParse } from "./http/response";
 export { putContentLength, putEndOfHead, putField, putRequestLine, putStatusLine, sealField, sealRequestLine } from "./http/writer";
+export { readerColumns } from "./ws/columns";
 export { handshakeAccept, handshakeKey, putUpgradeRequestFields, putUpgradeResponse } from "./ws/handshake";
 export { readerCommit, readerCompact, readerParse, readerReset } from "./ws/reader";
 export { writeFrame, writeHeader } from "./ws/writer";

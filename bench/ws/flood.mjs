@@ -136,6 +136,26 @@ async function recvText(/** @type {any} */ ws, /** @type {number} */ amount) {
   return { sum }
 }
 
+/** What has arrived as columns, in a function that is not async. */
+function drainBatches(/** @type {any} */ ws, /** @type {{ left: number, sum: number }} */ total) {
+  let { left, sum } = total
+  for (let b; (b = ws.batch()) !== null; ) {
+    const { count, kinds, offsets, lengths, bytes } = b
+    for (let i = 0; i < count; i++) {
+      if (kinds[i] === 2) sum = (sum + lengths[i] + bytes[offsets[i]]) | 0
+    }
+    left -= count
+  }
+  total.left = left
+  total.sum = sum
+}
+
+async function batches(/** @type {any} */ ws, /** @type {number} */ amount) {
+  const total = { left: amount, sum: 0 }
+  while (total.left > 0 && (await ws.readable())) drainBatches(ws, total)
+  return { sum: total.sum }
+}
+
 /** A call for each message. */
 async function eachBinary(/** @type {any} */ ws, /** @type {number} */ amount) {
   const { STOP } = ws.constructor
@@ -251,6 +271,7 @@ main({
     ...(c.kind === 'binary'
       ? { drain: nexusContender('WsStream, inner loop in a function', runtime !== 'deno', { binary: drainAll, text: receiveText }) }
       : {}),
+    ...(c.kind === 'binary' ? { batch: nexusContender('WsStream, batch()', runtime !== 'deno', { binary: batches, text: receiveText }) } : {}),
     forEach: nexusContender('WsStream, forEach', runtime !== 'deno', { binary: eachBinary, text: eachText }),
     forAwait: nexusContender('WsStream, for await', runtime !== 'deno', { binary: loopBinary, text: loopText }),
     recv: nexusContender('WsStream, recv()', runtime !== 'deno', { binary: recvBinary, text: recvText }),

@@ -34,6 +34,7 @@ export interface CodecExports {
   readerCommit(record: number, address: number, length: number): number
   readerCompact(record: number): void
   readerParse(record: number): number
+  readerColumns(entry: number, count: number, base: number, offsets: number, lengths: number, kinds: number): number
   writeFrame(at: number, end: number, source: number, length: number, first: number, masked: number, key: number): number
   writeHeader(at: number, end: number, first: number, length: number, masked: number, key: number): number
 }

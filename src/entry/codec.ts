@@ -33,6 +33,7 @@ export type { DecodeStep } from '../codec/inputs.ts'
 export { ClientHandshake, type ClientHello, ServerHandshake, type ServerHello } from '../codec/ws/handshake.ts'
 export { MaskKeys, type RandomSource } from '../codec/ws/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/ws/message.ts'
+export { MessageBatch } from '../codec/ws/message-batch.ts'
 export type { InflateOptions } from '../codec/ws/payload-inflater.ts'
 export type { UpgradeFault, UpgradeHead } from '../codec/ws/upgrade.ts'
 export {

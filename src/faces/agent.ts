@@ -69,11 +69,11 @@ export class Agent {
   }
 
   /** Closes all connections, those in use when their exchange is over. */
-  async close(): Promise<void> {
+  async close(options: { timeout?: number | undefined }): Promise<void> {
     this.#isClosed = true
     const tenants = [...this.#tenants.values()]
     this.#tenants.clear()
-    await Promise.all(tenants.map((tenant) => this.#end(tenant)))
+    await Promise.all(tenants.map((tenant) => this.#end(tenant, options)))
   }
 
   #open(origin: string): Promise<ClientPool> {
@@ -96,12 +96,12 @@ export class Agent {
     tenant.timer = this.clock.set(() => this.forget(origin), originTimeout)
   }
 
-  async #end(tenant: Tenant | undefined): Promise<void> {
+  async #end(tenant: Tenant | undefined, options: { timeout?: number | undefined } = {}): Promise<void> {
     if (tenant === undefined) return
     this.clock.clear(tenant.timer)
     // A pool that could not be opened has no connections.
     await tenant.pool.then(
-      (pool) => pool.close(),
+      (pool) => pool.close(options),
       () => {},
     )
   }

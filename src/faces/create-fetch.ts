@@ -6,7 +6,7 @@ import type { ClientPool } from '../rest/client-pool.ts'
 import { fetchFailure, REDIRECT, wholeBody } from '../rest/fetch.ts'
 import { answerOf, discard, sendFetch } from '../rest/fetch-exchange.ts'
 import { type FetchRequest, readFetch, refused } from '../rest/fetch-request.ts'
-import { type ClientPoolOptions, POOL_OPTIONS } from '../rest/options.ts'
+import { CLOSE_OPTIONS, type ClientPoolOptions, POOL_OPTIONS } from '../rest/options.ts'
 import { readUrl } from '../url.ts'
 import { Agent } from './agent.ts'
 
@@ -27,8 +27,12 @@ export interface CreateFetchOptions
 export interface PooledFetch {
   /** As the global `fetch`. */
   (input: string | URL | Request, init?: RequestInit): Promise<Response>
-  /** Closes all connections; those with a request under way when it is complete. Later calls reject. */
-  close(): Promise<void>
+  /**
+   * Closes all connections; those with a request under way, or a body that nobody has read, when it is complete. Later calls reject.
+   *
+   * @param options `timeout`: ms after which those are cut, too; 0, the default, is never
+   */
+  close(options?: { timeout?: number | undefined }): Promise<void>
   /** As `close`. */
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -68,10 +72,10 @@ export function createFetchOver(Pool: typeof ClientPool): CreateFetch {
   return (given) => {
     const { maxOrigins, originTimeout, ...options } = withDefaults(FETCH_OPTIONS, readOptions(FETCH_OPTIONS, given)) as Required<CreateFetchOptions>
     const agent = new Agent(Pool, options as ClientPoolOptions, { maxOrigins: maxOrigins as number, originTimeout: originTimeout as number })
-    const close = (): Promise<void> => agent.close()
+    const close = async (given?: { timeout?: number | undefined }): Promise<void> => agent.close(readOptions(CLOSE_OPTIONS, given))
     return Object.assign((input: string | URL | Request, init?: RequestInit) => follow(agent, options.timeout as number, input, init), {
       close,
-      [Symbol.asyncDispose]: close,
+      [Symbol.asyncDispose]: () => close(),
     })
   }
 }

@@ -61,7 +61,7 @@ export function discard({ response, release }: FetchExchange): void {
   release()
 }
 
-/** The response: with its whole body when that is short, otherwise with a stream that holds the connection until it has ended or is cancelled. */
+/** The response: with its whole body when that is short or was received with the head, otherwise with a stream that holds the connection until it has ended or is cancelled. */
 export async function answerOf(exchange: FetchExchange, url: string, isRedirected: boolean, signal: AbortSignal | null): Promise<Response> {
   const { lease, response, method, release } = exchange
   const { head } = response
@@ -72,7 +72,7 @@ export async function answerOf(exchange: FetchExchange, url: string, isRedirecte
     throw unusable(owned, `the status of the response is ${status}, and a Response takes none over 599`)
   }
   const length = head.header('content-length')
-  if (method === 'HEAD' || hasNoBody(status) || (length !== null && Number(length) <= SMALL)) {
+  if (response.isWhole || method === 'HEAD' || hasNoBody(status) || (length !== null && Number(length) <= SMALL)) {
     const fields = head.headers()
     const { version } = head
     try {

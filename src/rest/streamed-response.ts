@@ -58,6 +58,11 @@ export class StreamedResponse implements AsyncIterable<Uint8Array> {
     return this.#pieces.length === 0
   }
 
+  /** All of it was received, whether it has been taken or not. @internal */
+  get isWhole(): boolean {
+    return this.#ended && this.#failure === null
+  }
+
   /** @internal */
   push(piece: Uint8Array): void {
     this.#pieces.push(piece)

@@ -5,6 +5,7 @@ export type { CompressionFormat } from '../codec/deflate/format.ts'
 export type { Fields, FieldsInit } from '../codec/http/fields.ts'
 export { MaskKeys, type RandomSource } from '../codec/ws/mask-keys.ts'
 export { CloseCode, Message, type MessageKind, OwnedMessage } from '../codec/ws/message.ts'
+export { MessageBatch } from '../codec/ws/message-batch.ts'
 export type { InflateOptions } from '../codec/ws/payload-inflater.ts'
 export {
   CompressionError,

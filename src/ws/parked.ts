@@ -7,6 +7,7 @@ import { DESCRIPTOR_ASCII } from '../../assembly/abi.ts'
 import type { CompressionFormat } from '../codec/deflate/format.ts'
 import type { TextDecoding } from '../codec/text.ts'
 import { ASSEMBLED, DEFLATED, Message, type MessageKind, type MessageSource, type OwnedMessage } from '../codec/ws/message.ts'
+import { MessageBatch } from '../codec/ws/message-batch.ts'
 import type { InflateOptions } from '../codec/ws/payload-inflater.ts'
 
 /** Bytes after which nothing more is parked: the peer waits, as it does for every consumer that does not read. */
@@ -23,6 +24,7 @@ export interface Source extends Pick<MessageSource, 'inflate' | 'utf8' | 'decodi
   next(): Message | null
   /** A message that `next` would give, owned, if that costs less than to copy it; null leaves it to `next`. */
   nextOwned(): OwnedMessage | null
+  batch(): MessageBatch | null
   poll(): boolean
 }
 
@@ -71,8 +73,7 @@ export class ParkedMessages implements Source, MessageSource {
   }
 
   next(): Message | null {
-    if (this.held !== null) this.held.live = null
-    this.held = null
+    this.lose()
     const parked = this.queue.shift()
     if (parked === undefined) {
       this.onEmpty()
@@ -93,10 +94,24 @@ export class ParkedMessages implements Source, MessageSource {
     return null
   }
 
+  /** Each is a batch alone. */
+  batch(): MessageBatch | null {
+    if (this.queue.length > 0) return new MessageBatch(this.next() as Message).showOne(this.assembly, 0)
+    this.lose()
+    this.onEmpty()
+    return this.reader.batch()
+  }
+
   /** The consumer has left. */
   clear(): void {
-    if (this.held !== null) this.held.live = null
+    this.lose()
     this.queue.length = 0
+  }
+
+  /** The message that was taken last is stale. */
+  private lose(): void {
+    if (this.held !== null) this.held.live = null
+    this.held = null
   }
 
   get decoding(): TextDecoding {

@@ -7,6 +7,7 @@ import type { BytesInit } from '../codec/inputs.ts'
 import type { FrameReader } from '../codec/ws/frame-reader.ts'
 import { closePayload } from '../codec/ws/frame-writer.ts'
 import { CloseCode, type Message, type OwnedMessage } from '../codec/ws/message.ts'
+import type { MessageBatch } from '../codec/ws/message-batch.ts'
 import { checkMade } from '../composition.ts'
 import { type TransportError, UsageError } from '../errors.ts'
 import { callback, checkOptions, type Family, flag } from '../option-rules.ts'
@@ -214,6 +215,21 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     if (message !== null) return (message.flags & CONTROL) === 0 ? message : this.#control(message)
     if (this.#closing.readyState === 'closed') this.#settle()
     return null
+  }
+
+  /**
+   * The messages that have arrived, up to 1,024 of them, as columns, borrowed: instead of as many calls of {@link WsConnection.next}, and null when that is null. Pings and
+   * a close are answered as there, and are in the batch. A message that was put together or inflated, and a close, is alone in its batch. Nothing is allocated.
+   */
+  batch(): MessageBatch | null {
+    const batch = this.#source.batch()
+    if (batch === null) {
+      if (this.#closing.readyState === 'closed') this.#settle()
+      return null
+    }
+    if ((batch.message.flags & CONTROL) !== 0) this.#control(batch.message)
+    else if (batch.hasPings) this.#answerPings(batch)
+    return batch
   }
 
   /**
@@ -488,11 +504,21 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
     const kind = message.flags & 15
     if (kind === OPCODE_CLOSE) {
       this.#act(this.#closing.onCloseFrame({ code: message.status, reason: message.text }))
-    } else if (kind === OPCODE_PING && (message.flags & ANSWERED) === 0 && this.#options.autoPong && this.#closing.readyState === 'open') {
-      if (this.#connection.sender.isBlocked) (this.#owedPongs ??= new OwedPongs()).add(message.bytes)
-      else this.#connection.sender.ownPong(message.bytes)
-    }
+    } else if (kind === OPCODE_PING && (message.flags & ANSWERED) === 0) this.#answerPing(message.bytes)
     return message
+  }
+
+  #answerPings({ count, kinds, offsets, lengths, bytes }: MessageBatch): void {
+    for (let i = 0; i < count; i++) {
+      const offset = offsets[i] as number
+      if (kinds[i] === OPCODE_PING) this.#answerPing(bytes.subarray(offset, offset + (lengths[i] as number)))
+    }
+  }
+
+  #answerPing(bytes: Uint8Array): void {
+    if (!this.#options.autoPong || this.#closing.readyState !== 'open') return
+    if (this.#connection.sender.isBlocked) (this.#owedPongs ??= new OwedPongs()).add(bytes)
+    else this.#connection.sender.ownPong(bytes)
   }
 
   /** Judges the end by the last byte in the reader, once the reader is drained. */

@@ -17,6 +17,7 @@ const ADDRESSES: Partial<Record<keyof CodecExports, readonly number[]>> = {
   rotateKey: [],
   utf8Validate: [1],
   maskCopy: [0, 1],
+  readerColumns: [0, 3, 4, 5],
   writeFrame: [0, 2],
   parseRequestHead: [0, 1],
   parseResponseHead: [0, 1],

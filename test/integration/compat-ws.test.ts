@@ -392,8 +392,14 @@ describe.each([
   })
 
   test('_socket has what others rely on', async () => {
-    const ws = (await open()) as Socket & { _socket: { remoteAddress: string; setNoDelay(on: boolean): void; _writableState: { finished: boolean } } }
-    expect(ws._socket.remoteAddress).toBe('127.0.0.1')
+    const ws = (await open()) as Socket & {
+      _socket: { remoteAddress: string; remotePort: number; setNoDelay(on: boolean): void; _writableState: { finished: boolean } }
+    }
+    expect([ws._socket.remoteAddress, ws._socket.remotePort]).toEqual(['127.0.0.1', Number(new URL(ws.url).port)])
+    const six = new WebSocket(`${peers.environment.ws6}/echo`) as typeof ws
+    await once(six, 'open')
+    expect(six._socket.remoteAddress).toBe('::1')
+    six.terminate()
     ws._socket.setNoDelay(true)
     expect(ws._socket._writableState.finished).toBe(false)
     const { _socket: socket } = ws

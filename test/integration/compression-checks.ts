@@ -87,6 +87,39 @@ check('compression: fragments with control frames between them', async (context)
   )
 })
 
+check('compression: every way to receive gives the same', async (context) => {
+  const { STOP } = context.nexus.WsStream
+  await within(
+    context,
+    `${context.env.ws}/fragments?size=700&pings`,
+    async (ws) => {
+      const text = json(5_000)
+      const send = (): unknown => ws.sendText(text)
+      const texts: string[] = []
+      send()
+      await ws.forEach((message) => {
+        texts.push(message.text)
+        return STOP
+      })
+      send()
+      for (let batch = null; batch === null; ) {
+        await ws.readable()
+        batch = ws.batch()
+        if (batch?.kinds[0] !== 1) batch = null
+        else texts.push(new TextDecoder().decode(batch.bytes.slice(batch.offsets[0], (batch.offsets[0] as number) + (batch.lengths[0] as number))))
+      }
+      send()
+      for await (const message of ws) {
+        ok(message.wireLength < message.length / 2, 'it was compressed')
+        texts.push(message.text)
+        break
+      }
+      equal(texts, [text, text, text])
+    },
+    { perMessageDeflate: true },
+  )
+})
+
 check('compression: what comes out is limited', async (context) => {
   await within(
     context,

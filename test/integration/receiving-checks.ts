@@ -104,6 +104,22 @@ check('forEach ends with the connection, answers pings, and rejects with what it
   equal(seen.length, 3)
 })
 
+checkBoth('batch gives what has arrived as columns', async (context, { good }) => {
+  await within(context, `${good}/burst?messages=3000`, async (ws) => {
+    let next = 0
+    while (next < 3_000 && (await ws.readable())) {
+      for (let batch = ws.batch(); batch !== null; batch = ws.batch()) {
+        const { count, kinds, offsets, lengths, bytes } = batch
+        for (let i = 0; i < count; i++) {
+          const [from = 0, length = 0] = [offsets[i], lengths[i]]
+          equal([kinds[i], new TextDecoder().decode(bytes.slice(from, from + length))], [TEXT, `message ${next++}`])
+        }
+      }
+    }
+    equal([next, ws.batch()], [3_000, null])
+  })
+})
+
 check('leaving a for await closes the connection', async (context) => {
   const id = newId()
   const ws = await open(context, `${context.env.ws}/burst?messages=10&id=${id}`)

@@ -59,6 +59,11 @@ async function runFile([program, ...options]: readonly string[], file: string): 
   return stdout
 }
 
+/** The sources that a file of dist is made of. */
+function readMap(name: string): string[] {
+  return (JSON.parse(readFileSync(join(installed, 'dist', `${name}.map`), 'utf8')) as { sources: string[] }).sources
+}
+
 function write(name: string, text: string): string {
   const file = join(project, name)
   writeFileSync(file, text)
@@ -87,6 +92,8 @@ describe('what is in it', () => {
     load('node.js')
     expect(loaded.size).toBeGreaterThan(3)
     expect(loaded.has('shared-deflate-binary.js')).toBe(true)
+    // Classes of others have entries of their own.
+    expect([...loaded.keys()].filter((name) => readMap(name).some((source) => source.includes('/faces/')))).toEqual([])
     // 323,271 bytes: dist/node.js and its chunks at the end of the first step, 2026-11-28.
     expect([...loaded.values()].reduce((sum, bytes) => sum + bytes)).toBeLessThanOrEqual(1.1 * 323_271)
   })
@@ -402,6 +409,8 @@ console.log(pool.stats.leased)
   })
 
   test('by require, where Node can require modules', async () => {
+    const ofWs = `const WebSocket = require('nexus-async-net/compat/ws'); console.log(WebSocket.name, WebSocket === WebSocket.WebSocket, typeof WebSocket.createWebSocketStream)`
+    expect(await runFile([process.execPath], write('ws.cjs', ofWs))).toBe('WebSocket true function\n')
     const file = write('old.cjs', "const { FrameReader } = require('nexus-async-net/codec'); console.log(new FrameReader().next())")
     expect(await runFile([process.execPath], file)).toBe('null\n')
   })

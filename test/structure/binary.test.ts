@@ -33,6 +33,7 @@ const EXPORTS: readonly (keyof CodecExports)[] = [
   'putStatusLine',
   'putUpgradeRequestFields',
   'putUpgradeResponse',
+  'readerColumns',
   'readerCommit',
   'readerCompact',
   'readerParse',
@@ -120,6 +121,7 @@ function exercise({ codec, put, u8, view }: Linear): Set<string> {
     }
     run.readerCommit(RECORD, SLAB, at - SLAB)
     expect(run.readerParse(RECORD)).toBe(6)
+    expect(run.readerColumns(TABLE, 6, SLAB, TABLE + 8_192, TABLE + 12_288, SLAB + 8_192)).toBe(1)
     run.readerCompact(RECORD)
   }
 

@@ -21,7 +21,7 @@ function classesOf(path: string, text: string): Declared[] {
 }
 
 /** Classes of the platform have no private names that could meet ours. */
-const PLATFORM = new Set(['EventTarget', 'Event', 'EventEmitter', 'Response'])
+const PLATFORM = new Set(['EventTarget', 'Event', 'Response', 'EventEmitter'])
 
 /** Private names of a class that one of its base classes has, too. When no class of ours has the name of its base class, it can be any. */
 function shared(classes: readonly Declared[]): string[] {

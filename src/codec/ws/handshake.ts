@@ -11,6 +11,7 @@ import { RequestReader } from '../http/request-reader.ts'
 import { ResponseReader } from '../http/response-reader.ts'
 import { bytesOf, textOf } from '../inputs.ts'
 import type { Codec, Places, Region } from '../memory.ts'
+import { released } from '../reader-errors.ts'
 import { FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { HeadWriter } from './head-writer.ts'
@@ -158,10 +159,13 @@ export class ClientHandshake {
   /** Chosen extensions, as the response names them; `''` for none. @internal */
   extensions = ''
   readonly #wishes: DeflateWishes | null
+  readonly #maxHead: number
+  readonly #maxHeaders: number
   readonly #reader: FrameReader
-  readonly #response: ResponseReader
-  readonly #shared: Places<HeadReader> | null
-  #place: HeadReader | null
+  #current: ResponseReader | null = null
+  /** Where it lives, when it is one that others use after this handshake. */
+  #place: HeadReader | null = null
+  #isReleased = false
   readonly #offered: readonly string[]
   readonly #accept: string
   #refusal: HandshakeResponse | null = null
@@ -185,6 +189,8 @@ export class ClientHandshake {
     listProtocols(hello.protocols)
     const out = new HeadWriter(writer)
     this.#reader = reader
+    this.#maxHead = maxHead
+    this.#maxHeaders = maxHeaders
     this.#offered = hello.protocols
     this.#wishes = hello.deflate ?? null
     const nonce = bytesOf('nonce', hello.nonce)
@@ -198,12 +204,6 @@ export class ClientHandshake {
     if (hello.protocols.length > 0) out.field('Sec-WebSocket-Protocol', hello.protocols.join(', '))
     if (this.#wishes !== null) out.field('Sec-WebSocket-Extensions', deflateOffer(this.#wishes))
     for (const [name, value] of hello.headers) if (name.toLowerCase() !== 'host') out.field(name, value)
-    const { codec } = reader
-    this.#shared = maxHeaders === MAX_FIELDS ? codec.places(HeadReader, maxHead + PIECE) : null
-    this.#place = this.#shared?.take() ?? null
-    this.#response = this.#place?.response ?? new ResponseReader(codec, HeadReader.options(maxHead + PIECE, maxHeaders))
-    this.#response.reset()
-    this.#response.beginUpgrade()
     out.endOfHead()
   }
 
@@ -213,6 +213,7 @@ export class ClientHandshake {
    */
   receive(): 'more' | 'open' | 'refused' {
     if (this.#isWhole) return 'refused'
+    if (this.#reader.buffered === 0) return this.#refusal === null ? 'more' : 'refused'
     const outcome = pass(this.#reader, this.#response, () => {
       const outcome = this.#step()
       return { unused: this.#response.surplus, outcome }
@@ -238,11 +239,26 @@ export class ClientHandshake {
 
   /** Gives the memory of the response back; happens by itself when the handshake ends. */
   release(): void {
-    const shared = this.#shared
-    const place = this.#place
-    if (shared === null) this.#response.release()
-    else if (place !== null) shared.giveBack(place)
-    this.#place = null
+    if (this.#isReleased) return
+    this.#isReleased = true
+    if (this.#place === null) this.#current?.release()
+    else this.#shared?.giveBack(this.#place)
+  }
+
+  get #shared(): Places<HeadReader> | null {
+    return this.#maxHeaders === MAX_FIELDS ? this.#reader.codec.places(HeadReader, this.#maxHead + PIECE) : null
+  }
+
+  /** Made, or taken, when something has arrived: mostly that is all, and it is given back in the same call. */
+  get #response(): ResponseReader {
+    if (this.#isReleased) throw released('reader')
+    if (this.#current === null) {
+      this.#place = this.#shared?.take() ?? null
+      this.#current = this.#place?.response ?? new ResponseReader(this.#reader.codec, HeadReader.options(this.#maxHead + PIECE, this.#maxHeaders))
+      this.#current.reset()
+      this.#current.beginUpgrade()
+    }
+    return this.#current
   }
 
   /** Acts on the result of the response reader. */

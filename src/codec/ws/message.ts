@@ -101,7 +101,7 @@ export class Message {
 
   /** Payload bytes as they were received: for a compressed message (RFC 7692) those before inflating, otherwise {@link Message.length}. */
   get wireLength(): number {
-    this.#check()
+    this.check()
     return this.flags & DEFLATED ? this.wire : this.size
   }
 
@@ -110,7 +110,7 @@ export class Message {
    * The view is not guarded: kept for longer, it shows other data, also of other connections, and so does its `buffer`. Copy what you keep.
    */
   get bytes(): Uint8Array {
-    this.#check()
+    this.check()
     const from = this.flags & ASSEMBLED ? this.#source.assembly : this.#source.u8
     return from.subarray(this.offset, this.offset + this.size)
   }
@@ -120,7 +120,7 @@ export class Message {
    * Short ASCII texts of one read share a parent string of up to 2 KiB, which lives as long as any of them.
    */
   get text(): string {
-    this.#check()
+    this.check()
     const ascii = (this.flags & DESCRIPTOR_ASCII) !== 0
     return this.flags & (ASSEMBLED | DEFLATED) ? this.#loneText(ascii) : this.#source.textAt(this.offset, this.size, ascii)
   }
@@ -150,7 +150,7 @@ export class Message {
 
   /** The payload byte at `index`; null outside the payload and for an index that is not a whole number. Allocates nothing. */
   at(index: number): number | null {
-    this.#check()
+    this.check()
     // A string would be concatenated with the offset instead of added, and reach another connection's memory.
     if (!isIndex(index) || index >= this.size) return null
     return (this.flags & ASSEMBLED ? this.#source.assembly[index] : this.#source.u8[this.offset + index]) as number
@@ -183,7 +183,7 @@ export class Message {
 
   /** Of a close message, its code: 1005 (`NoStatus`) when it had none. Null for any other. */
   get closeCode(): number | null {
-    this.#check()
+    this.check()
     return (this.flags & 15) === OPCODE_CLOSE ? this.status : null
   }
 
@@ -211,7 +211,7 @@ export class Message {
   }
 
   #dataView(index: number, width: number): DataView {
-    this.#check()
+    this.check()
     if (!isIndex(index) || index + width > this.size) {
       throw new RangeError(`${width} bytes at ${String(index)} are outside the message's ${this.size} bytes`)
     }
@@ -222,7 +222,8 @@ export class Message {
     return this.#source.view
   }
 
-  #check(): void {
+  /** @internal */
+  check(): void {
     if (this.live === null) stale()
   }
 }

@@ -2,6 +2,7 @@
 
 import { DESCRIPTOR_BYTES, READER_BYTES, READER_END, READER_START, READER_TABLE, READER_TABLE_CAPACITY } from '../../../assembly/abi.ts'
 import { align, type Region } from '../memory.ts'
+import { type Columns, columnBytes, columnsAt } from './message-batch.ts'
 
 /** Descriptors that one call of the parser may leave. */
 export const TABLE_ENTRIES = 1_024
@@ -23,6 +24,8 @@ export class ReaderPlace {
   readonly limit: number
   /** The read buffer and nothing else: a copy into it can't go past its end. */
   readonly buffer: Uint8Array<ArrayBuffer>
+  private readonly columnsAddress: number
+  private columnsMade: Columns | null = null
   private layout: TargetLayout | null = null
   private views: Uint8Array<ArrayBuffer>[] = []
 
@@ -33,6 +36,7 @@ export class ReaderPlace {
     const { u8, i32 } = region.memory
     this.record = region.carve(READER_BYTES)
     this.table = region.carve(TABLE_ENTRIES * DESCRIPTOR_BYTES)
+    this.columnsAddress = region.carve(columnBytes(TABLE_ENTRIES))
     this.slab = region.carve(capacity)
     this.limit = this.slab + capacity
     this.buffer = u8.subarray(this.slab, this.limit)
@@ -44,7 +48,13 @@ export class ReaderPlace {
 
   /** Bytes of a region for one of this capacity. */
   static regionBytes(capacity: number): number {
-    return align(READER_BYTES) + align(TABLE_ENTRIES * DESCRIPTOR_BYTES) + align(capacity)
+    return align(READER_BYTES) + align(TABLE_ENTRIES * DESCRIPTOR_BYTES) + align(columnBytes(TABLE_ENTRIES)) + align(capacity)
+  }
+
+  /** The columns of batches: address space, until one is taken. */
+  get columns(): Columns {
+    this.columnsMade ??= columnsAt(this.region.memory, this.columnsAddress, TABLE_ENTRIES)
+    return this.columnsMade
   }
 
   /** Its read targets; the same ones for the same layout. */

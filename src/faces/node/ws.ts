@@ -66,11 +66,12 @@ class SocketFace extends EventEmitter {
   }
 
   get remoteAddress(): string | undefined {
-    const address = this.#stream.remoteAddress
-    return address?.slice(0, address.lastIndexOf(':')).replace(/^\[(.*)\]$/, '$1')
+    const { remoteAddress } = this.#stream
+    return remoteAddress?.slice(0, remoteAddress.lastIndexOf(':')).replace(/^\[|\]$/g, '')
   }
-  get remotePort(): number {
-    return Number(this.#stream.remoteAddress?.split(':').at(-1))
+  get remotePort(): number | undefined {
+    const { remoteAddress } = this.#stream
+    return remoteAddress === null ? undefined : Number(remoteAddress.slice(remoteAddress.lastIndexOf(':') + 1))
   }
   get bufferSize(): number {
     return this.#stream.bufferedAmount

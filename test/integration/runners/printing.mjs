@@ -49,6 +49,8 @@ async function makeAll(nexus, codec, testing, { ws, http }) {
 
   const frames = new codec.FrameReader({ role: 'client' })
   frames.read(Uint8Array.from([0x81, SECRET.length, ...bytes(SECRET)]))
+  const batches = new codec.FrameReader({ role: 'client' })
+  batches.read(Uint8Array.from([0x81, SECRET.length, ...bytes(SECRET)]))
   const frameWriter = new codec.FrameWriter({ role: 'server' })
   frameWriter.encodeText(SECRET)
   const client = codec.framePair('client')
@@ -81,6 +83,7 @@ async function makeAll(nexus, codec, testing, { ws, http }) {
     upgradeRequest: accepted.request,
     message,
     ownedMessage: message.toOwned(),
+    batch: batches.batch(),
     streamBuilder: nexus.WsStream.builder().headers({ Authorization: SECRET }),
     writer,
     request: writer.get(`/?${SECRET}`).header('Cookie', SECRET).finish(),

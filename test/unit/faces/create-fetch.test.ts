@@ -140,6 +140,14 @@ describe('bodies', () => {
     expect(world.server.dials.length).toBe(1)
   })
 
+  test('a short one in chunks that is received with its head holds nothing', async () => {
+    const { fetch, world } = open()
+    world.server.respond = () => `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk('all')}0\r\n\r\n`
+    const first = await result(world, fetch('http://server.test/a'))
+    const second = await result(world, fetch('http://server.test/a'))
+    expect([await second.text(), await first.text(), world.server.dials.length]).toEqual(['all', 'all', 1])
+  })
+
   test('one that is cancelled, cut, or aborted', async () => {
     for (const way of ['cancel', 'cut', 'abort'] as const) {
       const { fetch, world } = open()
@@ -209,6 +217,23 @@ describe('origins', () => {
     expect(await result(world, fetch('http://a.test/'))).toBeInstanceOf(Error)
     world.server.onDial = () => 0
     expect((await result(world, fetch('http://a.test/'))).status).toBe(200)
+  })
+
+  test('closing waits for what is under way, or cuts it', async () => {
+    const { fetch, world } = open()
+    world.server.respond = () => 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n'
+    const response = await result(world, fetch('http://a.test/'))
+    const closing = fetch.close()
+    expect(await outcomeOf(world, closing)).toBe('pending')
+    const cutting = open()
+    cutting.world.server.respond = world.server.respond
+    const cut = await result(cutting.world, cutting.fetch('http://a.test/'))
+    expect(await result(cutting.world, cutting.fetch.close({ timeout: 5 }))).toBe(undefined)
+    expect(await result(cutting.world, cut.text())).toBeInstanceOf(TypeError)
+    world.server.last.send('0\r\n\r\n')
+    expect(await result(world, response.text())).toBe('a')
+    expect(await result(world, closing)).toBe(undefined)
+    expect(await outcomeOf(world, fetch.close({ timeout: -1 }))).toMatchObject({ code: 'InvalidOption' })
   })
 
   test('closing ends them', async () => {

@@ -298,6 +298,18 @@ describe('every way to receive', () => {
     recv: async (ws, seen) => {
       for (let m = await ws.recv(); m !== null; m = await ws.recv()) seen.push([m.kind, m.text])
     },
+    batch: async (ws, seen) => {
+      const names: Record<number, string> = { 1: 'text', 2: 'binary' }
+      while (await ws.readable()) {
+        for (let batch = ws.batch(); batch !== null; batch = ws.batch()) {
+          const { count, kinds, offsets, lengths, bytes } = batch
+          for (let i = 0; i < count; i++) {
+            const [from = 0, length = 0] = [offsets[i], lengths[i]]
+            seen.push([names[kinds[i] as number] ?? '', new TextDecoder().decode(bytes.subarray(from, from + length))])
+          }
+        }
+      }
+    },
     forEach: (ws, seen) => ws.forEach((m) => seen.push([m.kind, m.text])),
     'forEach that waits': (ws, seen) =>
       ws.forEach(async (m) => {
