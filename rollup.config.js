@@ -9,7 +9,7 @@ import { minifySync } from 'rolldown/utils'
  * parse. Classes, functions and members keep their names, also in stack traces, and the maps lead to lines of the sources.
  */
 async function shorten(code) {
-  const mangleCache = Object.fromEntries(Array.from(privates, (name) => [`$${name}`, `_$${name}`]))
+  const mangleCache = Object.fromEntries(shippedNames())
   const minified = await transform(code, {
     minifyWhitespace: true,
     minifySyntax: true,
@@ -50,11 +50,21 @@ async function foldNumbers(code, id) {
   return Object.keys(numbers).length === 0 ? null : transform(rest, { define: numbers, charset: 'utf8', target: 'es2022', sourcemap: 'external' })
 }
 
+/** Private names, and those of them that stand for functions somewhere. */
 const privates = new Set()
+const functions = new Set()
+
+/** What a private name is called in what ships, the same in all chunks: functions keep their names, which stack traces show; nobody sees those of fields, which are numbers here. */
+function shippedNames() {
+  const fields = Array.from(privates, (name) => name)
+    .filter((name) => !functions.has(name))
+    .sort()
+  return Array.from(privates, (name) => [`$${name}`, functions.has(name) ? `_$${name}` : `_$${fields.indexOf(name)}`])
+}
 
 /**
  * Private names become properties that begin with `_$`: engines check the class of an object wherever a private name is used. Errors keep theirs, as loggers
- * print every property of an error. A name is as long as before, so that maps stay true; `shorten` puts `_` before it.
+ * print every property of an error. A name is as long as before, so that maps stay true; `shorten` gives it the name that it ships with.
  */
 function openPrivates(code) {
   const starts = []
@@ -66,6 +76,8 @@ function openPrivates(code) {
       starts.push(node.start)
       privates.add(node.name)
     }
+    const isFunction = node.type === 'MethodDefinition' || (node.type === 'PropertyDefinition' && /Function/.test(node.value?.type))
+    if (isFunction && node.key.type === 'PrivateIdentifier') functions.add(node.key.name)
     for (const child of Object.values(node).flat()) if (typeof child?.type === 'string') visit(child)
   }
   visit(this.parse(code))

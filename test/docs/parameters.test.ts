@@ -41,6 +41,7 @@ const EXEMPT: Readonly<Record<string, string>> = {
   'Message.getUint32(littleEndian)': 'of DataView: true or not',
   'Message.getBigInt64(littleEndian)': 'of DataView: true or not',
   'Message.getFloat64(littleEndian)': 'of DataView: true or not',
+  'PooledFetch.close(options)': 'ClientPool.close',
   'OwnedMessage(kind)': 'a value for tests and queues of callers: it says what it was given',
   'OwnedMessage(data)': 'the same',
   'OwnedMessage(closeCode)': 'the same',
