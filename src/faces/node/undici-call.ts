@@ -118,12 +118,6 @@ export class Call implements DispatchController {
     this.onCut?.()
   }
 
-  /** A piece of the request's body leaves; null: all of it has. */
-  sent(piece: string | Uint8Array | null): void {
-    if (piece === null) this.#tell('onRequestSent')
-    else this.#tell('onBodySent', piece)
-  }
-
   /** Resolves when the handler wants more. */
   async whilePaused(): Promise<void> {
     while (this.paused && !this.isOver) {
@@ -158,7 +152,7 @@ export class Call implements DispatchController {
   }
 }
 
-const OLD = ['onConnect', 'onResponseStarted', 'onHeaders', 'onData', 'onComplete', 'onError', 'onUpgrade', 'onBodySent', 'onRequestSent'] as const
+const OLD = ['onConnect', 'onResponseStarted', 'onHeaders', 'onData', 'onComplete', 'onError', 'onUpgrade'] as const
 
 /** A handler of both interfaces, from one of undici 6: an interceptor may be of any version. What an interceptor has changed counts, not what was received. */
 export function bridge(handler: DispatchHandler): DispatchHandler {

@@ -47,16 +47,23 @@ interface Fields {
   reset: boolean
 }
 
-/** Throws undici's errors. @param origin of the dispatcher, when it has one alone */
-export function readRequest(options: DispatchOptions, origin: string | null): ReadRequest {
+/** Where a dispatcher leads that has one place alone. */
+export interface Place {
+  readonly origin: string
+  /** What its pool puts before each path. */
+  readonly basePath: string
+}
+
+/** Throws undici's errors. @param place null for any origin */
+export function readRequest(options: DispatchOptions, place: Place | null): ReadRequest {
   const { method, path, query, throwOnError, maxRedirections, reset } = options
   if (typeof path !== 'string' || path[0] !== '/') throw invalid('path must start with a slash')
   if (throwOnError) throw invalid('throwOnError is not supported: use the responseError interceptor')
   if (maxRedirections) throw invalid('maxRedirections is not supported: use the redirect interceptor')
-  const target = originOf(options.origin ?? origin)
-  if (origin !== null && target !== origin) throw invalid(`this dispatcher is connected to ${origin} alone`)
+  const target = originOf(options.origin ?? place?.origin ?? null)
+  if (place !== null && target !== place.origin) throw invalid(`this dispatcher is connected to ${place.origin} alone`)
   const fields: Fields = { list: [], length: null, reset: reset === true }
-  for (const [name, value] of pairsOf(options.headers)) readField(fields, name, value, target)
+  readFields(fields, options.headers, target)
   const { body, length, type } = readBody(options.body)
   if (type !== '' && !fields.list.some(([name]) => name.toLowerCase() === 'content-type')) fields.list.push(['content-type', type])
   if (length !== undefined && fields.length !== null && fields.length !== length) {
@@ -65,7 +72,7 @@ export function readRequest(options: DispatchOptions, origin: string | null): Re
   return {
     origin: target,
     method,
-    path: query ? withQuery(path, query) : path,
+    path: below(place?.basePath ?? '', query ? withQuery(path, query) : path),
     fields: fields.list,
     body,
     length: length ?? fields.length ?? undefined,
@@ -98,6 +105,13 @@ function originOf(origin: string | URL | null): string {
   return PLAIN_ORIGIN.test(text) ? text : new URL(text).origin
 }
 
+/** The part of a path that its pool does not put there. */
+function below(basePath: string, path: string): string {
+  const rest = path.slice(basePath.length)
+  if (!path.startsWith(basePath) || !/^(?:[/?]|$)/.test(rest)) throw invalid('path must be below the base path of the pool')
+  return rest
+}
+
 function withQuery(path: string, query: Record<string, unknown>): string {
   if (path.includes('?') || path.includes('#')) throw new Error('Query params cannot be passed when url already contains "?" or "#".')
   const text = stringify(query as Record<string, string>)
@@ -105,19 +119,19 @@ function withQuery(path: string, query: Record<string, unknown>): string {
 }
 
 /** A list of names and values in turn, pairs, or an object. */
-function* pairsOf(headers: unknown): Generator<readonly [name: unknown, value: unknown]> {
+function readFields(fields: Fields, headers: unknown, origin: string): void {
   if (headers === undefined || headers === null) return
   if (typeof headers !== 'object') throw invalid('headers must be an object or an array')
   if (Array.isArray(headers)) {
     if (headers.length % 2 !== 0) throw invalid('headers array must be even')
-    for (let i = 0; i < headers.length; i += 2) yield [headers[i], headers[i + 1]]
+    for (let i = 0; i < headers.length; i += 2) readField(fields, headers[i], headers[i + 1], origin)
   } else if (Symbol.iterator in headers) {
     for (const pair of headers as Iterable<unknown>) {
       if (!Array.isArray(pair) || pair.length !== 2) throw invalid('headers must be in key-value pair format')
-      yield pair as [unknown, unknown]
+      readField(fields, pair[0], pair[1], origin)
     }
   } else {
-    for (const name of Object.keys(headers)) yield [name, (headers as Record<string, unknown>)[name]]
+    for (const name of Object.keys(headers)) readField(fields, name, (headers as Record<string, unknown>)[name], origin)
   }
 }
 

@@ -11,7 +11,7 @@ import { type Lease, Agent as Origins } from '../agent.ts'
 import { type CreateFetchOptions, FETCH_OPTIONS } from '../create-fetch.ts'
 import { bridge, Call, type DispatchHandler } from './undici-call.ts'
 import { errorOfUndici, undiciError } from './undici-errors.ts'
-import { buildRequest, type DispatchOptions, type ReadRequest, readRequest } from './undici-request.ts'
+import { buildRequest, type DispatchOptions, type Place, type ReadRequest, readRequest } from './undici-request.ts'
 
 type Callback = (error: unknown, data: null) => void
 /** Sends a request; its handler receives what becomes of it. */
@@ -179,7 +179,7 @@ abstract class PooledDispatcher extends Dispatcher {
       if (this.#isDestroyed) throw undiciError('ClientDestroyedError')
       if (this.#isClosed) throw undiciError('ClientClosedError')
       if (options.upgrade || options.method === 'CONNECT') return this.#pass(options, handler, call.isOld)
-      const request = readRequest(options, this.origin)
+      const request = readRequest(options, this.place)
       const limits = { head: this.#limit(options, 'headersTimeout'), body: this.#limit(options, 'bodyTimeout') }
       this.#calls.add(call)
       call.start()
@@ -211,8 +211,8 @@ abstract class PooledDispatcher extends Dispatcher {
     return settle(this.#closing, callback)
   }
 
-  /** The one origin that it serves; null when it serves any. */
-  protected abstract readonly origin: string | null
+  /** The one place that it serves; null when it serves any origin. */
+  protected abstract readonly place: Place | null
 
   protected abstract lease(origin: string): Lease | Promise<Lease>
 
@@ -385,8 +385,8 @@ export class PoolDispatcher extends PooledDispatcher {
     this.#pool = pool
   }
 
-  protected get origin(): string {
-    return this.#pool.origin
+  protected get place(): Place {
+    return this.#pool._$fetching
   }
 
   protected lease(): Lease {
@@ -413,7 +413,7 @@ export class Agent extends PooledDispatcher {
   static readonly _$ground: typeof ClientPool
 
   readonly #origins: Origins
-  protected readonly origin = null
+  protected readonly place = null
 
   constructor(given?: AgentOptions) {
     const Pool = new.target._$ground
