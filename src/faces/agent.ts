@@ -25,6 +25,9 @@ interface Tenant {
   readonly pool: Promise<ClientPool>
   /** Exchanges that are under way. */
   users: number
+  /** When the last one was over, in the clock's ms. */
+  since: number
+  /** Set once it has been used, and again as long as it is: an exchange touches no timer. */
   timer: unknown
 }
 
@@ -47,11 +50,10 @@ export class Agent {
   /** The pool of an origin. Rejects as {@link ClientPool.connect}, and with `PoolQueueFull` when every origin that may be served has an exchange under way. */
   async lease(origin: string, signal: AbortSignal | null): Promise<Lease> {
     if (this.#isClosed) throw refusal('PoolClosed', 'this fetch was closed')
-    const tenant = this.#tenants.get(origin) ?? { pool: this.#open(origin), users: 0, timer: null }
+    const tenant = this.#tenants.get(origin) ?? { pool: this.#open(origin), users: 0, since: 0, timer: null }
     this.#tenants.delete(origin)
     this.#tenants.set(origin, tenant)
     tenant.users++
-    this.clock.clear(tenant.timer)
     try {
       const pool = await unlessAborted(tenant.pool, signal)
       return { pool, done: () => this.#leave(origin, tenant) }
@@ -93,7 +95,18 @@ export class Agent {
   #leave(origin: string, tenant: Tenant): void {
     const { originTimeout } = this.limits
     if (--tenant.users > 0 || originTimeout === 0 || this.#tenants.get(origin) !== tenant) return
-    tenant.timer = this.clock.set(() => this.forget(origin), originTimeout)
+    tenant.since = this.clock.now()
+    if (tenant.timer === null) this.#watch(origin, tenant, originTimeout)
+  }
+
+  #watch(origin: string, tenant: Tenant, delay: number): void {
+    tenant.timer = this.clock.set(() => {
+      tenant.timer = null
+      if (tenant.users > 0) return
+      const left = tenant.since + this.limits.originTimeout - this.clock.now()
+      if (left > 0) this.#watch(origin, tenant, left)
+      else this.forget(origin)
+    }, delay)
   }
 
   async #end(tenant: Tenant | undefined, options: { timeout?: number | undefined } = {}): Promise<void> {
