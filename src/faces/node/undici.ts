@@ -228,7 +228,8 @@ abstract class PooledDispatcher extends Dispatcher {
 
   async #run(call: Call, request: ReadRequest, limits: Limits): Promise<void> {
     try {
-      const lease = await this.lease(request.origin)
+      const leasing = this.lease(request.origin)
+      const lease = leasing instanceof Promise ? await leasing : leasing
       try {
         if (!call.isOver) await this.#exchange(call, request, limits, lease.pool)
       } finally {
@@ -307,7 +308,8 @@ abstract class PooledDispatcher extends Dispatcher {
         await call.whilePaused()
         continue
       }
-      this.#expect(call, 'BodyTimeoutError', limit)
+      // What has arrived is not waited for.
+      if (!response.isWhole) this.#expect(call, 'BodyTimeoutError', limit)
       const piece = await response.read()
       if (piece === null || call.isOver) return
       call.data(piece)
@@ -423,7 +425,7 @@ export class Agent extends PooledDispatcher {
     this.#origins = new Origins(Pool, ofPools as ClientPoolOptions, { maxOrigins: maxOrigins as number, originTimeout: originTimeout as number })
   }
 
-  protected lease(origin: string): Promise<Lease> {
+  protected lease(origin: string): Lease | Promise<Lease> {
     return this.#origins.lease(origin, null)
   }
 
