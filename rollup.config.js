@@ -132,7 +132,7 @@ export default {
       'testing',
       'cli',
       ...['node', 'deno', 'bun', 'workerd'].flatMap((runtime) => [`${runtime}-websocket`, `${runtime}-fetch`]),
-      ...['node-ws', 'deno-ws', 'bun-ws'],
+      ...['node', 'deno', 'bun'].flatMap((runtime) => [`${runtime}-ws`, `${runtime}-undici`]),
     ].map((name) => [name, `build/js/src/entry/${name}.js`]),
   ),
   external: [/^node:/, /^cloudflare:/, './codec.wasm', './deflate.wasm'],

@@ -11,8 +11,8 @@ rmSync('dist/cli.js.map')
 chmodSync('dist/cli.js', 0o755)
 
 const runtimes = ['node', 'deno', 'bun', 'workerd']
-const ofWs = ['node-ws', 'deno-ws', 'bun-ws']
-const entries = [...runtimes, 'codec', 'testing', ...ofWs, ...runtimes.flatMap((runtime) => [`${runtime}-websocket`, `${runtime}-fetch`])].map(
+const drops = ['node', 'deno', 'bun'].flatMap((runtime) => [`${runtime}-ws`, `${runtime}-undici`])
+const entries = [...runtimes, 'codec', 'testing', ...drops, ...runtimes.flatMap((runtime) => [`${runtime}-websocket`, `${runtime}-fetch`])].map(
   (entry) => `build/types/src/entry/${entry}.d.ts`,
 )
 rmSync('dist/types', { recursive: true, force: true })

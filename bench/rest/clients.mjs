@@ -174,6 +174,22 @@ export async function undiciRequest(place, connections) {
 }
 
 /**
+ * undici's own `request` over any dispatcher.
+ *
+ * @param {Place} place @param {any} dispatcher @returns {Promise<Play>}
+ */
+export async function undiciOver(place, dispatcher) {
+  const { undici } = await import('./undici-package.mjs')
+  const url = originOf(place) + PATH
+  return async (next) => {
+    do {
+      const { statusCode, body } = await undici.request(url, { dispatcher, method: 'POST', headers: HEADERS, body: BODY })
+      check(statusCode, await body.text())
+    } while (next())
+  }
+}
+
+/**
  * The fastest that undici has: callbacks, fields as they came.
  *
  * @param {Place} place @param {number} connections @returns {Promise<Play>}
