@@ -34,6 +34,7 @@ export interface Composable {
 
 /** `Class` on its ground. What a user derives from it has the same ground. */
 export function compose<Class extends Composable>(Class: Class, ground: Class['_$ground']): Class {
-  const Composed = class extends Class {}
+  // Named, because stack traces show this name.
+  class Composed extends Class {}
   return Object.defineProperties(Composed, { name: { value: Class.name, configurable: true }, _$ground: { value: ground } })
 }

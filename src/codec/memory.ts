@@ -211,6 +211,11 @@ export class Region {
     return at
   }
 
+  /** What was carved behind the first `bytes` is free to be carved again. */
+  carveAgainFrom(bytes: number): void {
+    this.cursor = this.start + bytes
+  }
+
   /** The system reads into it or writes from it, until {@link Region.endLoan}. */
   lend(): void {
     this.loans++
@@ -247,20 +252,32 @@ const KEPT_PLACES = 4
 /** Places of one size, which connections use in turn: the one that was given back last is the next one, so that few pages are touched. */
 export class Places<P extends Place> {
   private readonly idle: P[] = []
+  /** Bytes of a place, which its user may carve more behind. */
+  private readonly bytes: number
 
+  /** @param besides bytes behind a place for compressed data: address space, for users that have none */
   constructor(
     private readonly codec: Codec,
     private readonly kind: PlaceKind<P>,
     private readonly capacity: number,
-  ) {}
+    private readonly besides: number,
+  ) {
+    this.bytes = kind.regionBytes(capacity)
+  }
 
   /** One that is nobody's. Its bytes are those of its last user. */
   take(): P {
-    return this.idle.pop() ?? new this.kind(this.codec.region(this.kind.regionBytes(this.capacity)), this.capacity, this.codec)
+    return this.idle.pop() ?? this.make()
+  }
+
+  private make(): P {
+    const { codec, besides, bytes } = this
+    return new this.kind(besides === 0 ? codec.region(bytes) : codec.deflateRegion(bytes + besides), this.capacity, codec)
   }
 
   /** The system neither reads into it nor writes from it, and nothing refers to it any more. */
   giveBack(place: P): void {
+    place.region.carveAgainFrom(this.bytes)
     if (this.idle.length < KEPT_PLACES && this.codec.hasUsers) this.idle.push(place)
     else place.region.release()
   }
@@ -283,7 +300,7 @@ export class Codec {
   }
 
   private readonly memories: CodecMemory[] = []
-  private readonly kinds = new Map<PlaceKind<Place>, Map<number, Places<Place>>>()
+  private readonly kinds = new Map<PlaceKind<Place>, Map<string, Places<Place>>>()
   private users = 0
   private compiled: WebAssembly.Module | null = null
   private compiledDeflate: WebAssembly.Module | null = null
@@ -372,12 +389,17 @@ export class Codec {
     for (const sizes of this.kinds.values()) for (const places of sizes.values()) places.clear()
   }
 
-  /** The places of one kind and capacity that this thread's connections share. */
-  places<P extends Place>(kind: PlaceKind<P>, capacity: number): Places<P> {
+  /**
+   * The places of one kind and capacity that this thread's connections share.
+   *
+   * @param besides bytes behind each for compressed data
+   */
+  places<P extends Place>(kind: PlaceKind<P>, capacity: number, besides = 0): Places<P> {
     let sizes = this.kinds.get(kind)
     if (sizes === undefined) this.kinds.set(kind, (sizes = new Map()))
-    let places = sizes.get(capacity) as Places<P> | undefined
-    if (places === undefined) sizes.set(capacity, (places = new Places(this, kind, capacity)))
+    const key = `${capacity}+${besides}`
+    let places = sizes.get(key) as Places<P> | undefined
+    if (places === undefined) sizes.set(key, (places = new Places(this, kind, capacity, besides)))
     return places
   }
 

@@ -54,15 +54,16 @@ export class Connection implements TransportHandler {
     const { bufferCapacity, inPlace, maxReadSize, writeBufferCapacity, deflate } = options
     let readers: Region | Places<ReaderPlace>
     let writers: Region | Places<WriterPlace>
-    if (transport.asksForTargets === true && deflate === null) {
+    // What is inflated lies in the memory of what arrives. Until there is any, it is address space and costs nothing.
+    const { inflating, deflating } = deflate === null ? NOTHING : compressionBytes(role, deflate.wishes)
+    if (transport.asksForTargets === true) {
       this.region = null
       codec.join(this)
-      readers = codec.places(ReaderPlace, bufferCapacity)
-      writers = codec.places(WriterPlace, writeBufferCapacity)
+      readers = codec.places(ReaderPlace, bufferCapacity, inflating)
+      writers = codec.places(WriterPlace, writeBufferCapacity, deflating)
     } else {
       const bytes = FrameReader.regionBytes(bufferCapacity) + FrameWriter.regionBytes(writeBufferCapacity)
-      // What is inflated lies in the memory of what arrives. Until there is any, it is address space and costs nothing.
-      readers = writers = this.region = deflate === null ? codec.region(bytes) : codec.deflateRegion(bytes + deflateBytes(role, deflate.wishes))
+      readers = writers = this.region = deflate === null ? codec.region(bytes) : codec.deflateRegion(bytes + inflating + deflating)
       // Until its last call, the transport may read into it and write from it.
       this.region.lend()
     }
@@ -90,9 +91,8 @@ export class Connection implements TransportHandler {
     const { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits } = parameters
     const ofServer = { windowBits: serverMaxWindowBits, noContextTakeover: serverNoContextTakeover }
     const ofClient = { windowBits: clientMaxWindowBits, noContextTakeover: clientNoContextTakeover }
-    const region = this.region as Region
-    this.reader.inflateMessages(region, role === 'client' ? ofServer : ofClient)
-    this.sender.writer.deflateMessages(region, role === 'client' ? ofClient : ofServer)
+    this.reader.inflateMessages(role === 'client' ? ofServer : ofClient)
+    this.sender.writer.deflateMessages(role === 'client' ? ofClient : ofServer)
     this.sender.compressFrom(threshold)
   }
 
@@ -164,8 +164,15 @@ export class Connection implements TransportHandler {
   }
 }
 
+interface CompressionBytes {
+  readonly inflating: number
+  readonly deflating: number
+}
+
+const NOTHING: CompressionBytes = { inflating: 0, deflating: 0 }
+
 /** Bytes for compression with as much as the peer may agree on. */
-function deflateBytes(role: Role, { serverMaxWindowBits = 15, clientMaxWindowBits = 15 }: DeflateWishes): number {
+function compressionBytes(role: Role, { serverMaxWindowBits = 15, clientMaxWindowBits = 15 }: DeflateWishes): CompressionBytes {
   const [received, sent] = role === 'client' ? [serverMaxWindowBits, clientMaxWindowBits] : [clientMaxWindowBits, serverMaxWindowBits]
-  return MessageInflater.regionBytes(received) + MessageDeflater.regionBytes(sent)
+  return { inflating: MessageInflater.regionBytes(received), deflating: MessageDeflater.regionBytes(sent) }
 }

@@ -63,7 +63,7 @@ export function deflatedEnds(windowBits = 15, noContextTakeover = false, options
   const region = codec.deflateRegion(plain + MessageInflater.regionBytes(windowBits) + MessageDeflater.regionBytes(windowBits))
   const reader = new FrameReader(codec, { ...options, bufferCapacity }, region)
   const writer = new FrameWriter(codec, { role }, region)
-  reader.inflateMessages(region, { windowBits, noContextTakeover })
-  writer.deflateMessages(region, { windowBits, noContextTakeover })
+  reader.inflateMessages({ windowBits, noContextTakeover })
+  writer.deflateMessages({ windowBits, noContextTakeover })
   return { reader, writer, inflating: region.start + plain }
 }

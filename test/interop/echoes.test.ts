@@ -3,33 +3,22 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import WebSocket, { WebSocketServer } from 'ws'
+import WebSocket, { type WebSocketServer } from 'ws'
 import * as nexus from '../../src/entry/node.ts'
-import { makeCertificates } from '../helpers/certificates.ts'
 import { Child, commands } from '../integration/child.ts'
 import { inChild } from '../integration/outcomes.ts'
-import { type Ports, serveOnNode } from '../integration/runners/serve-node.ts'
-import { echoChecks, exchange, FRAGMENTS, shapes } from './echo-shapes.ts'
+import { echoServer, peerDeflate, send } from './echo-server.ts'
+import { COMBINED, combinations, echoChecks, exchange, FRAGMENTS, shapes } from './echo-shapes.ts'
+import { type OurServer, startOurServer } from './our-server.ts'
 
 const LIMIT = 120_000
-const peerDeflate = { threshold: 0, zlibDeflateOptions: { level: 1 } } as const
-
-/** Sends a message whole, or in fragments of the same size. */
-function send(socket: WebSocket, data: Uint8Array, binary: boolean, fragments: number): void {
-  const step = Math.max(1, Math.ceil(data.length / fragments))
-  for (let at = 0; at < data.length; at += step) socket.send(data.subarray(at, at + step), { binary, fin: at + step >= data.length })
-}
 
 describe('our client', () => {
   let server: WebSocketServer
   let base: string
 
   beforeAll(async () => {
-    server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: peerDeflate })
-    server.on('connection', (socket, { url }) => {
-      const fragments = url === '/?fragments' ? FRAGMENTS : 1
-      socket.on('message', (data, isBinary) => send(socket, data as Buffer, isBinary, fragments))
-    })
+    server = echoServer()
     await once(server, 'listening')
     base = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
   })
@@ -50,22 +39,28 @@ describe('our client', () => {
 
 describe.each(['Node', 'Deno', 'Bun'] as const)('our server on %s', (runtime) => {
   let base: string
-  let stop: () => void | Promise<void>
+  let server: OurServer
 
   beforeAll(async () => {
-    const { cert, key } = (await makeCertificates()).server
-    if (runtime === 'Node') {
-      const service = await serveOnNode(nexus, cert, key)
-      base = `ws://127.0.0.1:${service.ports['tcp']}`
-      stop = () => service.close()
-      return
-    }
-    const runner = new URL(`../integration/runners/serve-${runtime.toLowerCase()}.ts`, import.meta.url)
-    const child = new Child(commands[runtime], runner, [JSON.stringify({ cert, key })])
-    stop = () => child.stop()
-    base = `ws://127.0.0.1:${((await child.next()) as Ports)['tcp']}`
+    server = await startOurServer(runtime)
+    base = `ws://127.0.0.1:${server.ports['tcp']}`
   })
-  afterAll(() => stop?.())
+  afterAll(() => server?.stop())
+
+  test('every takeover with every pair of windows of 8 to 15 bits', { timeout: LIMIT }, async () => {
+    for (const deflate of combinations) {
+      const socket = new WebSocket(`${base}/echo`, { perMessageDeflate: { ...deflate, ...peerDeflate } })
+      await once(socket, 'open')
+      expect(socket.extensions).toBe('permessage-deflate')
+      for (let round = 0; round < 2; round++) {
+        const echo = once(socket, 'message')
+        socket.send(COMBINED)
+        if (String((await echo)[0]) !== COMBINED) expect.fail(`${JSON.stringify(deflate)}: something else came back`)
+      }
+      socket.close()
+      await once(socket, 'close')
+    }
+  })
 
   test.each(shapes)('$name', { timeout: LIMIT }, async ({ deflate, whole, fragmented }) => {
     for (const [fragments, sizes] of [

@@ -3,47 +3,47 @@
 import { WebSocket } from 'undici'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import * as nexus from '../../src/entry/node.ts'
-import { makeCertificates } from '../helpers/certificates.ts'
 import { Child, commands } from '../integration/child.ts'
 import { inChild } from '../integration/outcomes.ts'
-import { serveOnNode } from '../integration/runners/serve-node.ts'
 import { type BunContext, bunServerChecks } from './bun-server-checks.ts'
 import { type NativeContext, nativeChecks } from './native-checks.ts'
+import { type OurServer, startOurServer } from './our-server.ts'
 
 const COMPRESSION = 'permessage-deflate'
 /** What each of them offers. */
 const offers = { Deno: '', Bun: COMPRESSION } as const
 
-describe.each(['Deno', 'Bun'] as const)('%s’s own WebSocket against our server', (runtime) => {
-  describe.each(['tcp', 'http'] as const)('over %s', (way) => {
-    let stop: () => void
+describe.each(['Deno', 'Bun'] as const)('%s’s own WebSocket', (runtime) => {
+  describe.each([
+    ['Node', 'tcp'],
+    ['Node', 'http'],
+    ['Deno', 'tcp'],
+    ['Bun', 'tcp'],
+  ] as const)('against our server on %s, over %s', (serves, way) => {
+    let server: OurServer
 
-    afterAll(() => stop?.())
+    afterAll(() => server?.stop())
     inChild(Object.keys(nativeChecks), async () => {
-      const { cert, key } = (await makeCertificates()).server
-      const service = await serveOnNode(nexus, cert, key)
-      stop = () => service.close()
-      const context: NativeContext = { base: `ws://127.0.0.1:${service.ports[way]}`, extensions: offers[runtime] }
+      server = await startOurServer(serves)
+      const context: NativeContext = { base: `ws://127.0.0.1:${server.ports[way]}`, extensions: offers[runtime] }
       return new Child(commands[runtime], new URL('./runners/native.ts', import.meta.url), [JSON.stringify(context)])
     })
   })
 })
 
-describe('undici’s WebSocket against our server', () => {
+describe.each(['Node', 'Deno', 'Bun'] as const)('undici’s WebSocket against our server on %s', (serves) => {
   let context: NativeContext
-  let stop: () => void
+  let server: OurServer
 
   beforeAll(async () => {
-    const { cert, key } = (await makeCertificates()).server
-    const service = await serveOnNode(nexus, cert, key)
-    stop = () => service.close()
+    server = await startOurServer(serves)
     context = {
-      base: `ws://127.0.0.1:${service.ports['tcp']}`,
+      base: `ws://127.0.0.1:${server.ports['tcp']}`,
       extensions: COMPRESSION,
       WebSocket: WebSocket as unknown as typeof globalThis.WebSocket,
     }
   })
-  afterAll(() => stop?.())
+  afterAll(() => server?.stop())
   for (const [name, run] of Object.entries(nativeChecks)) test(name, () => run(context))
 })
 

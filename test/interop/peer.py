@@ -212,6 +212,21 @@ class Checks:
                     await ws.send(data)
                     assert await ws.recv() == data
 
+    async def compressed_in_every_way(self):
+        text = '{"price":67123.45,"size":"é"}' * 60
+        for i in range(4 * 49):
+            wishes = ClientPerMessageDeflateFactory(
+                server_no_context_takeover=i & 1 == 1,
+                client_no_context_takeover=i & 2 == 2,
+                server_max_window_bits=9 + (i >> 2) % 7,
+                client_max_window_bits=9 + (i >> 2) // 7,
+            )
+            async with self.connect("/echo", compression=None, extensions=[wishes]) as ws:
+                assert [extension.name for extension in ws.extensions] == ["permessage-deflate"], ws.extensions
+                for _ in range(2):
+                    await ws.send(text)
+                    assert await ws.recv() == text
+
     async def refusal(self):
         try:
             await self.connect("/forbidden")

@@ -8,8 +8,8 @@ import * as nexus from '../../src/entry/node.ts'
 import { makeCertificates, type TestCertificates } from '../helpers/certificates.ts'
 import { Child, commands } from '../integration/child.ts'
 import { inChild } from '../integration/outcomes.ts'
-import { type Ports, serveOnNode } from '../integration/runners/serve-node.ts'
 import { clientChecks } from './client-checks.ts'
+import { type OurServer, startOurServer } from './our-server.ts'
 import { python, requirePython } from './python.ts'
 
 const script = new URL('./peer.py', import.meta.url)
@@ -76,34 +76,24 @@ const pythonChecks = [
   'many_messages',
   'request',
   'compressed',
+  'compressed_in_every_way',
   'refusal',
   'loss',
   'vanishing',
 ]
 
 describe.each(['Node', 'Deno', 'Bun'] as const)('Python’s client against our server on %s', (runtime) => {
-  let ports: Ports
-  let stop: () => void | Promise<void>
+  let server: OurServer
 
   beforeAll(async () => {
-    const { cert, key } = certificates.server
-    if (runtime === 'Node') {
-      const service = await serveOnNode(nexus, cert, key)
-      ports = service.ports
-      stop = () => service.close()
-    } else {
-      const runner = new URL(`../integration/runners/serve-${runtime.toLowerCase()}.ts`, import.meta.url)
-      const child = new Child(commands[runtime], runner, [JSON.stringify({ cert, key })])
-      stop = () => child.stop()
-      ports = (await child.next()) as Ports
-    }
+    server = await startOurServer(runtime, certificates)
   })
-  afterAll(() => stop?.())
+  afterAll(() => server?.stop())
 
   describe.each(runtime === 'Node' ? (['tcp', 'tls', 'http', 'https'] as const) : (['tcp', 'tls'] as const))('over %s', (way) => {
     const secure = way === 'tls' || way === 'https'
     inChild(pythonChecks, () => {
-      const url = `${secure ? 'wss' : 'ws'}://127.0.0.1:${ports[way]}`
+      const url = `${secure ? 'wss' : 'ws'}://127.0.0.1:${server.ports[way]}`
       return new Child(python, script, ['check', url, ...(secure ? [file('ca.pem')] : [])])
     })
   })

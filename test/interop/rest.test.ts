@@ -6,6 +6,7 @@ import * as nexus from '../../src/entry/node.ts'
 import { Child, commands } from '../integration/child.ts'
 import { inChild } from '../integration/outcomes.ts'
 import { KIB, MIB, type Pool, pattern, until } from '../integration/rest-context.ts'
+import { Workerd } from '../workerd/serve.ts'
 import { BIG, gzipChecks, LIST } from './gzip-checks.ts'
 import { python } from './python.ts'
 import { Origin } from './rest-origin.ts'
@@ -337,6 +338,18 @@ describe('nginx', () => {
       Object.keys(gzipChecks),
       () => new Child(commands[runtime], new URL('./runners/gzip.ts', import.meta.url), [runtime.toLowerCase(), urls.plain]),
     )
+  })
+
+  describe('gzip, on workerd', () => {
+    let workerd: Workerd
+
+    beforeAll(async () => {
+      workerd = await Workerd.start(new URL('./runners/worker.ts', import.meta.url))
+    })
+    afterAll(() => workerd?.stop())
+    test.each(Object.keys(gzipChecks))('%s', async (name) => {
+      expect(await workerd.run(`nginx: ${name}`, { base: urls.plain })).toBe(null)
+    })
   })
 
   test('413 comes through, and the next request is fine', async () => {

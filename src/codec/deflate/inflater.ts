@@ -19,7 +19,7 @@ import { align, type Codec, type Region } from '../memory.ts'
 import { released } from '../reader-errors.ts'
 import { compressionError } from './compression-error.ts'
 import { type CompressionFormat, formatNumber } from './format.ts'
-import { carveInflater, inflaterBytes } from './records.ts'
+import { areaOf, carveInflater, inflaterBytes } from './records.ts'
 
 /** Options of an {@link Inflater}. */
 export interface InflaterOptions {
@@ -104,10 +104,9 @@ export class Inflater {
     this.#isOpenEnded = openEnded
     const window = 1 << windowBits
     this.#region = codec.deflateRegion(inflaterBytes(window, ROOM) + align(PIECE))
-    const { record, area, areaEnd } = carveInflater(this.#region, window, ROOM, number | (members ? DEFLATED_MEMBERS : 0))
-    this.#record = record
-    this.#area = area
-    this.#areaEnd = areaEnd
+    this.#record = carveInflater(this.#region, window, ROOM, number | (members ? DEFLATED_MEMBERS : 0))
+    this.#area = areaOf(this.#record)
+    this.#areaEnd = this.#area + window + ROOM
     this.#piece = this.#region.carve(PIECE)
     this.#buffer = this.#region.memory.u8.subarray(this.#piece, this.#piece + PIECE)
   }

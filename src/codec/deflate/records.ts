@@ -28,25 +28,28 @@ export function inflaterBytes(window: number, room: number): number {
   return align(INFLATE_BYTES) + align(window + room)
 }
 
-/** An inflater in linear memory. */
-export interface InflaterPlace {
-  readonly record: number
-  readonly area: number
-  readonly areaEnd: number
+/** Where the area of an inflater is that was carved. */
+export function areaOf(record: number): number {
+  return record + align(INFLATE_BYTES)
 }
 
-/** @param window bytes of history @param room bytes of output between two moves of the history @param flags DEFLATED numbers */
-export function carveInflater(region: Region, window: number, room: number, flags: number): InflaterPlace {
-  const record = region.carve(INFLATE_BYTES)
-  const area = region.carve(window + room)
-  const areaEnd = area + window + room
+/**
+ * @param window bytes of history
+ * @param room bytes of output between two moves of the history
+ * @param flags DEFLATED numbers
+ *
+ * Returns the address of the record. The area lies behind it.
+ */
+export function carveInflater(region: Region, window: number, room: number, flags: number): number {
+  const record = region.carve(inflaterBytes(window, room))
+  const area = areaOf(record)
   const { view, deflateTables, deflate } = region.memory
-  placeArea(view, record, area, areaEnd)
+  placeArea(view, record, area, area + window + room)
   view.setUint32(record + INFLATE_WINDOW, window, true)
   view.setUint32(record + INFLATE_TABLES, deflateTables, true)
   view.setUint32(record + INFLATE_FLAGS, flags, true)
   deflate.inflateReset(record)
-  return { record, area, areaEnd }
+  return record
 }
 
 /** Where history and output go; before a reset. */

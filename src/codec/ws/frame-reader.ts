@@ -133,7 +133,8 @@ export class FrameReader {
   readonly #parts: Parts
   /** Inflates compressed messages, where that was negotiated. */
   #inflater: MessageInflater | null = null
-  #makeInflater: (() => MessageInflater) | null = null
+  /** What was negotiated for them. */
+  #deflated: DeflateContext | null = null
   readonly #maxFrame: number
   readonly #maxMessage: number
   /** Longest unfinished frame that is awaited in place. */
@@ -357,7 +358,7 @@ export class FrameReader {
     this.#parts.end()
     this.#inflater?.release()
     this.#inflater = null
-    this.#makeInflater = null
+    this.#deflated = null
     this.#failure = null
     // Only close messages set it, and the hot path of `next` does not clear it.
   }
@@ -392,14 +393,12 @@ export class FrameReader {
   }
 
   /**
-   * From now on the peer may compress its messages (RFC 7692).
-   *
-   * @param region the one that the reader lives in, with room for {@link MessageInflater.regionBytes} @internal
+   * From now on the peer may compress its messages (RFC 7692). What the reader lives in has room for {@link MessageInflater.regionBytes}, which is taken from
+   * the first compressed message on. @internal
    */
-  inflateMessages(region: Region, context: DeflateContext): void {
-    // Its state takes memory from the first compressed message on.
-    this.#makeInflater = () => new MessageInflater(region, context, this.#parts, this.#maxMessage)
-    this.#set(READER_DEFLATE, 1)
+  inflateMessages(context: DeflateContext): void {
+    this.#deflated = context
+    if (this.#place !== null) this.#set(READER_DEFLATE, 1)
   }
 
   // For adapters that read into fixed places of the buffer.
@@ -437,6 +436,11 @@ export class FrameReader {
     const places = this.#places
     if (place === null || places === null || this.#cursor !== this.#end || this.#unparsed || this.#failure !== null) return
     if (this.#get(READER_STATE) !== STATE_HEADER || this.#get(READER_PENDING) !== 0 || this.#get(READER_TAIL) !== this.#get(READER_HEAD)) return
+    const inflater = this.#inflater
+    if (inflater !== null) {
+      if (!inflater.mayMove) return
+      inflater.release()
+    }
     if ((this.#held.flags & ASSEMBLED) === 0) this.#held.live = null
     this.vacate()
   }
@@ -476,6 +480,10 @@ export class FrameReader {
     this.#set(READER_MAX_FRAME + 4, 0)
     this.#set(READER_MAX_MESSAGE, this.#maxMessage)
     this.#set(READER_MAX_MESSAGE + 4, 0)
+    if (this.#deflated !== null) {
+      this.#set(READER_DEFLATE, 1)
+      this.#inflater?.settle(region)
+    }
     if (this.#layout === null) return
     const first = slab + this.#layout.room
     this.#onlyTarget = this.#layout.count === 1 ? first : 0
@@ -718,7 +726,8 @@ export class FrameReader {
     const kind = word & DESCRIPTOR_KIND_MASK
     const length = word >>> DESCRIPTOR_LENGTH_SHIFT
     if (kind !== KIND_PART) {
-      this.#inflater ??= (this.#makeInflater as () => MessageInflater)()
+      const { region } = this.#place as ReaderPlace
+      this.#inflater ??= new MessageInflater(region, this.#deflated as DeflateContext, this.#parts, this.#maxMessage)
       return this.#inflatePiece(this.#inflater, offset, length, kind)
     }
     // One that was put together lies where this one goes.

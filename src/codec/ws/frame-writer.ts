@@ -71,9 +71,9 @@ export class FrameWriter {
   #head = 0
   #tail = 0
   #isReleased = false
-  /** Compresses messages, where that was negotiated; its state takes memory from the first message on that is worth it. */
+  /** Compresses messages, where that was negotiated, from the first one on that is worth it: then the writer keeps the place that this lives in. */
   #deflater: MessageDeflater | null = null
-  #makeDeflater: (() => MessageDeflater) | null = null
+  #deflated: DeflateContext | null = null
 
   readonly #ownsRegion: boolean
 
@@ -244,7 +244,7 @@ export class FrameWriter {
   /** Nothing waits to be sent. */
   #leave(): void {
     this.#head = this.#tail = this.#start
-    this.vacate()
+    if (this.#deflater === null) this.vacate()
   }
 
   #leaveWhenEmpty(): void {
@@ -325,19 +325,15 @@ export class FrameWriter {
 
   // Compressed messages (RFC 7692). One that is compressed becomes a frame, which must be sent: the next one may refer to it.
 
-  /**
-   * From now on messages may be compressed.
-   *
-   * @param region the one that the writer lives in, with room for {@link MessageDeflater.regionBytes} @internal
-   */
-  deflateMessages(region: Region, context: DeflateContext): void {
-    this.#makeDeflater = () => new MessageDeflater(region, context)
+  /** From now on messages may be compressed. What the writer lives in has room for {@link MessageDeflater.regionBytes}. @internal */
+  deflateMessages(context: DeflateContext): void {
+    this.#deflated = context
   }
 
   /** Compresses a message, for {@link FrameWriter.encodeDeflated} or {@link FrameWriter.detachedDeflated}. @internal */
   deflate(payload: Uint8Array): void {
     this.#checkUsable()
-    this.#deflater ??= (this.#makeDeflater as () => MessageDeflater)()
+    this.#deflater ??= new MessageDeflater(this.#home.region, this.#deflated as DeflateContext)
     const deflater = this.#deflater
     deflater.begin()
     for (let i = 0; ; i += STAGE_BYTES) {

@@ -8,7 +8,8 @@
  * then goes on on the heap, and its limit is judged at each step, so that a bomb costs no more than that.
  *
  * With takeover, the area is the connection's own, as it is the history. Without, it is borrowed of the memory, from the first byte of a message until the
- * message is stale: what all connections of a thread have touched is then what they held at the same time, and the rest of theirs is address space.
+ * message is stale: what all connections of a thread have touched is then what they held at the same time, and the rest of theirs is address space. Between two
+ * messages such an inflater has nothing to keep, and may move.
  */
 
 import {
@@ -27,7 +28,7 @@ import {
 } from '../../../assembly/abi.ts'
 import type { ProtocolError } from '../../errors.ts'
 import { compressionError } from '../deflate/compression-error.ts'
-import { carveInflater, type InflaterPlace, inflaterBytes, placeArea } from '../deflate/records.ts'
+import { areaOf, carveInflater, inflaterBytes, placeArea } from '../deflate/records.ts'
 import type { DeflateExports } from '../deflate-module.ts'
 import { align, type CodecMemory, type Region } from '../memory.ts'
 import type { CodecExports } from '../module.ts'
@@ -61,16 +62,14 @@ export class MessageInflater {
   wireLength = 0
   #isUnderWay = false
   #utf8 = UTF8_START
-  readonly #memory: CodecMemory
-  readonly #deflate: DeflateExports
-  readonly #exports: CodecExports
-  readonly #view: DataView
-  readonly #region: Region
-  readonly #record: number
-  readonly #own: InflaterPlace
-  #areaEnd: number
+  #memory!: CodecMemory
+  #deflate!: DeflateExports
+  #exports!: CodecExports
+  #view!: DataView
+  #region!: Region
+  #record = 0
+  #areaEnd = 0
   #isBorrowing = false
-  readonly #startsAfresh: boolean
 
   /**
    * @param region memory for {@link MessageInflater.regionBytes}, the one of the reader, made by `deflateRegion`
@@ -79,19 +78,29 @@ export class MessageInflater {
    */
   constructor(
     region: Region,
-    { windowBits, noContextTakeover }: DeflateContext,
+    private readonly context: DeflateContext,
     private readonly parts: Parts,
     private readonly most: number,
   ) {
-    this.#memory = region.memory
-    this.#view = region.memory.view
-    this.#exports = region.memory.exports
-    this.#deflate = region.memory.deflate
+    this.settle(region)
+  }
+
+  /** Lives in this region from now on, as the reader does. For one that {@link MessageInflater.mayMove}. */
+  settle(region: Region): void {
+    const { windowBits } = this.context
+    const { memory } = region
+    this.#memory = memory
+    this.#view = memory.view
+    this.#exports = memory.exports
+    this.#deflate = memory.deflate
     this.#region = region
-    this.#own = carveInflater(region, windowOf(windowBits), roomOf(windowBits), DEFLATED_RAW | DEFLATED_CONTINUES)
-    this.#record = this.#own.record
-    this.#areaEnd = this.#own.areaEnd
-    this.#startsAfresh = noContextTakeover
+    this.#record = carveInflater(region, windowOf(windowBits), roomOf(windowBits), DEFLATED_RAW | DEFLATED_CONTINUES)
+    this.#areaEnd = areaOf(this.#record) + this.#areaBytes
+  }
+
+  /** There is nothing that the next message could need, or that anyone could see. */
+  get mayMove(): boolean {
+    return this.context.noContextTakeover && !this.#isUnderWay && !this.isReady
   }
 
   /** Bytes of a region for messages with windows of so many bits, at most. */
@@ -148,12 +157,13 @@ export class MessageInflater {
 
   /** Gives back what is borrowed. */
   release(): void {
+    if (!this.#isBorrowing) return
     this.#isBorrowing = false
     this.#region.giveAnnex()
   }
 
   #begin(isText: boolean): void {
-    if (this.#startsAfresh) {
+    if (this.context.noContextTakeover) {
       if (!this.#isBorrowing) this.#borrow()
       this.#deflate.inflateReset(this.#record)
     }
@@ -167,13 +177,16 @@ export class MessageInflater {
 
   /** Where the memory is full, the connection's own area serves. */
   #borrow(): void {
-    const { area, areaEnd } = this.#own
-    const bytes = align(areaEnd - area)
-    const borrowed = this.#region.takeAnnex(bytes)
+    const borrowed = this.#region.takeAnnex(align(this.#areaBytes))
     this.#isBorrowing = borrowed !== 0
-    const from = borrowed === 0 ? area : borrowed
-    this.#areaEnd = from + areaEnd - area
+    const from = borrowed === 0 ? areaOf(this.#record) : borrowed
+    this.#areaEnd = from + this.#areaBytes
     placeArea(this.#view, this.#record, from, this.#areaEnd)
+  }
+
+  get #areaBytes(): number {
+    const { windowBits } = this.context
+    return windowOf(windowBits) + roomOf(windowBits)
   }
 
   #isValid(from: number, length: number): boolean {

@@ -171,10 +171,10 @@ test('align rounds up to cache lines', () => {
   expect([0, 1, 63, 64, 65, 128].map(align)).toEqual([0, 64, 64, 64, 128, 128])
 })
 
+const withDeflate = (): Codec => new Codec(module, webTextDecoding(), undefined, () => DEFLATE_TEXT)
+
 describe('tables for compressed data', () => {
   const whole = 4 * MIB - 4_096
-  const withDeflate = (): Codec => new Codec(module, webTextDecoding(), undefined, () => DEFLATE_TEXT)
-
   test('are made when they are first asked for, once in a memory', () => {
     const codec = withDeflate()
     const region = codec.deflateRegion(1_000)
@@ -223,6 +223,29 @@ describe('places that are used in turn', () => {
       return 2 * capacity
     }
   }
+
+  test('what one has carved behind its place is the next one’s to carve, and only behind places that were asked for with it', () => {
+    const codec = withDeflate()
+    const user = {}
+    codec.join(user)
+    const places = codec.places(Desk, 1_024, 4_096)
+    expect(codec.places(Desk, 1_024)).not.toBe(places)
+    expect(codec.places(Desk, 1_024, 4_096)).toBe(places)
+    const desk = places.take()
+    expect(desk.region.bytes).toBe(2_048 + 4_096)
+    // There is room for the tables in its memory, which are not made.
+    expect((desk.region.memory as unknown as { tables: number; hasTables: boolean }).tables).toBeGreaterThan(0)
+    expect((desk.region.memory as unknown as { hasTables: boolean }).hasTables).toBe(false)
+    const place = desk.region.carve(2_048)
+    const at = desk.region.carve(4_096)
+    expect(at).toBe(place + 2_048)
+    expect(() => desk.region.carve(64)).toThrow(RangeError)
+    places.giveBack(desk)
+    expect(places.take()).toBe(desk)
+    expect(desk.region.carve(4_096)).toBe(at)
+    places.giveBack(desk)
+    codec.quit(user)
+  })
 
   test('the one that was given back last is the next one, and of those that nobody has four are kept', () => {
     const codec = open()

@@ -2,22 +2,43 @@
 
 import { describe, expect, test, vi } from 'vitest'
 import type { Codec } from '../../../src/codec/memory.ts'
+import { DEFAULT_WRITE_BUFFER_CAPACITY } from '../../../src/codec/ws/frame-writer.ts'
+import { DEFAULT_BUFFER_CAPACITY } from '../../../src/codec/ws/limits.ts'
+import { MessageDeflater } from '../../../src/codec/ws/message-deflater.ts'
+import { MessageInflater } from '../../../src/codec/ws/message-inflater.ts'
+import { ReaderPlace, WriterPlace } from '../../../src/codec/ws/places.ts'
+import { SIZE_MAX } from '../../../src/option-rules.ts'
+import { type MemoryOptions, memoryPair } from '../../../src/transport/memory/pair.ts'
+import type { DeflateOptions } from '../../../src/ws/options.ts'
 import type { WsStream } from '../../../src/ws/ws-stream.ts'
 import { Random } from '../../reference/random.ts'
-import { BINARY, makeCodec, makeWorld, openClientTo, openPair, TEXT } from './harness.ts'
+import { BINARY, makeCodec, makeWorld, openClientTo, openPair, type Pair, TEXT, type World } from './harness.ts'
 
 const KIB = 1024
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** Counts the regions that are made from now on. */
-function regionsOf(codec: Codec): { count: number } {
-  const made = { count: 0 }
-  const { region } = codec
-  vi.spyOn(codec, 'region').mockImplementation((bytes) => {
-    made.count++
-    return region.call(codec, bytes)
-  })
+/** The sizes of the regions that are made from now on. */
+function regionsOf(codec: Codec): number[] {
+  const made: number[] = []
+  for (const way of ['region', 'deflateRegion'] as const) {
+    const make = codec[way]
+    vi.spyOn(codec, way).mockImplementation((bytes) => {
+      made.push(bytes)
+      return make.call(codec, bytes)
+    })
+  }
   return made
+}
+
+const RECEIVING = ReaderPlace.regionBytes(DEFAULT_BUFFER_CAPACITY) + MessageInflater.regionBytes(15)
+const SENDING = WriterPlace.regionBytes(DEFAULT_WRITE_BUFFER_CAPACITY) + MessageDeflater.regionBytes(15)
+/** Agrees on compression, and compresses only what says so. */
+const SELDOM: DeflateOptions = { threshold: SIZE_MAX }
+const FORGETFUL: DeflateOptions = { threshold: 0, serverNoContextTakeover: true, clientNoContextTakeover: true }
+
+/** Two ends that have agreed on compression. */
+function openDeflatedPair(world: World, perMessageDeflate: DeflateOptions, memory: MemoryOptions = {}): Promise<Pair> {
+  return openPair(world, { memory, connect: { perMessageDeflate }, accept: { perMessageDeflate } })
 }
 
 /** Receives one message and copies it. */
@@ -54,7 +75,7 @@ describe('memory of quiet connections', () => {
       }
     }
     // The readers of heads apart, which each handshake has: two places to read in and two to write in are enough for all of them.
-    expect(made.count - 2 * pairs.length).toBeLessThanOrEqual(4)
+    expect(made.length - 2 * pairs.length).toBeLessThanOrEqual(4)
     for (const { client, server } of pairs) for (const ws of [client, server]) ws.destroy()
     await world.settle()
   })
@@ -108,34 +129,103 @@ describe('memory of quiet connections', () => {
     expect(two.peer.received.length).toBeGreaterThan(30_000)
   })
 
-  test('compressed connections, and transports that do not ask, have memory of their own', async () => {
-    const world = makeWorld(undefined, makeCodec())
-    const { client, server } = await openPair(world, { connect: { perMessageDeflate: true }, accept: { perMessageDeflate: true } })
-    expect(client.extensions).toContain('permessage-deflate')
-    for (let i = 0; i < 3; i++) {
+  describe('that have agreed on compression', () => {
+    /** The most regions of a size that 40 such pairs have, in which each end sends each of the messages. */
+    async function most(wishes: DeflateOptions, targetCount: 1 | 2, compress: boolean | undefined): Promise<{ receiving: number; sending: number }> {
+      const codec = makeCodec()
+      const world = makeWorld(undefined, codec)
+      const made = regionsOf(codec)
+      const pairs: Pair[] = []
+      for (let i = 0; i < 40; i++) pairs.push(await openDeflatedPair(world, wishes, { targetCount }))
+      expect(pairs[39]?.client.extensions).toContain('permessage-deflate')
+      const received: number[] = []
+      for (const { client, server } of pairs) for (const ws of [client, server]) take(ws, (bytes) => received.push(bytes))
+      for (const size of [0, 40, 2 * KIB, 64 * KIB, 200 * KIB]) {
+        for (const { client, server } of pairs) {
+          for (const ws of [client, server]) {
+            ws.sendBinary(new Uint8Array(size), { compress })
+            await world.settle()
+          }
+          expect(received.splice(0)).toEqual([size, size])
+        }
+      }
+      for (const { client, server } of pairs) for (const ws of [client, server]) ws.destroy()
+      await world.settle()
+      expect(made.filter((bytes) => bytes === RECEIVING).length).toBeGreaterThan(0)
+      return { receiving: made.filter((bytes) => bytes === RECEIVING).length, sending: made.filter((bytes) => bytes === SENDING).length }
+    }
+
+    test.each([1, 2] as const)('is that of the busiest moment until something is compressed, with %i targets', async (targetCount) => {
+      const { receiving, sending } = await most(SELDOM, targetCount, undefined)
+      expect(receiving).toBeLessThanOrEqual(2)
+      expect(sending).toBeLessThanOrEqual(2)
+    })
+
+    test.each([1, 2] as const)('is that of the busiest moment for receiving without takeover, with %i targets', async (targetCount) => {
+      const { receiving, sending } = await most(FORGETFUL, targetCount, true)
+      expect(receiving).toBeLessThanOrEqual(2)
+      // What compresses has a place of its own.
+      expect(sending).toBe(80)
+    })
+
+    test('is their own from the first compressed message on, with takeover', async () => {
+      const { receiving, sending } = await most(SELDOM, 1, true)
+      expect([receiving, sending]).toEqual([80, 80])
+    })
+  })
+
+  test('transports that do not ask have memory of their own', async () => {
+    const codec = makeCodec()
+    const made = regionsOf(codec)
+    const world = makeWorld(undefined, codec)
+    const [clientEnd, serverEnd] = memoryPair({ clock: world.clock })
+    for (const end of [clientEnd, serverEnd]) Object.defineProperty(end, 'asksForTargets', { value: undefined })
+    const options = { perMessageDeflate: SELDOM }
+    const opening = Promise.all([world.Stream.connectWith(clientEnd, 'ws://peer.test/feed', options), world.Stream.accept(serverEnd, options)])
+    await world.settle()
+    const [client, server] = await opening
+    expect(made.filter((bytes) => bytes === RECEIVING + SENDING).length).toBe(2)
+    for (const compress of [true, false]) {
       const got = receive(server)
-      client.sendText('compressed '.repeat(300))
+      client.sendText('compressed '.repeat(300), { compress })
       expect((await got)?.length).toBe(3_300)
     }
+    for (const ws of [client, server]) ws.destroy()
+    await world.settle()
   })
 })
 
-test.each([1, 2, 3, 4])('connections that share memory never see each other’s bytes (seed %i)', async (seed) => {
+test.each([
+  [1, null],
+  [2, null],
+  [3, null],
+  [4, null],
+  [5, SELDOM],
+  [6, SELDOM],
+  [7, FORGETFUL],
+  [8, FORGETFUL],
+  [9, { ...FORGETFUL, threshold: 1_000 }],
+])('connections that share memory never see each other’s bytes (seed %i, compression %j)', async (seed, wishes) => {
   const random = new Random(seed)
   const world = makeWorld(undefined, makeCodec())
   const count = 6
   const pairs = []
   for (let i = 0; i < count; i++) {
     const memory = { targetCount: (1 + (i & 1)) as 1 | 2, seed: seed * 100 + i, capacity: 1 + random.below(100_000), deferWrites: i % 3 === 0 }
-    pairs.push(await openPair(world, { memory }))
+    pairs.push(await (wishes === null ? openPair(world, { memory }) : openDeflatedPair(world, wishes, memory)))
   }
+  let inUse = 0
   const consume = async (ws: WsStream, mark: number): Promise<number> => {
     let messages = 0
     while (await ws.readable()) {
       for (let m = ws.next(); m !== null; m = ws.next()) {
         if (m.kind === 'close') continue
         // Others have their turn while it is in use.
-        if (random.oneIn(4)) await settled()
+        if (random.oneIn(4)) {
+          inUse++
+          await settled()
+          inUse--
+        }
         const { bytes } = m
         expect(bytes.every((byte) => byte === mark)).toBe(true)
         messages++
@@ -153,12 +243,14 @@ test.each([1, 2, 3, 4])('connections that share memory never see each other’s 
     const at = random.below(sides.length)
     const { from, mark } = sides[at] as (typeof sides)[number]
     const size = random.pick([0, 1, 40, 300, 5_000, 20_000, 70_000])
-    from.sendBinary(new Uint8Array(size).fill(mark))
+    from.sendBinary(new Uint8Array(size).fill(mark), { compress: wishes === SELDOM && random.oneIn(30) ? true : undefined })
     sent[at] = (sent[at] as number) + 1
     if (random.oneIn(3)) await settled()
   }
   for (const { from } of sides) await from.flush()
   await settled()
+  // A close of ours makes messages stale, also those that are in use.
+  while (inUse > 0) await settled()
   for (const { client } of pairs) client.close()
   await world.settle()
   const got = await Promise.all(consumers)

@@ -1,7 +1,10 @@
 import { Buffer } from 'node:buffer'
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { FrameWriter } from '../../../../src/codec/ws/frame-writer.ts'
-import { deflatedEnds, ZlibMessages } from '../../../helpers/deflated.ts'
+import { MessageDeflater } from '../../../../src/codec/ws/message-deflater.ts'
+import { MessageInflater } from '../../../../src/codec/ws/message-inflater.ts'
+import { deflatedEnds, makeCodec, ZlibMessages } from '../../../helpers/deflated.ts'
 import { Random } from '../../../reference/random.ts'
 
 /** The one frame that the writer holds: its first byte and payload. */
@@ -32,6 +35,36 @@ describe.each([8, 9, 11, 15])('a window of %i bits', (windowBits) => {
       expect(first).toBe(i % 2 === 0 ? 0xc1 : 0xc2)
       expect(Buffer.compare(zlib.expand(payload), message), `message ${i}`).toBe(0)
     }
+  })
+})
+
+describe('memory', () => {
+  test.each([9, 10, 11, 12, 13, 14, 15])('for sending with %i bits: none before the first compressed message, then at most 160 KiB', (windowBits) => {
+    const { reader, writer, inflating } = deflatedEnds(windowBits, false, { bufferCapacity: 8_192 }, makeCodec())
+    const bytes = MessageDeflater.regionBytes(windowBits)
+    expect(bytes).toBeLessThanOrEqual(160 * 1024)
+    // Nothing was received, so that what compresses comes next in the region.
+    const part = reader.u8.subarray(inflating, inflating + bytes).fill(0xa5)
+    const isUntouched = (): boolean => part.every((byte) => byte === 0xa5)
+    for (let i = 0; i < 100; i++) {
+      writer.encodeText('not compressed')
+      writer.advance(writer.length)
+    }
+    expect(isUntouched()).toBe(true)
+    const behind = reader.u8.slice(inflating + bytes, inflating + bytes + 256)
+    for (const message of [json(300), json(5_000)]) {
+      writer.deflate(message)
+      writer.detachedDeflated('text')
+    }
+    expect(isUntouched()).toBe(false)
+    expect(reader.u8.slice(inflating + bytes, inflating + bytes + 256)).toEqual(behind)
+  })
+
+  test('is what docs/compression.md says', () => {
+    const page = readFileSync(new URL('../../../../docs/compression.md', import.meta.url), 'utf8')
+    const kib = (bytes: number): string => `${Math.ceil(bytes / 512) / 2} KiB`
+    const row = (of: { regionBytes(windowBits: number): number }): string => `${kib(of.regionBytes(9))} (9) to ${kib(of.regionBytes(15))} (15)`
+    expect(page).toContain(`| with takeover, by bits of the window | ${row(MessageInflater)} | ${row(MessageDeflater)} |`)
   })
 })
 
