@@ -23,8 +23,6 @@ export interface Lease {
 /** An origin that has connections, or will have. */
 interface Tenant {
   readonly pool: Promise<ClientPool>
-  /** The same, once it is there. */
-  open: ClientPool | null
   /** Exchanges that are under way. */
   users: number
   /** When the last one was over, in the clock's ms. */
@@ -49,18 +47,20 @@ export class Agent {
     return this.Pool._$ground.runtime.clock
   }
 
-  /**
-   * The pool of an origin: at once when it is open. Rejects as {@link ClientPool.connect}, and with `PoolQueueFull` when every origin that may be served has
-   * an exchange under way.
-   */
-  lease(origin: string, signal: AbortSignal | null): Lease | Promise<Lease> {
+  /** The pool of an origin. Rejects as {@link ClientPool.connect}, and with `PoolQueueFull` when every origin that may be served has an exchange under way. */
+  async lease(origin: string, signal: AbortSignal | null): Promise<Lease> {
     if (this.#isClosed) throw refusal('PoolClosed', 'this fetch was closed')
-    const tenant = this.#tenants.get(origin) ?? this.#open(origin)
+    const tenant = this.#tenants.get(origin) ?? { pool: this.#open(origin), users: 0, since: 0, timer: null }
     this.#tenants.delete(origin)
     this.#tenants.set(origin, tenant)
     tenant.users++
-    const { open } = tenant
-    return open === null ? this.#whenOpen(origin, tenant, signal) : { pool: open, done: () => this.#leave(origin, tenant) }
+    try {
+      const pool = await unlessAborted(tenant.pool, signal)
+      return { pool, done: () => this.#leave(origin, tenant) }
+    } catch (error) {
+      this.#leave(origin, tenant)
+      throw error
+    }
   }
 
   /** Its pool can't be used any more: the next exchange opens another one. */
@@ -78,17 +78,7 @@ export class Agent {
     await Promise.all(tenants.map((tenant) => this.#end(tenant, options)))
   }
 
-  async #whenOpen(origin: string, tenant: Tenant, signal: AbortSignal | null): Promise<Lease> {
-    try {
-      const pool = await unlessAborted(tenant.pool, signal)
-      return { pool, done: () => this.#leave(origin, tenant) }
-    } catch (error) {
-      this.#leave(origin, tenant)
-      throw error
-    }
-  }
-
-  #open(origin: string): Tenant {
+  #open(origin: string): Promise<ClientPool> {
     const { maxOrigins } = this.limits
     if (this.#tenants.size >= maxOrigins) {
       const idle = [...this.#tenants].find(([, { users }]) => users === 0)
@@ -96,16 +86,10 @@ export class Agent {
       this.forget(idle[0])
     }
     const pool = this.Pool.connect(origin, this.options)
-    const tenant: Tenant = { pool, open: null, users: 0, since: 0, timer: null }
-    pool.then(
-      (open) => {
-        tenant.open = open
-      },
-      () => {
-        if (this.#tenants.get(origin) === tenant) this.#tenants.delete(origin)
-      },
-    )
-    return tenant
+    pool.catch(() => {
+      if (this.#tenants.get(origin)?.pool === pool) this.#tenants.delete(origin)
+    })
+    return pool
   }
 
   #leave(origin: string, tenant: Tenant): void {
