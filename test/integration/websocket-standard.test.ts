@@ -219,10 +219,10 @@ const CASES: Readonly<Record<string, (base: string) => unknown>> = {
     }
     ws.close()
   },
-  constructor: (base) => {
-    expect(() => new (WebSocket as new () => WebSocket)()).toThrow(TypeError)
+  constructor: (base: string) => {
+    expect(() => new (WebSocket as unknown as new () => WebSocket)()).toThrow(TypeError)
     expect(() => (WebSocket as unknown as (url: string) => void)(base)).toThrow(TypeError)
-    const ws = new (WebSocket as new (...args: unknown[]) => WebSocket)(base, 'echo', undefined, 'more')
+    const ws = new (WebSocket as unknown as new (...args: unknown[]) => WebSocket)(base, 'echo', undefined, 'more')
     expect(ws).toBeInstanceOf(WebSocket)
     ws.close()
   },
