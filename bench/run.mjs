@@ -49,6 +49,7 @@ const ORDER = [
   'send-deflate',
   'echo',
   'first-frame',
+  'connections',
   'alloc',
   'costs',
   'profiles',
@@ -64,7 +65,7 @@ benches.sort((a, b) => (ORDER.indexOf(a.name) + 1 || 99) - (ORDER.indexOf(b.name
 
 /** What a quick run looks at, unless it is told what to run. @type {Record<string, { cases: string, contenders: string }>} */
 const QUICK = {
-  parse: { cases: 'binary40', contenders: 'next,descriptors,ws' },
+  parse: { cases: 'binary40', contenders: 'next,batch,ws' },
   flood: { cases: 'tcp-binary40', contenders: 'nexus,raw,ws' },
   echo: { cases: 'one-core', contenders: 'nexus,raw,ws' },
   roundtrip: { cases: 'one-core', contenders: 'nexus,raw,dispatch,request' },

@@ -18,8 +18,7 @@
 /** @type {Goal[]} */
 export const goals = [
   goal('parse', 'binary40', 'next', 'rate', 'ws', { atLeast: 12 }, 'in memory, 40 B, next()'),
-  goal('parse', 'binary40', 'descriptors', 'rate', 'ws', { atLeast: 30 }, 'in memory, 40 B, descriptors'),
-  goal('parse', 'text77', 'next', 'rate', 'ws', { atLeast: 6 }, 'in memory, 77 B text as strings'),
+  goal('parse', 'binary40', 'batch', 'rate', 'ws', { atLeast: 30 }, 'in memory, 40 B, batch()'),
   goal('flood', 'tcp-binary40', 'nexus', 'rate', 'ws', { atLeast: 20 }, 'TCP flood, 40 B'),
   goal('flood', 'tcp-binary40', 'nexus', 'rate', 'raw', { atLeast: 0.6 }, 'TCP flood, 40 B'),
   goal('flood', 'tcp-binary128', 'nexus', 'rate', 'raw', { atLeast: 0.8 }, 'TCP flood, 128 B'),
@@ -27,6 +26,24 @@ export const goals = [
   goal('flood', 'tcp-text77', 'nexus', 'rate', 'ws', { atLeast: 4 }, 'TCP flood, 77 B text as strings'),
   goal('flood', 'tls-binary40', 'nexus', 'rate', 'raw', { atLeast: 0.85 }, 'TLS flood, 40 B'),
   goal('flood', 'tls-binary40', 'nexus', 'rate', 'ws', { atLeast: 8 }, 'TLS flood, 40 B'),
+  ...[
+    ['tcp-binary40', '40 B', 2.2],
+    ['tcp-binary512', '512 B', 1.5],
+    ['tcp-text77', '77 B text as strings', 2.2],
+  ].flatMap(([id, title, least]) => [
+    ...on(['node'], goal('flood', id, 'forAwait', 'rate', 'ws', { atLeast: least }, `TCP flood, ${title}, for await`)),
+    ...on(['deno', 'bun'], goal('flood', id, 'forAwait', 'rate', 'ws', { atLeast: 1.5 }, `TCP flood, ${title}, for await`)),
+    ...on(['node'], goal('flood', id, 'recv', 'rate', 'ws', { atLeast: 1.5 }, `TCP flood, ${title}, recv()`)),
+  ]),
+  ...on(['node'], goal('flood', 'tcp-binary40', 'forEach', 'rate', 'ws', { atLeast: 7 }, 'TCP flood, 40 B, forEach')),
+  ...on(['node'], goal('flood', 'tcp-text77', 'forEach', 'rate', 'ws', { atLeast: 5 }, 'TCP flood, 77 B text as strings, forEach')),
+  ...['tcp', 'tls'].flatMap((way) => [
+    ...on(['node', 'deno'], goal('flood', `${way}-binary40`, 'batch', 'rate', 'raw', { atLeast: 0.85 }, `${way.toUpperCase()} flood, 40 B, batch()`)),
+    ...on(['bun'], goal('flood', `${way}-binary40`, 'batch', 'rate', 'raw', { atLeast: 0.6 }, `${way.toUpperCase()} flood, 40 B, batch()`)),
+  ]),
+  ...on(['node'], goal('flood', 'tcp-binary40', 'batch', 'rate', 'ws', { atLeast: 20 }, 'TCP flood, 40 B, batch()')),
+  ...on(['node', 'deno'], goal('parse', 'text77', 'next', 'rate', 'ws', { atLeast: 8 }, '/codec in memory, 77 B text as strings')),
+  ...on(['bun'], goal('parse', 'text77', 'next', 'rate', 'ws', { atLeast: 3 }, '/codec in memory, 77 B text as strings')),
   goal('send', 'binary40', 'nexus', 'rate', 'ws', { atLeast: 8 }, 'send flood, 40 B masked'),
   {
     ...goal('deflate', 'trade', 'nexus', 'cpu', 'ws', { atMost: 1 / 80 }, 'compressed trades as strings, CPU a message (80 times less)'),
@@ -45,12 +62,25 @@ export const goals = [
   goal('send-deflate', '4KiB', 'nexus', 'rate', 'ws', { atLeast: 3 }, 'send flood of compressed JSON, 4 KiB'),
   goal('echo', 'one-core', 'nexus', 'p50', 'raw', { atMost: 1.15 }, 'echo on one core, p50'),
   goal('echo', 'one-core', 'nexus', 'p99', 'ws', { atMost: 1 }, 'echo on one core, p99'),
+  ...on(['deno'], goal('echo', 'one-core', 'nexus', 'p50', 'ws', { atMost: 1 }, 'echo on one core, p50')),
+  goal('connections', 'open', 'nexus', 'tcp', 'ws', { atMost: 1 }, '2,000 connections, time to open one, TCP'),
+  goal('connections', 'open', 'nexus', 'tls', 'ws', { atMost: 1 }, '2,000 connections, time to open one, TLS'),
+  goal('connections', 'hold', 'nexus', 'idle', 'ws', { atMost: 1 }, 'memory of an idle connection'),
+  goal('connections', 'hold', 'nexus', 'echoed', 'ws', { atMost: 1 }, 'memory of a connection after a 64 KiB echo'),
+  goal('connections', 'live', 'nexus', 'open', 'ws', { atMost: 1 }, '10,000 connections, time to open them'),
+  goal('connections', 'live', 'nexus', 'rss', 'ws', { atMost: 1 }, '10,000 connections with a message a second, memory'),
+  goal('connections', 'live', 'nexus', 'growth', '', { atMost: 1.05 }, '10,000 connections with a message a second, memory at the end ÷ at first'),
+  goal('connections', 'live', 'nexus', 'lag', 'ws', { atMost: 1 }, "10,000 connections with a message a second, p99 of the loop's lag"),
   { ...goal('first-frame', 'tcp', 'nexus', 'total', '', { atMost: 5 }, 'import to first frame, ms'), on: 'node' },
   goal('alloc', 'memory', 'nexus', 'perMessage', '', { atMost: 0.05 }, 'allocation in memory, bytes a message'),
   {
     ...goal('alloc', 'tcp', 'nexus', 'perMessage', 'raw', { atMost: 0.5 }, 'allocation in a TCP flood beyond the raw read, bytes a message'),
     difference: true,
   },
+  ...['forEach', 'batch'].map((id) => ({
+    ...goal('alloc', 'tcp', id, 'perMessage', 'raw', { atMost: 0.5 }, `allocation in a TCP flood by ${id} beyond the raw read, bytes a message`),
+    difference: true,
+  })),
   goal('roundtrip', 'one-core', 'nexus', 'p50', 'raw', { atMost: 1.25 }, 'REST round trip on one core, p50'),
   goal('roundtrip', 'two-cores', 'nexus', 'rate', 'request', { atLeast: 2 }, 'REST on one connection, requests/s'),
   goal('roundtrip', 'two-cores', 'nexus', 'rate', 'dispatch', { atLeast: 1.2 }, 'REST on one connection, requests/s'),
@@ -85,6 +115,17 @@ export const goals = [
  */
 function goal(bench, id, contender, metric, against, limit, text) {
   return { bench, case: id, contender, metric, against, ...limit, text }
+}
+
+/**
+ * The goal, for some of the runtimes.
+ *
+ * @param {readonly string[]} runtimes
+ * @param {Goal} aim
+ * @returns {Goal[]}
+ */
+function on(runtimes, aim) {
+  return runtimes.map((runtime) => ({ ...aim, on: runtime }))
 }
 
 /**

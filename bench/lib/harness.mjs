@@ -46,6 +46,7 @@ import { median, spread } from './stats.mjs'
  * @property {readonly Case[]} cases
  * @property {(c: any) => Record<string, Contender>} contenders
  * @property {number} [seconds] length of a round; default 0.5
+ * @property {number} [patience] seconds that a turn may take; default 60
  * @property {number} [rounds] for each of the processes that a contender lives in; default 3
  * @property {string} [firstSecond] the metric, one of `amount` and `seconds` alone, that is given for the first second of a process as well
  */
@@ -80,7 +81,30 @@ function option(name) {
 /** @param {Bench} bench */
 export async function main(bench) {
   if (option('contender') !== undefined) await contend(bench)
+  else if (process.argv.includes('--smoke')) await smoke(bench)
   else await control(bench)
+}
+
+/**
+ * Has each contender of each case do a little, in this process, and says what failed: whether the benchmark still works.
+ *
+ * @param {Bench} bench
+ */
+async function smoke(bench) {
+  /** @type {Record<string, string>} */
+  const found = {}
+  for (const c of bench.cases) {
+    for (const [id, { start }] of Object.entries(bench.contenders(c))) {
+      try {
+        await (await start(c, {}))(100)
+        found[`${c.id} ${id}`] = ''
+      } catch (error) {
+        found[`${c.id} ${id}`] = error instanceof Unavailable ? '' : String(error)
+      }
+    }
+  }
+  say(found)
+  process.exit()
 }
 
 /** @param {Bench} bench */
@@ -194,7 +218,7 @@ async function runCase(bench, c, peers, { rounds, lives, seconds, early, chosen,
   const take = async (/** @type {typeof entrants[0]} */ entrant, /** @type {number} */ amount) => {
     const child = /** @type {Child} */ (entrant.child)
     child.write({ amount })
-    const turn = await child.read(60_000).catch((error) => ({ failed: String(error) }))
+    const turn = await child.read((bench.patience ?? 60) * 1_000).catch((error) => ({ failed: String(error) }))
     if (turn.failed !== undefined) entrant.failure = turn.failed
     return turn
   }

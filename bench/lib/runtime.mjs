@@ -16,10 +16,20 @@ export const version = runtime === 'deno' ? process.versions.deno : runtime === 
  * @param {string} [part] another entry than the main one: `websocket`, `ws`
  */
 export async function loadNexus(part) {
+  return load(`${runtime}${part === undefined ? '' : `-${part}`}.js`)
+}
+
+/** `nexus-async-net/codec`, as these runtimes have it, or null when it is not built. */
+export async function loadCodec() {
+  return load('node-codec.js')
+}
+
+/** @param {string} file */
+async function load(file) {
   const { BENCH_DIST: folder } = process.env
   const dist = folder === undefined ? new URL('../../dist/', import.meta.url) : pathToFileURL(`${folder}/`)
   try {
-    return await import(new URL(`${runtime}${part === undefined ? '' : `-${part}`}.js`, dist).href)
+    return await import(new URL(file, dist).href)
   } catch (error) {
     if (/** @type {any} */ (error)?.code === 'ERR_MODULE_NOT_FOUND' || /not found|find module/i.test(String(error))) return null
     throw error

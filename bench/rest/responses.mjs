@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer'
 import process from 'node:process'
 import { main, Unavailable } from '../lib/harness.mjs'
 import { responseHead } from '../lib/response-head.mjs'
-import { loadNexus, runtime } from '../lib/runtime.mjs'
+import { loadCodec, runtime } from '../lib/runtime.mjs'
 import { Llhttp } from './llhttp.mjs'
 import { AT_ONCE, openUndici, PIPELINE, raise } from './undici-in-memory.mjs'
 
@@ -71,12 +71,11 @@ function rounds(c, read) {
   }
 }
 
-/** A reader as HttpConnection makes it: with the text decoding of this runtime's entry point. */
+/** A reader as its users make it. */
 async function makeReader() {
-  const nexus = await loadNexus()
-  if (nexus?.ResponseReader === undefined) throw new Unavailable('not built')
-  const Base = Object.getPrototypeOf(nexus.ResponseReader)
-  return new Base(nexus.HttpConnection.runtime.codec)
+  const codec = await loadCodec()
+  if (codec === null) throw new Unavailable('not built')
+  return new codec.ResponseReader()
 }
 
 /** Looks at a body: its length, its first byte and its last. @param {Sight} sight @param {Uint8Array} body @param {number} at @param {number} length */

@@ -5,7 +5,7 @@ import { allocated, allocatedSince, env, flags } from '../lib/allocation.mjs'
 import { blob, frameLength } from '../lib/frames.mjs'
 import { main, Unavailable } from '../lib/harness.mjs'
 import { rawFlood } from '../lib/raw.mjs'
-import { loadNexus } from '../lib/runtime.mjs'
+import { loadCodec, loadNexus } from '../lib/runtime.mjs'
 import { Receiver, WebSocket } from '../lib/ws-package.mjs'
 
 /** @typedef {import('../lib/frames.mjs').Shape & { id: string, title: string, tcp: boolean, feed?: string, flags: string[] }} Case */
@@ -57,6 +57,93 @@ class Meter {
   }
 }
 
+/**
+ * Rounds of a connection of ours.
+ *
+ * @param {any} nexus
+ * @param {Case} shape
+ * @param {Peers} peers
+ * @param {(ws: any, shape: Case, round: Round) => Promise<void>} receive
+ */
+function flooded(nexus, shape, peers, receive) {
+  return async (/** @type {number} */ amount) => {
+    const ws = await nexus.WsStream.connect(url(shape, peers, amount + SETTLE), { perMessageDeflate: shape.feed !== undefined })
+    const round = new Round(amount)
+    await receive(ws, shape, round)
+    const result = round.meter.end(round.reads)
+    ws.destroy()
+    return { ...result, sum: round.sum }
+  }
+}
+
+/** Where a round stands. */
+class Round {
+  meter = new Meter()
+  sum = 0
+  reads = 0
+
+  /** @param {number} amount */
+  constructor(amount) {
+    this.amount = amount
+    this.left = amount + SETTLE
+  }
+
+  /** Before each read. */
+  settle() {
+    if (this.meter.messages === 0 && this.left <= this.amount) this.meter.begin(this.left, this.reads)
+  }
+}
+
+/** @param {any} ws @param {Case} shape @param {Round} round */
+async function drain(ws, shape, round) {
+  while (round.left > 0 && (await ws.readable())) {
+    round.settle()
+    round.reads++
+    // An integer of 31 bits: a larger number would be an object of its own.
+    for (let m = ws.next(); m !== null; m = ws.next(), round.left--)
+      if (m.kind === shape.kind) round.sum = (round.sum + m.length + m.at(0)) & 0xffffff
+  }
+}
+
+/** @param {any} ws @param {Case} _ @param {Round} round */
+async function columns(ws, _, round) {
+  while (round.left > 0 && (await ws.readable())) {
+    round.settle()
+    round.reads++
+    for (let b = ws.batch(); b !== null; b = ws.batch()) {
+      const { count, kinds, offsets, lengths, bytes } = b
+      for (let i = 0; i < count; i++) if (kinds[i] === 2) round.sum = (round.sum + lengths[i] + bytes[offsets[i]]) & 0xffffff
+      round.left -= count
+    }
+  }
+}
+
+/** @param {any} ws @param {Case} shape @param {Round} round */
+async function each(ws, shape, round) {
+  const { STOP } = ws.constructor
+  await ws.forEach((/** @type {any} */ m) => {
+    if (m.kind === shape.kind) round.sum = (round.sum + m.length + m.at(0)) & 0xffffff
+    round.left--
+    if (round.left === round.amount) round.settle()
+    if (round.left === 0) return STOP
+  })
+}
+
+/** @param {string} title @param {(ws: any, shape: Case, round: Round) => Promise<void>} receive */
+function inFlood(title, receive) {
+  return {
+    title,
+    first: 1_000_000,
+    flags,
+    env,
+    start: async (/** @type {Case} */ shape, /** @type {Peers} */ peers) => {
+      const nexus = await loadNexus()
+      if (nexus === null) throw new Unavailable('not built')
+      return flooded(nexus, shape, peers, receive)
+    },
+  }
+}
+
 main({
   name: 'alloc',
   title: 'Allocation, borrowed path',
@@ -77,28 +164,10 @@ main({
       start: async (/** @type {Case} */ shape, /** @type {Peers} */ peers) => {
         const nexus = await loadNexus()
         if (nexus === null) throw new Unavailable('not built')
-        if (shape.tcp) {
-          return async (/** @type {number} */ amount) => {
-            let sum = 0
-            const ws = await nexus.WsStream.connect(url(shape, peers, amount + SETTLE), { perMessageDeflate: shape.feed !== undefined })
-            const meter = new Meter()
-            let left = amount + SETTLE
-            let reads = 0
-            while (left > 0 && (await ws.readable())) {
-              if (meter.messages === 0 && left <= amount) meter.begin(left, reads)
-              reads++
-              for (let m = ws.next(); m !== null; m = ws.next()) {
-                if (m.kind === shape.kind) sum = (sum + m.length + m.at(0)) & 0xffffff
-                left--
-              }
-            }
-            const result = meter.end(reads)
-            ws.destroy()
-            return { ...result, sum }
-          }
-        }
-        const { FrameReader } = await import(new URL('../../dist/codec.js', import.meta.url).href)
-        const reader = new FrameReader()
+        if (shape.tcp) return flooded(nexus, shape, peers, drain)
+        const codec = await loadCodec()
+        if (codec === null) throw new Unavailable('not built')
+        const reader = new codec.FrameReader()
         const made = blob(shape, 1024 * 1024)
         /** @type {Uint8Array[]} */
         const pieces = []
@@ -123,6 +192,8 @@ main({
     },
     ...(c.tcp && c.feed === undefined
       ? {
+          forEach: inFlood('WsStream, forEach', each),
+          batch: inFlood('WsStream, readable() and batch()', columns),
           raw: {
             title: 'raw',
             first: 1_000_000,

@@ -45,6 +45,7 @@ const cases = [
       metric('open', 's to open'),
       metric('early', 'MiB at first'),
       metric('rss', 'MiB at the end'),
+      { id: 'growth', unit: '× grown', higherIsBetter: false, of: ({ rss, early }) => rss / early },
       metric('cpu', 'CPU µs/msg'),
       metric('lag', 'ms lag p99'),
     ],
@@ -81,6 +82,8 @@ main({
   baselines: ['raw', 'ws'],
   metrics: [],
   seconds: 1,
+  // Ten thousand are opened, too.
+  patience: 60 + LIVE_SECONDS,
   contenders: () => ({
     nexus: contender('nexus', 'WsStream'),
     ws: contender('ws', 'ws'),

@@ -91,38 +91,30 @@ const receiving = (/** @type {string} */ title, /** @type {(ws: any, amount: num
   },
 })
 
-async function parseOnly(/** @type {any} */ ws, /** @type {number} */ amount) {
-  const { reader } = ws
+async function batchOnly(/** @type {any} */ ws, /** @type {number} */ amount) {
   let seen = 0
   while (seen < amount && (await ws.readable())) {
-    while (reader.poll()) {
-      const { from, to } = reader.descriptors
-      seen += (to - from) >> 1
-      reader.skipDescriptors()
-    }
+    for (let b; (b = ws.batch()) !== null; ) seen += b.count
   }
   return { seen, sum: 0 }
 }
 
-function walk(/** @type {any} */ reader, /** @type {{ seen: number, sum: number }} */ total) {
-  const { u8 } = reader
+function walk(/** @type {any} */ ws, /** @type {{ seen: number, sum: number }} */ total) {
   let { seen, sum } = total
-  while (reader.poll()) {
-    const { from, to, words } = reader.descriptors
-    for (let i = from; i < to; i += 2) {
-      const word = words[i + 1]
-      if ((word & 15) === 2) sum = (sum + (word >>> 5) + u8[words[i]]) | 0
+  for (let b; (b = ws.batch()) !== null; ) {
+    const { count, kinds, offsets, lengths, bytes } = b
+    for (let i = 0; i < count; i++) {
+      if (kinds[i] === 2) sum = (sum + lengths[i] + bytes[offsets[i]]) | 0
     }
-    seen += (to - from) >> 1
-    reader.skipDescriptors()
+    seen += count
   }
   total.seen = seen
   total.sum = sum
 }
 
-async function walkDescriptors(/** @type {any} */ ws, /** @type {number} */ amount) {
+async function walkBatches(/** @type {any} */ ws, /** @type {number} */ amount) {
   const total = { seen: 0, sum: 0 }
-  while (total.seen < amount && (await ws.readable())) walk(ws.reader, total)
+  while (total.seen < amount && (await ws.readable())) walk(ws, total)
   return total
 }
 
@@ -244,8 +236,8 @@ main({
     }
     if (id === 'single') return { loop: receiving('next(), kind, length and a byte', receiveAll) }
     return {
-      parse: receiving('parsing only', parseOnly),
-      descriptors: receiving('parsing, descriptors, a byte', walkDescriptors),
+      columns: receiving('batch(), its messages counted', batchOnly),
+      batch: receiving('batch(), columns, a byte', walkBatches),
       take: receiving('next() only', takeOnly),
       drain: receiving('next(), kind, length and a byte, inner loop in a function', drainAll),
       loop: receiving('next(), kind, length and a byte', receiveAll),

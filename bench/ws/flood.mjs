@@ -101,6 +101,17 @@ async function loopBinary(/** @type {any} */ ws, /** @type {number} */ amount) {
   let left = amount
   let sum = 0
   for await (const m of ws) {
+    if (m.kind === 'binary') sum = (sum + m.length + m.at(0)) | 0
+    if (--left === 0) break
+  }
+  return { sum }
+}
+
+/** The same, each with an array of its own, which could be kept or transferred. */
+async function loopBytes(/** @type {any} */ ws, /** @type {number} */ amount) {
+  let left = amount
+  let sum = 0
+  for await (const m of ws) {
     if (m.kind === 'binary') sum = (sum + m.length + m.bytes[0]) | 0
     if (--left === 0) break
   }
@@ -274,6 +285,9 @@ main({
     ...(c.kind === 'binary' ? { batch: nexusContender('WsStream, batch()', runtime !== 'deno', { binary: batches, text: receiveText }) } : {}),
     forEach: nexusContender('WsStream, forEach', runtime !== 'deno', { binary: eachBinary, text: eachText }),
     forAwait: nexusContender('WsStream, for await', runtime !== 'deno', { binary: loopBinary, text: loopText }),
+    ...(c.kind === 'binary'
+      ? { forAwaitBytes: nexusContender('WsStream, for await, `bytes` of each', runtime !== 'deno', { binary: loopBytes, text: loopText }) }
+      : {}),
     recv: nexusContender('WsStream, recv()', runtime !== 'deno', { binary: recvBinary, text: recvText }),
     raw: {
       title: 'raw',

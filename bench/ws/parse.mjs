@@ -4,7 +4,7 @@
 import { Buffer } from 'node:buffer'
 import { blob, expectedSum } from '../lib/frames.mjs'
 import { main, Unavailable } from '../lib/harness.mjs'
-import { loadNexus } from '../lib/runtime.mjs'
+import { loadCodec } from '../lib/runtime.mjs'
 import { Receiver } from '../lib/ws-package.mjs'
 
 const READ = 65_536
@@ -50,14 +50,11 @@ class Stream {
   }
 }
 
-/** A reader as WsStream makes it: with the text decoding of this runtime's entry point. */
+/** A reader as its users make it. */
 async function makeReader(/** @type {Case} */ shape) {
-  const nexus = await loadNexus()
-  if (nexus === null) throw new Unavailable('not built')
-  const { FrameReader } = await import(new URL('../../dist/codec.js', import.meta.url).href)
-  const Base = Object.getPrototypeOf(FrameReader)
-  const { WsStream } = nexus
-  return new Base(WsStream._$ground.codec, { role: shape.masked ? 'server' : 'client' })
+  const codec = await loadCodec()
+  if (codec === null) throw new Unavailable('not built')
+  return new codec.FrameReader({ role: shape.masked ? 'server' : 'client' })
 }
 
 main({
@@ -113,27 +110,23 @@ main({
         }
       },
     },
-    descriptors: {
-      title: 'descriptors',
+    batch: {
+      title: 'batch()',
       first: 200_000,
       start: async (shape) => {
         if (shape.kind === 'text') throw new Unavailable('text is made by messages')
         const stream = new Stream(shape)
         const reader = await makeReader(shape)
-        const { u8 } = reader
-        const opcode = 2
         let seen = 0
         const pass = (/** @type {Uint8Array} */ read) => {
           let sum = 0
           reader.read(read)
-          while (reader.poll()) {
-            const { from, to, words } = reader.descriptors
-            for (let i = from; i < to; i += 2) {
-              const word = words[i + 1]
-              if ((word & 15) === opcode) sum = (sum + (word >>> 5) + u8[words[i]]) | 0
+          for (let b = reader.batch(); b !== null; b = reader.batch()) {
+            const { count, kinds, offsets, lengths, bytes } = b
+            for (let i = 0; i < count; i++) {
+              if (kinds[i] === 2) sum = (sum + lengths[i] + bytes[offsets[i]]) | 0
             }
-            seen += (to - from) >> 1
-            reader.skipDescriptors()
+            seen += count
           }
           return sum
         }

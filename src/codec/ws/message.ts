@@ -320,6 +320,17 @@ export class OwnedMessage {
     return this.#size < 0 ? this.bytes.length : this.#size
   }
 
+  /**
+   * The payload byte at `index`; null outside the payload and for an index that is not a whole number. Of a binary message it makes nothing, where
+   * {@link OwnedMessage.bytes} makes an array.
+   */
+  at(index: number): number | null {
+    if (!isIndex(index) || index >= this.length) return null
+    const data = this.#data
+    if (data instanceof OwnedBlock) return data.at((this.#place >> 1) + index)
+    return (typeof data === 'string' ? this.bytes : data)[index] as number
+  }
+
   /** `JSON.parse` of {@link OwnedMessage.text}. */
   json(): unknown {
     return JSON.parse(this.text)

@@ -22,6 +22,11 @@ export class OwnedBlock {
     return this.#cutter.text(this.bytes, offset, length, ascii, this.bytes.length)
   }
 
+  /** The byte at `offset`. */
+  at(offset: number): number {
+    return this.bytes[offset] as number
+  }
+
   /** Bytes with an `ArrayBuffer` of their own, for a message that does not use the block any more: all of it may be theirs. */
   take(offset: number, length: number): Uint8Array<ArrayBuffer> {
     return length === this.bytes.length ? this.bytes : this.copy(offset, length)

@@ -110,3 +110,22 @@ test('the next read has a copy of its own', () => {
     expect([first?.text, second?.text]).toEqual([each, `${each}!`])
   }
 })
+
+test('a byte of a message, before and after its data was asked for, without making any', () => {
+  const payload = Uint8Array.from({ length: 40 }, (_, i) => i + 1)
+  const { messages, reader } = owned([binary(payload), binary(payload.subarray(20)), text('a€'), binary(new Uint8Array(0))])
+  scribble(reader)
+  const [first, second, third, empty] = messages as [OwnedMessage, OwnedMessage, OwnedMessage, OwnedMessage]
+  const slice = vi.spyOn(Uint8Array.prototype, 'slice')
+  for (let round = 0; round < 2; round++) {
+    expect([first.at(0), first.at(39), second.at(0), second.at(19)]).toEqual([1, 40, 21, 40])
+    for (const outside of [-1, 40, 0.5, Number.NaN, '0' as unknown as number]) expect(first.at(outside)).toBeNull()
+    expect(second.at(20)).toBeNull()
+    expect(empty.at(0)).toBeNull()
+    expect([0, 1, 2, 3, 4].map((i) => third.at(i))).toEqual([0x61, 0xe2, 0x82, 0xac, null])
+    if (round > 0) break
+    expect(slice).not.toHaveBeenCalled()
+    slice.mockRestore()
+    for (const { data } of messages) expect(data).not.toBeNull()
+  }
+})
