@@ -128,6 +128,8 @@ export class FrameReader {
   #end = 0
   /** Unparsed bytes may contain more messages. */
   #unparsed = false
+  /** Where what has arrived begins: from here to the tail, nothing is anybody else's. */
+  #arrived = 0
   /** What batches are made of, once one was taken. */
   #batches: Batches | null = null
   readonly #parts: Parts
@@ -238,9 +240,9 @@ export class FrameReader {
     const end = this.#end
     const i32 = this.#i32
     if (((WHOLES >>> ((i32[cursor + 1] as number) & DESCRIPTOR_KIND_MASK)) & 1) === 0) return this.#batchOfOne()
-    const batches = (this.#batches ??= new Batches())
+    const batches = this.#batches ?? this.#makeBatches()
     const { columns } = this.#place as ReaderPlace
-    const { from, bytes } = batches.around(this.u8, i32[cursor] as number, this.#get(READER_HEAD))
+    const { from, bytes } = batches.around(this.u8, this.#arrived, this.#get(READER_TAIL))
     const { offsets, lengths, kinds } = columns
     const count = this.exports.readerColumns(cursor << 2, (end - cursor) >> 1, from, offsets.byteOffset, lengths.byteOffset, kinds.byteOffset)
     this.#cursor = cursor + 2 * count
@@ -471,7 +473,8 @@ export class FrameReader {
     this.#cursor = this.#end = this.#table = table >> 2
     this.#slab = slab
     this.#limit = limit
-    this.#batches?.forget()
+    if (this.#batches === null) place.lastBatches = null
+    else this.#batches.settle(place)
     this.exports.readerReset(record)
     this.#set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
     this.#set(READER_IN_PLACE_LIMIT, this.#inPlace)
@@ -502,6 +505,7 @@ export class FrameReader {
   /** `length` bytes were put at `address`, a target's. The reader must be drained. @internal */
   commit(address: number, length: number): void {
     this.exports.readerCommit(this.#record, address, within(length, this.#limit - address))
+    this.#arrived = this.#get(READER_HEAD)
     this.#unparsed = true
     this.#cutter.end = 0
     this.#sharedEnd = 0
@@ -622,11 +626,18 @@ export class FrameReader {
     return false
   }
 
+  #makeBatches(): Batches {
+    const batches = new Batches()
+    if (this.#place !== null) batches.settle(this.#place)
+    this.#batches = batches
+    return batches
+  }
+
   #batchOfOne(): MessageBatch | null {
     const message = this.next()
     if (message === null) return null
     const { flags, offset, size } = message
-    const batches = (this.#batches ??= new Batches())
+    const batches = this.#batches ?? this.#makeBatches()
     const { from, bytes } = (flags & ASSEMBLED) !== 0 ? { from: 0, bytes: this.#parts.bytes } : batches.around(this.u8, offset, offset + size)
     return batches.of(message).showOne(bytes, offset - from)
   }
