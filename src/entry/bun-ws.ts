@@ -2,18 +2,9 @@
 
 import type { WebSocket as Socket } from '../faces/node/ws.ts'
 import { WsStream } from './bun.ts'
-import { wsClass } from './ws-names.ts'
+import { wsClass } from './ws-class.ts'
 
-export type * from './ws-names.ts'
-export {
-  createWebSocketStream,
-  extension,
-  PerMessageDeflate,
-  Receiver,
-  Sender,
-  subprotocol,
-  WebSocketServer,
-} from './ws-names.ts'
+export * from './ws-names.ts'
 
 /** The client of npm `ws` 8. */
 export const WebSocket: typeof Socket = wsClass({ WsStream, queueTask: setImmediate })

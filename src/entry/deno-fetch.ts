@@ -5,16 +5,5 @@ import { ClientPool } from './deno.ts'
 
 export type { CreateFetch, CreateFetchOptions, PooledFetch } from '../faces/create-fetch.ts'
 
-/**
- * A `fetch` as the Fetch standard has it, over pools of this package: one for each origin.
- *
- * ```ts
- * import { createFetch } from 'nexus-async-net/fetch'
- *
- * const fetch = createFetch({ connections: 8 })
- * const response = await fetch('https://exchange.example/v3/ticker')
- * console.log(await response.json())
- * await fetch.close()
- * ```
- */
+/** A `fetch` as the Fetch standard has it, over pools of this package: one for each origin. */
 export const createFetch: CreateFetch = createFetchOver(ClientPool)

@@ -1,7 +1,5 @@
 /** What the entries `nexus-async-net/compat/ws` export alike: all names of npm `ws`. */
 
-import { type Composable, compose } from '../composition.ts'
-import * as face from '../faces/node/ws.ts'
 import * as duplex from '../faces/node/ws-duplex.ts'
 import { unsupported } from '../faces/node/ws-options.ts'
 
@@ -44,10 +42,3 @@ export const extension: { format(): never; parse(): never } = { format: refuse('
 export const subprotocol: { parse(): never } = { parse: refuse('subprotocol') }
 /** A socket as a `Duplex` of `node:stream`. */
 export const createWebSocketStream: typeof duplex.createWebSocketStream = duplex.createWebSocketStream
-
-/** The class of one runtime, with all that `ws` has as its static members. */
-export function wsClass(ground: face.WsGround): typeof face.WebSocket {
-  const WebSocket = compose(face.WebSocket as typeof face.WebSocket & Composable, ground)
-  const statics = { createWebSocketStream, extension, PerMessageDeflate, Receiver, Sender, subprotocol, WebSocketServer, Server: WebSocketServer }
-  return Object.assign(WebSocket, statics, { WebSocket })
-}

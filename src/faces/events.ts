@@ -76,7 +76,11 @@ export const messageEventClass: typeof MessageEvent = MessageEvent
 /** What a listener may be. */
 export type Listener = EventListenerOrEventListenerObject
 
-const NO_PORTS: readonly MessagePort[] = Object.freeze([])
+/** What is the same of all events of messages. */
+const OF_ALL = {
+  ...{ type: 'message', lastEventId: '', source: null, ports: Object.freeze([]), bubbles: false, cancelable: false, composed: false },
+  ...{ defaultPrevented: false, returnValue: true, isTrusted: true },
+}
 
 /**
  * The event of a received message, one for each: an instance of the runtime's `MessageEvent`, whose own constructor and `dispatchEvent` take longer than all
@@ -87,8 +91,9 @@ export class ReceivedMessage {
     // What its instances say their class is, and what a copy is made with.
     Object.defineProperty(this.prototype, 'constructor', { value: MessageEvent })
     Object.setPrototypeOf(this.prototype, MessageEvent.prototype)
+    for (const [name, value] of Object.entries(OF_ALL)) Object.defineProperty(this.prototype, name, { get: () => value, configurable: true })
     for (const name of Object.getOwnPropertyNames(this.prototype)) Object.defineProperty(this.prototype, name, { enumerable: name !== 'constructor' })
-    showsItself(this.prototype, ({ type, origin }) => ({ type, origin }))
+    showsItself(this.prototype, ({ origin }) => ({ type: OF_ALL.type, origin }))
   }
 
   readonly #target: EventTarget
@@ -129,23 +134,11 @@ export class ReceivedMessage {
     event.#isDispatched = false
   }
 
-  get type(): string {
-    return 'message'
-  }
   get data(): unknown {
     return this.#data
   }
   get origin(): string {
     return this.#origin
-  }
-  get lastEventId(): string {
-    return ''
-  }
-  get source(): null {
-    return null
-  }
-  get ports(): readonly MessagePort[] {
-    return NO_PORTS
   }
   get target(): EventTarget {
     return this.#target
@@ -158,24 +151,6 @@ export class ReceivedMessage {
   }
   get eventPhase(): number {
     return this.#isDispatched ? Event.AT_TARGET : Event.NONE
-  }
-  get bubbles(): boolean {
-    return false
-  }
-  get cancelable(): boolean {
-    return false
-  }
-  get composed(): boolean {
-    return false
-  }
-  get defaultPrevented(): boolean {
-    return false
-  }
-  get returnValue(): boolean {
-    return true
-  }
-  get isTrusted(): boolean {
-    return true
   }
   get timeStamp(): number {
     if (this.#time === 0) this.#time = performance.now()

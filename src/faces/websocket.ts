@@ -7,7 +7,7 @@
  * Rule 3: what the standard leaves open (limits, timeouts, TLS, proxies, compression) is as the stream has it.
  */
 
-import { type BytesInit, bytesOf } from '../codec/inputs.ts'
+import type { BytesInit } from '../codec/inputs.ts'
 import { listProtocols } from '../codec/ws/handshake.ts'
 import { CloseCode } from '../codec/ws/message.ts'
 import { HandshakeError, type NexusError, TransportError, UsageError } from '../errors.ts'
@@ -19,6 +19,7 @@ import { CONNECT_OPTIONS, type ConnectOptions, resolveOptions } from '../ws/opti
 import type { WsStream } from '../ws/ws-stream.ts'
 import { isBadPort } from './bad-ports.ts'
 import { type CloseEvent, closeEventClass, type ErrorEvent, errorEvent, type Listener, type PlainListener, ReceivedMessage } from './events.ts'
+import { Outbox, type Sendable, sizeOf } from './outbox.ts'
 
 /** Options of a {@link WebSocket}, its third argument. */
 export interface WebSocketOptions extends Omit<ConnectOptions, 'protocols'> {
@@ -196,9 +197,8 @@ export function webSocketClass({ WsStream, queueTask }: WebSocketGround): WebSoc
     /** Tasks that are queued, and how many were queued last. */
     #tasks = 0
     #burst = 1
-    /** Blobs that are being read, and all that follows them; null when there are none. */
-    #reading: Promise<void> | null = null
-    /** Payload bytes: of this task; of those before it, at most; of what waits for a Blob, or will never leave. */
+    readonly #outbox = new Outbox()
+    /** Payload bytes: of this task; of those before it, at most; of what will never leave. */
     #fresh = 0
     #older = 0
     #kept = 0
@@ -234,7 +234,7 @@ export function webSocketClass({ WsStream, queueTask }: WebSocketGround): WebSoc
 
     get bufferedAmount(): number {
       const waiting = this.#stream?.bufferedAmount ?? 0
-      return this.#kept + this.#fresh + Math.min(this.#older, waiting)
+      return this.#kept + this.#outbox.waiting + this.#fresh + Math.min(this.#older, waiting)
     }
 
     get extensions(): string {
@@ -261,8 +261,14 @@ export function webSocketClass({ WsStream, queueTask }: WebSocketGround): WebSoc
       if (this.#readyState === CONNECTING) throw new DOMException('send() was called before the connection was open', 'InvalidStateError')
       const size = sizeOf(message)
       if (this.#readyState !== OPEN) this.#kept += size
-      else if (this.#reading === null && !(message instanceof Blob)) this.#pass(message, size)
-      else this.#queue(message, size)
+      else if (!this.#outbox.holds(message)) this.#pass(message, size)
+      else
+        this.#outbox.put(
+          message,
+          size,
+          (read) => this.#pass(read, size),
+          (error) => this.#fail(error),
+        )
     }
 
     close(...[code, reason]: [code?: unknown, reason?: unknown]): void {
@@ -277,9 +283,7 @@ export function webSocketClass({ WsStream, queueTask }: WebSocketGround): WebSoc
         this.#failure = new TransportError('ConnectionClosed', 'close() was called before the connection was open')
         this.#connecting.abort(this.#failure)
       } else if (this.#readyState === OPEN && stream !== null) {
-        const close = (): void => void stream.close(status ?? (text === '' ? CloseCode.NoStatus : CloseCode.Normal), text)
-        if (this.#reading === null) close()
-        else this.#reading.then(close)
+        this.#outbox.after(() => void stream.close(status ?? (text === '' ? CloseCode.NoStatus : CloseCode.Normal), text))
       } else return
       this.#readyState = CLOSING
     }
@@ -417,22 +421,6 @@ export function webSocketClass({ WsStream, queueTask }: WebSocketGround): WebSoc
       stream.flush().then(left, () => {})
     }
 
-    /** Sends a Blob, or what follows one. The caller's bytes are copied now. */
-    #queue(message: string | BytesInit | Blob, size: number): void {
-      this.#kept += size
-      const data = message instanceof Blob ? message.arrayBuffer() : typeof message === 'string' ? message : bytesOf('data', message).slice()
-      const pass = async (): Promise<void> => {
-        const read = await data
-        this.#kept -= size
-        this.#pass(read, size)
-      }
-      const reading = (this.#reading ?? Promise.resolve()).then(pass).catch((error) => this.#fail(error))
-      this.#reading = reading
-      reading.then(() => {
-        if (this.#reading === reading) this.#reading = null
-      })
-    }
-
     // Handler attributes (HTML standard, section 8.1.8.1).
 
     #handle(type: string, value: unknown): void {
@@ -493,23 +481,10 @@ function blockedPort(): UsageError {
 }
 
 /** As a union of `BufferSource`, `Blob` and `USVString` is read. */
-function messageOf(data: unknown): string | BytesInit | Blob {
+function messageOf(data: unknown): Sendable {
   if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer || data instanceof Blob) return data
   const isBuffer = /^\[object (?:Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(data))
   return isBuffer ? (data as ArrayBuffer) : `${data}`
-}
-
-/** Bytes of a message; of a string as UTF-8, where half a pair of surrogates is U+FFFD. */
-function sizeOf(message: string | BytesInit | Blob): number {
-  if (typeof message !== 'string') return message instanceof Blob ? message.size : message.byteLength
-  let bytes = message.length
-  for (let i = 0; i < message.length; i++) {
-    const unit = message.charCodeAt(i)
-    if (unit < 0x80) continue
-    bytes += unit < 0x800 ? 1 : 2
-    if (unit >= 0xd800 && unit < 0xdc00 && (message.charCodeAt(i + 1) & 0xfc00) === 0xdc00) i++
-  }
-  return bytes
 }
 
 /** As `[Clamp] unsigned short` is read: the nearest whole number, of two the even one. */

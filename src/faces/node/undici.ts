@@ -145,7 +145,13 @@ abstract class PooledDispatcher extends Dispatcher {
     const { fallback } = options
     // Node.js has its own in place as soon as one of its classes is used.
     void globalThis.Headers
-    this.#fallbacks = fallback === undefined ? GLOBAL.map((symbol) => (globalThis as Globals)[symbol]) : [fallback]
+    this.#fallbacks =
+      fallback === undefined
+        ? GLOBAL.map((symbol, i) => {
+            const before = (globalThis as Globals)[symbol]
+            return before instanceof PooledDispatcher ? before.#fallbacks[i] : before
+          })
+        : [fallback]
     this.#now = () => clock.now()
     this.#alarm = new Alarm(clock, () => this.#watch())
   }

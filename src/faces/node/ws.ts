@@ -19,6 +19,7 @@ import { showsItself } from '../../printing.ts'
 import type { CloseInfo } from '../../ws/closing.ts'
 import type { ConnectOptions } from '../../ws/options.ts'
 import type { WsStream } from '../../ws/ws-stream.ts'
+import { Outbox, type Sendable, sizeOf } from '../outbox.ts'
 import { errorOfWs } from './ws-errors.ts'
 import { addEventListener, type Listener, type ListenerOptions, listenerOf, removeEventListener } from './ws-events.ts'
 import { type ClientOptions, connectOptions, isCloseCode, unsupported } from './ws-options.ts'
@@ -142,12 +143,11 @@ export class WebSocket extends EventEmitter {
   /** Messages may have arrived while it was paused. */
   #isStalled = false
   #hasEnded = false
-  /** Bytes that will not be sent, or that wait for a Blob. */
+  /** Bytes that will not be sent. */
   #kept = 0
   /** Fragments that wait for the last. */
   #fragments: Uint8Array[] = []
-  /** Blobs that are read, and what follows them. */
-  #reading: Promise<void> | null = null
+  readonly #outbox = new Outbox()
 
   /**
    * @param address `ws:`, `wss:`, `http:`, `https:` or `ws+unix:`
@@ -173,7 +173,7 @@ export class WebSocket extends EventEmitter {
     if (BINARY_TYPES.includes(type)) this.#binaryType = type
   }
   get bufferedAmount(): number {
-    return this.#kept + (this.#stream?.bufferedAmount ?? 0)
+    return this.#kept + this.#outbox.waiting + (this.#stream?.bufferedAmount ?? 0)
   }
   get extensions(): string {
     return this.#stream?.extensions.split(';')[0] ?? ''
@@ -206,11 +206,9 @@ export class WebSocket extends EventEmitter {
     if (message === null) return
     const isBinary = binary ?? typeof message !== 'string'
     const how = compress === false ? { compress } : undefined
-    if (message instanceof Blob || this.#reading !== null) {
-      this.#queue(message, isBinary, fin, how, done)
-      return
-    }
-    this.#pass(message, isBinary, fin, how, done)
+    const pass = (whole: string | BytesInit): void => this.#pass(whole, isBinary, fin, how, done)
+    if (this.#outbox.holds(message)) this.#outbox.put(message, sizeOf(message), pass, (error) => done?.(error))
+    else pass(message)
   }
 
   ping(data?: Data | Callback, mask?: boolean | Callback, callback?: Callback): void {
@@ -231,9 +229,7 @@ export class WebSocket extends EventEmitter {
     const reason = code === undefined ? '' : Buffer.from(data as string).toString()
     if (Buffer.byteLength(reason) > 123) throw new RangeError('The message must not be greater than 123 bytes')
     this.#readyState = CLOSING
-    const close = (): void => void this.#stream?.close(code ?? CloseCode.NoStatus, reason).then(this.#end)
-    if (this.#reading === null) close()
-    else this.#reading.then(close)
+    this.#outbox.after(() => void this.#stream?.close(code ?? CloseCode.NoStatus, reason).then(this.#end))
   }
 
   /** Cuts the connection. */
@@ -421,7 +417,7 @@ export class WebSocket extends EventEmitter {
   // Sending.
 
   /** What is to be sent; null when nothing is sent any more. Throws while connecting, as `ws` does. */
-  #checkOpen(data: Data, done: Callback | undefined): string | BytesInit | Blob | null {
+  #checkOpen(data: Data, done: Callback | undefined): Sendable | null {
     if (this.#readyState === CONNECTING) throw new Error('WebSocket is not open: readyState 0 (CONNECTING)')
     const message = messageOf(data)
     if (this.#readyState === OPEN) return message
@@ -458,22 +454,6 @@ export class WebSocket extends EventEmitter {
     }
   }
 
-  #queue(message: string | BytesInit | Blob, isBinary: boolean, fin: boolean, how: { compress: boolean } | undefined, done?: Callback): void {
-    const size = sizeOf(message)
-    this.#kept += size
-    const data = message instanceof Blob ? message.arrayBuffer() : typeof message === 'string' ? message : bytesOf(message).slice()
-    const pass = async (): Promise<void> => {
-      const read = await data
-      this.#kept -= size
-      this.#pass(read, isBinary, fin, how, done)
-    }
-    const reading = (this.#reading ?? Promise.resolve()).then(pass).catch((error) => done?.(error))
-    this.#reading = reading
-    reading.then(() => {
-      if (this.#reading === reading) this.#reading = null
-    })
-  }
-
   #control(method: 'sendPing' | 'sendPong', data: Data | Callback, mask: boolean | Callback | undefined, callback: Callback | undefined): void {
     const done = typeof data === 'function' ? data : typeof mask === 'function' ? mask : callback
     const message = this.#checkOpen(typeof data === 'function' ? undefined : data, done)
@@ -498,7 +478,7 @@ function settle(sent: undefined | Promise<void>, done: Callback | undefined): vo
 }
 
 /** As `ws` reads what is sent: numbers are text, nothing is an empty message. */
-function messageOf(data: Data): string | BytesInit | Blob {
+function messageOf(data: Data): Sendable {
   if (typeof data === 'number') return `${data}`
   if (typeof data === 'string' || data instanceof Blob || ArrayBuffer.isView(data) || data instanceof ArrayBuffer) return data
   return data ? Buffer.from(data as unknown as ArrayBuffer) : Buffer.alloc(0)
@@ -508,10 +488,6 @@ function bytesOf(message: string | BytesInit): Buffer {
   if (typeof message === 'string') return Buffer.from(message)
   if (ArrayBuffer.isView(message)) return Buffer.from(message.buffer as ArrayBuffer, message.byteOffset, message.byteLength)
   return Buffer.from(message as ArrayBuffer)
-}
-
-function sizeOf(message: string | BytesInit | Blob): number {
-  return message instanceof Blob ? message.size : typeof message === 'string' ? Buffer.byteLength(message) : message.byteLength
 }
 
 /** A URL, judged as `ws` does. */
