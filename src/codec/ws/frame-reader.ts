@@ -560,17 +560,6 @@ export class FrameReader {
     this.consume(this.buffered)
   }
 
-  /** The descriptor table in words of {@link FrameReader.words32}: for walking a whole chunk without a call per message. @internal */
-  get descriptors(): { from: number; to: number; words: Int32Array } {
-    this.#checkUsable()
-    return { from: this.#cursor, to: this.#end, words: this.#i32 }
-  }
-
-  /** Marks all parsed descriptors as taken. @internal */
-  skipDescriptors(): void {
-    this.#cursor = this.#end
-  }
-
   // MessageSource
 
   /** @internal */
