@@ -240,7 +240,7 @@ export class FrameReader {
     const end = this.#end
     const i32 = this.#i32
     if (((WHOLES >>> ((i32[cursor + 1] as number) & DESCRIPTOR_KIND_MASK)) & 1) === 0) return this.#batchOfOne()
-    const batches = this.#batches ?? this.#makeBatches()
+    const batches = (this.#batches ??= new Batches())
     const { columns } = this.#place as ReaderPlace
     const { from, bytes } = batches.around(this.u8, this.#arrived, this.#get(READER_TAIL))
     const { offsets, lengths, kinds } = columns
@@ -473,8 +473,9 @@ export class FrameReader {
     this.#cursor = this.#end = this.#table = table >> 2
     this.#slab = slab
     this.#limit = limit
-    if (this.#batches === null) place.lastBatches = null
-    else this.#batches.settle(place)
+    const mark = this.#batches?.mark ?? null
+    if (place.lastBatches !== mark) this.#batches?.forget()
+    place.lastBatches = mark
     this.exports.readerReset(record)
     this.#set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
     this.#set(READER_IN_PLACE_LIMIT, this.#inPlace)
@@ -615,18 +616,11 @@ export class FrameReader {
     return false
   }
 
-  #makeBatches(): Batches {
-    const batches = new Batches()
-    if (this.#place !== null) batches.settle(this.#place)
-    this.#batches = batches
-    return batches
-  }
-
   #batchOfOne(): MessageBatch | null {
     const message = this.next()
     if (message === null) return null
     const { flags, offset, size } = message
-    const batches = this.#batches ?? this.#makeBatches()
+    const batches = (this.#batches ??= new Batches())
     const { from, bytes } = (flags & ASSEMBLED) !== 0 ? { from: 0, bytes: this.#parts.bytes } : batches.around(this.u8, offset, offset + size)
     return batches.of(message).showOne(bytes, offset - from)
   }

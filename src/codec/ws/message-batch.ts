@@ -128,17 +128,11 @@ export class Batches {
   readonly #made = new Map<Message, MessageBatch>()
   #spans: Span[] = []
   /** Left in a place by its last user: whether that was this one. It refers to nothing. */
-  readonly #mark = {}
+  readonly mark = {}
 
   /** The memory has another user. */
   forget(): void {
     this.#spans = []
-  }
-
-  /** The connection has this place again, or for the first time: what it received there is still its own when nobody else had the place meanwhile. */
-  settle(place: { lastBatches: object | null }): void {
-    if (place.lastBatches !== this.#mark) this.forget()
-    place.lastBatches = this.#mark
   }
 
   /** The batch that is valid for as long as the message is. */

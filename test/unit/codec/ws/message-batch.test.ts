@@ -218,6 +218,7 @@ describe('borrowed', () => {
       reader.leave()
       return shown
     }
+    receive(first, 'mine', 200)
     const mine = receive(first, 'mine', 200)
     expect(receive(first, 'mine', 200)).toBe(mine)
     receive(second, 'secret', 500)
