@@ -465,11 +465,12 @@ function parseUrl(text: string): URL {
   return url
 }
 
-/** As a union of `DOMString` and `sequence<DOMString>` is read. */
+/** As a union of `DOMString` and `sequence<DOMString>` is read. Names that differ in case alone are the same one, as the web-platform tests have it. */
 function parseProtocols(given: unknown): readonly string[] {
   const isSequence = typeof given === 'object' && given !== null && Symbol.iterator in given
   const protocols = isSequence ? Array.from(given as Iterable<unknown>, (each) => `${each}`) : [`${given}`]
   try {
+    listProtocols(protocols.map((each) => each.toLowerCase()))
     return listProtocols(protocols)
   } catch (error) {
     throw new DOMException((error as Error).message, 'SyntaxError')

@@ -1,11 +1,11 @@
 /** Clients from npm that are built on `ws`, unmodified: the same programs print the same with the original and with ours in its place. */
 
 import { execFile } from 'node:child_process'
-import { existsSync, lstatSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -191,6 +191,30 @@ test('each program is expected to print something', () => {
       .filter((name) => name.endsWith('.mjs'))
       .sort(),
   ).toEqual(Object.keys(EXPECTED).sort())
+})
+
+test('npm puts the folder of docs/coming-from.md in the place of ws that a dependency names', async () => {
+  const app = join(folder, 'app')
+  const write = (path: string, content: string | object): void => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), typeof content === 'string' ? content : JSON.stringify(content))
+  }
+  const block = /^ws\/package\.json[\s\S]*?(?=^```)/m.exec(readFileSync(join(root, 'docs/coming-from.md'), 'utf8'))?.[0] ?? ''
+  for (const [, path, text] of block.matchAll(/^(ws\/\S+) +([\s\S]*?)(?=^ws\/|$(?![\s\S]))/gm)) write(`app/${path}`, text as string)
+  write('dependency/package.json', { name: 'dependency', version: '1.0.0', main: 'index.cjs', dependencies: { ws: '^8.0.0' } })
+  write('dependency/index.cjs', "exports.required = require('ws'); exports.imported = import('ws')")
+  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', '..'], { cwd: join(folder, 'dependency') })
+  const dependencies = { dependency: 'file:../dependency-1.0.0.tgz', 'nexus-async-net': `file:${root}` }
+  write('app/package.json', { name: 'app', private: true, type: 'module', dependencies, overrides: { ws: 'file:./ws' } })
+  await run('npm', ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: app })
+  write(
+    'app/main.js',
+    `import { imported, required } from 'dependency'
+     import ours, { createWebSocketStream } from 'nexus-async-net/compat/ws'
+     const names = await imported
+     console.log(required === ours, names.default === ours, names.createWebSocketStream === createWebSocketStream)`,
+  )
+  expect((await run(process.execPath, ['main.js'], { cwd: app })).stdout).toBe('true true true\n')
 })
 
 describe.each(['original', 'ours'])('%s', (way) => {

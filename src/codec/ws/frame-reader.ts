@@ -128,6 +128,8 @@ export class FrameReader {
   #end = 0
   /** Unparsed bytes may contain more messages. */
   #unparsed = false
+  /** Where what has arrived begins: from here to the tail, nothing is anybody else's. */
+  #arrived = 0
   /** What batches are made of, once one was taken. */
   #batches: Batches | null = null
   readonly #parts: Parts
@@ -240,7 +242,7 @@ export class FrameReader {
     if (((WHOLES >>> ((i32[cursor + 1] as number) & DESCRIPTOR_KIND_MASK)) & 1) === 0) return this.#batchOfOne()
     const batches = (this.#batches ??= new Batches())
     const { columns } = this.#place as ReaderPlace
-    const { from, bytes } = batches.around(this.u8, i32[cursor] as number, this.#get(READER_HEAD))
+    const { from, bytes } = batches.around(this.u8, this.#arrived, this.#get(READER_TAIL))
     const { offsets, lengths, kinds } = columns
     const count = this.exports.readerColumns(cursor << 2, (end - cursor) >> 1, from, offsets.byteOffset, lengths.byteOffset, kinds.byteOffset)
     this.#cursor = cursor + 2 * count
@@ -471,7 +473,9 @@ export class FrameReader {
     this.#cursor = this.#end = this.#table = table >> 2
     this.#slab = slab
     this.#limit = limit
-    this.#batches?.forget()
+    const mark = this.#batches?.mark ?? null
+    if (place.lastBatches !== mark) this.#batches?.forget()
+    place.lastBatches = mark
     this.exports.readerReset(record)
     this.#set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
     this.#set(READER_IN_PLACE_LIMIT, this.#inPlace)
@@ -502,6 +506,7 @@ export class FrameReader {
   /** `length` bytes were put at `address`, a target's. The reader must be drained. @internal */
   commit(address: number, length: number): void {
     this.exports.readerCommit(this.#record, address, within(length, this.#limit - address))
+    this.#arrived = this.#get(READER_HEAD)
     this.#unparsed = true
     this.#cutter.end = 0
     this.#sharedEnd = 0
@@ -554,17 +559,6 @@ export class FrameReader {
   /** Takes all unparsed bytes away; a message that is held stays valid. @internal */
   drop(): void {
     this.consume(this.buffered)
-  }
-
-  /** The descriptor table in words of {@link FrameReader.words32}: for walking a whole chunk without a call per message. @internal */
-  get descriptors(): { from: number; to: number; words: Int32Array } {
-    this.#checkUsable()
-    return { from: this.#cursor, to: this.#end, words: this.#i32 }
-  }
-
-  /** Marks all parsed descriptors as taken. @internal */
-  skipDescriptors(): void {
-    this.#cursor = this.#end
   }
 
   // MessageSource

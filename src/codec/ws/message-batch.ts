@@ -127,6 +127,8 @@ export class MessageBatch {
 export class Batches {
   readonly #made = new Map<Message, MessageBatch>()
   #spans: Span[] = []
+  /** Left in a place by its last user: whether that was this one. It refers to nothing. */
+  readonly mark = {}
 
   /** The memory has another user. */
   forget(): void {
@@ -142,8 +144,8 @@ export class Batches {
 
   /** A view of at least `from` to `to`, all of which was received. */
   around(u8: Uint8Array, from: number, to: number): Span {
+    for (const span of this.#spans) if (from >= span.from && to <= span.to) return span
     const known = this.#spans.find((span) => from <= span.to && to >= span.from)
-    if (known !== undefined && from >= known.from && to <= known.to) return known
     const start = Math.min(from, known?.from ?? from)
     const end = Math.max(to, known?.to ?? to)
     const span = { from: start, to: end, bytes: u8.subarray(start, end) }

@@ -25,6 +25,8 @@ export class ReaderPlace {
   /** The read buffer and nothing else: a copy into it can't go past its end. */
   readonly buffer: Uint8Array<ArrayBuffer>
   private readonly columnsAddress: number
+  /** A mark of whose batches show views of it: of its last user, if that takes any. */
+  lastBatches: object | null = null
   private columnsMade: Columns | null = null
   private layout: TargetLayout | null = null
   private views: Uint8Array<ArrayBuffer>[] = []

@@ -127,19 +127,19 @@ describe('new WebSocket(url, protocols)', () => {
     expect(thrown(() => new WebSocket(url))).toMatchObject({ name: 'SyntaxError', code: DOMException.SYNTAX_ERR })
   })
 
-  const impossible: unknown[] = [[''], ['a', 'a'], ['a b'], ['a,b'], ['ü'], ['a\n'], ['a\0'], 'a/b', '\u{1F600}', {}, '']
+  const impossible: unknown[] = [[''], ['a', 'a'], ['a', 'A'], ['a b'], ['a,b'], ['ü'], ['a\n'], ['a\0'], 'a/b', '\u{1F600}', {}, '']
   for (const each of '()<>@,;:\\"/[]?={} \t') impossible.push(`a${each}b`)
   test.each(impossible.map((protocols) => ({ protocols })))('the subprotocols $protocols cannot be: SyntaxError', ({ protocols }) => {
     expect(thrown(() => new WebSocket('ws://peer.test', protocols as string[]))).toMatchObject({ name: 'SyntaxError', code: DOMException.SYNTAX_ERR })
   })
 
-  test('subprotocols are a string, or whatever can be iterated over; names in another case are others', async () => {
+  test('subprotocols are a string, or whatever can be iterated over', async () => {
     for (const [given, sent] of [
       [undefined, undefined],
       [[], undefined],
       ['one', 'one'],
       [['one', 'two'], 'one, two'],
-      [['One', 'one'], 'One, one'],
+      [['One', 'two'], 'One, two'],
       [new Set(['one', 'two']), 'one, two'],
       [[7], '7'],
       [null, 'null'],

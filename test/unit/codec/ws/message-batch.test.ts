@@ -6,6 +6,7 @@ import { Codec } from '../../../../src/codec/memory.ts'
 import { webTextDecoding } from '../../../../src/codec/text.ts'
 import { FrameReader } from '../../../../src/codec/ws/frame-reader.ts'
 import type { MessageBatch } from '../../../../src/codec/ws/message-batch.ts'
+import { ReaderPlace } from '../../../../src/codec/ws/places.ts'
 import { frame } from '../../../reference/frames.ts'
 import { Random } from '../../../reference/random.ts'
 
@@ -163,6 +164,17 @@ describe('borrowed', () => {
     expect(made.size).toBe(8 + 3 + 1)
   })
 
+  test('nothing is made for the batches of a read of which there are several', () => {
+    const reader = open()
+    const bytes = Buffer.concat(Array.from({ length: 3_000 }, () => frame({ opcode: 2, payload: utf8('ab') })))
+    const views = new Set<Uint8Array>()
+    for (let i = 0; i < 3; i++) {
+      reader.read(bytes)
+      for (let batch = reader.batch(); batch !== null; batch = reader.batch()) views.add(batch.bytes)
+    }
+    expect(views.size).toBe(1)
+  })
+
   test('bytes shows nothing but what this reader has received', () => {
     const own = new Codec(() => CODEC_TEXT, webTextDecoding())
     const first = new FrameReader(own, { role: 'client' })
@@ -181,5 +193,37 @@ describe('borrowed', () => {
         second.read(part)
       }
     }
+  })
+
+  test('a place that nobody else had meanwhile keeps its views, and one that had another user shows nothing of theirs', () => {
+    const own = new Codec(() => CODEC_TEXT, webTextDecoding())
+    own.join(own)
+    const capacity = 65_536
+    const places = own.places(ReaderPlace, capacity)
+    const [first, second] = ['first', 'second'].map(() => {
+      const reader = new FrameReader(own, { role: 'client', bufferCapacity: capacity }, places)
+      reader.targets(1, 32_768, 1_024)
+      reader.leave()
+      return reader
+    }) as [FrameReader, FrameReader]
+    /** Receives in the place that is free, and gives it back. */
+    const receive = (reader: FrameReader, payload: string, count: number): Uint8Array => {
+      const bytes = Buffer.concat(Array.from({ length: count }, () => frame({ opcode: 2, payload: utf8(payload) })))
+      reader.targetAt(0).set(bytes)
+      reader.fill(0, bytes.length)
+      const batch = reader.batch() as MessageBatch
+      expect(entries(batch)).toEqual(Array.from({ length: count }, () => [2, payload]))
+      const shown = batch.bytes
+      expect(reader.batch()).toBeNull()
+      reader.leave()
+      return shown
+    }
+    receive(first, 'mine', 200)
+    const mine = receive(first, 'mine', 200)
+    expect(receive(first, 'mine', 200)).toBe(mine)
+    receive(second, 'secret', 500)
+    const later = receive(first, 'mine', 2)
+    expect(Buffer.from(later).includes('secret')).toBe(false)
+    expect(receive(second, 'other', 3).length).toBeLessThan(30)
   })
 })
