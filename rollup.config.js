@@ -54,12 +54,14 @@ async function foldNumbers(code, id) {
 const privates = new Set()
 const functions = new Set()
 
-/** What a private name is called in what ships, the same in all chunks: functions keep their names, which stack traces show; nobody sees those of fields, which are numbers here. */
+/** What a private name is called in what ships, the same in all chunks: functions keep their names, which stack traces show; nobody sees those of fields, which are numbers of base 36. */
 function shippedNames() {
-  const fields = Array.from(privates, (name) => name)
-    .filter((name) => !functions.has(name))
-    .sort()
-  return Array.from(privates, (name) => [`$${name}`, functions.has(name) ? `_$${name}` : `_$${fields.indexOf(name)}`])
+  let number = 0
+  const next = () => {
+    const name = (number++).toString(36)
+    return functions.has(name) ? next() : name
+  }
+  return [...privates].sort().map((name) => [`$${name}`, `_$${functions.has(name) ? name : next()}`])
 }
 
 /**

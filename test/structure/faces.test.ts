@@ -3,10 +3,10 @@
 import { expect, test } from 'vitest'
 import { readSources } from './source.ts'
 
-/** Most lines of code of the two classes of sockets and of `fetch` together. */
-const LIMIT = 1_600
+/** Most lines of code of the two classes of sockets, of `fetch` and of the dispatchers together. Meant to become 2,000. */
+const LIMIT = 2_400
 
-const OF_FACES = /^src\/(?:faces\/(?!.*undici).*|entry\/(?:\w+-)?(?:websocket|ws|fetch)(?:-\w+)?)\.ts$/
+const OF_FACES = /^src\/(?:faces\/.*|entry\/(?:\w+-)?(?:websocket|ws|fetch|undici)(?:-\w+)?)\.ts$/
 
 /** Lines that are neither empty nor comment alone: documentation is not held against anyone. */
 function linesOfCode(text: string): number {
