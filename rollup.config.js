@@ -54,7 +54,10 @@ async function foldNumbers(code, id) {
 const privates = new Set()
 const functions = new Set()
 
-/** What a private name is called in what ships, the same in all chunks: functions keep their names, which stack traces show; nobody sees those of fields, which are numbers of base 36. */
+/**
+ * What a private name is called in what ships, the same in all chunks: functions keep their names, which stack traces show; nobody sees those of fields, which
+ * are numbers of base 36.
+ */
 function shippedNames() {
   let number = 0
   const next = () => {

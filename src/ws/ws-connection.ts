@@ -218,8 +218,9 @@ export class WsConnection implements AsyncIterable<OwnedMessage> {
   }
 
   /**
-   * The messages that have arrived, up to 1,024 of them, as columns, borrowed: instead of as many calls of {@link WsConnection.next}, and null when that is null. Pings and
-   * a close are answered as there, and are in the batch. A message that was put together or inflated, and a close, is alone in its batch. Nothing is allocated.
+   * The messages that have arrived, up to 1,024 of them, as columns, borrowed: instead of as many calls of {@link WsConnection.next}, and null when that is
+   * null. Pings and a close are answered as there, and are in the batch. A message that was put together or inflated, and a close, is alone in its batch. Nothing
+   * is allocated, but a view for each message that was inflated without context takeover.
    */
   batch(): MessageBatch | null {
     const batch = this.#source.batch()

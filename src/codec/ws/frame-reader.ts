@@ -232,7 +232,8 @@ export class FrameReader {
 
   /**
    * The messages that have arrived, up to 1,024 of them, as columns, borrowed: instead of as many calls of {@link FrameReader.next}, and null when that is null. A
-   * message that was put together or inflated, and a close, is alone in its batch. Nothing is allocated.
+   * message that was put together or inflated, and a close, is alone in its batch. Nothing is allocated, but a view for each message that was inflated without
+   * context takeover.
    */
   batch(): MessageBatch | null {
     if (this.#cursor === this.#end && !this.#parse()) return null
@@ -241,8 +242,8 @@ export class FrameReader {
     const i32 = this.#i32
     if (((WHOLES >>> ((i32[cursor + 1] as number) & DESCRIPTOR_KIND_MASK)) & 1) === 0) return this.#batchOfOne()
     const batches = (this.#batches ??= new Batches())
-    const { columns } = this.#place as ReaderPlace
-    const { from, bytes } = batches.around(this.u8, this.#arrived, this.#get(READER_TAIL))
+    const { columns, runs } = this.#place as ReaderPlace
+    const { from, bytes } = runs.around(batches.mark, this.u8, this.#arrived, this.#get(READER_TAIL))
     const { offsets, lengths, kinds } = columns
     const count = this.exports.readerColumns(cursor << 2, (end - cursor) >> 1, from, offsets.byteOffset, lengths.byteOffset, kinds.byteOffset)
     this.#cursor = cursor + 2 * count
@@ -353,7 +354,7 @@ export class FrameReader {
   reset(): void {
     this.#checkUsable()
     if (this.#place !== null) this.exports.readerReset(this.#record)
-    this.#batches?.forget()
+    this.#place?.runs.keepFor(null)
     this.#held.live = null
     this.#cursor = this.#end = this.#table
     this.#unparsed = false
@@ -473,9 +474,8 @@ export class FrameReader {
     this.#cursor = this.#end = this.#table = table >> 2
     this.#slab = slab
     this.#limit = limit
-    const mark = this.#batches?.mark ?? null
-    if (place.lastBatches !== mark) this.#batches?.forget()
-    place.lastBatches = mark
+    this.#spareView = null
+    place.runs.keepFor(this.#batches?.mark ?? null)
     this.exports.readerReset(record)
     this.#set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
     this.#set(READER_IN_PLACE_LIMIT, this.#inPlace)
@@ -621,8 +621,12 @@ export class FrameReader {
     if (message === null) return null
     const { flags, offset, size } = message
     const batches = (this.#batches ??= new Batches())
-    const { from, bytes } = (flags & ASSEMBLED) !== 0 ? { from: 0, bytes: this.#parts.bytes } : batches.around(this.u8, offset, offset + size)
-    return batches.of(message).showOne(bytes, offset - from)
+    const batch = batches.of(message)
+    if ((flags & ASSEMBLED) !== 0) return batch.showOne(this.#parts.bytes, offset)
+    // Memory that is borrowed for a message has another user after it: what was shown of it is not remembered.
+    if (this.#inflater?.isBorrowing === true) return batch.showOne(this.u8.subarray(offset, offset + size), 0)
+    const { from, bytes } = (this.#place as ReaderPlace).runs.around(batches.mark, this.u8, offset, offset + size)
+    return batch.showOne(bytes, offset - from)
   }
 
   /** Copies the message at `offset`, the next one, and those behind it that share its block. */

@@ -120,20 +120,11 @@ export class MessageBatch {
   }
 }
 
-/**
- * The batches of one reader. Their bytes are views of what its connection has received, each of one run, and of nothing else: the memory has had other users.
- * There is one for each place that is read into; as reads follow each other, they soon need no new one.
- */
+/** The batches of one reader. */
 export class Batches {
   readonly #made = new Map<Message, MessageBatch>()
-  #spans: Span[] = []
-  /** Left in a place by its last user: whether that was this one. It refers to nothing. */
+  /** Stands for this reader in {@link Runs}, and refers to nothing. */
   readonly mark = {}
-
-  /** The memory has another user. */
-  forget(): void {
-    this.#spans = []
-  }
 
   /** The batch that is valid for as long as the message is. */
   of(message: Message): MessageBatch {
@@ -141,15 +132,33 @@ export class Batches {
     if (batch === undefined) this.#made.set(message, (batch = new MessageBatch(message)))
     return batch
   }
+}
 
-  /** A view of at least `from` to `to`, all of which was received. */
-  around(u8: Uint8Array, from: number, to: number): Span {
+/**
+ * Views of what one reader has received in a place, each of one run, and of nothing else: the memory has had other users. There is one for each part that is
+ * read into; as reads follow each other, they soon need no new one.
+ */
+export class Runs {
+  /** Whose they are; of nobody there are none. */
+  #owner: object | null = null
+  #spans: Span[] = []
+
+  /** The place has a user: of others it remembers nothing. */
+  keepFor(mark: object | null): void {
+    if (this.#owner === mark) return
+    this.#owner = mark
+    this.#spans = []
+  }
+
+  /** A view of at least `from` to `to`, all of which the reader with this mark has received here. */
+  around(mark: object, u8: Uint8Array, from: number, to: number): Span {
+    this.keepFor(mark)
     for (const span of this.#spans) if (from >= span.from && to <= span.to) return span
     const known = this.#spans.find((span) => from <= span.to && to >= span.from)
     const start = Math.min(from, known?.from ?? from)
     const end = Math.max(to, known?.to ?? to)
     const span = { from: start, to: end, bytes: u8.subarray(start, end) }
-    // Three: there are at most two places that are read into, and one for what is inflated.
+    // Three: there are at most two parts that are read into, and one for what is inflated.
     this.#spans = [span, ...this.#spans.filter((each) => each !== known)].slice(0, 3)
     return span
   }

@@ -2,7 +2,7 @@
 
 import { DESCRIPTOR_BYTES, READER_BYTES, READER_END, READER_START, READER_TABLE, READER_TABLE_CAPACITY } from '../../../assembly/abi.ts'
 import { align, type Region } from '../memory.ts'
-import { type Columns, columnBytes, columnsAt } from './message-batch.ts'
+import { type Columns, columnBytes, columnsAt, Runs } from './message-batch.ts'
 
 /** Descriptors that one call of the parser may leave. */
 export const TABLE_ENTRIES = 1_024
@@ -25,8 +25,8 @@ export class ReaderPlace {
   /** The read buffer and nothing else: a copy into it can't go past its end. */
   readonly buffer: Uint8Array<ArrayBuffer>
   private readonly columnsAddress: number
-  /** A mark of whose batches show views of it: of its last user, if that takes any. */
-  lastBatches: object | null = null
+  /** What batches of its last user show of it. */
+  readonly runs: Runs = new Runs()
   private columnsMade: Columns | null = null
   private layout: TargetLayout | null = null
   private views: Uint8Array<ArrayBuffer>[] = []

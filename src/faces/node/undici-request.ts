@@ -102,7 +102,10 @@ export function buildRequest(writer: RequestWriter, { method, path, fields, body
 function originOf(origin: string | URL | null): string {
   const text = origin instanceof URL ? origin.origin : origin
   if (typeof text !== 'string' || text === '') throw invalid('opts.origin must be a non-empty string or URL.')
-  return PLAIN_ORIGIN.test(text) ? text : new URL(text).origin
+  if (PLAIN_ORIGIN.test(text)) return text
+  // The error of `URL` has the text in it, and that may have a password.
+  if (!URL.canParse(text)) throw invalid('opts.origin must be a URL')
+  return new URL(text).origin
 }
 
 /** The part of a path that its pool does not put there. */

@@ -73,6 +73,13 @@ export function frameReader(bench: Bench): void {
   const state = (): void => bench.note('reader', [reader.isClosed, reader.isMidMessage, reader.isDrained, reader.error])
   const take = (most: number): void => {
     for (let i = 0; i < most; i++) {
+      if (random.oneIn(4)) {
+        const batch = bench.attempt('batch', () => reader.batch())
+        if (batch === null || batch === undefined) break
+        const { count, kinds, offsets, lengths, bytes } = batch
+        bench.note('batch', [kinds.slice(0, count), offsets.slice(0, count), lengths.slice(0, count), bytes.slice(), batch.closeCode])
+        continue
+      }
       const message = bench.attempt('next', () => reader.next())
       if (message === null || message === undefined) break
       look(bench, 'message', message)

@@ -7,6 +7,7 @@ import { webTextDecoding } from '../../../../src/codec/text.ts'
 import { FrameReader } from '../../../../src/codec/ws/frame-reader.ts'
 import type { MessageBatch } from '../../../../src/codec/ws/message-batch.ts'
 import { ReaderPlace } from '../../../../src/codec/ws/places.ts'
+import { deflatedEnds, makeCodec, ZlibMessages } from '../../../helpers/deflated.ts'
 import { frame } from '../../../reference/frames.ts'
 import { Random } from '../../../reference/random.ts'
 
@@ -226,4 +227,59 @@ describe('borrowed', () => {
     expect(Buffer.from(later).includes('secret')).toBe(false)
     expect(receive(second, 'other', 3).length).toBeLessThan(30)
   })
+
+  test('readers that use the same places in turn, in several memories, see nothing of each other', () => {
+    const own = new Codec(() => CODEC_TEXT, webTextDecoding(), 2)
+    own.join(own)
+    const capacity = 65_536
+    const places = own.places(ReaderPlace, capacity)
+    const random = new Random(7)
+    const readers = ['A', 'B', 'C', 'D'].map((letter) => {
+      const reader = new FrameReader(own, { role: 'client', bufferCapacity: capacity }, places)
+      reader.targets(1, 32_768, 1_024)
+      return { letter, reader, isFilled: false }
+    })
+    expect(own.memoryCount).toBeGreaterThan(2)
+    for (const { reader } of readers) reader.leave()
+    for (let step = 0; step < 4_000; step++) {
+      const each = random.pick(readers)
+      const { reader, letter } = each
+      if (each.isFilled) {
+        const { bytes } = reader.batch() as MessageBatch
+        expect(others(bytes, letter), `step ${step}`).toBe('')
+        expect(reader.batch()).toBeNull()
+        reader.leave()
+      } else {
+        const frames = Array.from({ length: 1 + random.below(30) }, () => frame({ opcode: 2, payload: utf8(letter.repeat(1 + random.below(60))) }))
+        const received = Buffer.concat(frames)
+        reader.targetAt(0).set(received)
+        reader.fill(0, received.length)
+      }
+      each.isFilled = !each.isFilled
+    }
+  })
+
+  test.each([true, false])('inflated messages, without takeover %s: bytes shows nothing of another connection', (noContextTakeover) => {
+    const own = makeCodec()
+    const random = new Random(8)
+    const ends = ['A', 'B', 'C'].map((letter) => ({ letter, zlib: new ZlibMessages(), ...deflatedEnds(15, noContextTakeover, {}, own) }))
+    for (let step = 0; step < 300; step++) {
+      const { letter, reader, zlib } = random.pick(ends)
+      const text = letter.repeat(1 + random.below(random.pick([20, 20_000])))
+      reader.read(frame({ rsv: 4, opcode: 1, payload: (noContextTakeover ? new ZlibMessages() : zlib).compress(utf8(text)) }))
+      const batch = reader.batch() as MessageBatch
+      expect(entries(batch)).toEqual([[1, text]])
+      expect(others(batch.bytes, letter), `step ${step}`).toBe('')
+      expect(reader.batch()).toBeNull()
+    }
+  })
 })
+
+/** Letters of other readers. */
+function others(bytes: Uint8Array, own: string): string {
+  return Buffer.from(bytes)
+    .toString('latin1')
+    .replaceAll(own, '')
+    .replace(/[^A-D]/g, '')
+    .slice(0, 20)
+}

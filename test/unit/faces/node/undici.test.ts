@@ -1,5 +1,6 @@
 /** Dispatchers of undici's over pools: both interfaces of handlers, the limits of time, the ends, and what goes elsewhere. */
 
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { compose } from '../../../../src/composition.ts'
 import { TransportError } from '../../../../src/errors.ts'
@@ -258,6 +259,7 @@ describe('requests', () => {
     ['path', { path: 'a' }],
     ['method', { method: 'G T' }],
     ['origin', { origin: '' }],
+    ['URL', { origin: 'https://user:secret@' }],
     ['list of fields', { headers: ['a'] }],
     ['pairs', { headers: new Set([1]) }],
     ['kind of fields', { headers: 7 }],
@@ -278,6 +280,7 @@ describe('requests', () => {
     const seen = dispatch(agent, options)
     await world.settle()
     expect(seen.error).toMatchObject({ name: 'InvalidArgumentError', code: 'UND_ERR_INVALID_ARG' })
+    expect(inspect(seen.error)).not.toContain('secret')
     expect(world.server.requests).toEqual([])
   })
 
