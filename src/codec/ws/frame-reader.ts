@@ -354,7 +354,7 @@ export class FrameReader {
   reset(): void {
     this.#checkUsable()
     if (this.#place !== null) this.exports.readerReset(this.#record)
-    this.#place?.runs.keepFor(null)
+    this.#place?.keepFor(null)
     this.#held.live = null
     this.#cursor = this.#end = this.#table
     this.#unparsed = false
@@ -475,7 +475,7 @@ export class FrameReader {
     this.#slab = slab
     this.#limit = limit
     this.#spareView = null
-    place.runs.keepFor(this.#batches?.mark ?? null)
+    place.keepFor(this.#batches?.mark ?? null)
     this.exports.readerReset(record)
     this.#set(READER_ROLE, this.role === 'client' ? ROLE_CLIENT : ROLE_SERVER)
     this.#set(READER_IN_PLACE_LIMIT, this.#inPlace)

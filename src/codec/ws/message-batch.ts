@@ -143,11 +143,12 @@ export class Runs {
   #owner: object | null = null
   #spans: Span[] = []
 
-  /** The place has a user: of others it remembers nothing. */
-  keepFor(mark: object | null): void {
-    if (this.#owner === mark) return
+  /** The place has a user: of others it remembers nothing. True when there was another one. */
+  keepFor(mark: object | null): boolean {
+    if (this.#owner === mark) return false
     this.#owner = mark
     this.#spans = []
+    return true
   }
 
   /** A view of at least `from` to `to`, all of which the reader with this mark has received here. */

@@ -48,6 +48,15 @@ export class ReaderPlace {
     i32[(this.record + READER_TABLE_CAPACITY) >> 2] = TABLE_ENTRIES
   }
 
+  /** It has a user, who has this mark, or null: what batches of others have left is gone, also the numbers behind the last entry. */
+  keepFor(mark: object | null): void {
+    if (!this.runs.keepFor(mark) || this.columnsMade === null) return
+    const { kinds, offsets, lengths } = this.columnsMade
+    kinds.fill(0)
+    offsets.fill(0)
+    lengths.fill(0)
+  }
+
   /** Bytes of a region for one of this capacity. */
   static regionBytes(capacity: number): number {
     return align(READER_BYTES) + align(TABLE_ENTRIES * DESCRIPTOR_BYTES) + align(columnBytes(TABLE_ENTRIES)) + align(capacity)

@@ -234,23 +234,27 @@ describe('borrowed', () => {
     const capacity = 65_536
     const places = own.places(ReaderPlace, capacity)
     const random = new Random(7)
-    const readers = ['A', 'B', 'C', 'D'].map((letter) => {
+    const readers = ['A', 'B', 'C', 'D'].map((letter, i) => {
       const reader = new FrameReader(own, { role: 'client', bufferCapacity: capacity }, places)
       reader.targets(1, 32_768, 1_024)
-      return { letter, reader, isFilled: false }
+      return { letter, rest: i, reader, isFilled: false }
     })
     expect(own.memoryCount).toBeGreaterThan(2)
     for (const { reader } of readers) reader.leave()
     for (let step = 0; step < 4_000; step++) {
       const each = random.pick(readers)
-      const { reader, letter } = each
+      const { reader, letter, rest } = each
       if (each.isFilled) {
-        const { bytes } = reader.batch() as MessageBatch
+        const { bytes, lengths } = reader.batch() as MessageBatch
         expect(others(bytes, letter), `step ${step}`).toBe('')
+        // Behind the last entry, too, stand numbers of its own, or none.
+        expect(lengths.every((length) => length === 0 || length % 4 === rest)).toBe(true)
         expect(reader.batch()).toBeNull()
         reader.leave()
       } else {
-        const frames = Array.from({ length: 1 + random.below(30) }, () => frame({ opcode: 2, payload: utf8(letter.repeat(1 + random.below(60))) }))
+        const frames = Array.from({ length: 1 + random.below(30) }, () =>
+          frame({ opcode: 2, payload: utf8(letter.repeat(4 * (1 + random.below(15)) + rest)) }),
+        )
         const received = Buffer.concat(frames)
         reader.targetAt(0).set(received)
         reader.fill(0, received.length)
