@@ -206,9 +206,14 @@ export class WebSocket extends EventEmitter {
     if (message === null) return
     const isBinary = binary ?? typeof message !== 'string'
     const how = compress === false ? { compress } : undefined
-    const pass = (whole: string | BytesInit): void => this.#pass(whole, isBinary, fin, how, done)
-    if (this.#outbox.holds(message)) this.#outbox.put(message, sizeOf(message), pass, (error) => done?.(error))
-    else pass(message)
+    if (!this.#outbox.holds(message)) this.#pass(message, isBinary, fin, how, done)
+    else
+      this.#outbox.put(
+        message,
+        sizeOf(message),
+        (read) => this.#pass(read, isBinary, fin, how, done),
+        (error) => done?.(error),
+      )
   }
 
   ping(data?: Data | Callback, mask?: boolean | Callback, callback?: Callback): void {
